@@ -1,0 +1,74 @@
+"""What a neuron accepts, and what it says about the rest."""
+
+import math
+from itertools import zip_longest
+
+from torch import Tensor
+
+
+def check_floating(**tensors: object) -> None:
+    """Raise TypeError for the first argument that is not a floating-point tensor."""
+    for name, value in tensors.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name} must be a floating-point tensor, but a {type(value).__name__} came; "
+                f"convert with torch.as_tensor({name}, dtype=torch.float32)"
+            )
+        if not value.is_floating_point():
+            part = "real" if value.is_complex() else "float()"
+            raise TypeError(
+                f"{name} must be a floating-point tensor, but {value.dtype} of shape "
+                f"{tuple(value.shape)} came; convert with {name}.{part}"
+            )
+
+
+def check_threshold(threshold: object) -> None:
+    """Raise TypeError or ValueError for what can't be a threshold."""
+    if isinstance(threshold, Tensor):
+        check_floating(threshold=threshold)
+        nan = not threshold.is_meta and bool(threshold.isnan().any())  # meta tensors hold no values
+    elif isinstance(threshold, int | float) and not isinstance(threshold, bool):
+        nan = math.isnan(threshold)
+    else:
+        raise TypeError(
+            "threshold must be a number or a floating-point tensor, "
+            f"but a {type(threshold).__name__} came; convert with float(threshold)"
+        )
+    if nan:
+        raise ValueError(
+            "threshold must not be NaN, because no potential would ever exceed it; "
+            "for a neuron that never fires give float('inf')"
+        )
+
+
+def check_step(*, threshold: float | Tensor, **inputs: Tensor) -> None:
+    """Raise TypeError or ValueError unless one step can be computed from these arguments."""
+    check_floating(**inputs)
+    tensors = {**inputs, "threshold": threshold} if isinstance(threshold, Tensor) else inputs
+    vt = inputs["vt"]
+    for name, tensor in tensors.items():
+        owner = "the layer" if name == "threshold" else name
+        if tensor.dtype != vt.dtype:
+            raise TypeError(
+                f"{name} and vt must have the same dtype, but {tensor.dtype} and {vt.dtype} came; "
+                f"convert {owner} with .to(vt.dtype)"
+            )
+        if tensor.device != vt.device:
+            raise ValueError(
+                f"{name} and vt must be on the same device, but {tensor.device} and {vt.device} "
+                f"came; move {owner} with .to(vt.device)"
+            )
+    if any(tensor.shape != vt.shape for tensor in tensors.values()):
+        check_broadcast({name: tuple(tensor.shape) for name, tensor in tensors.items()})
+
+
+def check_broadcast(shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise ValueError unless the shapes broadcast to one."""
+    for sizes in zip_longest(*(shape[::-1] for shape in shapes.values()), fillvalue=1):
+        wide = [size for size in sizes if size != 1]
+        if any(size != wide[0] for size in wide):
+            came = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise ValueError(
+                f"shapes must broadcast, but {came} came; counted from the last, sizes must be "
+                "equal or 1; start v_previous and s_previous as torch.zeros_like(vt)"
+            )

@@ -1,0 +1,100 @@
+"""Rewrites the expected outputs of a page from what its cells printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from typing import TYPE_CHECKING
+
+from snn_docs.book.compare import Status, matches
+from snn_docs.book.page import PageError, parse_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snn_docs.book.compare import Verdict
+    from snn_docs.book.page import Cell
+    from snn_docs.book.run import Run
+
+REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
+
+
+def accepted_text(run: Run) -> str:
+    """Return the page's text with the blocks that differ rewritten, and nothing else changed."""
+    lines = run.page.text.split("\n")
+    # from the end, so that the lines before a change keep their numbers
+    for verdict in reversed(run.verdicts):
+        if verdict.status in REWRITTEN:
+            first, last = _place(verdict)
+            lines[first:last] = _block(verdict, lines)
+    text = "\n".join(lines)
+    _require_expressed(run, text)
+    return text
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file's text at once: whoever reads it sees the old text or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.chmod(temporary, path.stat().st_mode)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108
+        raise
+
+
+def _place(verdict: Verdict) -> tuple[int, int]:
+    """Return the lines to replace, as a slice."""
+    cell, expected = verdict.cell, verdict.cell.expected
+    if verdict.status is Status.MISSING:
+        assert expected is not None
+        return cell.end, expected.end  # the blank lines before the block go with it
+    return (cell.end, cell.end) if expected is None else (expected.line - 1, expected.end)
+
+
+def _block(verdict: Verdict, lines: list[str]) -> list[str]:
+    """Return the lines of the new block, in the style of the old one or of the cell."""
+    if verdict.status is Status.MISSING:
+        return []
+    expected = verdict.cell.expected
+    model = lines[(expected.end if expected else verdict.cell.end) - 1]
+    indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
+    fence = _fence(verdict.got, model.strip())
+    kept = lines[expected.line : expected.text_line - 1] if expected else []
+    options = [line.strip() for line in kept]
+    body = [f"{indent}{line}".rstrip() for line in _body(verdict.got, options)]
+    block = [f"{indent}{fence}{{testoutput}}", *options, *body, f"{indent}{fence}"]
+    return [line + end for line in ([] if expected else [""]) + block]
+
+
+def _body(got: str, options: list[str]) -> list[str]:
+    """Return the output's lines such that MyST reads them as text, none as an option."""
+    body = got.splitlines()
+    if not body[0]:
+        body[0] = "<BLANKLINE>"
+    if not options and body[0].startswith((":", "---")):
+        body = ["---", "---", *body]
+    return body
+
+
+def _fence(got: str, fence: str) -> str:
+    longest = max((len(run) for run in re.findall(r"^\s*(`+|~+)", got, re.MULTILINE)), default=0)
+    return fence[0] * max(len(fence), longest + 1)
+
+
+def _require_expressed(run: Run, text: str) -> None:
+    """Refuse an output that a block can't hold, such as one with an odd control character."""
+    page = parse_page(run.page.path, text)
+    for verdict, cell in zip(run.verdicts, page.cells, strict=True):
+        if verdict.status in REWRITTEN and not _says(cell, verdict.got):
+            raise PageError(
+                run.page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
+                "hold (a control character?); print its repr() instead"
+            )  # fmt: skip
+
+
+def _says(cell: Cell, got: str) -> bool:
+    return matches(cell.expected, got) if cell.expected else not got

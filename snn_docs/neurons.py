@@ -1,0 +1,126 @@
+"""ニューロンのモデルです。"""
+
+import torch
+from torch import Tensor
+
+from snn_docs._checks import check_step, check_threshold
+from snn_docs.surrogate import Heaviside
+
+
+class IF(torch.nn.Module):
+    r"""積分発火（integrate-and-fire）モデルを1ステップ動かす層です。
+
+    .. math::
+
+        x_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
+        s_t &= H(x_t - \theta)
+
+    膜電位:math:`x_t`が閾値:math:`\theta`を超えると発火し、次の時刻に0へリセットされます。\
+    閾値とちょうど等しいときは発火しません。:math:`H`は``Heaviside``です。\
+    状態は層の中に持たず、呼ぶ側が渡します。
+
+    引数``vt``は、この時刻の入力電流:math:`I_t`として使います。\
+    記事は``vt``を膜電位と呼びますが、両者が一致するのは``v_previous``が0のときです。
+
+    :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
+        単位は膜電位と同じ。\
+        テンソルはバッファに、``torch.nn.Parameter``は学習できるパラメータになる
+    :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき
+
+    >>> import torch
+    >>> from snn_docs import IF
+    >>> layer = IF(threshold=1.0)
+    >>> layer
+    IF(threshold=1.0)
+    >>> zeros = torch.zeros(3)
+    >>> layer(zeros, torch.tensor([0.5, 1.0, 1.5]), zeros)
+    tensor([0., 0., 1.])
+
+    出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+    """
+
+    threshold: float | Tensor
+
+    def __init__(self, threshold: float | Tensor = 1.0) -> None:
+        """閾値を決めます。"""
+        super().__init__()
+        check_threshold(threshold)
+        if isinstance(threshold, Tensor) and not isinstance(threshold, torch.nn.Parameter):
+            self.register_buffer("threshold", threshold)
+        else:
+            self.threshold = threshold
+
+    def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> tuple[Tensor, Tensor]:
+        r"""1ステップ進め、スパイクと膜電位を返します。
+
+        .. math::
+
+            x_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
+            s_t &= H(x_t - \theta)
+
+        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+            形は``[*]``、型は浮動小数点数
+        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
+            形は``[*]``、型は``v_previous``と同じ
+        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`x_t`の組。\
+            形は引数をブロードキャストした``[*]``
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> layer = IF()
+        >>> v = s = torch.zeros(2)
+        >>> current = torch.tensor([0.4, 0.6])
+        >>> for _ in range(3):
+        ...     s, v = layer.step(v, current, s)
+        ...     print(s, v)
+        tensor([0., 0.]) tensor([0.4000, 0.6000])
+        tensor([0., 1.]) tensor([0.8000, 1.2000])
+        tensor([1., 0.]) tensor([1.2000, 0.6000])
+
+        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03。\
+        記事の``forward``が捨てる:math:`x_t`も返す
+        """
+        check_step(v_previous=v_previous, vt=vt, s_previous=s_previous, threshold=self.threshold)
+        x = v_previous * (1 - s_previous) + vt
+        spikes = Heaviside.apply(x - self.threshold)
+        return spikes, x
+
+    def forward(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
+        r"""1ステップ進め、スパイクだけを返します。
+
+        .. math::
+
+            s_t = H(v_{t-1} (1 - s_{t-1}) + I_t - \theta)
+
+        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+            形は``[*]``、型は浮動小数点数
+        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
+            形は``[*]``、型は``v_previous``と同じ
+        :returns: スパイク:math:`s_t`。形は引数をブロードキャストした``[*]``
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> zeros = torch.zeros(2)
+        >>> vt = torch.tensor([0.5, 1.5], requires_grad=True)
+        >>> spikes = IF()(zeros, vt, zeros)
+        >>> spikes.sum().backward()
+        >>> vt.grad
+        tensor([0., 1.])
+
+        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+        """
+        return self.step(v_previous, vt, s_previous)[0]
+
+    def extra_repr(self) -> str:
+        """閾値を表示します。"""
+        threshold = self.threshold
+        return f"threshold={threshold.detach() if isinstance(threshold, Tensor) else threshold}"

@@ -1,0 +1,162 @@
+"""A page is read into cells and expected outputs, each with its true line."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snn_docs.book.page import PageError, find_pages, is_page, parse_page, read_page
+
+FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
+LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
+
+
+def parse(body: str):
+    return parse_page(Path("page.md"), FRONT_MATTER + body)
+
+
+def test_a_cell_and_the_block_after_it_belong_together():
+    [cell] = parse("```{code-cell}\nprint(1)\n```\n\n```{testoutput}\n1\n```\n").cells
+    assert cell.source == "print(1)"
+    assert cell.expected.text == "1"
+
+
+def test_lines_are_those_of_the_file():
+    body = "text\n\n```{code-cell}\n:tags: [hide-cell]\n\nx = 1\nprint(x)\n```\n\n```{testoutput}\n:options: +ELLIPSIS\n\n1\n```\n"
+    [cell] = parse(body).cells
+    lines = (FRONT_MATTER + body).splitlines()
+    assert lines[cell.line - 1] == "x = 1"
+    assert lines[cell.end - 1] == "```"
+    assert lines[cell.expected.line - 1] == "```{testoutput}"
+    assert lines[cell.expected.text_line - 1] == "1"
+    assert lines[cell.expected.end - 1] == "```"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_lines_do_not_depend_on_line_ends(tmp_path, newline):
+    text = FRONT_MATTER + "```{code-cell}\nprint(1)\n```\n```{testoutput}\n1\n```\n"
+    path = tmp_path / "page.md"
+    path.write_bytes(text.replace("\n", newline).encode())
+    [cell] = read_page(path).cells
+    assert (cell.line, cell.expected.line) == (LINE + 1, LINE + 3)
+    assert cell.expected.text == "1"
+
+
+def test_a_cell_without_a_block_expects_nothing():
+    first, second = parse("```{code-cell}\n1\n```\n\ntext\n\n```{code-cell}\n2\n```\n").cells
+    assert first.expected is None
+    assert second.expected is None
+
+
+def test_each_cell_gets_its_own_block():
+    body = "".join(
+        f"```{{code-cell}}\nprint({n})\n```\n\n```{{testoutput}}\n{n}\n```\n\n" for n in range(3)
+    )
+    assert [cell.expected.text for cell in parse(body).cells] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("fence", ["```", "````", "~~~"])
+def test_fences_of_any_kind(fence):
+    body = f"{fence}{{code-cell}} ipython3\nprint(1)\n{fence}\n{fence}{{testoutput}}\n1\n{fence}\n"
+    [cell] = parse(body).cells
+    assert cell.expected.text == "1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n\ntext\n\n```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n```{testoutput}\n1\n```\n```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n\n- item\n\n  ```{testoutput}\n  1\n  ```\n",
+    ],
+    ids=["first in the page", "after text", "second block", "in a list"],
+)
+def test_a_block_that_is_not_right_after_a_cell_is_an_error(body):
+    with pytest.raises(PageError, match="does not stand right after a code cell") as caught:
+        parse(body)
+    lines = (FRONT_MATTER + body).splitlines()
+    assert "{testoutput}" in lines[caught.value.line - 1]
+
+
+@pytest.mark.parametrize("name", ["{code-cell}", "{testoutput}"])
+def test_a_fence_that_is_never_closed_is_an_error(name):
+    closed = "" if name == "{code-cell}" else "```{code-cell}\n1\n```\n"
+    with pytest.raises(PageError, match=rf"this {name} is never closed; end it with ```"):
+        parse(f"{closed}```{name}\n1\n\nthe rest of the page\n")
+
+
+def test_options_are_the_flags_of_doctest():
+    block = "```{testoutput}\n:options: +ELLIPSIS, -DONT_ACCEPT_TRUE_FOR_1\n1...\n```\n"
+    [cell] = parse("```{code-cell}\n1\n```\n" + block).cells
+    assert cell.expected.flags == doctest.ELLIPSIS
+
+
+@pytest.mark.parametrize("option", ["+NUMBERS", "ELLIPSIS", "+SKIP", "+REPORT_UDIFF", "+"])
+def test_an_unknown_option_is_refused_and_the_known_ones_are_named(option):
+    with pytest.raises(PageError, match=r"is no option of \{testoutput\}.*ELLIPSIS"):
+        parse(f"```{{code-cell}}\n1\n```\n```{{testoutput}}\n:options: {option}\n1\n```\n")
+
+
+def test_an_unknown_directive_option_is_refused():
+    with pytest.raises(PageError, match="it knows only `:options:`"):
+        parse("```{code-cell}\n1\n```\n```{testoutput}\n:hide:\n1\n```\n")
+
+
+def test_an_argument_is_refused():
+    with pytest.raises(PageError, match="takes no argument"):
+        parse("```{code-cell}\n1\n```\n```{testoutput} group\n1\n```\n")
+
+
+def test_metadata_that_cannot_be_read_is_an_error_of_the_page():
+    with pytest.raises(PageError, match="could not be read"):
+        parse("```{code-cell}\n---\n: [\n---\n1\n```\n")
+
+
+def test_a_page_error_names_file_line_and_message():
+    error = PageError(Path("docs/a.md"), 3, "wrong")
+    assert str(error) == "docs/a.md:3: wrong"
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=6))
+def test_every_cell_and_every_block_is_found(cells):
+    body = ""
+    for expects, blank in cells:
+        body += "```{code-cell}\nprint(1)\n```\n" + "\n" * blank
+        body += "```{testoutput}\n1\n```\n\n" if expects else "text\n\n"
+    assert [cell.expected is not None for cell in parse(body).cells] == [e for e, _ in cells]
+
+
+def test_a_page_is_recognised_by_its_front_matter(write_page, tmp_path):
+    plain = tmp_path / "plain.md"
+    plain.write_text("# Title\n")
+    assert is_page(write_page("text\n"))
+    assert not is_page(plain)
+    assert not is_page(tmp_path / "missing.md")
+    assert not is_page(tmp_path)
+    other = tmp_path / "page.txt"
+    other.write_text(FRONT_MATTER)
+    assert not is_page(other)
+
+
+def test_pages_are_found_in_folders_in_order_without_hidden_ones(write_page, tmp_path):
+    wanted = [write_page("", name) for name in ("a.md", "b.md", "part/c.md")]
+    for name in ("_build/d.md", ".hidden/e.md", "part/_draft/f.md"):
+        write_page("", name)
+    (tmp_path / "plain.md").write_text("# Title\n")
+    assert find_pages([tmp_path]) == wanted
+    assert find_pages([wanted[1], tmp_path]) == [wanted[1], wanted[0], wanted[2]]
+
+
+def test_a_named_file_that_is_no_page_is_an_error(tmp_path):
+    plain = tmp_path / "plain.md"
+    plain.write_text("# Title\n")
+    with pytest.raises(PageError, match="file_format: mystnb"):
+        find_pages([plain])
+    with pytest.raises(FileNotFoundError, match="no such page or folder"):
+        find_pages([tmp_path / "missing.md"])
