@@ -1,8 +1,8 @@
 """What a neuron accepts, and what it says about the rest."""
 
 import math
-from itertools import zip_longest
 
+import torch
 from torch import Tensor
 
 
@@ -41,11 +41,14 @@ def check_threshold(threshold: object) -> None:
         )
 
 
-def check_step(*, threshold: float | Tensor, **inputs: Tensor) -> None:
+def check_step(
+    v_previous: Tensor, vt: Tensor, s_previous: Tensor, threshold: float | Tensor
+) -> None:
     """Raise TypeError or ValueError unless one step can be computed from these arguments."""
-    check_floating(**inputs)
-    tensors = {**inputs, "threshold": threshold} if isinstance(threshold, Tensor) else inputs
-    vt = inputs["vt"]
+    tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
+    check_floating(**tensors)
+    if isinstance(threshold, Tensor):
+        tensors["threshold"] = threshold
     for name, tensor in tensors.items():
         owner = "the layer" if name == "threshold" else name
         if tensor.dtype != vt.dtype:
@@ -58,17 +61,11 @@ def check_step(*, threshold: float | Tensor, **inputs: Tensor) -> None:
                 f"{name} and vt must be on the same device, but {tensor.device} and {vt.device} "
                 f"came; move {owner} with .to(vt.device)"
             )
-    if any(tensor.shape != vt.shape for tensor in tensors.values()):
-        check_broadcast({name: tuple(tensor.shape) for name, tensor in tensors.items()})
-
-
-def check_broadcast(shapes: dict[str, tuple[int, ...]]) -> None:
-    """Raise ValueError unless the shapes broadcast to one."""
-    for sizes in zip_longest(*(shape[::-1] for shape in shapes.values()), fillvalue=1):
-        wide = [size for size in sizes if size != 1]
-        if any(size != wide[0] for size in wide):
-            came = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-            raise ValueError(
-                f"shapes must broadcast, but {came} came; counted from the last, sizes must be "
-                "equal or 1; start v_previous and s_previous as torch.zeros_like(vt)"
-            )
+    try:
+        torch.broadcast_shapes(*(tensor.shape for tensor in tensors.values()))
+    except RuntimeError as error:
+        came = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
+        raise ValueError(
+            f"shapes must broadcast, but {came} came; counted from the last, sizes must be "
+            "equal or 1; start v_previous and s_previous as torch.zeros_like(vt)"
+        ) from error

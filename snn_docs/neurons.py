@@ -85,7 +85,7 @@ class IF(torch.nn.Module):
         出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03。\
         記事の``forward``が捨てる:math:`x_t`も返す
         """
-        check_step(v_previous=v_previous, vt=vt, s_previous=s_previous, threshold=self.threshold)
+        check_step(v_previous, vt, s_previous, self.threshold)
         x = v_previous * (1 - s_previous) + vt
         spikes = Heaviside.apply(x - self.threshold)
         return spikes, x

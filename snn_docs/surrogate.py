@@ -7,7 +7,41 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 from snn_docs._checks import check_floating
 
 
-class Heaviside(Function):
+class SpikeFunction(Function):
+    """スパイクを出す関数に共通の土台です。``torch.func``と``torch.compile``の両方で使えるようにします。
+
+    派生クラスは``forward``、``setup_context``、``backward``を決めます。\
+    要素ごとの関数なので、前進モードの微分も``backward``と同じ式になります。
+    """
+
+    generate_vmap_rule = True  # for torch.func.vmap, jacrev, jacfwd and hessian
+    _eager: "type[SpikeFunction]"
+
+    def __init_subclass__(cls) -> None:
+        """前進モードの微分を用意します。"""
+        # Forward-mode differentiation needs a `jvp`, and torch.compile refuses a Function that
+        # has one. It also looks past an overridden `apply`, at the class that the code names:
+        # so compiled code gets the class, and eager code this subclass of it. The name is the
+        # same, because torch shows it: grad_fn=<HeavisideBackward>.
+        super().__init_subclass__()
+        if "jvp" in vars(cls):
+            cls._eager = cls
+        else:
+            cls._eager = type(cls.__name__, (cls,), {"jvp": staticmethod(cls.backward)})
+
+    @classmethod
+    def apply(cls, input_: Tensor) -> Tensor:
+        r"""スパイクを計算し、微分できるように記録します。
+
+        :param input\_: 膜電位から閾値を引いた値。形は``[*]``、型は浮動小数点数
+        :returns: スパイク。値は0か1。形・型・デバイスは``input_``と同じ
+        :raises TypeError: ``input_``が浮動小数点数のテンソルでないとき
+        """
+        spikes: Tensor = super(SpikeFunction, cls._eager).apply(input_)  # type: ignore[no-untyped-call]
+        return spikes
+
+
+class Heaviside(SpikeFunction):
     r"""微分を都合よく構成したHeaviside関数です。
 
     .. math::
@@ -40,8 +74,6 @@ class Heaviside(Function):
     出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
     """
 
-    generate_vmap_rule = True  # for torch.func.vmap, jacrev, jacfwd and hessian
-
     @staticmethod
     def forward(input_: Tensor) -> Tensor:
         """正のところを1、それ以外を0にします。"""
@@ -49,7 +81,7 @@ class Heaviside(Function):
         return (input_ > 0).to(input_.dtype)
 
     @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor], output: Tensor) -> None:
         """微分に使うスパイクを保存します。"""
         ctx.save_for_backward(output)
         ctx.save_for_forward(output)
@@ -59,19 +91,3 @@ class Heaviside(Function):
         """発火したところだけ勾配を通します。"""
         (out,) = ctx.saved_tensors  # {0, 1}
         return grad_output * out.bool()
-
-    @classmethod
-    def apply(cls, input_: Tensor) -> Tensor:
-        """スパイクを計算し、微分できるように記録します。"""
-        function = _WithJvp if cls is Heaviside else cls
-        spikes: Tensor = super(Heaviside, function).apply(input_)  # type: ignore[no-untyped-call]
-        return spikes
-
-
-# Forward-mode differentiation needs a `jvp`, and torch.compile refuses a Function that has one.
-# It also looks past an overridden `apply`, at the class the code names: so compiled code gets
-# Heaviside, and eager code this subclass. Same name: torch prints grad_fn=<HeavisideBackward>.
-# The derivative is elementwise, so forward and backward mode share one formula.
-_WithJvp: type[Heaviside] = type(
-    "Heaviside", (Heaviside,), {"jvp": staticmethod(Heaviside.backward)}
-)

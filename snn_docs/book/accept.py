@@ -49,10 +49,10 @@ def write_atomically(path: Path, text: str) -> None:
 def _place(verdict: Verdict) -> tuple[int, int]:
     """Return the lines to replace, as a slice."""
     cell, expected = verdict.cell, verdict.cell.expected
-    if verdict.status is Status.MISSING:
-        assert expected is not None
-        return cell.end, expected.end  # the blank lines before the block go with it
-    return (cell.end, cell.end) if expected is None else (expected.line - 1, expected.end)
+    if expected is None:
+        return cell.end, cell.end
+    # the blank lines before a block that is deleted go with it
+    return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
 
 
 def _block(verdict: Verdict, lines: list[str]) -> list[str]:

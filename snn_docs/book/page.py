@@ -111,7 +111,9 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             names = sorted(path.rglob("*.md"))
-            shown = (n for n in names if not re.search(r"[\\/][._]", str(n.relative_to(path.parent))))
+            shown = (
+                n for n in names if not re.search(r"[\\/][._]", str(n.relative_to(path.parent)))
+            )
             found += [name for name in shown if is_page(name)]
         elif is_page(path):
             found.append(path)
@@ -206,17 +208,16 @@ def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
 
 def _require_closed(path: Path, fence: Token) -> None:
     # markdown-it lets a fence run to the end of the page: then all that follows is swallowed
-    assert fence.map is not None
-    if fence.content.count("\n") != fence.map[1] - fence.map[0] - 2:
+    if fence.content.count("\n") != _end(fence) - _line(fence) - 1:
         name = fence.info.split()[0]
-        raise PageError(path, _line(fence), f"this {name} is never closed; end it with {fence.markup}")
+        raise PageError(
+            path, _line(fence), f"this {name} is never closed; end it with {fence.markup}"
+        )
 
 
 def _line(token: Token) -> int:
-    assert token.map is not None
-    return token.map[0] + 1
+    return token.map[0] + 1 if token.map else 1
 
 
 def _end(token: Token) -> int:
-    assert token.map is not None
-    return token.map[1]
+    return token.map[1] if token.map else 1

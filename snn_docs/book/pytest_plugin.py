@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _pytest._code.code import TerminalRepr, TracebackStyle
+
 
 class WrongCellError(Exception):
     """The page is wrong about a cell; the message is the report."""
@@ -48,7 +50,7 @@ class CellItem(pytest.Item):
 
     parent: PageFile
 
-    def __init__(self, *, number: int, **arguments: Any) -> None:
+    def __init__(self, *, number: int, **arguments: Any) -> None:  # noqa: ANN401
         super().__init__(**arguments)
         self.number = number
 
@@ -58,11 +60,13 @@ class CellItem(pytest.Item):
         if not verdict.ok:
             raise WrongCellError(report.describe(verdict))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: TracebackStyle | None = None
+    ) -> str | TerminalRepr:
         """Show the report alone: a traceback of this plugin helps nobody."""
         if isinstance(excinfo.value, WrongCellError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the cell in the page."""

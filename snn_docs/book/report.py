@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def summarize(runs: Sequence[Run]) -> str:
 
 
 def wrong(runs: Sequence[Run]) -> list[Verdict]:
-    """Return the verdicts to report: the wrong cells, without those that an error kept from running."""
+    """Return what to report: the wrong cells, but not those after one that failed."""
     verdicts = itertools.chain.from_iterable(run.verdicts for run in runs)
     return [v for v in verdicts if not v.ok and v.status is not Status.NOT_RUN]
 
@@ -74,7 +75,7 @@ def _line(verdict: Verdict) -> int:
     if verdict.status is Status.MISSING:
         return expected.line
     want, got = normalize(expected.text).splitlines(), verdict.got.splitlines()
-    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(want, got)))
+    same = len(commonprefix([want, got]))  # noqa: RUF071 (of two lists: whole lines)
     return min(expected.text_line + same, expected.end)
 
 

@@ -8,12 +8,12 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_client.manager import AsyncKernelManager
+from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from myst_nb.core.render import strip_ansi
 from traitlets.config import Config
 
 from snn_docs.book.compare import Status, Verdict, judge
@@ -61,20 +61,20 @@ def run_pages(pages: Sequence[Page], timeout: int = TIMEOUT) -> list[Run]:
     return asyncio.run(run_all())
 
 
-async def _run(page: Page, slots: asyncio.Semaphore, timeout: int) -> Run:
+async def _run(page: Page, slots: asyncio.Semaphore, seconds: int) -> Run:
     notebook = copy.deepcopy(page.notebook)
     async with slots:
-        failure = await _execute(page, notebook, timeout)
+        failure = await _execute(page, notebook, seconds)
     for cell in page.cells:
         notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
     return Run(page, notebook, tuple(_verdicts(page, notebook, failure)))
 
 
-async def _execute(page: Page, notebook: NotebookNode, timeout: int) -> tuple[int, str] | None:
+async def _execute(page: Page, notebook: NotebookNode, seconds: int) -> tuple[int, str] | None:
     """Fill in the outputs; return the cell that stopped the page, and why."""
     reached = 0
 
-    def remember(*, cell_index: int, **_: Any) -> None:
+    def remember(*, cell_index: int, **_: object) -> None:
         nonlocal reached
         reached = cell_index
 
@@ -83,7 +83,7 @@ async def _execute(page: Page, notebook: NotebookNode, timeout: int) -> tuple[in
             notebook,
             kernel_manager_class=AsyncKernelManager,
             config=_kernel_config(private),
-            timeout=timeout,
+            timeout=seconds,
             record_timing=False,  # timings in the metadata would change the key in the cache
             shutdown_kernel="immediate",
             on_cell_start=remember,
@@ -94,7 +94,7 @@ async def _execute(page: Page, notebook: NotebookNode, timeout: int) -> tuple[in
         except CellExecutionError:
             return reached, _traceback(notebook, reached)
         except CellTimeoutError:
-            return reached, f"the cell ran longer than {timeout} s"
+            return reached, f"the cell ran longer than {seconds} s"
         except DeadKernelError:
             return reached, "the kernel died"
     return None
@@ -102,7 +102,7 @@ async def _execute(page: Page, notebook: NotebookNode, timeout: int) -> tuple[in
 
 def _traceback(notebook: NotebookNode, index: int) -> str:
     [*_, error] = (o for o in notebook.cells[index].outputs if o.output_type == "error")
-    return strip_ansi("\n".join(error.traceback))
+    return str(strip_ansi("\n".join(error.traceback)))
 
 
 def _kernel_config(folder: str) -> Config:

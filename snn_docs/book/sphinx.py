@@ -54,11 +54,11 @@ def remove_blocks(app: Sphinx, doctree: nodes.document) -> None:
     checked = is_page(Path(app.env.doc2path(app.env.docname)))
     for mark in list(doctree.findall(block)):
         if not checked or not isinstance(mark.parent, nodes.document | nodes.section):
-            _fail(app, f"{report.shown_path(Path(mark.source))}:{mark.line}", UNCHECKED)
+            _fail(app, f"{report.shown_path(Path(str(mark.source)))}:{mark.line}", UNCHECKED)
         mark.parent.remove(mark)
 
 
-def use_cache(app: Sphinx, config: Config) -> None:
+def use_cache(_app: Sphinx, config: Config) -> None:
     """Let myst-nb take the outputs from the cache that this extension fills."""
     if config.nb_execution_mode not in {"auto", "cache"}:
         raise ConfigError(
@@ -68,7 +68,7 @@ def use_cache(app: Sphinx, config: Config) -> None:
     config.nb_execution_mode = "cache"
 
 
-def outdated(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> list[str]:
+def outdated(_app: Sphinx, env: BuildEnvironment, *_changes: set[str]) -> list[str]:
     """Read all notebooks anew: the package they import may have changed."""
     return [name for name in env.found_docs if is_page(Path(env.doc2path(name)))]
 
@@ -89,7 +89,7 @@ def verify(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
 
 
 def add_counts(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
     """Tell the templates how many outputs were checked, as ``book_checked``, and ``book_wrong``."""
     context.update(app.env.book_runs.get(pagename, {}))  # type: ignore[attr-defined]

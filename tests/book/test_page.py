@@ -26,7 +26,10 @@ def test_a_cell_and_the_block_after_it_belong_together():
 
 
 def test_lines_are_those_of_the_file():
-    body = "text\n\n```{code-cell}\n:tags: [hide-cell]\n\nx = 1\nprint(x)\n```\n\n```{testoutput}\n:options: +ELLIPSIS\n\n1\n```\n"
+    body = (
+        "text\n\n```{code-cell}\n:tags: [hide-cell]\n\nx = 1\nprint(x)\n```\n\n"
+        "```{testoutput}\n:options: +ELLIPSIS\n\n1\n```\n"
+    )
     [cell] = parse(body).cells
     lines = (FRONT_MATTER + body).splitlines()
     assert lines[cell.line - 1] == "x = 1"

@@ -68,7 +68,7 @@ def test_last_failed_runs_the_failed_cell_again(run_pytest):
 def test_a_page_that_cannot_be_read_is_an_error_with_its_line(run_pytest):
     result = run_pytest(PAGE + "\ntext\n\n```{testoutput}\n1\n```\n")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*page.md:25: this {testoutput} block does not stand right after*"])
+    result.stdout.fnmatch_lines(["*page.md:25: this {testoutput} block does not stand right*"])
 
 
 def test_another_error_keeps_its_traceback(run_pytest, pytester):

@@ -15,6 +15,9 @@ from snn_docs.book.run import Run
 FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 
 
+ACCEPT = "python -m snn_docs.book accept docs/page.md"
+
+
 def verdict(block, text, code="print(x)"):
     body = f"{FRONT_MATTER}```{{code-cell}}\n{code}\n```\n\n{block}"
     page = parse_page(Path("docs/page.md"), body)
@@ -30,8 +33,7 @@ def test_a_difference_points_at_the_first_line_that_differs():
         "    -b",
         "    +B",
         "     c",
-        "  The cell starts at line 8. Mend the code, or, if the new output is right: "
-        "python -m snn_docs.book accept docs/page.md",
+        f"  The cell starts at line 8. Mend the code, or, if the new output is right: {ACCEPT}",
     ]
 
 

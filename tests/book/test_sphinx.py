@@ -1,4 +1,4 @@
-"""The Sphinx door: a build runs the pages, fails if one is wrong, and publishes what was printed."""
+"""The Sphinx door: a build runs the pages, fails if one is wrong, and shows what was printed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-CONF = 'project = "book"\nextensions = ["myst_nb", "snn_docs.book"]\nexclude_patterns = ["_build"]\n'
+CONF = 'extensions = ["myst_nb", "snn_docs.book"]\nexclude_patterns = ["_build"]\n'
 INDEX = "# Book\n\n```{toctree}\n:glob:\n\n*\n```\n"
 
 

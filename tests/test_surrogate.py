@@ -1,0 +1,315 @@
+"""`Heaviside`: the article's function bit for bit, and what the article's function can't do."""
+
+import math
+import shutil
+from functools import partial
+
+import article
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch.autograd.gradcheck import GradcheckError
+
+from snn_docs import Heaviside
+
+# What torch warns about in its own code, whatever the function: the rules of forward mode are
+# TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.
+quiet_torch = pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script.* is (deprecated|not supported):DeprecationWarning",
+    "ignore:.*Function.* should not be instantiated:DeprecationWarning",
+    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
+)
+
+FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+SMALLEST = 2.0**-149  # the smallest positive float32, a subnormal
+SPECIAL = [0.0, -0.0, SMALLEST, -SMALLEST, 1.0, -1.0, math.inf, -math.inf, math.nan]
+
+reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+
+
+def bits(tensor):
+    """Tell -0.0 from 0.0, and one NaN from another."""
+    return tensor.view(torch.int32)
+
+
+def from_bits(patterns):
+    return torch.tensor(patterns, dtype=torch.int64).to(torch.int32).view(torch.float32)
+
+
+every_float32 = st.integers(0, 2**32 - 1) | st.sampled_from(
+    bits(torch.tensor(SPECIAL)).tolist(),
+)
+
+
+@st.composite
+def inputs_and_gradients(draw):
+    pairs = draw(st.lists(st.tuples(every_float32, every_float32), max_size=12))
+    inputs, gradients = (from_bits([pair[i] for pair in pairs]) for i in (0, 1))
+    return inputs, gradients
+
+
+def value_and_gradient(function, input_, grad_output):
+    leaf = input_.clone().requires_grad_()
+    output = function(leaf)
+    (gradient,) = torch.autograd.grad(output, leaf, grad_output)
+    return output.detach(), gradient
+
+
+class TestTheArticle:
+    @reproducible
+    @given(inputs_and_gradients())
+    def test_forward_and_backward_are_the_articles_bit_for_bit(self, drawn):
+        ours = value_and_gradient(Heaviside.apply, *drawn)
+        theirs = value_and_gradient(article.Heaviside.apply, *drawn)
+        for got, expected in zip(ours, theirs, strict=True):
+            assert torch.equal(bits(got), bits(expected))
+
+    @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3), (2, 1, 3)])
+    def test_shape_is_kept(self, shape):
+        output, gradient = value_and_gradient(
+            Heaviside.apply, torch.ones(shape), torch.full(shape, 7.0)
+        )
+        assert torch.equal(output, torch.ones(shape))
+        assert torch.equal(gradient, torch.full(shape, 7.0))
+
+    def test_grad_fn_is_printed_as_in_the_article(self):
+        x = torch.tensor([-1.0, 1.0], requires_grad=True)
+        assert repr(Heaviside.apply(x)) == repr(article.Heaviside.apply(x))
+        assert repr(Heaviside.apply(x)) == "tensor([0., 1.], grad_fn=<HeavisideBackward>)"
+
+    def test_derivative_is_that_of_relu(self):
+        x = torch.tensor([*SPECIAL[:-1], 0.5])
+        grad_output = torch.linspace(-2, 2, len(x))
+        ours = value_and_gradient(Heaviside.apply, x, grad_output)[1]
+        assert torch.equal(ours, value_and_gradient(torch.relu, x, grad_output)[1])
+
+
+class TestOneNumber:
+    @pytest.mark.parametrize(
+        ("input_", "spike"),
+        [
+            (-math.inf, 0.0),
+            (-1.0, 0.0),
+            (-SMALLEST, 0.0),
+            (-0.0, 0.0),
+            (0.0, 0.0),
+            (SMALLEST, 1.0),
+            (1.0, 1.0),
+            (math.inf, 1.0),
+            (math.nan, 0.0),
+        ],
+    )
+    def test_fires_above_zero_only_and_the_derivative_is_the_spike(self, input_, spike):
+        output, gradient = value_and_gradient(
+            Heaviside.apply, torch.tensor(input_), torch.tensor(1.0)
+        )
+        assert output.item() == spike
+        assert gradient.item() == spike
+
+    @pytest.mark.parametrize("grad_output", [math.inf, math.nan])
+    def test_silence_multiplies_the_gradient_by_zero(self, grad_output):
+        _, gradient = value_and_gradient(
+            Heaviside.apply, torch.tensor(-1.0), torch.tensor(grad_output)
+        )
+        assert math.isnan(gradient.item())
+
+    def test_silence_keeps_the_sign_of_zero(self):
+        _, gradient = value_and_gradient(Heaviside.apply, torch.tensor(-1.0), torch.tensor(-3.0))
+        assert math.copysign(1, gradient.item()) == -1
+
+
+class TestDtypeAndDevice:
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_is_kept_both_ways(self, dtype):
+        x = torch.tensor([-1.0, 0.0, 1.0], dtype=dtype)
+        output, gradient = value_and_gradient(Heaviside.apply, x, torch.full_like(x, 3))
+        assert output.dtype == gradient.dtype == dtype
+        assert output.tolist() == [0, 0, 1]
+        assert gradient.tolist() == [0, 0, 3]
+
+    def test_the_article_turns_float64_into_float32(self):
+        x = torch.ones(1, dtype=torch.float64)
+        assert article.Heaviside.apply(x).dtype == torch.float32
+        assert Heaviside.apply(x).dtype == torch.float64
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_the_smallest_positive_number_of_each_dtype_fires(self, dtype):
+        integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+        smallest = torch.tensor(1, dtype=integer).view(dtype)  # a subnormal
+        assert Heaviside.apply(smallest).item() == 1
+        assert Heaviside.apply(-smallest).item() == 0
+
+    def test_device_is_kept(self):
+        x = torch.ones(2, 3, device="meta", dtype=torch.float64, requires_grad=True)
+        output = Heaviside.apply(x)
+        output.sum().backward()
+        assert output.device == x.grad.device == torch.device("meta")
+        assert output.shape == x.grad.shape == (2, 3)
+
+
+X = torch.tensor([-0.5, 0.0, 0.25, 2.0])
+FIRED = torch.tensor([0.0, 0.0, 1.0, 1.0])
+
+
+def loss(x):
+    return (Heaviside.apply(x - 0.125) * x**3).sum()
+
+
+def loss_gradient(x):
+    """Differentiate `loss` by hand: H' x³ + H 3x², where H' = H."""
+    return FIRED * (x**3 + 3 * x**2)
+
+
+def loss_hessian(x):
+    """Differentiate once more by hand: only x³ and 3x² move, the factors H and H' are constant.
+
+    The rule composed for H makes d(H x³)/dx = m x³ + H 3x² with m the fired mask: m has no
+    derivative, H has m again.
+    """
+    return torch.diag(FIRED * (3 * x**2 + 3 * x**2 + 6 * x))
+
+
+@quiet_torch
+class TestTransforms:
+    def test_grad(self):
+        assert torch.equal(torch.func.grad(loss)(X), loss_gradient(X))
+
+    def test_plain_autograd(self):
+        _, gradient = value_and_gradient(loss, X, torch.tensor(1.0))
+        assert torch.equal(gradient, loss_gradient(X))
+
+    def test_vmap(self):
+        batch = torch.stack([X, -X, X + 1])
+        assert torch.equal(torch.vmap(Heaviside.apply)(batch), (batch > 0).float())
+        assert torch.equal(
+            torch.vmap(Heaviside.apply, in_dims=1, out_dims=1)(batch), (batch > 0).float()
+        )
+
+    def test_nested_vmap_of_grad(self):
+        batch = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+        gradient = torch.func.grad(lambda x: (Heaviside.apply(x) * 5).sum())
+        assert torch.equal(torch.vmap(torch.vmap(gradient))(batch), 5 * (batch > 0).float())
+
+    def test_vmap_of_jvp(self):
+        batch = torch.stack([X, -X])
+        tangents = torch.vmap(lambda x: torch.func.jvp(Heaviside.apply, (x,), (x,))[1])(batch)
+        assert torch.equal(tangents, batch.clamp(min=0))
+
+    def test_jvp(self):
+        tangent = torch.tensor([1.0, 2.0, 3.0, 4.0])
+        output, directional = torch.func.jvp(Heaviside.apply, (X,), (tangent,))
+        assert torch.equal(output, FIRED)
+        assert torch.equal(directional, FIRED * tangent)
+
+    @pytest.mark.parametrize("jacobian", [torch.func.jacrev, torch.func.jacfwd])
+    def test_jacobian_is_diagonal(self, jacobian):
+        assert torch.equal(jacobian(Heaviside.apply)(X), torch.diag(FIRED))
+
+    def test_hessian(self):
+        plain = torch.autograd.functional.hessian(loss, X)
+        assert torch.equal(torch.func.hessian(loss)(X), loss_hessian(X))
+        assert torch.equal(plain, loss_hessian(X))
+
+    def test_forward_mode(self):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(X, torch.full_like(X, 5))
+            output, tangent = forward_ad.unpack_dual(Heaviside.apply(dual))
+        assert torch.equal(output, FIRED)
+        assert torch.equal(tangent, 5 * FIRED)
+
+    def test_forward_and_reverse_mode_together(self):
+        with forward_ad.dual_level():
+            leaf = X.clone().requires_grad_()
+            output = Heaviside.apply(forward_ad.make_dual(leaf, torch.full_like(X, 5)))
+            (gradient,) = torch.autograd.grad(output.sum(), leaf)
+            assert torch.equal(forward_ad.unpack_dual(output).tangent, 5 * FIRED)
+        assert torch.equal(gradient, FIRED)
+
+
+class TestDoubleBackward:
+    @pytest.mark.parametrize("function", [article.Heaviside, Heaviside])
+    def test_gradient_depends_on_grad_output_alone(self, function):
+        x = X.clone().requires_grad_()
+        grad_output = torch.ones_like(X, requires_grad=True)
+        (gradient,) = torch.autograd.grad(function.apply(x), x, grad_output, create_graph=True)
+        second = torch.autograd.grad(gradient.sum(), (x, grad_output), allow_unused=True)
+        assert second[0] is None
+        assert torch.equal(second[1], FIRED)
+
+    @pytest.mark.parametrize("function", [article.Heaviside, Heaviside])
+    def test_gradient_of_a_constant_grad_output_is_constant(self, function):
+        x = X.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(function.apply(x).sum(), x, create_graph=True)
+        assert not gradient.requires_grad
+
+    @quiet_torch
+    def test_gradcheck_fails_because_the_derivative_is_composed(self):
+        x = torch.tensor([-0.5, 0.5], dtype=torch.float64, requires_grad=True)
+        with pytest.raises(GradcheckError, match="Jacobian mismatch"):
+            torch.autograd.gradcheck(Heaviside.apply, x)
+
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "c++"))),
+    reason="torch.compile's inductor backend needs a C++ compiler: g++, clang++ or c++",
+)
+
+
+@pytest.fixture(params=["aot_eager", pytest.param("inductor", marks=needs_compiler)])
+def fullgraph(request, tmp_path_factory, monkeypatch):
+    # One folder for all tests: inductor compiles torch's headers once, which takes the longest.
+    folder = tmp_path_factory.getbasetemp() / "inductor"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    torch.compiler.reset()
+    options = {"compile_threads": 1} if request.param == "inductor" else None
+    yield partial(torch.compile, fullgraph=True, backend=request.param, options=options)
+    torch.compiler.reset()
+
+
+@quiet_torch
+class TestCompile:
+    def test_equals_eager_bit_for_bit(self, fullgraph):
+        x = torch.tensor([*SPECIAL, 0.5, -0.5])
+        grad_output = torch.tensor([*SPECIAL, 0.5, -0.5]).flip(0)
+        eager = value_and_gradient(Heaviside.apply, x, grad_output)
+        stored = Heaviside.apply
+        for function in (lambda x: Heaviside.apply(x + 0), lambda x: stored(x + 0)):
+            got = value_and_gradient(fullgraph(function), x, grad_output)
+            for ours, expected in zip(got, eager, strict=True):
+                assert torch.equal(bits(ours), bits(expected))
+
+    def test_without_gradients(self, fullgraph):
+        function = fullgraph(lambda x: Heaviside.apply(x) + 1)
+        assert torch.equal(function(X), FIRED + 1)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("input_", "words"),
+        [
+            (torch.tensor([1, 2]), ["input_", "torch.int64", "(2,)", "input_.float()"]),
+            (torch.zeros((), dtype=torch.bool), ["input_", "torch.bool", "()", "input_.float()"]),
+            (torch.ones(1, dtype=torch.complex64), ["input_", "torch.complex64", "input_.real"]),
+            (0.5, ["input_", "a float came", "torch.as_tensor(input_"]),
+            ([0.5], ["input_", "a list came", "torch.as_tensor(input_"]),
+            (None, ["input_", "a NoneType came", "floating-point tensor"]),
+        ],
+    )
+    def test_says_what_came_and_what_to_do(self, input_, words):
+        with pytest.raises(TypeError) as caught:
+            Heaviside.apply(input_)
+        for word in words:
+            assert word in str(caught.value)
+
+
+def test_a_subclass_keeps_its_own_backward():
+    class Doubled(Heaviside):
+        @staticmethod
+        def backward(ctx, grad_output):
+            return 2 * Heaviside.backward(ctx, grad_output)
+
+    output, gradient = value_and_gradient(Doubled.apply, X, torch.ones(4))
+    assert torch.equal(output, FIRED)
+    assert torch.equal(gradient, 2 * FIRED)
