@@ -1,0 +1,97 @@
+"""Settings of the book's site, and nothing but settings: what the site does lives in docs/_ext."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent / "docs"
+sys.path.insert(0, str(DOCS / "_ext"))
+
+project = "スパイキングニューロンをPyTorchで動かす"
+language = "ja"
+extensions = [
+    "myst_nb",
+    "snn_docs.book",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinxcontrib.bibtex",
+    "byline",
+    "figures",
+    "japanese",
+    "katex",
+    "listing",
+]
+
+# Sources. Folders that start with an underscore hold the site's own parts, not pages.
+exclude_patterns = ["_*"]
+templates_path = ["docs/_templates"]
+locale_dirs = [str(DOCS / "_locale")]  # Absolute: Sphinx looks for sphinx.js from where it runs.
+nitpicky = True
+nitpick_ignore_regex = [
+    # What torch and the standard library define cannot be resolved without a network.
+    ("py:(class|obj|exc|data)", r"torch\..*"),
+    ("py:(class|obj|exc|data)", r"(collections\.abc|typing|types|os|pathlib)\..*"),
+    ("py:(class|exc)", r"(bool|float|int|str|tuple|None|Tensor|Callable|\w+Error)"),
+]
+trim_footnote_reference_space = True
+
+# Markdown and cells.
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+]
+myst_heading_anchors = 3
+nb_merge_streams = True
+nb_code_prompt_show = "コードを表示"
+nb_code_prompt_hide = "コードを隠す"
+
+# Numbers and references.
+numfig = True
+numfig_secnum_depth = 0
+numfig_format = {"figure": "図%s", "table": "表%s", "code-block": "リスト%s", "section": "%s"}
+bibtex_bibfiles = ["docs/references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+# The package's docstrings.
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 60
+
+# Copy buttons: on code, never on what the code printed, and without prompts.
+copybutton_selector = "div:not(.output) > div.highlight > pre"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# The site. Nothing in it depends on when it is built.
+html_theme = "sphinx_book_theme"
+html_title = project
+html_favicon = "docs/_static/favicon.svg"
+html_static_path = ["docs/_static"]
+html_css_files = ["book.css"]
+html_js_files = [("copybutton-ja.js", {"defer": "defer"})]
+html_math_renderer = "katex"
+html_copy_source = False
+html_use_index = False
+html_domain_indices = False
+html_last_updated_fmt = None
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "toc_title": "目次",
+    "show_toc_level": 2,
+    "search_bar_text": "検索",
+    "pygments_dark_style": "github-dark",
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    # The theme's script binds the first menu button it finds; left to itself, pydata's hidden
+    # header brings one that comes before the visible one.
+    "navbar_persistent": [],
+    "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
+    "article_footer_items": ["checked.html"],
+    "footer_content_items": ["credits.html"],
+}

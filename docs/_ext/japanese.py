@@ -1,0 +1,37 @@
+"""Settings for Japanese that neither ``conf.py`` nor a template can reach."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+
+
+def read_markup_without_spaces(app: Sphinx) -> None:
+    """Let RST markup touch Japanese text: words are not set apart by spaces."""
+    app.env.settings["character_level_inline_markup"] = True
+
+
+def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
+    """Open a folded cell as myst-nb does, without its English label over the Japanese text."""
+    classes = " ".join(["admonition", "hide", *node["classes"]])
+    translator.body.append(
+        f'<details class="{classes}">\n<summary>\n'
+        f'<p class="collapsed admonition-title">{escape(node["prompt_show"])}</p>\n'
+        f'<p class="expanded admonition-title">{escape(node["prompt_hide"])}</p>\n'
+        "</summary>\n"
+    )
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Connect both."""
+    app.setup_extension("myst_nb")
+    app.connect("builder-inited", read_markup_without_spaces)
+    app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_HideCellInput))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

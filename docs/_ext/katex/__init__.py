@@ -1,0 +1,105 @@
+"""Formulas are typeset while the site is built, by KaTeX in a V8 that comes as a Python wheel.
+
+The reader's browser gets HTML, MathML for those who listen, one stylesheet and its fonts: no
+script. A formula that KaTeX cannot read is a warning at its own line, so the build fails and red
+text is never published. ``katex.min.js`` and ``docs/_static/katex`` come from one release
+(``npm pack katex``); change both together.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.locale import _
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+
+SOURCE = Path(__file__).with_name("katex.min.js")
+STYLE = "katex/katex.min.css"
+logger = logging.getLogger(__name__)
+
+
+@cache
+def engine(_pid: int) -> MiniRacer:
+    """Start KaTeX. Once for each process: a forked one cannot use its parent's threads."""
+    racer = MiniRacer()
+    racer.eval(SOURCE.read_text(encoding="utf-8"))
+    return racer
+
+
+@cache
+def render(tex: str, *, display: bool) -> str:
+    """Typeset one formula. Raise ValueError if it cannot be read."""
+    options = {"displayMode": display, "output": "htmlAndMathml", "strict": "error"}
+    try:
+        return str(engine(os.getpid()).call("katex.renderToString", tex, options))
+    except JSEvalException as error:
+        message = next(line for line in str(error).splitlines() if "Error: " in line)
+        raise ValueError(message.partition("Error: ")[2]) from None
+
+
+def lines_aligned(tex: str) -> str:
+    r"""Align lines at ``&`` unasked, as Sphinx does. ``\\`` or an empty line ends a line."""
+    lines = [part.strip() for part in tex.split("\n\n") if part.strip()]
+    if len(lines) > 1 or r"\\" in tex:
+        return r"\begin{aligned}" + r"\\".join(lines) + r"\end{aligned}"
+    return tex
+
+
+def typeset(translator: HTML5Translator, node: nodes.Element, tex: str, *, display: bool) -> None:
+    """Append a formula to the page, or warn where its node stands."""
+    try:
+        translator.body.append(render(tex.strip(), display=display))
+    except ValueError as error:
+        logger.warning("%s", error, location=node, type="katex")
+
+
+def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula in a line of text."""
+    translator.body.append(translator.starttag(node, "span", "", CLASS="math"))
+    typeset(translator, node, node.astext(), display=False)
+    translator.body.append("</span>")
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, with its number if it has one."""
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    # A wide formula scrolls by itself. What scrolls must be reachable by keyboard.
+    translator.body.append('<div class="math-scroll" tabindex="0">')
+    as_written = node.get("no-wrap", node.get("nowrap", False))
+    tex = node.astext() if as_written else lines_aligned(node.astext())
+    typeset(translator, node, tex, display=True)
+    translator.body.append("</div>")
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, _("Link to this equation"))
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def add_style(
+    app: Sphinx, _page: str, _template: str, context: dict[str, object], _doctree: object
+) -> None:
+    """Load the stylesheet on pages that have formulas."""
+    if context.get("has_maths_elements"):
+        app.add_css_file(STYLE)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the renderer ``html_math_renderer = "katex"``."""
+    app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
+    app.connect("html-page-context", add_style)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
