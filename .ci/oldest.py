@@ -1,0 +1,11 @@
+"""Print pip constraints: every direct dependency at the oldest version that is allowed."""
+
+import re
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+for group in (project["dependencies"], *project["optional-dependencies"].values()):
+    for requirement in group:
+        name, oldest = re.match(r"([\w.-]+)>=([\w.]+)", requirement).groups()
+        print(f"{name}=={oldest}")

@@ -1,0 +1,141 @@
+# Every target makes .venv by itself, then runs one plain command, which it prints. `make` alone lists them.
+# Paths with spaces are fine; a GNU make as old as 3.81 will do.
+
+PYTHON ?= python3
+ARGS ?=
+
+# All the checks are made, whichever of them fails; one at a time, since they share .venv and _build.
+MAKEFLAGS += --keep-going
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help html test accept check lint types workflows text clean
+
+export PYTHON
+export PYTHON_ORIGIN := $(origin PYTHON)
+# Whatever the locale and the user's own pip settings are.
+export PYTHONUTF8 := 1
+export PIP_USER := 0
+
+help: ## list the targets (the default)
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+	@echo 'The first call makes .venv, with torch in it; the next ones start at once. Another Python: make html PYTHON=python3.12'
+
+html: ## build the book into _build/html; fails if any printed output differs from its page
+	@$(ready) book
+	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
+	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
+	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
+
+ifeq ($(strip $(ARGS)),)
+test: ## run every test and every cell of the book, with coverage; a part of them: make test ARGS="tests/test_x.py -x"
+	@$(ready) book test
+	.venv/bin/python -m coverage erase
+	.venv/bin/python -m coverage run -m pytest
+	.venv/bin/python -m coverage combine --quiet
+	.venv/bin/python -m coverage report
+else
+test:
+	@$(ready) book test
+	.venv/bin/python -m pytest $(ARGS)
+endif
+
+accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
+	@$(ready) book
+	.venv/bin/python -m snn_docs.book accept docs
+
+check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
+
+lint:
+	@$(ready) book test check
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
+
+types:
+	@$(ready) book test check
+	.venv/bin/python -m mypy
+
+schema = .venv/bin/python -m check_jsonschema --builtin-schema
+workflows:
+	@$(ready) book test check
+	.venv/bin/zizmor --offline --quiet .github
+	$(schema) vendor.github-workflows .github/workflows/*.yml
+	$(schema) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(schema) vendor.dependabot .github/dependabot.yml
+	$(schema) vendor.citation-file-format CITATION.cff
+
+# npm ci begins by removing node_modules, and with it the mark of a finished install.
+text:
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
+	  cmp -s package-lock.json node_modules/.installed.json || { \
+	    npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json node_modules/.installed.json; } && \
+	  echo 'npm run textlint' && npm run --silent textlint; \
+	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
+	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
+
+clean: ## remove what the other targets made, except .venv and node_modules
+	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# `$(ready) extra ...`: .venv is whole and holds these extras of pyproject.toml, as pyproject.toml now is.
+# .venv/incomplete marks an install under way and becomes .venv/installed at its end, so that one that was
+# interrupted at any moment is seen and made anew. Two makes wait for each other: the lock is on an open file, which
+# the system releases however its holder ends.
+ready = sh -c "$$READY" ready
+define READY
+set -eu
+say() { printf 'make: %s\n' "$$1"; }
+stop() { printf 'make: %s\n' "$$@" >&2; exit 1; }
+
+exec 9<Makefile
+for python in .venv/bin/python "$$PYTHON"; do
+  "$$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' 2>/dev/null && break
+done || :
+
+version='import sys; print(sys.version)'
+enough='import sys; sys.exit(sys.version_info < (3, 11))'
+check_python() {
+  "$$PYTHON" -c "$$enough" 2>/dev/null || {
+    came=$$("$$PYTHON" -c 'import sys; print("is Python %d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || came='does not run'
+    for better in python3.14 python3.13 python3.12 python3.11 none; do "$$better" -c "$$enough" 2>/dev/null && break; done || :
+    [ "$$better" != none ] || stop "Python 3.11 or newer is needed, and \"$$PYTHON\" $$came." \
+      'Install a newer Python, then name it, for example: make html PYTHON=python3.12'
+    stop "Python 3.11 or newer is needed, and \"$$PYTHON\" $$came." "This one would do: make html PYTHON=$$better"
+  }
+  "$$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
+    stop "\"$$PYTHON\" cannot make an environment: its modules venv and ensurepip are missing." \
+      'On Debian and Ubuntu: apt install python3-venv. Or name another Python: make html PYTHON=python3.12'
+}
+
+here=$$(pwd -P) place= extras= broken=
+if [ -f .venv/installed ]; then { IFS= read -r place; IFS= read -r extras; } <.venv/installed; fi
+if [ ! -e .venv ]; then broken='it is not there yet'
+elif [ -e .venv/incomplete ]; then broken='an install into it was interrupted'
+elif ! .venv/bin/python -c "import pip; $$enough" 2>/dev/null; then broken='its Python does not work any more'
+elif [ "$${place:-$$here}" != "$$here" ]; then broken="it was made in $$place"
+elif [ "$$PYTHON_ORIGIN" != file ] && [ "$$("$$PYTHON" -c "$$version" 2>&1)" != "$$(.venv/bin/python -c "$$version")" ]; then broken="it is not of $$PYTHON"
+fi
+if [ -n "$$broken" ]; then
+  check_python
+  say "making .venv ($$broken)"
+  rm -rf .venv-old
+  if [ -e .venv ]; then mv .venv .venv-old; rm -rf .venv-old; fi
+  mkdir .venv
+  : >.venv/incomplete
+  "$$PYTHON" -m venv .venv || stop "\"$$PYTHON\" could not make .venv: see above."
+  extras=
+fi
+
+for extra; do case " $$extras " in *" $$extra "*) ;; *) extras="$${extras:+$$extras }$$extra" ;; esac; done
+wanted() { printf '%s\n' "$$here" "$$extras"; cat pyproject.toml; }
+wanted | cmp -s - .venv/installed && exit 0
+extras_list=$$(printf %s "$$extras" | tr ' ' ,)
+say "installing this project with $$extras_list into .venv; the first time takes some minutes, most of them for torch"
+wanted >.venv/incomplete
+trap 'exit 130' HUP INT TERM
+.venv/bin/python -m pip install --disable-pip-version-check --editable ".[$$extras_list]" || {
+  code=$$?
+  [ "$$code" -ge 128 ] || rm .venv/incomplete
+  stop 'the install failed: see above. The same command tries again.'
+}
+mv .venv/incomplete .venv/installed
+endef
+export READY
