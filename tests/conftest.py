@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,3 +61,33 @@ def write_page(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def why_no_inductor() -> str:
+    """Say what torch.compile's default backend misses here, if anything."""
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        return "torch.compile's inductor needs a C++ compiler: g++, clang++ or c++"
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return "torch.compile's inductor needs Python.h, for example from Debian's python3-dev"
+    if " " in torch.__file__:
+        return f"torch.compile's inductor can't link where torch lies: {torch.__file__} has a space"
+    return ""
+
+
+@pytest.fixture(params=["aot_eager", "inductor"])
+def backend(request, tmp_path_factory, monkeypatch):
+    """A backend of torch.compile, with its caches emptied before and after."""
+    if request.param == "inductor" and (reason := why_no_inductor()):
+        pytest.skip(reason)
+    # One folder for all tests: inductor compiles torch's headers once, which takes the longest.
+    folder = tmp_path_factory.getbasetemp() / "inductor"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    torch.compiler.reset()
+    yield request.param
+    torch.compiler.reset()
+
+
+@pytest.fixture
+def fullgraph(backend):
+    options = {"compile_threads": 1} if backend == "inductor" else None
+    return partial(torch.compile, fullgraph=True, backend=backend, options=options)

@@ -3,41 +3,20 @@
 import copy
 import math
 import pickle
-import shutil
 from fractions import Fraction
 from functools import partial
 
 import article
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
+from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import IF
 
-# What torch warns about in its own code, whatever the function: the rules of forward mode are
-# TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.
-quiet_torch = pytest.mark.filterwarnings(
-    "ignore:.torch.jit.script.* is (deprecated|not supported):DeprecationWarning",
-    "ignore:.*Function.* should not be instantiated:DeprecationWarning",
-    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
-)
-
-FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 ARGUMENTS = ("v_previous", "vt", "s_previous")
-
-reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=200)
-
-
-def bits(tensor):
-    """Tell -0.0 from 0.0, and one NaN from another."""
-    return tensor.view(torch.int32)
-
-
-def from_bits(patterns, shape):
-    patterns = torch.tensor(patterns, dtype=torch.int64)
-    return patterns.to(torch.int32).view(torch.float32).reshape(shape)
 
 
 @st.composite
@@ -61,7 +40,7 @@ def tensors(draw, shape, threshold):
     patterns = torch.cat([bits(near), bits(special)]).tolist()
     every = st.integers(0, 2**32 - 1) | st.sampled_from(patterns)
     size = math.prod(shape)
-    return from_bits(draw(st.lists(every, min_size=size, max_size=size)), shape)
+    return from_bits(draw(st.lists(every, min_size=size, max_size=size))).reshape(shape)
 
 
 @st.composite
@@ -346,28 +325,6 @@ class TestTransforms:
             return torch.autograd.grad(sum(g.square().sum() for g in first), (v, s))
 
         assert_same_bits(second(IF()), second(article.IF()))
-
-
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))),
-    reason="torch.compile's inductor backend needs a C++ compiler: g++, clang++ or c++",
-)
-
-
-@pytest.fixture(params=["aot_eager", pytest.param("inductor", marks=needs_compiler)])
-def backend(request, tmp_path_factory, monkeypatch):
-    # One folder for all tests: inductor compiles torch's headers once, which takes the longest.
-    folder = tmp_path_factory.getbasetemp() / "inductor"
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
-    torch.compiler.reset()
-    yield request.param
-    torch.compiler.reset()
-
-
-@pytest.fixture
-def fullgraph(backend):
-    options = {"compile_threads": 1} if backend == "inductor" else None
-    return partial(torch.compile, fullgraph=True, backend=backend, options=options)
 
 
 def demo_2(step, current, steps):

@@ -1,41 +1,20 @@
 """`Heaviside`: the article's function bit for bit, and what the article's function can't do."""
 
 import math
-import shutil
-from functools import partial
 
 import article
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
 from torch.autograd.gradcheck import GradcheckError
+from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import Heaviside
 
-# What torch warns about in its own code, whatever the function: the rules of forward mode are
-# TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.
-quiet_torch = pytest.mark.filterwarnings(
-    "ignore:.torch.jit.script.* is (deprecated|not supported):DeprecationWarning",
-    "ignore:.*Function.* should not be instantiated:DeprecationWarning",
-    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
-)
-
-FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 SMALLEST = 2.0**-149  # the smallest positive float32, a subnormal
 SPECIAL = [0.0, -0.0, SMALLEST, -SMALLEST, 1.0, -1.0, math.inf, -math.inf, math.nan]
-
-reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=200)
-
-
-def bits(tensor):
-    """Tell -0.0 from 0.0, and one NaN from another."""
-    return tensor.view(torch.int32)
-
-
-def from_bits(patterns):
-    return torch.tensor(patterns, dtype=torch.int64).to(torch.int32).view(torch.float32)
 
 
 every_float32 = st.integers(0, 2**32 - 1) | st.sampled_from(
@@ -249,23 +228,6 @@ class TestDoubleBackward:
         x = torch.tensor([-0.5, 0.5], dtype=torch.float64, requires_grad=True)
         with pytest.raises(GradcheckError, match="Jacobian mismatch"):
             torch.autograd.gradcheck(Heaviside.apply, x)
-
-
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))),
-    reason="torch.compile's inductor backend needs a C++ compiler: g++, clang++ or c++",
-)
-
-
-@pytest.fixture(params=["aot_eager", pytest.param("inductor", marks=needs_compiler)])
-def fullgraph(request, tmp_path_factory, monkeypatch):
-    # One folder for all tests: inductor compiles torch's headers once, which takes the longest.
-    folder = tmp_path_factory.getbasetemp() / "inductor"
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
-    torch.compiler.reset()
-    options = {"compile_threads": 1} if request.param == "inductor" else None
-    yield partial(torch.compile, fullgraph=True, backend=request.param, options=options)
-    torch.compiler.reset()
 
 
 @quiet_torch
