@@ -1,4 +1,4 @@
-"""The article's own two classes, kept verbatim as the oracle of the tests.
+"""The article's own two classes and the output it recorded, kept as the oracle of the tests.
 
 Source: chizuchizu, 「IFモデルをPyTorchで動かす」, 2022-09-03.
 """
@@ -31,3 +31,20 @@ class IF(torch.nn.Module):
         x = v_previous * (1 - s_previous) + vt
         spikes = Heaviside.apply(x - self.threshold)
         return spikes
+
+
+RECORDED = """\
+vt = tensor([0.0000, 0.0500, 0.1000, 0.1500, 0.2000, 0.2500, 0.3000, 0.3500, 0.4000,
+        0.4500, 0.5000, 0.5500, 0.6000, 0.6500, 0.7000, 0.7500, 0.8000, 0.8500,
+        0.9000, 0.9500, 1.0000, 1.0500, 1.1000, 1.1500, 1.2000, 1.2500, 1.3000,
+        1.3500, 1.4000, 1.4500, 1.5000, 1.5500, 1.6000, 1.6500, 1.7000, 1.7500,
+        1.8000, 1.8500, 1.9000, 1.9500], requires_grad=True)
+o = tensor([0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.,
+        0., 0., 0., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.,
+        1., 1., 1., 1.], grad_fn=<HeavisideBackward>)
+vt.grad = None
+backwardした
+vt.grad = tensor([0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.,
+        0., 0., 0., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.,
+        1., 1., 1., 1.])
+"""

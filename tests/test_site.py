@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import article as source
 import pytest
 from bs4 import BeautifulSoup
 
@@ -150,6 +151,11 @@ def test_headings_of_the_article_are_verbatim_and_in_order(article):
     headings = [node.text for node in article.select("article h1, article h2")]
     assert headings[0] == ARTICLE_HEADINGS[0]
     assert [text for text in headings if text in ARTICLE_HEADINGS] == ARTICLE_HEADINGS
+
+
+def test_demo_1_prints_what_the_article_recorded(article):
+    printed = [pre.text for pre in article.select(".cell_output .output.stream pre")]
+    assert source.RECORDED in printed
 
 
 def test_article_has_what_a_blog_has(article):
