@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
+import shlex
+import sys
 from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,18 +36,24 @@ def location(verdict: Verdict) -> str:
 def describe_at(verdict: Verdict) -> str:
     """Describe a verdict without its location."""
     headline, body, advice = _parts(verdict)
-    source = [f"    {verdict.page.text.splitlines()[_line(verdict) - 1].strip()}"]
+    line = _line(verdict)
+    source = f"  {line} | {verdict.page.text.splitlines()[line - 1].rstrip()}"
     shown = [f"    {line}".rstrip() for line in body]
     if len(shown) > LONGEST:
         shown = [*shown[:LONGEST], f"    … and {len(shown) - LONGEST} lines more"]
-    return "\n".join([headline, *source, *shown, f"  {advice}"])
+    return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
 
 def summarize(runs: Sequence[Run]) -> str:
-    """Say in one line how many outputs of how many pages were right."""
-    checked = sum(run.checked for run in runs)
-    said = f"{checked} outputs on {len(runs)} pages are what the page says"
-    return f"{said}; {len(found)} are not" if (found := wrong(runs)) else said
+    """Say in one line how many outputs were right, and how many cells were not."""
+    statuses = [verdict.status for run in runs for verdict in run.verdicts]
+    counts = {
+        "pages run": len(runs),
+        "outputs that match": statuses.count(Status.MATCHES),
+        "wrong cells": len(wrong(runs)),
+        "cells not reached": statuses.count(Status.NOT_RUN),
+    }
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
 def wrong(runs: Sequence[Run]) -> list[Verdict]:
@@ -57,6 +66,12 @@ def shown_path(path: Path) -> str:
     """Return a path as a person would type it: relative where that is shorter."""
     whole, here = path.resolve(), Path.cwd()
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def _python() -> str:
+    """Return how to call the Python that runs here."""
+    here = f"{Path.cwd()}{os.sep}"
+    return shlex.quote(sys.executable.removeprefix(here))
 
 
 def difference(verdict: Verdict) -> list[str]:
@@ -81,7 +96,7 @@ def _line(verdict: Verdict) -> int:
 
 def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
     """Return the headline, the lines below it and the advice."""
-    accept = f"python -m snn_docs.book accept {shown_path(verdict.page.path)}"
+    accept = f"{_python()} -m snn_docs.book accept {shlex.quote(shown_path(verdict.page.path))}"
     start = f"The cell starts at line {verdict.cell.line}"
     match verdict.status:
         case Status.DIFFERS:

@@ -17,6 +17,9 @@ from snn_docs.book.page import ExpectedOutput, PageError, is_page, read_page
 from snn_docs.book.run import Run, run_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from myst_nb.core.config import NbParserConfig
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
@@ -75,14 +78,15 @@ def outdated(_app: Sphinx, env: BuildEnvironment, *_changes: set[str]) -> list[s
 
 def verify(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Run the pages, compare them, report what is wrong, and hand the outputs to myst-nb."""
-    pages = _read(app, env, docnames)
+    pages, unreadable = _read(app, env, docnames)
+    _do_not_run(env, unreadable.values())
     logger.info("running the code cells of %d pages", len(pages))
     runs = run_pages(list(pages.values()))
     for verdict in report.wrong(runs):
         _fail(app, report.location(verdict), report.describe_at(verdict))
     logger.info(report.summarize(runs))
     _store(env, runs)
-    env.book_runs = {  # type: ignore[attr-defined]
+    env.book_runs = {name: {"book_wrong": 1} for name in unreadable} | {  # type: ignore[attr-defined]
         name: {"book_checked": run.checked, "book_wrong": len(report.wrong([run]))}
         for name, run in zip(pages, runs, strict=True)
     }
@@ -114,9 +118,12 @@ def _fail(app: Sphinx, location: str, message: str) -> None:
     app.statuscode = 1
 
 
-def _read(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> dict[str, Page]:
+def _read(
+    app: Sphinx, env: BuildEnvironment, docnames: list[str]
+) -> tuple[dict[str, Page], dict[str, Path]]:
     """Read the notebooks among the documents; report those that can't be read."""
     pages: dict[str, Page] = {}
+    unreadable: dict[str, Path] = {}
     for name in docnames:
         path = Path(env.doc2path(name))
         if is_page(path):
@@ -124,7 +131,15 @@ def _read(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> dict[str, 
                 pages[name] = read_page(path, env.myst_config)  # type: ignore[attr-defined]
             except PageError as error:
                 _fail(app, f"{report.shown_path(path)}:{error.line}", error.message)
-    return pages
+                unreadable[name] = path
+    return pages, unreadable
+
+
+def _do_not_run(env: BuildEnvironment, paths: Iterable[Path]) -> None:
+    """Keep myst-nb from running pages itself, as it does with what its cache lacks."""
+    config: NbParserConfig = env.mystnb_config  # type: ignore[attr-defined]
+    patterns = [*config.execution_excludepatterns, *(path.as_posix() for path in paths)]
+    env.mystnb_config = config.copy(execution_excludepatterns=patterns)  # type: ignore[attr-defined]
 
 
 def _store(env: BuildEnvironment, runs: list[Run]) -> None:

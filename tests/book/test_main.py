@@ -15,7 +15,9 @@ RIGHT = WRONG.replace("\n1\n", "\n2\n")
 
 def test_check_says_what_is_right(write_page, capsys):
     assert main(["check", str(write_page(RIGHT))]) == 0
-    assert capsys.readouterr().out == "1 outputs on 1 pages are what the page says\n"
+    assert capsys.readouterr().out == (
+        "pages run: 1, outputs that match: 1, wrong cells: 0, cells not reached: 0\n"
+    )
 
 
 def test_check_reports_every_wrong_page(write_page, tmp_path, capsys):
@@ -26,7 +28,7 @@ def test_check_reports_every_wrong_page(write_page, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"{tmp_path}/a.md:12: " in said
     assert f"{tmp_path}/c.md:12: " in said
-    assert said.endswith("1 outputs on 3 pages are what the page says; 2 are not\n")
+    assert "pages run: 3, outputs that match: 1, wrong cells: 2" in said
 
 
 def test_accept_rewrites_and_shows_the_difference(write_page, capsys):

@@ -43,7 +43,7 @@ def test_a_right_book_is_built_and_shows_what_was_printed(build, write_page, tmp
     write_page(page("print('膜' + '電位')", "膜電位"))
     done = build()
     assert done.returncode == 0, done.stderr
-    assert "1 outputs on 1 pages are what the page says" in done.stdout
+    assert "pages run: 1, outputs that match: 1, wrong cells: 0" in done.stdout
     assert html(tmp_path).count("膜電位") == 1  # the output, and not the block as well
 
 
@@ -58,7 +58,7 @@ def test_every_wrong_cell_of_every_page_is_reported(build, write_page, tmp_path)
     assert "+1\n" in done.stderr
     assert "b.md:10: ERROR: the cell prints, but no {testoutput} block follows it" in done.stderr
     assert "c.md:10: ERROR: the cell failed" in done.stderr
-    assert "0 outputs on 3 pages are what the page says; 3 are not" in done.stdout
+    assert "pages run: 3, outputs that match: 0, wrong cells: 3" in done.stdout
 
 
 def test_an_error_of_a_page_is_no_error_of_sphinx(build, write_page):
@@ -75,6 +75,13 @@ def test_a_page_that_cannot_be_read_is_reported_with_the_others(build, write_pag
     assert done.returncode == 1
     assert "a.md:9: ERROR: this {testoutput} block does not stand right after" in done.stderr
     assert "b.md:14: ERROR: " in done.stderr
+
+
+def test_a_page_that_cannot_be_read_is_not_run_either(build, write_page, tmp_path):
+    code = "open('ran', 'w').close()"
+    write_page(page(code) + "\ntext\n\n```{testoutput}\n1\n```\n")
+    assert build().returncode == 1
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_build_fails_even_where_warnings_are_allowed(tmp_path, build, write_page):
