@@ -6,12 +6,18 @@ import torch
 from torch import Tensor
 
 
+def type_name(value: object) -> str:
+    """Name a type so that numpy's float32 is not taken for torch's."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
 def check_floating(**tensors: object) -> None:
     """Raise TypeError for the first argument that is not a floating-point tensor."""
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
             raise TypeError(
-                f"{name} must be a floating-point tensor, but a {type(value).__name__} came; "
+                f"{name} must be a floating-point tensor, but a {type_name(value)} came; "
                 f"convert with torch.as_tensor({name}, dtype=torch.float32)"
             )
         if not value.is_floating_point():
@@ -31,8 +37,8 @@ def check_threshold(threshold: object) -> None:
         nan = math.isnan(threshold)
     else:
         raise TypeError(
-            "threshold must be a number or a floating-point tensor, "
-            f"but a {type(threshold).__name__} came; convert with float(threshold)"
+            f"threshold must be a number or a floating-point tensor, but a {type_name(threshold)} "
+            "came; give a float, or a tensor made by torch.tensor(threshold)"
         )
     if nan:
         raise ValueError(
@@ -66,6 +72,6 @@ def check_step(
     except RuntimeError as error:
         came = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ValueError(
-            f"shapes must broadcast, but {came} came; counted from the last, sizes must be "
-            "equal or 1; start v_previous and s_previous as torch.zeros_like(vt)"
+            f"shapes must broadcast, but {came} came; "
+            "give tensors whose sizes, counted from the last, are equal or 1"
         ) from error

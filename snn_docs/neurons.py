@@ -12,10 +12,10 @@ class IF(torch.nn.Module):
 
     .. math::
 
-        x_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
-        s_t &= H(x_t - \theta)
+        v_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
+        s_t &= H(v_t - \theta)
 
-    膜電位:math:`x_t`が閾値:math:`\theta`を超えると発火し、次の時刻に0へリセットされます。\
+    膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻に0へリセットされます。\
     閾値とちょうど等しいときは発火しません。:math:`H`は``Heaviside``です。\
     状態は層の中に持たず、呼ぶ側が渡します。
 
@@ -24,7 +24,9 @@ class IF(torch.nn.Module):
 
     :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
         単位は膜電位と同じ。\
-        テンソルはバッファに、``torch.nn.Parameter``は学習できるパラメータになる
+        テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
+        ``torch.nn.Parameter``なら学習できる。数は``state_dict``に入らない。\
+        あとから代入すると値を確かめないので、変えるときは層を作り直す
     :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき
 
@@ -56,8 +58,8 @@ class IF(torch.nn.Module):
 
         .. math::
 
-            x_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
-            s_t &= H(x_t - \theta)
+            v_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
+            s_t &= H(v_t - \theta)
 
         :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
             形は``[*]``、型は浮動小数点数
@@ -65,7 +67,7 @@ class IF(torch.nn.Module):
             形は``[*]``、型は``v_previous``と同じ
         :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
             形は``[*]``、型は``v_previous``と同じ
-        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`x_t`の組。\
+        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
             形は引数をブロードキャストした``[*]``
         :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
@@ -83,7 +85,7 @@ class IF(torch.nn.Module):
         tensor([1., 0.]) tensor([1.2000, 0.6000])
 
         出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03。\
-        記事の``forward``が捨てる:math:`x_t`も返す
+        記事の``forward``が捨てる:math:`v_t`も返す
         """
         check_step(v_previous, vt, s_previous, self.threshold)
         x = v_previous * (1 - s_previous) + vt

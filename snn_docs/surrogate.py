@@ -29,6 +29,11 @@ class SpikeFunction(Function):
         else:
             cls._eager = type(cls.__name__, (cls,), {"jvp": staticmethod(cls.backward)})
 
+    def __init__(self, *_arguments: object) -> None:
+        """呼び方の間違いを知らせます。"""
+        name = type(self).__name__
+        raise TypeError(f"{name} is not called itself; call {name}.apply(input_)")
+
     @classmethod
     def apply(cls, input_: Tensor) -> Tensor:
         r"""スパイクを計算し、微分できるように記録します。

@@ -275,3 +275,9 @@ def test_a_subclass_keeps_its_own_backward():
     output, gradient = value_and_gradient(Doubled.apply, X, torch.ones(4))
     assert torch.equal(output, FIRED)
     assert torch.equal(gradient, 2 * FIRED)
+
+
+@pytest.mark.parametrize("arguments", [(), (torch.ones(1),)])
+def test_a_call_without_apply_says_so(arguments):
+    with pytest.raises(TypeError, match=r"call Heaviside\.apply\(input_\)"):
+        Heaviside(*arguments)
