@@ -57,9 +57,12 @@ def summarize(runs: Sequence[Run]) -> str:
 
 
 def wrong(runs: Sequence[Run]) -> list[Verdict]:
-    """Return what to report: the wrong cells, but not those after one that failed."""
-    verdicts = itertools.chain.from_iterable(run.verdicts for run in runs)
-    return [v for v in verdicts if not v.ok and v.status is not Status.NOT_RUN]
+    """Return what to report: the wrong cells, but not those that another one kept from running."""
+    reported: list[Verdict] = []
+    for run in runs:
+        found = [verdict for verdict in run.verdicts if not verdict.ok]
+        reported += [v for v in found if v.status is not Status.NOT_RUN] or found
+    return reported
 
 
 def shown_path(path: Path) -> str:

@@ -89,6 +89,12 @@ def test_only_the_cells_that_were_run_are_reported():
     assert [v.status for v in wrong([run])] == [Status.FAILED]
 
 
+def test_cells_that_did_not_run_for_no_known_reason_are_reported():
+    base = verdict("", "a\n")
+    lost = Verdict(base.page, base.cell, Status.NOT_RUN, "")
+    assert wrong([Run(base.page, base.page.notebook, (lost,))]) == [lost]
+
+
 def test_the_summary_counts():
     base = verdict("", "a\n")
     statuses = [Status.MATCHES] * 3 + [Status.SILENT, Status.DIFFERS, Status.FAILED]
