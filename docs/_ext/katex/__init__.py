@@ -8,6 +8,7 @@ text is never published. ``katex.min.js`` and ``docs/_static/katex`` come from o
 
 from __future__ import annotations
 
+import atexit
 import os
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 def engine(_pid: int) -> MiniRacer:
     """Start KaTeX. Once for each process: a forked one cannot use its parent's threads."""
     racer = MiniRacer()
+    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
+    atexit.register(racer.close)
     racer.eval(SOURCE.read_text(encoding="utf-8"))
     return racer
 
