@@ -11,9 +11,9 @@ reproducible = settings(deadline=None, derandomize=True, database=None, max_exam
 # What torch warns about in its own code, whatever the function: the rules of forward mode are
 # TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.
 quiet_torch = pytest.mark.filterwarnings(
-    "ignore:.torch.jit.script.* is (deprecated|not supported):DeprecationWarning",
-    "ignore:.*Function.* should not be instantiated:DeprecationWarning",
-    "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",
+    "ignore:.torch.jit.script.* is (deprecated|not supported)",
+    "ignore:.*Function.* should not be instantiated",
+    "ignore:The .grad attribute of a Tensor that is not a leaf",
 )
 
 
