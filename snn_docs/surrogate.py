@@ -64,7 +64,7 @@ class Heaviside(SpikeFunction):
     :param input\_: 膜電位から閾値を引いた値。単位は膜電位と同じ。\
         形は``[*]``、型は浮動小数点数なら何でもよい
     :returns: スパイク。値は0か1。形・型・デバイスは``input_``と同じ
-    :rtype: torch.Tensor
+    :rtype: ``torch.Tensor``
     :raises TypeError: ``input_``が浮動小数点数のテンソルでないとき
 
     >>> import torch
