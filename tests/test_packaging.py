@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     assert {name for name in names if not name.startswith(info)} == sources()
     assert {name for name in names if name.startswith(info)} == {
         f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")
-    } | {name for name in names if name == f"{info}/entry_points.txt"}
+    }
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:

@@ -35,8 +35,10 @@ def location(verdict: Verdict) -> str:
 def describe_at(verdict: Verdict) -> str:
     """Describe a verdict without its location."""
     headline, body, advice = _parts(verdict)
-    line = _line(verdict)
-    source = f"  {line} | {verdict.page.text.splitlines()[line - 1].rstrip()}"
+    number = _line(verdict)
+    # not splitlines: a form feed or U+2028 ends no line of the file
+    lines = verdict.page.text.split("\n")
+    source = f"  {number} | {lines[number - 1].rstrip()}"
     shown = [f"    {line}".rstrip() for line in body]
     if len(shown) > LONGEST:
         shown = [*shown[:LONGEST], f"    … and {len(shown) - LONGEST} lines more"]

@@ -40,6 +40,11 @@ def test_a_difference_points_at_the_first_line_that_differs():
     ]
 
 
+def test_the_line_shown_is_the_line_of_the_file():
+    told = describe(verdict("```{testoutput}\na\n```\n", "b\n", code="x = 'a\x0cb\u2028c'"))
+    assert told.splitlines()[1] == "  12 | a"
+
+
 def test_output_that_goes_on_points_at_the_end_of_the_block():
     told = describe(verdict("```{testoutput}\na\n```\n", "a\nb\n"))
     assert told.startswith("docs/page.md:13: ")
