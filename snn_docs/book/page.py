@@ -158,7 +158,7 @@ def _cells_with_blocks(
         depth += token.nesting
         fence = token.type == "fence"
         block = fence and token.info.startswith(BLOCK)
-        if block and (cell is None or depth):
+        if block and cell is None:
             raise PageError(
                 path, _line(token), f"this {BLOCK} block does not stand right after a code cell; "
                 "move it there, outside of lists and other blocks, or delete it"

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
 from snn_docs.book.accept import accepted_text, write_atomically
 from snn_docs.book.compare import Status, judge
 from snn_docs.book.page import PageError, parse_page
 from snn_docs.book.run import Run
-
-FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 
 
 def run(body, *texts):

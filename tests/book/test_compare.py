@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
 from snn_docs.book.compare import Status, judge, normalize, printed
 from snn_docs.book.page import parse_page
 
-FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mystnb import FRONT_MATTER
 
 from snn_docs.book.page import PageError, find_pages, is_page, parse_page, read_page
 
-FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
 
 

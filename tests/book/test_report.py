@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
 from snn_docs.book.compare import Status, Verdict, judge
 from snn_docs.book.page import parse_page
 from snn_docs.book.report import LONGEST, describe, shown_path, summarize, wrong
 from snn_docs.book.run import Run
-
-FRONT_MATTER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
-
 
 PYTHON = sys.executable.removeprefix(f"{Path.cwd()}/")
 ACCEPT = f"{PYTHON} -m snn_docs.book accept docs/page.md"
