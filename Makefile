@@ -8,7 +8,7 @@ ARGS ?=
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html test accept check lint types workflows text clean
+.PHONY: help html watch test accept bench check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -26,6 +26,10 @@ html: ## build the book into _build/html; fails if any printed output differs fr
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
 
+watch: ## build the book again whenever a file of it is saved, until Ctrl-C
+	@$(ready) book
+	.venv/bin/python -m snn_docs.book.watch -n -b html -c . -d _build/doctrees docs _build/html
+
 ifeq ($(strip $(ARGS)),)
 test: ## run every test and every cell of the book, with coverage; a part of them: make test ARGS="tests/test_x.py -x"
 	@$(ready) book test
@@ -42,6 +46,10 @@ endif
 accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
 	@$(ready) book
 	.venv/bin/python -m snn_docs.book accept docs
+
+bench: ## measure how long builds take, as ratios; it takes some minutes
+	@$(ready) book
+	.venv/bin/python benchmarks/build_time.py $(ARGS)
 
 check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
 

@@ -44,6 +44,7 @@ myst_enable_extensions = [
     "dollarmath",
 ]
 myst_heading_anchors = 3
+book_strict = True
 nb_merge_streams = True
 nb_code_prompt_show = "コードを表示"
 nb_code_prompt_hide = "コードを隠す"

@@ -68,7 +68,8 @@ def check_step(
                 f"came; move {owner} with .to(vt.device)"
             )
     try:
-        torch.broadcast_shapes(*(tensor.shape for tensor in tensors.values()))
+        # not broadcast_shapes, which is slower and imports sympy
+        torch.broadcast_tensors(*tensors.values())
     except RuntimeError as error:
         came = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ValueError(

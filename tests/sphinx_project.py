@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+import contextlib
+import io
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from sphinx import locale
+from sphinx.cmd.build import build_main
 
 EXTENSIONS = Path(__file__).parent.parent / "docs" / "_ext"
 CELLS = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
@@ -40,11 +44,21 @@ def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str =
         encoding="utf-8",
     )
     out = folder / "html"
-    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", "html"]
-    done = subprocess.run(
-        [*command, "-d", str(folder / "doctrees"), str(source), str(out)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return Built(out, done.returncode, done.stderr)
+    options = ("-n", "-W", "--keep-going", "-b", "html", "-d", str(folder / "doctrees"))
+    code, _, messages = sphinx_build(*options, str(source), str(out))
+    return Built(out, code, messages)
+
+
+def sphinx_build(*arguments: str) -> tuple[int, str, str]:
+    """Do what `python -m sphinx` does; return the exit status and what it wrote."""
+    said, messages, path = io.StringIO(), io.StringIO(), sys.path.copy()
+    locale.translators.clear()
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(messages),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # as a process of its own would
+        status = build_main(arguments)
+    sys.path[:] = path
+    return status, said.getvalue(), messages.getvalue()

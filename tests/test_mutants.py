@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
+from book_project import settle_environment
+from sphinx_project import sphinx_build
+
+from snn_docs.book.__main__ import main
+
+pytest_plugins = ["pytester"]
 
 ARTICLE = "docs/if_pytorch.md"
 LAST_OUTPUT = "True\nFalse tensor([0.5000, 0.5500, 0.6000])\n"
@@ -20,57 +24,77 @@ MUTANTS = {
     "ignores the threshold": ("snn_docs/neurons.py", "x - self.threshold", "x - 0.7"),
     "one digit of a block": (ARTICLE, "1.8000, 1.8500, 1.9000", "1.8000, 1.8501, 1.9000"),
     "a block deleted": (ARTICLE, f"```{{testoutput}}\n{LAST_OUTPUT}```\n", ""),
+    "nothing": (ARTICLE, LAST_OUTPUT, LAST_OUTPUT),
 }
 
 
-@pytest.fixture
-def mutated(tmp_path, root, request):
-    """A copy of the book in which one thing is broken."""
-    name, old, new = MUTANTS[request.param]
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory, root):
+    """A copy of the book, one for all mutants: what does not depend on them is kept."""
+    copy = tmp_path_factory.mktemp("copied")
     for folder in ("docs", "snn_docs"):
-        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.pyc"))
-    shutil.copy(root / "conf.py", tmp_path)
-    text = (tmp_path / name).read_text(encoding="utf-8")
+        shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(root / "conf.py", copy)
+    return copy
+
+
+@pytest.fixture
+def mutated(copied, request, monkeypatch, tmp_path_factory):
+    """A copy of the book in which one thing is broken, and which is the working directory."""
+    folder = tmp_path_factory.getbasetemp() / "temporary"
+    folder.mkdir(exist_ok=True)
+    settle_environment(monkeypatch, folder)
+    monkeypatch.setenv("PYTHONPATH", str(copied))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # which could be older than a mutant
+    monkeypatch.chdir(copied)
+    name, old, new = MUTANTS[request.param]
+    path = copied / name
+    text, time = path.read_text(encoding="utf-8"), path.stat().st_mtime
     assert text.count(old) == 1, f"{name} does not hold {old!r} once"
-    (tmp_path / name).write_text(text.replace(old, new), encoding="utf-8")
-    return tmp_path
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    yield copied
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (time, time))
 
 
-def run(folder, *command):
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+def build(pytester):
+    status, *said = sphinx_build(
+        *("-q", "-b", "dummy", "-n", "-W", "--keep-going", "-c", ".", "docs", "_build/out")
     )
+    return status, "".join(said)
 
 
-@pytest.mark.parametrize("mutated", MUTANTS, indirect=True)
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["sphinx", "-q", "-b", "dummy", "-n", "-W", "--keep-going", "-c", ".", "docs", "out"],
-        ["pytest", "-q", "-p", "snn_docs.book.pytest_plugin", "docs"],
-    ],
-    ids=["build", "tests"],
-)
-def test_a_mutant_is_found_and_told(mutated, command):
-    done = run(mutated, *command)
-    said = done.stdout + done.stderr
-    assert done.returncode != 0
+def run_tests(pytester):
+    plugins = ("-p", "snn_docs.book.pytest_plugin", "-p", "no:hypothesispytest")
+    result = pytester.runpytest_inprocess("-q", "--rootdir=.", *plugins, "docs")
+    return result.ret, result.stdout.str()
+
+
+@pytest.mark.parametrize("mutated", sorted(MUTANTS.keys() - {"nothing"}), indirect=True)
+@pytest.mark.parametrize("door", [build, run_tests])
+def test_a_mutant_is_found_and_told(pytester, mutated, monkeypatch, door):
+    monkeypatch.chdir(mutated)
+    status, said = door(pytester)
+    assert status != 0
     places = re.findall(r"docs/\w+\.md:(\d+): .*the cell (?:does not print|prints, but)", said)
     assert places, said
     assert re.search(r"^ +\+.+", said, re.MULTILINE), said
 
 
 @pytest.mark.parametrize("mutated", ["one digit of a block"], indirect=True)
-def test_the_place_of_a_wrong_digit_is_its_line(mutated):
+def test_the_place_of_a_wrong_digit_is_its_line(mutated, capsys):
     lines = (mutated / ARTICLE).read_text(encoding="utf-8").splitlines()
     line = next(n for n, text in enumerate(lines, start=1) if "1.8501" in text)
-    said = run(mutated, "snn_docs.book", "check", ARTICLE).stdout
+    assert main(["check", ARTICLE]) == 1
+    said = capsys.readouterr().out
     assert f"{ARTICLE}:{line}: the cell does not print what the page says" in said
     assert "    -        1.8000, 1.8501, 1.9000, 1.9500], requires_grad=True)\n" in said
     assert "    +        1.8000, 1.8500, 1.9000, 1.9500], requires_grad=True)\n" in said
+
+
+@pytest.mark.parametrize("mutated", ["nothing"], indirect=True)
+@pytest.mark.parametrize("door", [build, run_tests])
+def test_without_a_mutant_nothing_is_told(pytester, mutated, monkeypatch, door):
+    monkeypatch.chdir(mutated)
+    status, said = door(pytester)
+    assert status == 0, said

@@ -9,13 +9,17 @@ import sys
 import tarfile
 import zipfile
 from email.parser import Parser
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
 import snn_docs
+from snn_docs.book.kernel import WarmProvisioner
 
 ROOT = Path(__file__).parents[1]
+KERNEL = "share/jupyter/kernels/warm-python3"
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -30,6 +34,12 @@ def sources() -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
 
 
+def install(folder: Path, target: Path) -> None:
+    (wheel,) = folder.glob("*.whl")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps")
+    run(*pip, "--no-index", "--target", target, wheel, cwd=target)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sdist, and the wheel built from it, as a release would be."""
@@ -40,11 +50,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    info = f"snn_docs-{snn_docs.__version__}.dist-info"
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert {name for name in names if not name.startswith(info)} == sources()
-    assert {name for name in names if name.startswith(info)} == {
-        f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")
+    name = f"snn_docs-{snn_docs.__version__}"
+    about = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    assert set(zipfile.ZipFile(wheel).namelist()) == {
+        *sources(),
+        *(f"{name}.dist-info/{file}" for file in about),
+        f"{name}.data/data/{KERNEL}/kernel.json",
     }
 
 
@@ -68,11 +79,22 @@ def test_metadata(built: Path) -> None:
     assert [re.match(r"[\w.-]+", line)[0] for line in needed if "extra ==" not in line] == ["torch"]
 
 
+def test_installed_it_has_a_kernel_of_its_own_and_nothing_else_that_others_find(
+    built: Path, tmp_path: Path
+) -> None:
+    install(built, tmp_path)
+    spec = KernelSpecManager(kernel_dirs=[str(tmp_path / KERNEL / "..")])
+    assert set(spec.find_kernel_specs()) >= {"warm-python3"}
+    metadata = spec.get_kernel_spec("warm-python3").metadata
+    (found,) = distributions(name="snn-docs", path=[str(tmp_path)])
+    (entry,) = found.entry_points
+    assert entry.group == "jupyter_client.kernel_provisioners"
+    assert entry.name == metadata["kernel_provisioner"]["provisioner_name"]
+    assert entry.load() is WarmProvisioner
+
+
 def test_installed_it_imports_torch_and_no_part_of_the_book(built: Path, tmp_path: Path) -> None:
-    (wheel,) = built.glob("*.whl")
-    target = tmp_path / "installed"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps")
-    run(*pip, "--no-index", "--target", target, wheel, cwd=tmp_path)
+    install(built, tmp_path)
     # -S -I: neither this environment's editable install nor its folders, except where torch is
     script = """
 import json, sys
@@ -83,10 +105,10 @@ print(snn_docs.IF(threshold=1))
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
     (site,) = {str(Path(module.__file__).parents[1]) for module in (sys.modules["torch"],)}
-    folders = json.dumps([str(target), site])
+    folders = json.dumps([str(tmp_path), site])
     printed = run(sys.executable, "-S", "-I", "-c", script, folders, cwd=tmp_path)
     where, neuron, modules = printed.splitlines()
-    assert Path(where).is_relative_to(target)
+    assert Path(where).is_relative_to(tmp_path)
     assert neuron == "IF(threshold=1)"
     # what importing torch brings in by itself is torch's own business
     torch = "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); import torch; "

@@ -1,59 +1,43 @@
-"""The command line: ``python -m snn_docs.book check|accept [PATHS]``."""
+"""The command line: ``python -m snn_docs.book run|check|accept [PATHS]``."""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snn_docs.book import report
-from snn_docs.book.accept import REWRITTEN, accepted_text, write_atomically
-from snn_docs.book.page import PageError, find_pages, read_page
-from snn_docs.book.run import run_pages
+from snn_docs.book import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from snn_docs.book.run import Run
-
+COMMANDS = {
+    "run": "run the pages, whether or not their outputs still hold, and show what the cells print",
+    "check": "report every cell that does not print what its page says; only pages whose outputs "
+    "do not hold any more run",
+    "accept": "rewrite the blocks that differ and show the difference; a page that is named "
+    "itself, not by its folder, gets a block for every cell that prints",
+}
 EPILOG = """\
-exit status: 0 if every cell prints what its page says (after accept: if it does now),
-1 if not, 2 if a page or the command line can't be read"""
+exit status: 0 if every cell prints what its page says (run: if none failed; accept: if every cell
+does now), 1 if not, 2 if a page, its conf.py or the command line can't be read. The settings are
+those of the nearest conf.py above a page: nb_execution_timeout, book_strict and the like."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
+    there = all(path.exists() for path in options.paths)
+    if there and (options.anew or not Path("_build").exists()):
+        kernel.warm_up(kernel.MODULES)  # while this process imports what it needs itself
+    from snn_docs.book import commands  # noqa: PLC0415
+
     try:
-        pages = [read_page(path) for path in find_pages(options.paths)]
-        runs = run_pages(pages)
-        if options.command == "accept":
-            for run in runs:
-                _accept(run)
-    except (PageError, FileNotFoundError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    wrong = report.wrong(runs)
-    if options.command == "accept":
-        wrong = [verdict for verdict in wrong if verdict.status not in REWRITTEN]
-    for verdict in wrong:
-        sys.stdout.write(f"{report.describe(verdict)}\n\n")
-    if options.command == "check":
-        sys.stdout.write(f"{report.summarize(runs)}\n")
-    return 1 if wrong else 0
-
-
-def _accept(run: Run) -> None:
-    """Rewrite a page's blocks and show the difference."""
-    old, new, name = run.page.text, accepted_text(run), report.shown_path(run.page.path)
-    if new == old:
-        sys.stdout.write(f"{name}: nothing to accept\n")
-        return
-    write_atomically(run.page.path, new)
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
-    sys.stdout.write("\n".join(lines) + "\n")
+        return commands.execute(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; the outputs of pages that have ended are kept\n")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,15 +49,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in (
-        ("check", "report every cell that does not print what its page says"),
-        ("accept", "rewrite the blocks that differ and show the difference"),
-    ):
+    for name, does in COMMANDS.items():
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument(
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",
             help="pages, or folders of pages (default: docs)",
         )  # fmt: skip
+        command.add_argument(
+            "--durations",
+            action="store_true",
+            help="list at the end how long each page took to run",
+        )
+        command.set_defaults(anew=name == "run")
+        if name == "check":
+            command.add_argument("--anew", action="store_true", help="run every page")
     return parser
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from typing import TYPE_CHECKING
 
 from snn_docs.book.compare import Status, matches
 from snn_docs.book.page import PageError, parse_page
+from snn_docs.book.run import run_pages
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from snn_docs.book.compare import Verdict
     from snn_docs.book.page import Cell
@@ -33,17 +32,18 @@ def accepted_text(run: Run) -> str:
     return text
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's text at once: whoever reads it sees the old text or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(temporary, path.stat().st_mode)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
-        raise
+def unsteady(runs: Sequence[Run]) -> list[Verdict]:
+    """Return the cells to be rewritten that do not print the same in a second run.
+
+    It is made in ordinary kernels, so that it shares no state and no addresses with the first.
+    """
+    again = run_pages([run.page for run in runs], warm=False)
+    return [
+        verdict
+        for run, second in zip(runs, again, strict=True)
+        for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
+        if verdict.status in REWRITTEN and verdict.got != other.got
+    ]
 
 
 def _place(verdict: Verdict) -> tuple[int, int]:
@@ -87,7 +87,7 @@ def _fence(got: str, fence: str) -> str:
 
 def _require_expressed(run: Run, text: str) -> None:
     """Refuse an output that a block can't hold, such as one with an odd control character."""
-    page = parse_page(run.page.path, text)
+    page = parse_page(run.page.path, text, run.page.settings)
     for verdict, cell in zip(run.verdicts, page.cells, strict=True):
         if verdict.status in REWRITTEN and not _says(cell, verdict.got):
             raise PageError(

@@ -14,33 +14,37 @@ The expected output of a cell stands right after it::
 from __future__ import annotations
 
 import doctest
+import math
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from docutils.parsers.rst import Directive, directives
 from markdown_it.renderer import RendererHTML
-from myst_nb.core.read import (
-    MystMetadataParsingError,
-    is_myst_markdown_notebook,
-    read_myst_markdown_notebook,
-)
-from myst_parser.config.main import MdParserConfig
+from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
+from sphinx.errors import ConfigError
+
+from snn_docs.book.settings import Settings, find_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from markdown_it.token import Token
+    from myst_nb.core.config import NbParserConfig
+    from myst_parser.config.main import MdParserConfig
     from nbformat import NotebookNode
 
 CELL = "{code-cell}"
 BLOCK = "{testoutput}"
-OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "IGNORE_EXCEPTION_DETAIL",
+NUMBER = doctest.register_optionflag("NUMBER")
+"""pytest's flag, registered as pytest does, so that both mean the same bit."""
+OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
            "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
-"""The option flags of doctest that change a comparison."""
+"""The option flags of doctest and pytest that change a comparison."""
 
 
 class PageError(ValueError):
@@ -49,6 +53,14 @@ class PageError(ValueError):
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path}:{line}: {message}")
         self.path, self.line, self.message = path, line, message
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a number may be off: ``|got - expected| <= atol + rtol * |expected|``."""
+
+    rtol: float
+    atol: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,9 @@ class Expected:
     text: str
     flags: int
     """Option flags of `doctest`, or-ed."""
+    tolerance: Tolerance | None = None
+    reason: str = ""
+    """Why the output is not compared; only with ``SKIP``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +95,7 @@ class Cell:
     expected: Expected | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """A page of the book: the notebook that MyST-NB reads from it, and its code cells."""
 
@@ -88,21 +103,49 @@ class Page:
     text: str
     notebook: NotebookNode
     cells: tuple[Cell, ...]
+    config: NbParserConfig
+    """MyST-NB's configuration, with what the page's own front matter changes."""
+    settings: Settings
+    """What the book says about all its pages."""
+    strict: bool
+    """Whether a cell that prints must have its block: it must, where one of the page has."""
+    depends: Mapping[str, tuple[Path, ...]]
+    """The files that the page declares, by the pattern that it gives for them."""
+    lines: bool = True
+    """Whether the cells' lines are those of the file; if not, they are the cells' numbers."""
+    left: str = ""
+    """Why the page is not to be run, if it is not."""
 
 
 class ExpectedOutput(Directive):
     """What docutils needs to know of a ``{testoutput}`` block to parse it."""
 
     has_content = True
-    option_spec = {"options": directives.unchanged_required}  # noqa: RUF012
+    option_spec = dict.fromkeys(
+        ("options", "rtol", "atol", "reason"), directives.unchanged_required
+    )
 
 
-def is_page(path: Path) -> bool:
-    """Whether a file is a MyST notebook, which MyST-NB recognises by its front matter."""
-    if path.suffix != ".md" or not path.is_file():
+def is_page(path: Path, settings: Settings | None = None) -> bool:
+    """Whether a file is a notebook: by its suffix, or a MyST one by its front matter."""
+    formats = settings.notebooks.custom_formats if settings else {}
+    if not path.is_file():
+        return False
+    if path.name.endswith((".ipynb", *formats)):
+        return True
+    if path.suffix != ".md":
         return False
     with path.open(encoding="utf-8", errors="replace") as lines:
         return bool(is_myst_markdown_notebook(line.rstrip("\n") for line in lines))
+
+
+def is_page_of_its_book(path: Path) -> bool:
+    """Whether a file is a notebook, maybe in a format that its book's ``conf.py`` names."""
+    try:
+        settings = find_settings(path)
+    except ConfigError:
+        settings = None  # if it is a page, whoever reads it will tell
+    return is_page(path, settings)
 
 
 def find_pages(paths: Sequence[Path]) -> list[Path]:
@@ -110,41 +153,133 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            names = sorted(path.rglob("*.md"))
-            shown = (
-                n for n in names if not re.search(r"[\\/][._]", str(n.relative_to(path.parent)))
-            )
-            found += [name for name in shown if is_page(name)]
-        elif is_page(path):
-            found.append(path)
-        elif path.exists():
-            raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
-        else:
+            found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
+        elif not path.exists():
             raise FileNotFoundError(f"no such page or folder: {path}")
+        elif is_page_of_its_book(path):
+            found.append(path)
+        else:
+            raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
     return list(dict.fromkeys(found))
 
 
-def read_page(path: Path, config: MdParserConfig | None = None) -> Page:
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder whose names below it begin with no dot and no underscore."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] not in "._"]
+        yield from (Path(place, name) for name in files if name[0] not in "._")
+
+
+def read_page(path: Path, settings: Settings | None = None) -> Page:
     """Read a page from its file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return parse_page(path, file.read(), config)
-
-
-def parse_page(path: Path, text: str, config: MdParserConfig | None = None) -> Page:
-    """Read a page from its text. Raises `PageError` where a block can't be tied to a cell."""
-    config = config or MdParserConfig()
-    unix = text.replace("\r\n", "\n")
     try:
-        notebook = read_myst_markdown_notebook(unix, config, add_source_map=True, path=path)
-    except MystMetadataParsingError as error:
-        raise PageError(path, 1, str(error)) from error
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PageError(path, line, f"not encoded in UTF-8: {error.reason}") from error
+    return parse_page(path, text, settings)
+
+
+def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
+    """Read a page from its text. Raises `PageError` where a block can't be tied to a cell."""
+    settings = settings or Settings()
+    unix = text.replace("\r\n", "\n")
+    reader = create_nb_reader(str(path), settings.markdown, settings.notebooks, unix)
+    if reader is None:
+        raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+    try:
+        notebook = reader.read(unix)
+    except Exception as error:
+        # readers of other formats raise what they like
+        raise PageError(path, 1, f"can't be read as a notebook: {error}") from error
+    config = _config(path, notebook, settings.notebooks)
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    fences = list(_cells_with_blocks(path, unix, config))
-    cells = (
-        _cell(path, notebook, index, fence, block)
-        for index, (fence, block) in zip(places, fences, strict=True)
-    )
-    return Page(path, text, notebook, tuple(cells))
+    myst = reader.read_fmt is not None
+    if not myst:  # no blocks, and no lines that a person would know
+        cells = [Cell(i, n, n, notebook.cells[i].source, None) for n, i in enumerate(places, 1)]
+    else:
+        fences = _cells_with_blocks(path, unix, settings.markdown)
+        pairs = zip(places, fences, strict=True)
+        cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
+    left = _left(path, notebook, config, settings.notebooks)
+    _require_run(path, cells, left)
+    strict = myst and (settings.strict or any(cell.expected for cell in cells))
+    depends = _depends(path, notebook)
+    return Page(path, text, notebook, tuple(cells), config, settings, strict, depends, myst, left)
+
+
+def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the files that a pattern of a page's front matter stands for."""
+    return tuple(sorted(file for file in page.resolve().parent.glob(pattern) if file.is_file()))
+
+
+def _depends(path: Path, notebook: NotebookNode) -> dict[str, tuple[Path, ...]]:
+    """Find the files that ``book: {depends: [...]}`` in the front matter declares."""
+    own = notebook.metadata.get("book", {})
+    patterns = own.get("depends", []) if isinstance(own, dict) and set(own) <= {"depends"} else None
+    if not isinstance(patterns, list):
+        raise PageError(
+            path, 1, f"book: is {own!r}, but takes depends: and a list of file patterns"
+        )
+    declared = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
+    for pattern, files in declared.items():
+        if not files:
+            raise PageError(path, 1, f"book: depends: no file beside the page matches {pattern!r}")
+    return declared
+
+
+def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
+    """Apply the page's own configuration and kernel alias, as MyST-NB does."""
+    spec = notebook.metadata.get("kernelspec", {})
+    for pattern, alias in config.kernel_rgx_aliases.items():
+        if "name" in spec and re.fullmatch(pattern, spec["name"]):
+            spec["name"] = alias
+            break
+    # an older way to say it, which jupyter-cache still honours
+    older = notebook.metadata.get("execution", {})
+    own = {
+        f"execution_{name}": older[name] for name in ("timeout", "allow_errors") if name in older
+    }
+    own |= notebook.metadata.get(config.metadata_key, {})
+    mode = own.get("execution_mode", "off")
+    if mode not in {"off", "cache"} and not (mode == "auto" and _is_stored(notebook)):
+        raise PageError(
+            path, 1, f"this page's execution_mode {mode!r} is not honoured: snn_docs.book runs the "
+            "pages itself and keeps their outputs as long as they hold; write 'off', or delete it"
+        )  # fmt: skip
+    if "execution_cache_path" in own:
+        raise PageError(path, 1, "a page can't have its own execution_cache_path; delete it")
+    try:
+        return config.copy(**own)
+    except (TypeError, ValueError) as error:
+        raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
+
+
+def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbParserConfig) -> str:
+    """Say why MyST-NB would not run a page."""
+    if config.execution_mode == "off":
+        return "its execution_mode is off"
+    for pattern in config.execution_excludepatterns:
+        if PurePosixPath(path.as_posix()).match(pattern):
+            return f"nb_execution_excludepatterns has {pattern!r}"
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        return "it has no cell"
+    auto = "auto" in {book.execution_mode, config.execution_mode}
+    return "its outputs are stored in it" if auto and _is_stored(notebook) else ""
+
+
+def _is_stored(notebook: NotebookNode) -> bool:
+    """Whether the file holds an output of each cell, so that MyST-NB's mode "auto" runs none."""
+    return all(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+
+
+def _require_run(path: Path, cells: Sequence[Cell], left: str) -> None:
+    for cell in cells:
+        if left and cell.expected:
+            raise PageError(
+                path, cell.expected.line,
+                f"this {BLOCK} block can't be checked, since the page is not run: {left}"
+            )  # fmt: skip
 
 
 def _cells_with_blocks(
@@ -187,9 +322,21 @@ def _expected(path: Path, block: Token) -> Expected:
         raise PageError(path, line, f"{BLOCK} takes no argument: the text starts on the next line")
     body = parse_directive_text(ExpectedOutput, "", block.content)
     if body.warnings:
-        raise PageError(path, line, f"{BLOCK}: {body.warnings[0].msg}; it knows only `:options:`")
+        known = ", ".join(f"`:{name}:`" for name in ExpectedOutput.option_spec)
+        raise PageError(path, line, f"{BLOCK}: {body.warnings[0].msg}; it knows only {known}")
     flags = _flags(path, line, body.options)
-    return Expected(line, line + 1 + body.body_offset, _end(block), "\n".join(body.body), flags)
+    tolerance = _tolerance(path, line, body.options)
+    if conflict := _conflict(flags, tolerance, body.options):
+        raise PageError(path, line, f"{BLOCK}: {conflict}")
+    return Expected(
+        line,
+        line + 1 + body.body_offset,
+        _end(block),
+        "\n".join(body.body),
+        flags,
+        tolerance,
+        body.options.get("reason", ""),
+    )
 
 
 def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
@@ -204,6 +351,39 @@ def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
         flag = doctest.OPTIONFLAGS_BY_NAME[name]
         flags = flags | flag if sign == "+" else flags & ~flag
     return flags
+
+
+def _tolerance(path: Path, line: int, options: dict[str, Any]) -> Tolerance | None:
+    amounts = {"rtol": 0.0, "atol": 0.0}
+    given = [name for name in amounts if name in options]
+    for name in given:
+        try:
+            amounts[name] = float(options[name])
+        except ValueError:
+            amounts[name] = math.nan
+        if not 0 <= amounts[name] < math.inf:
+            raise PageError(
+                path, line, f"{BLOCK}: `:{name}:` must be a number from 0 up, such as 1e-5, "
+                f"but {options[name]!r} came"
+            )  # fmt: skip
+    return Tolerance(**amounts) if given else None
+
+
+def _conflict(flags: int, tolerance: Tolerance | None, options: dict[str, Any]) -> str:
+    """Say what to mend where the options of a block contradict each other."""
+    if flags & doctest.SKIP and not options.get("reason"):
+        return "+SKIP needs a reason, which the report lists; add `:reason: needs a GPU`"
+    if "reason" in options and not flags & doctest.SKIP:
+        return "`:reason:` says why an output is not compared; add `:options: +SKIP` or delete it"
+    if flags & NUMBER and tolerance:
+        return "NUMBER and `:rtol:` or `:atol:` both say how exact a number is; keep one of them"
+    if flags & doctest.ELLIPSIS and (flags & NUMBER or tolerance):
+        # numbers pair off in their order, which `...` would hide
+        return (
+            "ELLIPSIS does not go with NUMBER, `:rtol:` or `:atol:`; keep one of them, "
+            "or print what changes in a cell of its own"
+        )
+    return ""
 
 
 def _require_closed(path: Path, fence: Token) -> None:

@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
+import re
+import signal
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_async
 from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from traitlets.config import Config
 
 from snn_docs.book.compare import Status, Verdict, judge
+from snn_docs.book.kernel import KERNEL, environment, socket_folder
+from snn_docs.book.report import shown_path
+from snn_docs.book.trace import READ, START, Trace, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    from jupyter_client.client import KernelClient
     from nbformat import NotebookNode
 
     from snn_docs.book.page import Page
 
-TIMEOUT = 60
-"""Seconds that one cell may take."""
+IN_FLIGHT = 4 * (os.cpu_count() or 1)
+"""Pages that run at a time: more than processors, since a kernel that starts mostly waits."""
+LONGEST = 10_000_000
+"""Characters that a page may put out."""
+PATIENCE = 60
+"""Seconds that a kernel may take to start, and that an output may take to arrive."""
 
-# the same hashes and the same order of sums on every machine
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stopped a page."""
+
+    index: int
+    """The cell's place among all cells of the page's notebook."""
+    reason: str
+    line: int | None = None
+    """The line of the page that failed, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +63,12 @@ class Run:
     page: Page
     notebook: NotebookNode
     verdicts: tuple[Verdict, ...]
+    started: float = 0.0
+    """When, in seconds since the epoch."""
+    seconds: float = 0.0
+    failed: bool = False
+    trace: Trace | None = None
+    """What the outputs depend on; unknown in other languages than Python."""
 
     @property
     def ok(self) -> bool:
@@ -51,78 +81,34 @@ class Run:
         return sum(verdict.status is Status.MATCHES for verdict in self.verdicts)
 
 
-def run_pages(pages: Sequence[Page], timeout: int = TIMEOUT) -> list[Run]:
-    """Run pages, as many at a time as there are processors, and judge their cells."""
+def run_pages(
+    pages: Sequence[Page], *, warm: bool = True, done: Callable[[Run], None] = lambda _: None
+) -> list[Run]:
+    """Run pages side by side, in warm kernels where there are any, and judge their cells.
+
+    Each page is reported to ``done`` when it has ended.
+    """
 
     async def run_all() -> list[Run]:
-        slots = asyncio.Semaphore(os.cpu_count() or 1)
-        return await asyncio.gather(*(_run(page, slots, timeout) for page in pages))
+        slots = asyncio.Semaphore(IN_FLIGHT)
+        return await asyncio.gather(*(_run(page, slots, warm=warm, done=done) for page in pages))
 
     return asyncio.run(run_all())
 
 
-async def _run(page: Page, slots: asyncio.Semaphore, seconds: int) -> Run:
-    notebook = copy.deepcopy(page.notebook)
-    async with slots:
-        failure = await _execute(page, notebook, seconds)
-    for cell in page.cells:
-        notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
-    return Run(page, notebook, tuple(_verdicts(page, notebook, failure)))
-
-
-async def _execute(page: Page, notebook: NotebookNode, seconds: int) -> tuple[int, str] | None:
-    """Fill in the outputs; return the cell that stopped the page, and why."""
-    reached = 0
-
-    def remember(*, cell_index: int, **_: object) -> None:
-        nonlocal reached
-        reached = cell_index
-
-    with tempfile.TemporaryDirectory(prefix="book-") as private:
-        client = NotebookClient(
-            notebook,
-            kernel_manager_class=AsyncKernelManager,
-            config=_kernel_config(private),
-            timeout=seconds,
-            record_timing=False,  # timings in the metadata would change the key in the cache
-            shutdown_kernel="immediate",
-            on_cell_start=remember,
-            resources={"metadata": {"path": str(page.path.parent.resolve())}},
-        )
-        try:
-            await client.async_execute(env=os.environ | ENVIRONMENT)
-        except CellExecutionError:
-            return reached, _traceback(notebook, reached)
-        except CellTimeoutError:
-            return reached, f"the cell ran longer than {seconds} s"
-        except DeadKernelError:
-            return reached, "the kernel died"
-    return None
-
-
-def _traceback(notebook: NotebookNode, index: int) -> str:
-    [*_, error] = (o for o in notebook.cells[index].outputs if o.output_type == "error")
-    return str(strip_ansi("\n".join(error.traceback)))
-
-
-def _kernel_config(folder: str) -> Config:
-    manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
-    if sys.platform != "win32":
-        # a socket in a private folder: a TCP port is open to every user of the machine
-        manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
-    return Config({"KernelManager": manager, "AsyncKernelManager": manager})
-
-
-def _verdicts(page: Page, notebook: NotebookNode, failure: tuple[int, str] | None) -> list[Verdict]:
+def judged(
+    page: Page, notebook: NotebookNode, failure: Failure | None = None
+) -> tuple[Verdict, ...]:
+    """Judge the cells of a page by the outputs in a notebook."""
     verdicts = []
     for cell in page.cells:
-        if failure is None or cell.index < failure[0]:
+        if failure is None or cell.index < failure.index:
             verdicts.append(judge(page, cell, notebook.cells[cell.index].outputs))
-        elif cell.index == failure[0]:
-            verdicts.append(Verdict(page, cell, Status.FAILED, failure[1]))
+        elif cell.index == failure.index:
+            verdicts.append(Verdict(page, cell, Status.FAILED, failure.reason, failure.line))
         else:
             verdicts.append(Verdict(page, cell, Status.NOT_RUN, ""))
-    return verdicts
+    return tuple(verdicts)
 
 
 def join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -135,3 +121,216 @@ def join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
         else:
             joined.append(output)
     return joined
+
+
+async def _run(
+    page: Page, slots: asyncio.Semaphore, *, warm: bool, done: Callable[[Run], None]
+) -> Run:
+    notebook = copy.deepcopy(page.notebook)
+    async with slots:
+        started = time.time()
+        execution = Execution(page, notebook, warm=warm)
+        await execution.run()
+        seconds = time.time() - started
+    for cell in page.cells:
+        notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
+    failure = execution.failure
+    verdicts = judged(page, notebook, failure)
+    run = Run(page, notebook, verdicts, started, seconds, failure is not None, execution.trace)
+    done(run)
+    return run
+
+
+class Execution:
+    """One run of a page's cells, in a kernel of its own."""
+
+    def __init__(self, page: Page, notebook: NotebookNode, *, warm: bool) -> None:
+        self.page, self.notebook, self.warm = page, notebook, warm
+        self.index = page.cells[0].index
+        self.numbers: dict[int, int] = {}
+        self.failure: Failure | None = None
+        self.trace: Trace | None = None
+
+    async def run(self) -> None:
+        """Fill in the outputs, as far as the page comes."""
+        seconds = self.page.config.execution_timeout
+        try:
+            async with self._client() as client:
+                await self._cells(client)
+        except NoSuchKernel as error:
+            self._fail(f"there is no kernel {error.name!r} here; install it, or name another one")
+        except CellExecutionError as error:
+            self._fail(*self._traceback(error))
+        except CellTimeoutError:
+            self._fail(f"the cell ran longer than {seconds} s (nb_execution_timeout)")
+        except DeadKernelError as error:
+            self._fail(str(error))
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[Client]:
+        """Start a kernel with its sockets in a private folder, and end it at the end."""
+        config = self.page.config
+        with tempfile.TemporaryDirectory(
+            prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
+        ) as private:
+            manager = AsyncKernelManager(
+                kernel_name=_kernel(self.notebook, warm=self.warm),
+                config=_config(private, self.page.settings.modules),
+            )
+            client = Client(
+                self.notebook,
+                numbers=self.numbers,
+                km=manager,
+                on_cell_execute=self._note,
+                timeout=config.execution_timeout,
+                allow_errors=config.execution_allow_errors,
+                startup_timeout=PATIENCE,
+                iopub_timeout=PATIENCE,
+                raise_on_iopub_timeout=True,  # a lost output must not pass for none
+                record_timing=False,  # timings in the metadata would change the key in the cache
+                extra_arguments=["--HistoryManager.hist_file=:memory:"],
+            )
+            folder = self.page.path.parent.resolve()
+            if config.execution_in_temp:
+                folder = Path(private, "work")
+                folder.mkdir()
+            with Path(private, "log").open("w+b") as log:  # noqa: ASYNC230
+                try:
+                    await client.start(folder, log)
+                    yield client
+                except DeadKernelError as error:
+                    raise DeadKernelError(await _epitaph(client, manager, log)) from error
+                finally:
+                    await client.end()
+
+    async def _cells(self, client: Client) -> None:
+        python = client.nb.metadata.language_info.get("name") == "python"
+        if python:
+            await client.ask(START)
+        for index, cell in enumerate(self.notebook.cells):
+            count = client.code_cells_executed + 1
+            await client.async_execute_cell(cell, index, execution_count=count)
+        if python:
+            self.trace = read_trace(await client.ask("", READ))
+        client.set_widgets_metadata()
+
+    def _note(self, *, cell_index: int, **_: object) -> None:
+        self.index = cell_index
+
+    def _fail(self, reason: str, line: int | None = None) -> None:
+        self.failure = Failure(self.index, reason, line)
+
+    def _traceback(self, error: CellExecutionError) -> tuple[str, int | None]:
+        """Return the traceback with the page's lines, and that of them which failed."""
+        outputs = self.notebook.cells[self.index].outputs
+        shown = [output.traceback for output in outputs if output.output_type == "error"]
+        # a magic that is not there is told in the stream of errors, and has none
+        traceback = shown[-1] if shown else [f"{error.ename}: {error.evalue}"]
+        cells = {cell.index: cell for cell in self.page.cells}
+        failed: int | None = None
+
+        def place(found: re.Match[str]) -> str:
+            nonlocal failed
+            cell = cells.get(self.numbers.get(int(found[1]), -1))
+            if not cell:
+                return found[0]
+            code = cell.source.lstrip()  # IPython leaves out empty lines at the start
+            line = cell.line + cell.source.removesuffix(code).count("\n") + int(found[2]) - 1
+            if line >= cell.end:  # it only looks like one of the page's lines
+                return found[0]
+            if cell.index == self.index:
+                failed = line
+            return f"{shown_path(self.page.path)}:{line}"
+
+        text = str(strip_ansi("\n".join(traceback)))
+        if self.page.lines:
+            text = re.sub(r"Cell In\[(\d+)\], line (\d+)", place, text)
+        return text, failed
+
+
+class Client(NotebookClient):
+    """nbclient with a start and an end of its own, since nbclient's catch Ctrl-C and go on."""
+
+    put_out = 0
+
+    def __init__(self, notebook: NotebookNode, *, numbers: dict[int, int], **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(notebook, **kwargs)
+        self.numbers = numbers
+        """Takes in the place of each cell, by the number that the kernel gives it."""
+
+    async def start(self, folder: Path, log: IO[bytes]) -> None:
+        """Start the kernel; what it prints outside of cells goes into the log."""
+        self.reset_execution_trackers()
+        await self.async_start_new_kernel(
+            env=environment(), cwd=str(folder), stdout=log, stderr=log
+        )
+        try:
+            kernel = await self.async_start_new_kernel_client()
+        except RuntimeError as error:
+            raise DeadKernelError(str(error)) from error
+        reply = await self.async_wait_for_reply(kernel.kernel_info(), self.nb.cells[-1])
+        self.nb.metadata["language_info"] = reply["content"]["language_info"] if reply else {}
+
+    async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
+        """Run code that leaves no trace, and return the value of an expression."""
+        client = cast("KernelClient", self.kc)
+        request = client.execute(code, silent=True, user_expressions={"answer": expression})
+        # a cell's time: what the last one left running may keep the kernel from an answer
+        reply = await self.async_wait_for_reply(request, self.nb.cells[-1])
+        return dict(reply["content"].get("user_expressions", {}).get("answer", {})) if reply else {}
+
+    async def end(self) -> None:
+        """End the kernel at once."""
+        if self.kc:
+            self.kc.stop_channels()
+        if self.km and self.km.has_kernel:
+            await ensure_async(self.km.shutdown_kernel(now=True))
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take an output, but stop a page that never ends to put some out."""
+        content = msg["content"]
+        if msg["msg_type"] == "execute_input":
+            self.numbers[content["execution_count"]] = cell_index
+        texts = [content.get("text", ""), *content.get("data", {}).values()]
+        self.put_out += sum(len(str(text)) for text in texts)
+        if self.put_out > LONGEST and self.task_poll_for_reply:
+            self.task_poll_for_reply.cancel()  # to nbclient this means that the kernel died
+        return super().process_message(msg, cell, cell_index)
+
+
+async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) -> str:
+    """Say how a kernel ended."""
+    if client.put_out > LONGEST:
+        return f"the page put out more than {LONGEST} characters"
+    status = await manager.provisioner.poll() if manager.provisioner else None
+    how = signal.Signals(-status).name if status and status < 0 else f"exit status {status}"
+    log.seek(0)
+    last = log.read().decode(errors="replace")[-2000:].strip()
+    return f"the kernel died: {how}\n{last}".rstrip()
+
+
+def _kernel(notebook: NotebookNode, *, warm: bool) -> str:
+    """Return the name of a page's kernel: of the warm one, where the page wants this Python."""
+    name = notebook.metadata.get("kernelspec", {}).get("name", "python3")
+    return KERNEL if warm and _is_this_python(name) else str(name)
+
+
+@cache
+def _is_this_python(name: str) -> bool:
+    """Whether a kernel is an ordinary one of this Python, as ipykernel installs it."""
+    spec = KernelSpecManager().get_kernel_spec(name)
+    start, *rest = spec.argv
+    here = start in {"python", "python3", "python{}.{}".format(*sys.version_info), sys.executable}
+    plain = not spec.env and "kernel_provisioner" not in spec.metadata
+    return here and plain and rest == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def _config(folder: str, modules: Sequence[str]) -> Config:
+    manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
+    if sys.platform != "win32":
+        # a socket in a private folder: a TCP port is open to every user of the machine
+        manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
+    warm = {"modules": list(modules)}
+    return Config(KernelManager=manager, AsyncKernelManager=manager, WarmProvisioner=warm)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,17 @@ from hypothesis import strategies as st
 from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
-from snn_docs.book.accept import accepted_text, write_atomically
+from snn_docs.book import accept
+from snn_docs.book.accept import accepted_text, unsteady
 from snn_docs.book.compare import Status, judge
 from snn_docs.book.page import PageError, parse_page
 from snn_docs.book.run import Run
+from snn_docs.book.settings import Settings
 
 
 def run(body, *texts):
     """A run of the page in which each cell prints its text."""
-    page = parse_page(Path("page.md"), FRONT_MATTER + body)
+    page = parse_page(Path("page.md"), FRONT_MATTER + body, Settings(strict=True))
     verdicts = [
         judge(page, cell, [new_output("stream", text=text)] if text else [])
         for cell, text in zip(page.cells, texts, strict=True)
@@ -131,25 +132,44 @@ def test_cells_that_failed_are_left_alone():
         assert accepted_text(replace(done, verdicts=(failed,))) == FRONT_MATTER + body
 
 
-def test_writing_keeps_the_mode_and_leaves_no_temporary_file(tmp_path):
-    path = tmp_path / "page.md"
-    path.write_text("old")
-    path.chmod(0o640)
-    write_atomically(path, "new\r\n")
-    assert path.read_bytes() == b"new\r\n"
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == ["page.md"]  # noqa: PTH208
+@pytest.mark.parametrize(
+    ("options", "right", "wrong"),
+    [
+        (":rtol: 1e-2", "0.501", "0.6"),
+        (":options: +ELLIPSIS", "0.5...", "0.6"),
+        (":options: +NUMBER", "0.5", "0.7"),
+    ],
+)
+def test_an_output_that_the_options_allow_is_left_and_another_is_written(options, right, wrong):
+    def page(text):
+        return f"{CELL}```{{testoutput}}\n{options}\n\n{text}\n```\n"
+
+    assert accepted(page(right), "0.501") == page(right)
+    assert accepted(page(right), wrong) == page(wrong)
 
 
-def test_a_write_that_fails_leaves_the_old_text_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "page.md"
-    path.write_text("old")
+def test_an_output_that_is_not_compared_is_left():
+    body = f"{CELL}\n```{{testoutput}}\n:options: +SKIP\n:reason: a GPU\n\n1\n```\n"
+    assert accepted(body, "2") == accepted(body, "") == body
 
-    def full_disk(*_):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["page.md"]  # noqa: PTH208
+def test_a_page_without_blocks_is_left_alone_unless_all_must_have_theirs():
+    assert accepted(CELL, "1") == CELL + "\n```{testoutput}\n1\n```\n"
+    page = parse_page(Path("page.md"), FRONT_MATTER + CELL)
+    verdict = judge(page, page.cells[0], [new_output("stream", text="1")])
+    assert accepted_text(Run(page, page.notebook, (verdict,))) == page.text
+
+
+def test_what_prints_something_else_in_a_second_run_is_unsteady(monkeypatch):
+    blocks = "".join(f"{CELL}\n```{{testoutput}}\n{n}\n```\n\n" for n in range(4))
+    first = run(blocks, "0", "6", "7", "")
+    again = run(blocks, "1", "6", "8", "9")
+
+    def run_again(pages, *, warm):
+        assert pages == [first.page]
+        assert not warm  # so that the two share as little as can be
+        return [again]
+
+    monkeypatch.setattr(accept, "run_pages", run_again)
+    # the first block is right, so nobody is about to write it
+    assert unsteady([first]) == [first.verdicts[2], first.verdicts[3]]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mystnb import FRONT_MATTER
 
-from snn_docs.book.page import PageError, find_pages, is_page, parse_page, read_page
+from snn_docs.book.page import PageError, Tolerance, find_pages, is_page, parse_page, read_page
 
 LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
 
@@ -99,15 +99,80 @@ def test_options_are_the_flags_of_doctest():
     assert cell.expected.flags == doctest.ELLIPSIS
 
 
-@pytest.mark.parametrize("option", ["+NUMBERS", "ELLIPSIS", "+SKIP", "+REPORT_UDIFF", "+"])
+@pytest.mark.parametrize("option", ["+NUMBERS", "ELLIPSIS", "+REPORT_UDIFF", "+"])
 def test_an_unknown_option_is_refused_and_the_known_ones_are_named(option):
     with pytest.raises(PageError, match=r"is no option of \{testoutput\}.*ELLIPSIS"):
         parse(f"```{{code-cell}}\n1\n```\n```{{testoutput}}\n:options: {option}\n1\n```\n")
 
 
 def test_an_unknown_directive_option_is_refused():
-    with pytest.raises(PageError, match="it knows only `:options:`"):
-        parse("```{code-cell}\n1\n```\n```{testoutput}\n:hide:\n1\n```\n")
+    known = "it knows only `:options:`, `:rtol:`, `:atol:`, `:reason:`"
+    with pytest.raises(PageError, match=known):
+        block(":hide:")
+
+
+def block(*options):
+    """The expected output of a cell whose block has these options."""
+    head = "\n".join(options)
+    body = f"```{{code-cell}}\n1\n```\n\n```{{testoutput}}\n{head}\n\n1.0\n```\n"
+    [cell] = parse(body).cells
+    return cell.expected
+
+
+def test_number_is_the_flag_of_pytest():
+    from _pytest.doctest import _get_number_flag  # noqa: PLC0415 (it has no public name)
+
+    expected = block(":options: +NUMBER")
+    assert expected.flags == doctest.DONT_ACCEPT_TRUE_FOR_1 | _get_number_flag()
+    assert expected.text == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ([], None),
+        ([":rtol: 1e-5"], Tolerance(1e-5, 0)),
+        ([":atol: 1e-8"], Tolerance(0, 1e-8)),
+        ([":rtol: 0.5", ":atol: 2"], Tolerance(0.5, 2)),
+        (["---", "rtol: 1e-5", "---"], Tolerance(1e-5, 0)),
+        ([":rtol: 0"], Tolerance(0, 0)),
+    ],
+)
+def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
+    assert block(*options).tolerance == tolerance
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+@pytest.mark.parametrize("amount", ["-1e-5", "nan", "inf", "1e999", "1e-5 %", "small"])
+def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
+    wanted = rf"`:{name}:` must be a number from 0 up, such as 1e-5, but '{amount}' came"
+    with pytest.raises(PageError, match=wanted) as caught:
+        block(f":{name}: {amount}")
+    assert caught.value.line == LINE + 4
+
+
+def test_an_output_is_skipped_for_a_reason():
+    expected = block(":options: +SKIP", ":reason: needs a GPU")
+    assert expected.flags & doctest.SKIP
+    assert expected.reason == "needs a GPU"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([":options: +SKIP"], "SKIP needs a reason.*add `:reason: needs a GPU`"),
+        ([":reason: needs a GPU"], r"add `:options: \+SKIP` or delete it"),
+        ([":options: +SKIP -SKIP", ":reason: needs a GPU"], r"add `:options: \+SKIP`"),
+        ([":options: +NUMBER", ":rtol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
+        ([":options: +NUMBER", ":atol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
+        ([":options: +ELLIPSIS +NUMBER"], "ELLIPSIS does not go with NUMBER.*a cell of its own"),
+        ([":options: +ELLIPSIS", ":rtol: 1e-5"], "ELLIPSIS does not go with"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, told):
+    with pytest.raises(PageError, match=told) as caught:
+        block(*options)
+    assert caught.value.line == LINE + 4
 
 
 def test_an_argument_is_refused():

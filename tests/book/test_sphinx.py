@@ -2,161 +2,318 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
-import subprocess
-import sys
+import tempfile
 
 import pytest
+from book_project import CONF, cell, page
+from nbformat import v4
 
-CONF = 'extensions = ["myst_nb", "snn_docs.book"]\nexclude_patterns = ["_build"]\n'
-INDEX = "# Book\n\n```{toctree}\n:glob:\n\n*\n```\n"
+from snn_docs.book import fresh, sphinx
+from snn_docs.book.run import run_pages
 
-
-def page(code, expected=None, title="Page"):
-    block = "" if expected is None else f"\n```{{testoutput}}\n{expected}\n```\n"
-    return f"# {title}\n\n```{{code-cell}}\n{code}\n```\n{block}"
-
-
-@pytest.fixture
-def build(tmp_path):
-    (tmp_path / "conf.py").write_text(CONF)
-    (tmp_path / "index.md").write_text(INDEX)
-
-    def run(*options):
-        command = [sys.executable, "-m", "sphinx", "-b", "html", "-n", "-W", "--keep-going"]
-        return subprocess.run(
-            [*command, *options, ".", "_build/html"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+DIFFERS = "the cell does not print what the page says (- page, + cell)"
 
 
-def html(tmp_path, name="page"):
-    return (tmp_path / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
+def test_a_right_book_is_built_and_shows_what_was_printed(book):
+    book.write("page.md", page(cell("print('膜' + '電位')", "膜電位")))
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert built.messages == ""
+    assert "pages run: 1, outputs that match: 1, wrong cells: 0" in built.said
+    assert built.html().count("膜電位") == 1  # the output, and not the block as well
 
 
-def test_a_right_book_is_built_and_shows_what_was_printed(build, write_page, tmp_path):
-    write_page(page("print('膜' + '電位')", "膜電位"))
-    done = build()
-    assert done.returncode == 0, done.stderr
-    assert "pages run: 1, outputs that match: 1, wrong cells: 0" in done.stdout
-    assert html(tmp_path).count("膜電位") == 1  # the output, and not the block as well
+def test_every_wrong_cell_of_every_page_is_reported(book):
+    book.write("a.md", page(cell("print(1)", 2)))
+    book.write("b.md", page(cell("print(1)"), cell("print(2)", 2), cell("3")))
+    book.write("c.md", page(cell("1 / 0"), cell("4")))
+    book.write("d.md", page(cell("1"), title="A page without blocks"))
+    built = book.build()
+    assert built.status == 1
+    assert built.errors == [
+        f"a.md:14: ERROR: {DIFFERS}",
+        "b.md:10: ERROR: the cell prints, but no {testoutput} block follows it",
+        "b.md:22: ERROR: the cell prints, but no {testoutput} block follows it",
+        "c.md:10: ERROR: the cell failed",
+    ]
+    assert "\n    -2\n    +1\n" in built.messages
+    assert "pages run: 4, outputs that match: 1, wrong cells: 4" in built.said
+    assert "Traceback" not in built.messages.replace("Traceback (most recent call last)", "", 1)
+    assert "report this error" not in built.messages
 
 
-def test_every_wrong_cell_of_every_page_is_reported(build, write_page, tmp_path):
-    write_page(page("print(1)", 2), "a.md")
-    write_page(page("print(1)"), "b.md")
-    write_page(page("1 / 0"), "c.md")
-    done = build()
-    assert done.returncode == 1
-    assert "a.md:14: ERROR: the cell does not print what the page says" in done.stderr
-    assert "-2\n" in done.stderr
-    assert "+1\n" in done.stderr
-    assert "b.md:10: ERROR: the cell prints, but no {testoutput} block follows it" in done.stderr
-    assert "c.md:10: ERROR: the cell failed" in done.stderr
-    assert "pages run: 3, outputs that match: 0, wrong cells: 3" in done.stdout
+def test_a_book_may_ask_for_a_block_for_each_output(book, ran):
+    book.write("page.md", page(cell("1")))
+    assert book.build().status == 0
+    book.write("conf.py", CONF + "book_strict = True\n")
+    built = book.build()
+    assert built.errors == [
+        "page.md:10: ERROR: the cell prints, but no {testoutput} block follows it"
+    ]
+    assert ran.take() == ["page"]
 
 
-def test_an_error_of_a_page_is_no_error_of_sphinx(build, write_page):
-    write_page(page("print(1)", 2))
-    done = build()
-    assert "Traceback" not in done.stderr
-    assert "report this error" not in done.stderr
+def test_pages_that_cannot_be_read_are_reported_with_the_others(book, ran):
+    book.write("a.md", page("\n```{testoutput}\n1\n```\n"))
+    book.write("b.md", page(cell("print(1)", 2)))
+    book.write("c.md", page(cell("print(1)", 1), "\ntext\n\n```{testoutput}\n1\n```\n"))
+    for _ in range(2):
+        built = book.build()
+        assert built.status == 1
+        places = [error.split(" ")[0] for error in built.errors]
+        assert places == ["a.md:9:", "c.md:19:", "b.md:14:"]
+        assert "this {testoutput} block does not stand right after a code cell" in built.messages
+    assert ran.take() == ["b"]
+    assert "cell_output" not in built.html("c")
 
 
-def test_a_page_that_cannot_be_read_is_reported_with_the_others(build, write_page):
-    write_page("# Page\n\n```{testoutput}\n1\n```\n", "a.md")
-    write_page(page("print(1)", 2), "b.md")
-    done = build()
-    assert done.returncode == 1
-    assert "a.md:9: ERROR: this {testoutput} block does not stand right after" in done.stderr
-    assert "b.md:14: ERROR: " in done.stderr
+def test_a_build_fails_even_where_warnings_are_allowed(book):
+    book.write("page.md", page(cell("print(1)", 2)))
+    assert book.build("-q", strict=False).status == 1
 
 
-def test_a_page_that_cannot_be_read_is_not_run_either(build, write_page, tmp_path):
-    code = "open('ran', 'w').close()"
-    write_page(page(code) + "\ntext\n\n```{testoutput}\n1\n```\n")
-    assert build().returncode == 1
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_build_fails_even_where_warnings_are_allowed(tmp_path, build, write_page):
-    write_page(page("print(1)", 2))
-    command = [sys.executable, "-m", "sphinx", "-q", ".", "_build/html"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+NOTE = "\n````{note}\n```{testoutput}\n1\n```\n````\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "body"),
+    ("name", "text", "line"),
     [
-        ("note.md", "# Page\n\n````{note}\n```{testoutput}\n1\n```\n````\n"),
-        ("plain.md", None),
+        ("note.md", page(cell("x = 1"), NOTE), 14),
+        ("plain.md", "# Page\n\n```{testoutput}\n1\n```\n", 3),
+        ("list.md", page(cell("x = 1"), "\n- item\n\n  ```{testoutput}\n  1\n  ```\n"), 15),
+        ("include.md", page(cell("print(1)", 1), "\n```{include} part.txt\n```\n"), 1),
     ],
 )
-def test_a_block_that_was_not_compared_is_an_error(build, write_page, tmp_path, name, body):
-    if body:
-        write_page(body, name)
-    else:
-        (tmp_path / name).write_text("# Page\n\n```{testoutput}\n1\n```\n")
-    done = build()
-    assert done.returncode == 1
-    assert "this {testoutput} block is not checked" in done.stderr
-    assert name in done.stderr
+def test_a_block_that_was_not_compared_is_an_error(book, name, text, line):
+    book.write("part.txt", "```{testoutput}\n1\n```\n")
+    book.write(name, text)
+    place = "part.txt" if name == "include.md" else name
+    for _ in range(2):
+        built = book.build(strict=False)
+        assert built.status == 1
+        assert "this {testoutput} block " in built.messages
+        assert [error.split(" ")[0] for error in built.errors] == [f"{place}:{line}:"]
+    (book.folder / name).unlink()
+    assert book.build(strict=False).status == 0
 
 
-def test_a_changed_module_is_noticed_without_a_changed_page(build, write_page, tmp_path):
-    (tmp_path / "module.py").write_text("value = 1\n")
-    write_page(page("import sys\nsys.path.insert(0, '')\nimport module\nprint(module.value)", 1))
-    assert build().returncode == 0
-    (tmp_path / "module.py").write_text("value = 22\n")
-    done = build()
-    assert done.returncode == 1
-    assert "+22" in done.stderr
+def test_a_block_in_a_notebook_is_an_error(book):
+    cells = [v4.new_code_cell("print(1)"), v4.new_markdown_cell("```{testoutput}\n2\n```")]
+    book.write("page.ipynb", json.dumps(v4.new_notebook(cells=cells)))
+    built = book.build(strict=False)
+    assert built.status == 1
+    assert "this {testoutput} block is not checked" in built.messages
 
 
-def test_a_second_clean_build_publishes_the_same_bytes(build, write_page, tmp_path):
-    write_page(page("import sys\nprint(1)\nprint(2, file=sys.stderr)", "1\n2"))
-    assert build().returncode == 0
-    first = html(tmp_path)
-    shutil.rmtree(tmp_path / "_build")
-    assert build().returncode == 0
-    assert html(tmp_path) == first
+def test_a_second_clean_build_publishes_the_same_bytes(book):
+    book.write("page.md", page(cell("import sys\nprint(1)\nprint(2, file=sys.stderr)", "1\n2")))
+    built = book.build()
+    assert built.status == 0
+    first = built.html()
+    shutil.rmtree("_build")
+    assert book.build().html() == first
 
 
-def test_a_half_written_cache_does_no_harm(build, write_page, tmp_path):
-    write_page(page("print(1)", 1))
-    assert build().returncode == 0
-    [entry] = (tmp_path / "_build" / ".jupyter_cache" / "executed").iterdir()
-    (entry / "base.ipynb").unlink()
-    done = build()
-    assert done.returncode == 0, done.stderr
-    assert ">1\n" in html(tmp_path)
+def test_a_damaged_result_does_no_harm(book, caplog):
+    book.write("page.md", page(cell("print(1)", 1)))
+    assert book.build().status == 0
+    [result] = (book.folder / "_build" / ".book").iterdir()
+    result.write_bytes(result.read_bytes()[:-9])
+    book.write("page.md", page(cell("print(1)", 1), title="Edited"))
+    built = book.build()
+    assert built.status == 0
+    assert ">1\n" in built.html()
+    assert "page.md runs again: its result, kept from before, is damaged" in caplog.text
 
 
-def test_another_execution_mode_is_refused(build, tmp_path):
-    (tmp_path / "conf.py").write_text(CONF + 'nb_execution_mode = "off"\n')
-    done = build()
-    assert done.returncode == 2
-    assert "nb_execution_mode is 'off'" in done.stderr
-    assert "delete nb_execution_mode" in done.stderr
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ("nb_execution_mode = 'inline'", "nb_execution_mode is 'inline', but snn_docs.book runs"),
+        ("nb_execution_mode = 'lazy'", "delete nb_execution_mode from conf.py"),
+        ("book_modules = 3", "book_modules is 3, but takes a list of names of modules"),
+        ("nb_execution_timeout = 'x'", "one of the options nb_…: 'execution_timeout' must be"),
+    ],
+)
+def test_what_is_not_honoured_in_conf_py_is_refused(book, ran, conf, message, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(book.folder))  # where Sphinx leaves tracebacks
+    book.write("conf.py", f"{CONF}{conf}\n")
+    book.write("page.md", page(cell("1")))
+    built = book.build()
+    assert built.status == 2
+    assert built.messages.startswith("\nConfiguration error!\n")
+    assert message in built.messages
+    assert ran.take() == []
 
 
-def test_templates_learn_how_many_outputs_were_checked(build, write_page, tmp_path):
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "layout.html").write_text(
-        '{% extends "!layout.html" %}{% block footer %}'
-        "checked: {{ book_checked|default('none') }} wrong: {{ book_wrong }}{% endblock %}"
+@pytest.mark.parametrize("mode", ["inline", "force", "auto"])
+def test_a_page_that_wants_to_be_run_another_way_is_refused(book, ran, mode):
+    book.write("page.md", page(cell("1"), front=f"mystnb: {{execution_mode: {mode}}}\n"))
+    built = book.build()
+    assert built.status == 1
+    [error] = built.errors
+    assert error.startswith(
+        f"page.md:1: ERROR: this page's execution_mode '{mode}' is not honoured"
     )
-    (tmp_path / "conf.py").write_text(CONF + 'templates_path = ["templates"]\n')
-    write_page(page("print(1)", 1) + page("print(2)", 2, "Part")[2:].replace("Part", ""))
-    done = build()
-    assert done.returncode == 0, done.stderr
-    assert "checked: 2 wrong: 0" in html(tmp_path)
-    assert "checked: none wrong: " in html(tmp_path, "index")
-    write_page(page("print(1)", 1) + page("print(2)", 3, "Part")[2:].replace("Part", ""))
-    assert build().returncode == 1
-    assert "checked: 1 wrong: 1" in html(tmp_path)
+    assert ran.take() == []
+
+
+def test_a_page_that_is_not_to_be_run_is_published_without_outputs(book, ran):
+    book.write("page.md", page(cell("print(1)"), front="mystnb: {execution_mode: 'off'}\n"))
+    built = book.build(strict=False)  # MyST-NB warns that it does not know the language
+    assert built.status == 0
+    assert built.errors == []
+    assert "cell_output" not in built.html()
+    assert book.build(strict=False).read == []
+    assert ran.take() == []
+
+
+def test_templates_learn_how_many_outputs_were_checked(book):
+    book.write(
+        "templates/layout.html",
+        '{% extends "!layout.html" %}{% block footer %}'
+        "checked: {{ book_checked|default('none') }} wrong: {{ book_wrong }}{% endblock %}",
+    )
+    book.write("conf.py", CONF + 'templates_path = ["templates"]\n')
+    book.write("page.md", page(cell("print(1)", 1), cell("print(2)", 2)))
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert "checked: 2 wrong: 0" in built.html()
+    assert "checked: none wrong: " in built.html("index")
+    book.edit("page.md", "\n2\n```", "\n3\n```")
+    built = book.build()
+    assert built.status == 1
+    assert "checked: 1 wrong: 1" in built.html()
+
+
+GLUE = "from myst_nb import glue\nglue('known', 1, display=False)"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("{glue}`unknown`", "glue"),
+        ("{glue}`known`", ""),
+        ("{eval}`1`", "eval"),
+        ("```{glue} unknown\n```", "glue"),
+        ("```{glue} unknown\n:doc: page.md\n```", "glue_ref"),
+    ],
+)
+def test_a_value_that_is_missing_fails_a_build_even_where_warnings_are_allowed(book, text, kind):
+    book.write("page.md", page(cell(GLUE), f"\n{text}\n"))
+    for _ in range(2):
+        built = book.build(strict=False)
+        assert built.status == bool(kind)
+        assert f"[mystnb.{kind}]" in built.messages or not kind
+    quiet = book.build("-E", "-D", f"suppress_warnings=mystnb.{kind}", strict=False)
+    assert quiet.status == 0
+
+
+def test_other_warnings_fail_a_build_only_if_sphinx_is_told_so(book):
+    book.write("page.md", page(cell("1"), "\n{doc}`missing`\n"))
+    assert book.build(strict=False).status == 0
+    assert book.build("-E").status == 1
+
+
+def test_values_of_another_page_are_found(book):
+    book.write("a.md", page(cell(GLUE)))
+    book.write("b.md", "# Plain\n\n```{glue} known\n:doc: a.md\n```\n")
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert ">1<" in built.html("b").replace("\n", "")
+
+
+def test_any_number_of_pages_fits_the_cache(book, monkeypatch):
+    limits = []
+    get_cache = sphinx.get_cache
+
+    def spy(path):
+        cache = get_cache(path)
+        change = cache.change_cache_limit
+        monkeypatch.setattr(cache, "change_cache_limit", lambda n: limits.append(n) or change(n))
+        return cache
+
+    monkeypatch.setattr(sphinx, "get_cache", spy)
+    for number in range(3):
+        book.write(f"page{number}.md", page(cell(f"print({number})", number)))
+    built = book.build()
+    assert [limit > 3 for limit in limits] == [True]
+    assert all(f">{number}\n" in built.html(f"page{number}") for number in range(3))
+
+
+def test_what_is_made_for_a_build_is_removed(book, monkeypatch):
+    folders = []
+    make = sphinx.tempfile.TemporaryDirectory
+    monkeypatch.setattr(
+        sphinx.tempfile, "TemporaryDirectory", lambda **k: folders.append(make(**k)) or folders[-1]
+    )
+    book.write("page.md", page(cell("print(1)", 1)))
+    assert book.build().status == 0
+    assert folders
+    assert not any(sphinx.Path(folder.name).exists() for folder in folders)
+    assert not (book.folder / "_build" / ".jupyter_cache").exists()
+
+
+def test_progress_is_a_line_for_each_page_and_times_are_told_if_asked_for(book):
+    book.write("page.md", page(cell("print(1)", 1)))
+    quiet = book.build()
+    assert re.search(r"^\[1/1\] page\.md: \d+\.\d s$", quiet.said, re.MULTILINE)
+    table = r"^ +\d+\.\d\d s  page\.md$"
+    assert not re.search(table, quiet.said, re.MULTILINE)
+    told = book.build("-v", "-E")
+    assert re.search(table, told.said, re.MULTILINE)
+    assert "[1/1]" not in told.said  # nothing has run
+
+
+def test_a_page_saved_after_its_run_is_published_as_it_ran_and_read_again(book, monkeypatch):
+    path = book.write("page.md", page(cell("print(1)", 1)))
+
+    def run_and_save(pages, **options):
+        runs = run_pages(pages, **options)
+        path.write_text(page(cell("print(1)", 1), title="Saved meanwhile"))
+        return runs
+
+    monkeypatch.setattr(fresh, "run_pages", run_and_save)
+    built = book.build()
+    assert built.status == 0
+    assert "Saved meanwhile" not in built.html()
+    built = book.build()
+    assert built.read == ["page"]
+    assert "Saved meanwhile" in built.html()
+
+
+def test_what_myst_nb_would_run_itself_is_an_error(book, monkeypatch):
+    """Cells that differ from those that ran, since something else changed them in between."""
+    book.write(
+        "conf.py",
+        CONF + "def setup(app):\n  app.connect('source-read', change)\n"
+        "def change(app, name, source):\n  source[0] = source[0].replace('(1)', '(2)')\n",
+    )
+    book.write("page.md", page(cell("print(1)", 1)))
+    for _ in range(2):
+        built = book.build()
+        assert built.status == 1
+        assert len(built.errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (NOTE, "page8.md:14: ERROR: this {testoutput} block is not checked"),
+        ("\n{glue}`missing`\n", "page8.md:13: WARNING: No key"),
+        ("", ""),
+    ],
+)
+def test_several_processes_read_pages(book, text, message):
+    for number in range(8):
+        book.write(f"page{number}.md", page(cell(f"print({number})", number)))
+    book.write("page8.md", page(cell("x = 8"), text))
+    for _ in range(2):
+        built = book.build("-j", "2", strict=False)
+        assert message in built.messages
+        assert built.status == bool(message)
+    for number in range(8):
+        assert f">{number}\n" in built.html(f"page{number}")

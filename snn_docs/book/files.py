@@ -1,0 +1,26 @@
+"""Writes files such that none is ever half-written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file at once: whoever reads it sees the old contents or the new ones."""
+    path = path.resolve()  # a link stays one
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".book-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        with suppress(FileNotFoundError):
+            os.chmod(temporary, path.stat().st_mode)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108
+        raise

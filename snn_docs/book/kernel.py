@@ -1,0 +1,247 @@
+"""Warm kernels: a Jupyter kernel provisioner that forks real ipykernels from a template process.
+
+Any Jupyter client can use them by the name of their kernelspec, `KERNEL`. Where processes can't be
+forked safely, or the template finds that its own can't, an ordinary kernel does the same work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import weakref
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import List, Unicode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jupyter_client.connect import KernelConnectionInfo
+
+logger = logging.getLogger(__name__)
+
+KERNEL = "warm-python3"
+MODULES = tuple(
+    name for name in ("torch", "matplotlib.pyplot") if find_spec(name.partition(".")[0])
+)
+"""What the template imports, unless told otherwise."""
+FORKS = sys.platform == "linux"
+"""Whether a process that has imported much may be forked; elsewhere, system libraries forbid it."""
+
+ANSWERS = 4096
+PATIENCE = 60
+"""Seconds that a template may take to answer, and to end."""
+LONGEST = 70
+"""Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
+# the same hashes and the same order of sums on every machine
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# the debugger's warning is for debuggers
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# what jupyter_client takes away, and what is another one in each test
+PASSING = {"PYTHONEXECUTABLE", "PYTEST_CURRENT_TEST"}
+
+
+class NoKernelError(Exception):
+    """A template can't fork a kernel."""
+
+
+class Template:
+    """A template process, seen from outside. It ends with this object, or with this process."""
+
+    def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
+        self.folder = tempfile.mkdtemp(prefix="book-", dir=socket_folder())
+        self.address = os.path.join(self.folder, "template")  # noqa: PTH118
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.address)
+            listener.listen(socket.SOMAXCONN)
+            script = Path(__file__).with_name("template.py")
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, str(script), str(listener.fileno()), *modules],
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE,  # closes when this process ends, however it ends
+                env=environment | QUIET,
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends the template
+            )
+        self.close = weakref.finalize(self, self._close, self.process, self.folder, os.getpid())
+
+    def is_there(self) -> bool:
+        """Whether the process is there; it need not be a child of this one, which may be a fork."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(self.address) == 0
+
+    async def fork(self, job: dict[str, Any], streams: Sequence[int]) -> ForkedKernel:
+        """Let the template fork a kernel. Raises `NoKernelError` if it can't."""
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(self.address)
+            socket.send_fds(connection, [json.dumps(job).encode() + b"\n"], streams)
+            connection.setblocking(False)  # noqa: FBT003
+            # an answer is short enough to come whole; a second one says that the kernel has ended
+            answer = asyncio.get_running_loop().sock_recv(connection, ANSWERS)
+            data = await asyncio.wait_for(answer, PATIENCE)
+        except TimeoutError:
+            data = b'{"error": "the template process does not answer"}'
+        except OSError:
+            data = b""
+        except BaseException:
+            connection.close()
+            raise
+        first, _, rest = (data or b'{"error": "the template process has ended"}').partition(b"\n")
+        found = json.loads(first)
+        if "error" in found:
+            connection.close()
+            raise NoKernelError(found["error"])
+        return ForkedKernel(found["pid"], connection, rest)
+
+    @staticmethod
+    def _close(process: subprocess.Popen[bytes], folder: str, owner: int) -> None:
+        if os.getpid() != owner:  # a fork of the owner
+            return
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # a module that it imports does not end
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class ForkedKernel:
+    """A kernel that a template forked, with the part of `subprocess.Popen` that clients use."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int, connection: socket.socket, received: bytes) -> None:
+        self.pid, self._connection, self._received = pid, connection, received
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit status if the kernel has ended."""
+        if self.returncode is None:
+            try:
+                data = self._received or self._connection.recv(ANSWERS)
+            except BlockingIOError:
+                return None
+            except OSError:
+                data = b""
+            self._connection.close()
+            if data:
+                self.returncode = json.loads(data)["status"]
+            else:  # the template was killed, and the kernel with it, but not what that started
+                self.returncode = -signal.SIGKILL
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+        return self.returncode
+
+    async def wait(self) -> int:
+        """Wait for the kernel's end and return its exit status."""
+        while (status := self.poll()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel and to what it started."""
+        if self.poll() is None:
+            for send in (os.killpg, os.kill):  # the group is there once the kernel has made it
+                with suppress(ProcessLookupError):
+                    send(self.pid, number)
+                    return
+
+    def kill(self) -> None:
+        """Kill the kernel."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the kernel to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Provides ipykernels by forking a template, and other kernels as `LocalProvisioner` does."""
+
+    modules = List(Unicode(), list(MODULES), help="What the template imports.").tag(config=True)
+
+    forked: ForkedKernel | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
+        """Launch a kernel with a command line."""
+        streams = [
+            _descriptor(kwargs.get(name), n) for n, name in enumerate(("stdout", "stderr"), 1)
+        ]
+        plain = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+        if not FORKS or not plain or min(streams) < 0:
+            return await super().launch_kernel(cmd, **kwargs)
+        folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
+        job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
+        try:
+            self.forked = await template(self.modules, kwargs["env"]).fork(job, streams)
+        except NoKernelError as error:
+            logger.warning("an ordinary kernel instead of a warm one: %s", error)
+            return await super().launch_kernel(cmd, **kwargs)
+        self.process: Any = self.forked  # which is what LocalProvisioner asks and kills
+        self.pid, self.pgid, self.cwd = self.forked.pid, None, folder
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end."""
+        if self.forked is None or self.process is not self.forked:
+            status: int | None = await super().wait()
+            return status
+        self.process = None
+        return await self.forked.wait()
+
+
+_templates: dict[tuple[object, ...], Template] = {}
+
+
+def template(modules: Sequence[str], environment: Mapping[str, str]) -> Template:
+    """Return the running template of these modules and this environment, or start one."""
+    own = {name: environment[name] for name in sorted(environment)
+           if not name.startswith("JPY_") and name not in PASSING}  # fmt: skip
+    key = (*modules, *own.items())
+    if key not in _templates or not _templates[key].is_there():
+        _templates[key] = Template(modules, own)
+    return _templates[key]
+
+
+def warm_up(modules: Sequence[str]) -> None:
+    """Start the template that a run of pages needs, so that it is ready sooner."""
+    if FORKS:
+        template(modules, environment())
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which the kernels of pages start."""
+    # in a test, ipykernel would not capture what is written to file descriptors
+    own = {name: value for name, value in os.environ.items() if name not in PASSING}
+    return own | ENVIRONMENT
+
+
+def socket_folder() -> str | None:
+    """Return where sockets may be: not in a folder for temporary files with a long name."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST else None  # noqa: S108
+
+
+def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:
+    """Return the descriptor that `subprocess.Popen` would give a process; below 0, it makes one."""
+    match stream:
+        case None:
+            return inherited
+        case int():
+            return stream
+        case _:
+            return stream.fileno()

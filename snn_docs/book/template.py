@@ -1,0 +1,325 @@
+"""The template process: imports heavy libraries once, then forks a real ipykernel for each request.
+
+It runs as a script, ``python template.py LISTENING_FD MODULE...``, on Linux. A request is one
+connection: a line of JSON comes in, with the kernel's standard output and error; a line of JSON
+goes out with the kernel's process number, or with the reason why there is none; the exit status
+follows when the kernel ends. A kernel is killed when its connection closes, all of them when the
+template's standard input does.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # the folder of this script: its sphinx.py would hide Sphinx
+    if not sys.flags.safe_path:
+        del sys.path[0]
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import tempfile
+from contextlib import suppress
+from importlib.machinery import all_suffixes
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ipykernel.kernelapp import IPKernelApp
+
+INLINE = "module://matplotlib_inline.backend_inline"
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completer",
+          "ipykernel_launcher")  # fmt: skip
+FIGURE = ("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
+          "matplotlib.backends.backend_svg", "PIL.PngImagePlugin", "PIL.BmpImagePlugin",
+          "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin")  # fmt: skip
+"""What is imported when a kernel shows its first figure."""
+LATE = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
+"""Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+REQUEST = 1 << 20
+"""Bytes that a request may have: it holds an environment."""
+
+
+class Template:
+    """Forks kernels from this process, and answers for them."""
+
+    def __init__(self, listener: socket.socket, trouble: str) -> None:
+        self.listener, self.trouble = listener, trouble
+        self.kernels: dict[int, socket.socket] = {}
+        self.wakeup = socket.socketpair()
+        for end in self.wakeup:
+            end.setblocking(False)  # noqa: FBT003
+        signal.set_wakeup_fd(self.wakeup[1].fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(listener, selectors.EVENT_READ, self.answer)
+        self.selector.register(0, selectors.EVENT_READ, self.end)
+        self.selector.register(self.wakeup[0], selectors.EVENT_READ, self.reap)
+
+    def serve(self) -> dict[str, Any]:
+        """Answer until the standard input closes; return in each forked child, with its request."""
+        while True:
+            for key, _ in self.selector.select():
+                job: dict[str, Any] | None = key.data()
+                if job is not None:
+                    return job
+
+    def answer(self) -> dict[str, Any] | None:
+        """Fork a kernel for the next connection."""
+        connection, _ = self.listener.accept()
+        data, descriptors, _, _ = socket.recv_fds(connection, REQUEST, 2)
+        while data and not data.endswith(b"\n"):
+            more = connection.recv(REQUEST)
+            data = data + more if more else b""
+        job: dict[str, Any] = {"descriptors": descriptors, **json.loads(data or b"{}")}
+        try:
+            trouble = self.trouble or hidden(job["cwd"])
+            pid = -1 if trouble else os.fork()
+        except (OSError, KeyError) as error:  # no such folder, no more processes, nobody there
+            pid, trouble = -1, str(error)
+        if pid == 0:
+            self.leave(connection)
+            return job
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if pid < 0:
+            self.reply(connection, error=trouble)
+            connection.close()
+            return None
+        self.kernels[pid] = connection
+        self.reply(connection, pid=pid)
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self.kill(pid))
+        return None
+
+    def reply(self, connection: socket.socket, **answer: object) -> None:
+        """Tell whoever asked, who may be gone."""
+        with suppress(OSError):
+            connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def reap(self) -> None:
+        """Pass on how kernels ended, and end what they left running."""
+        with suppress(BlockingIOError):
+            while self.wakeup[0].recv(1024):
+                pass
+        # first look, then kill the group, then reap: until then nobody else can have the number
+        while self.kernels and (
+            found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        ):
+            self.kill(found.si_pid)
+            _, status = os.waitpid(found.si_pid, 0)
+            connection = self.kernels.pop(found.si_pid, None)
+            if connection is None:  # an imported module started it
+                continue
+            self.selector.unregister(connection)
+            self.reply(connection, status=os.waitstatus_to_exitcode(status))
+            connection.close()
+
+    def kill(self, pid: int) -> None:
+        """Kill a kernel and all that it started, unless it was reaped meanwhile."""
+        if pid not in self.kernels:
+            return
+        for end in (os.killpg, os.kill):  # the group is there once the kernel has made it
+            with suppress(ProcessLookupError):
+                end(pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill all kernels, and end."""
+        for pid in self.kernels:
+            self.kill(pid)
+        os._exit(0)
+
+    def leave(self, connection: socket.socket) -> None:
+        """Forget, in a forked child, all that is the template's alone."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self.selector.close()
+        for end in (self.listener, connection, *self.wakeup, *self.kernels.values()):
+            end.close()
+
+
+def prepare(modules: Sequence[str]) -> str:
+    """Import everything; return why nothing may be forked from what came out of it, if so."""
+    os.environ.setdefault("MPLBACKEND", INLINE)
+    for name in KERNEL:
+        importlib.import_module(name)
+    learnt = learn()
+    trouble = import_silently(modules)
+    figure = FIGURE if "matplotlib.pyplot" in modules else ()
+    for name in (*figure, *learnt()):
+        # some names are not those of files: they belong to a module that made them
+        with suppress(Exception):
+            importlib.import_module(name)
+    for name in LATE:
+        forget(name)
+    gc.collect()
+    gc.freeze()
+    if not trouble and (threads := count_threads()) > 1:
+        # a fork keeps one of them: what then waits for the others hangs
+        trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
+    return trouble
+
+
+def count_threads() -> int:
+    """Count the threads of this process but those that end when it forks, as OpenBLAS's do."""
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return len(os.listdir("/proc/self/task"))
+
+
+def import_silently(modules: Sequence[str]) -> str:
+    """Import modules; say so if one fails or prints, which a page would have to show."""
+    with tempfile.TemporaryFile() as log:
+        kept = os.dup(1), os.dup(2)
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+        try:
+            for name in modules:
+                importlib.import_module(name)
+                sys.stdout.flush()
+                sys.stderr.flush()
+                if log.seek(0, os.SEEK_END):
+                    log.seek(0)
+                    return f"importing {name} prints {log.read().decode(errors='replace')!r}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (an ordinary kernel will show it)
+            return f"importing {name} raises {error!r}"
+        finally:
+            for number, stream in enumerate(kept, 1):
+                os.dup2(stream, number)
+                os.close(stream)
+    return ""
+
+
+def hidden(folder: str) -> str:
+    """Say which module of a folder a kernel would not find: an imported one hides it."""
+    # IPython looks into the folder after the standard library
+    loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            module = entry.name.endswith(tuple(all_suffixes()))
+            package = os.path.isfile(os.path.join(entry.path, "__init__.py"))
+            if entry.name.partition(".")[0] in loaded and (module or package):
+                return f"{entry.path} is in the place of a module that was imported"
+    return ""
+
+
+def forget(name: str) -> None:
+    """Let a module be imported anew; what it imports itself stays."""
+    if sys.modules.pop(name, None):
+        package, _, attribute = name.rpartition(".")
+        delattr(sys.modules[package], attribute)
+
+
+def learn() -> Callable[[], list[str]]:
+    """Let a trial kernel start; return a function that waits for what it imported meanwhile."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(writer, json.dumps(try_kernel()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+
+    def names() -> list[str]:
+        with os.fdopen(reader) as pipe:
+            text = pipe.read()
+        os.waitpid(pid, 0)
+        return list(json.loads(text or "[]"))
+
+    return names
+
+
+def try_kernel() -> list[str]:
+    """Become a kernel, almost, and return what this imported."""
+    before = set(sys.modules)
+    null = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(null, number)
+    with tempfile.TemporaryDirectory(prefix="book-") as folder:
+        file, sockets = os.path.join(folder, "kernel.json"), os.path.join(folder, "k")
+        history = "--HistoryManager.hist_file=:memory:"
+        become_kernel(["-f", file, "--transport=ipc", f"--ip={sockets}", history])
+    return [name for name in sys.modules if name not in before]
+
+
+def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:
+    """Take on a kernel's place in the system: its session, folder, environment and streams."""
+    parent = os.getppid()
+    os.setsid()
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it could be tied to this process
+        os._exit(1)
+    streams = [os.open(os.devnull, os.O_RDONLY), *job["descriptors"]]
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"] | set_by_imports, JPY_PARENT_PID=str(parent))
+    sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *job["argv"]]
+    reseed()
+
+
+def reseed() -> None:
+    """Draw the seeds that a new process would: forks of one process would share its own."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()
+
+
+def become_kernel(arguments: list[str]) -> IPKernelApp:
+    """Do what ``python -m ipykernel_launcher`` does, but for the start."""
+    import ipykernel_launcher  # noqa: PLC0415
+    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
+
+    sys.argv = [ipykernel_launcher.__file__, *arguments]
+    # the class read the environment when it was imported
+    app = IPKernelApp.instance(parent_handle=int(os.environ.get("JPY_PARENT_PID", "0")))
+    app.initialize()
+    return app
+
+
+def main() -> None:
+    """Import, serve, and go on as a kernel where serving returns."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    before = dict(os.environ)
+    trouble = prepare(sys.argv[2:])
+    changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    settings = matplotlib_settings()
+    job = Template(listener, trouble).serve()
+    enter(job, changed)
+    if matplotlib_settings() != settings:
+        read_matplotlib_settings()
+    become_kernel(job["argv"]).start()
+
+
+def matplotlib_settings() -> str | None:
+    """Return the matplotlibrc that counts here: it may be one in the working directory."""
+    if mpl := sys.modules.get("matplotlib"):
+        return str(os.path.abspath(mpl.matplotlib_fname()))
+    return None
+
+
+def read_matplotlib_settings() -> None:
+    """Set matplotlib up as its import does."""
+    import matplotlib as mpl  # noqa: PLC0415
+
+    mpl.rcParams.update(mpl.rc_params_from_file(mpl.matplotlib_fname()))
+    mpl.rcParamsOrig = mpl.rcParams.copy()
+    mpl.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Foreign books: warm kernels print what ordinary ones do, and builds publish what MyST-NB does.
+
+Three differences from MyST-NB are meant. Neighbouring chunks of one stream, which a kernel splits
+at random places, are joined. The table of how the run went holds other times. And of two pages with
+the same cells and different outputs, which MyST-NB's cache can't tell apart, one is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+
+import book_corpus
+import nbformat
+import pytest
+from book_builds import ENGINE, STOCK, Build, build_all
+
+from snn_docs.book.fresh import outputs_of
+from snn_docs.book.kernel import ENVIRONMENT, FORKS
+from snn_docs.book.page import is_page, read_page
+from snn_docs.book.run import join_streams, run_pages
+from snn_docs.book.settings import find_settings
+
+BOOKS = book_corpus.BOOKS
+RIGHT = [book.name for book in book_corpus.books()]
+WRONG = ["broken", "fatal/dead_kernel", "fatal/no_kernel",
+         "options/global_inline", "options/page_force", "options/page_inline"]  # fmt: skip
+ARTICLE = "docs/if_pytorch.md"
+ENTROPY = "state/entropy.md"
+SHADOWED = "state/shadow/page.md"
+NOT_HONOURED = (
+    "is not honoured: snn_docs.book runs the pages itself and keeps their outputs as long as they "
+    "hold; write 'off', or delete it"
+)
+STATIONS = ("content/stations/north/report", "content/stations/south/report")
+
+
+def is_run(path):
+    settings = find_settings(path)
+    return is_page(path, settings) and not read_page(path, settings).left
+
+
+PAGES = [path.relative_to(BOOKS).as_posix() for path in book_corpus.pages() if is_run(path)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A copy of the books: what runs beside their pages may leave traces there."""
+    copy = tmp_path_factory.mktemp("corpus") / "books"
+    shutil.copytree(BOOKS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    """Let the kernels of the corpus be found."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in book_corpus.ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
+
+
+class Warnings(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture(scope="module")
+def warm_run(kernels, corpus, root):
+    """Run all pages in warm kernels, side by side; one of them twice."""
+    return run_in_kernels(corpus, root, warm=True)
+
+
+@pytest.fixture(scope="module")
+def ordinary_run(kernels, corpus, root):
+    """Run all pages in ordinary kernels, side by side."""
+    return run_in_kernels(corpus, root, warm=False)
+
+
+def run_in_kernels(corpus, root, *, warm):
+    paths = [root / ARTICLE, *(corpus / name for name in [ENTROPY, ENTROPY, *PAGES])]
+    logger, handler = logging.getLogger("snn_docs.book"), Warnings()
+    logger.addHandler(handler)
+    runs = run_pages([read_page(path, find_settings(path)) for path in paths], warm=warm)
+    logger.removeHandler(handler)
+    return dict(zip([ARTICLE, "once", "twice", *PAGES], runs, strict=True)), handler.texts
+
+
+def outputs(run):
+    """Return what a page put out, but for the time that matplotlib writes into an SVG."""
+    text = json.dumps(outputs_of(run.notebook), indent=1)
+    return re.sub("<dc:date>[^<]*", "", text).splitlines()
+
+
+@pytest.mark.parametrize("name", [ARTICLE, *PAGES])
+def test_a_warm_kernel_puts_out_the_bytes_that_an_ordinary_one_does(warm_run, ordinary_run, name):
+    warm, ordinary = warm_run[0][name], ordinary_run[0][name]
+    assert outputs(warm) == outputs(ordinary)
+    assert warm.ok
+    assert ordinary.ok
+
+
+@pytest.mark.skipif(not FORKS, reason="warm kernels need Linux")
+def test_all_pages_ran_in_warm_kernels_but_one_beside_a_module_that_hides_another(warm_run):
+    [warning] = warm_run[1]
+    assert warning.startswith("an ordinary kernel instead of a warm one: ")
+    assert "cycler.py is in the place of a module that was imported" in warning
+
+
+def test_kernels_draw_randomly_each_for_itself(warm_run):
+    once, twice = (warm_run[0][name].verdicts[0].got.splitlines() for name in ("once", "twice"))
+    assert len(once) == len(twice) == 7
+    assert not set(once) & set(twice)
+
+
+def test_a_page_in_another_language_runs_in_its_own_kernel(warm_run):
+    run = warm_run[0]["languages/echo.md"]
+    assert run.notebook.metadata.language_info.name == "echo"
+    assert [verdict.got.rstrip() for verdict in run.verdicts] == [
+        "hello", "two lines,\n膜電位", "EchoError: failed", "still here"
+    ]  # fmt: skip
+    assert run.trace is None
+
+
+@pytest.fixture(scope="module")
+def right(corpus, tmp_path_factory):
+    """Build the books that are right, each as MyST-NB does and with the engine."""
+    lone = shutil.copytree(corpus / "tutorials", corpus.with_name("lone") / "tutorials")
+    shutil.rmtree(lone / "content" / "stations" / "south")
+    index = (lone / "index.md").read_text().replace(f"{STATIONS[1]}\n", "")
+    (lone / "index.md").write_text(index)
+    environment = tuple((book_corpus.ENVIRONMENT | ENVIRONMENT).items())
+    force = ("-D", "nb_execution_mode=force")
+    builds = {}
+    for name in sorted(RIGHT, key=lambda name: name not in {"state", "ipython"}):  # longest first
+        book, out = lone if name == "tutorials" else corpus / name, tmp_path_factory.mktemp(name)
+        builds[name] = [
+            Build(book, out / kind, (*options, *force), environment)
+            for kind, options in (("stock", STOCK), ("engine", ENGINE))
+        ]
+    build_all([build for pair in builds.values() for build in pair])
+    return builds
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_book_is_built_without_a_message_of_sphinx(right, name):
+    for build in right[name]:
+        assert "WARNING: " not in build.messages
+        assert "ERROR: " not in build.messages
+        assert build.status == 0
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_notebooks_to_download_have_the_outputs_that_stock_myst_nb_gives_them(right, name):
+    stock, engine = ({
+        path.relative_to(build.notebooks).as_posix(): notebook_outputs(path)
+        for path in build.notebooks.rglob("*.ipynb")
+    } for build in right[name])  # fmt: skip
+    assert set(stock) == set(engine)
+    for file in sorted(set(stock) - {"entropy.ipynb"}):
+        assert stock[file] == engine[file], file
+
+
+def notebook_outputs(path):
+    """Read the outputs of a notebook; where there is no cell, MyST-NB asks a kernel for nothing."""
+    notebook = nbformat.read(path, as_version=4)
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        return []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = join_streams(cell.outputs)
+    return json.dumps(outputs_of(notebook), indent=1).splitlines()
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_pages_are_those_that_stock_myst_nb_publishes(right, name):
+    stock, engine = (published(build.html) for build in right[name])
+    assert set(stock) == set(engine)
+    for file in sorted(set(stock) - {"entropy.html", "status.html"}):
+        assert stock[file] == engine[file], file
+
+
+SEAM = re.compile(
+    r'(<div class="output (stream|stderr) [^>]*><div [^>]*><pre>(?:(?!</pre>).)*)</pre></div></div>'
+    r'<div class="output \2 [^>]*><div [^>]*><pre><span></span>'
+)
+
+
+def published(folder):
+    """Read the pages and images of a site, with neighbouring chunks of a stream joined."""
+    found = {}
+    for path in folder.rglob("*"):
+        # part of such a folder's name is a hash of where the build is
+        name = re.sub(r"(?<=_downloads/)\w+", "", path.relative_to(folder).as_posix())
+        if path.suffix == ".html":
+            found[name] = joined(path.read_text(encoding="utf-8"))
+        elif path.is_file() and path.suffix in {".png", ".svg", ".md", ".ipynb"}:
+            found[name] = path.read_bytes() if name.startswith("_images") else b""
+    return found
+
+
+def joined(html):
+    """Join streams, whose lines are not looked at here: a chunk may end within one."""
+    html = re.sub(r"(?<=_downloads/)\w+", "", html.replace("\n", ""))
+    while (once := SEAM.sub(r"\1", html)) != html:
+        html = once
+    return html.replace("<div", "\n<div").splitlines()
+
+
+@pytest.fixture(scope="module")
+def wrong(corpus, tmp_path_factory):
+    """Build the books that must fail, and the one with two pages that can't be told apart."""
+    out = tmp_path_factory.mktemp("wrong")
+    names = ["broken", "tutorials", *WRONG[1:]]
+    return dict(zip(names, build_all([Build(corpus / n, out / n) for n in names]), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_book_fails_without_a_crash(wrong, name):
+    assert wrong[name].status == (2 if name == "options/global_inline" else 1)
+    if name != "options/global_inline":  # Sphinx's way to report what is wrong with a conf.py
+        assert "report" not in wrong[name].messages
+        assert "Traceback (most recent call last)\n  File" not in wrong[name].messages
+
+
+def errors(build):
+    return re.findall(r"^\S*?/(\w+\.\w+:[\w ]+): ERROR: (.*)", build.messages, re.MULTILINE)
+
+
+def test_all_that_is_broken_is_reported_in_one_build(wrong):
+    assert sorted(errors(wrong["broken"])) == [
+        ("error.md:18", "the cell failed"),
+        ("error_in_notebook.ipynb:cell 2", "the cell failed"),
+        ("off_unquoted.md:1", f"this page's execution_mode False {NOT_HONOURED}"),
+        ("slow.md:12", "the cell failed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("dead_kernel", "the kernel died: exit status 1"),
+        ("no_kernel", "there is no kernel 'nobody-has-this' here"),
+    ],
+)
+def test_what_happens_to_a_kernel_is_told_with_the_line(wrong, name, reason):
+    build = wrong[f"fatal/{name}"]
+    line = {"dead_kernel": 14, "no_kernel": 10}[name]
+    assert errors(build) == [(f"index.md:{line}", "the cell failed")]
+    assert reason in build.messages
+
+
+@pytest.mark.parametrize("mode", ["force", "inline"])
+def test_a_page_that_wants_to_be_run_another_way_is_refused(wrong, mode):
+    [(place, message)] = errors(wrong[f"options/page_{mode}"])
+    assert place == "index.md:1"
+    assert message == f"this page's execution_mode '{mode}' {NOT_HONOURED}"
+
+
+def test_a_book_that_wants_to_be_run_another_way_is_refused(wrong):
+    messages = wrong["options/global_inline"].messages
+    assert "nb_execution_mode is 'inline', but snn_docs.book runs the pages itself" in messages
+    assert "delete nb_execution_mode from conf.py" in messages
+
+
+def test_pages_that_cannot_be_told_apart_are_refused(wrong):
+    north, south = STATIONS
+    assert wrong["tutorials"].status == 1
+    [(place, message)] = errors(wrong["tutorials"])
+    assert place == "report.md:1"
+    assert f"{south}.md:1: ERROR: " in wrong["tutorials"].messages
+    assert f"this page has the same cells as {north}, but not the same outputs" in message
+    assert "change a comment in one of them" in message

@@ -1,0 +1,171 @@
+"""The settings of a book are those of its conf.py, the same for every door."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from book_project import CONF, cell, page
+from sphinx.errors import ConfigError
+from sphinx_project import sphinx_build
+
+from snn_docs.book import sphinx
+from snn_docs.book.kernel import MODULES
+from snn_docs.book.settings import MODES, Settings, find_settings, names
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """Write a conf.py; return the settings of a page below it."""
+
+    def write(text):
+        (tmp_path / "conf.py").write_text(text, encoding="utf-8")
+        return find_settings(tmp_path / "docs" / "part" / "page.md")
+
+    return write
+
+
+def test_without_a_conf_py_there_are_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = find_settings(tmp_path / "page.md")
+    assert settings == Settings(results=tmp_path / "_build" / ".book")
+    assert settings.modules == MODULES
+    assert not settings.strict
+    assert settings.notebooks.execution_timeout == 30
+    assert settings.markdown.enable_extensions == set()
+
+
+def test_an_empty_conf_py_says_where_results_are_kept(conf, tmp_path):
+    assert conf("") == Settings(results=tmp_path / "_build" / ".book")
+
+
+def test_the_nearest_conf_py_counts(conf, tmp_path):
+    outer = conf("book_strict = True")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "conf.py").write_text("nb_execution_timeout = 7")
+    inner = find_settings(tmp_path / "docs" / "part" / "page.md")
+    assert (outer.strict, outer.notebooks.execution_timeout) == (True, 30)
+    assert (inner.strict, inner.notebooks.execution_timeout) == (False, 7)
+    assert inner.results == tmp_path / "docs" / "_build" / ".book"
+    assert find_settings(tmp_path / "other.md").strict
+
+
+def test_what_a_conf_py_says(conf, tmp_path):
+    settings = conf(
+        "from pathlib import Path\n"
+        "nb_execution_timeout = 5 + (Path('conf.py').exists() and Path(__file__).is_file())\n"
+        "nb_execution_excludepatterns = ['a*']\n"
+        "nb_custom_formats = {'.percent': 'reader.read'}\n"
+        "nb_execution_cache_path = 'kept'\n"
+        "myst_enable_extensions = ['colon_fence']\n"
+        "book_strict = not tags.has('draft')\n"
+        "book_modules = ['numpy', 'torch']\n"
+        "html_theme = 'no business of ours'\n"
+    )
+    assert settings.notebooks.execution_timeout == 6
+    assert list(settings.notebooks.execution_excludepatterns) == ["a*"]
+    assert list(settings.notebooks.custom_formats) == [".percent"]
+    assert settings.markdown.enable_extensions == {"colon_fence"}
+    assert settings.results == tmp_path / "kept"
+    assert settings.strict
+    assert settings.modules == ("numpy", "torch")
+
+
+def test_an_edited_conf_py_is_read_again_and_another_one_is_not(conf, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    text = "import sys\nsys.path.append(__file__)\n"
+    first = conf(text)
+    assert find_settings(tmp_path / "page.md") is first
+    assert sys.path.count(f"{tmp_path}/conf.py") == 1
+    assert conf(text + "book_strict = True\n").strict
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_that_are_honoured(conf, mode):
+    assert conf(f"nb_execution_mode = {mode!r}").notebooks.execution_mode == mode
+
+
+@pytest.mark.parametrize("mode", ["inline", "lazy", "", None, True])
+def test_other_modes_are_refused(conf, mode, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        conf(f"nb_execution_mode = {mode!r}")
+    assert str(caught.value) == (
+        f"{tmp_path}/conf.py: nb_execution_mode is {mode!r}, but snn_docs.book runs the pages "
+        "itself and takes one of auto, cache, force, off; delete nb_execution_mode from conf.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n\n1 / 0", ":3: ZeroDivisionError: division by zero"),
+        ("def f():\n  g()\ndef g():\n  {}['x']\nf()", ":4: KeyError: 'x'"),
+        ("import json\njson.loads('x')", ":2: JSONDecodeError: Expecting value: line 1 column 1"),
+        ("import no_such_module", ":1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", ": The configuration file (or one of the modules it imports) "),
+        ("a b", ": There is a syntax error in your configuration file: invalid syntax"),
+        ("nb_execution_timeout = 'x'", ": one of the options nb_…: 'execution_timeout' must be"),
+        ("nb_execution_timeouts = 3\nnb_custom_formats = 3", ": one of the options nb_…: `nb_cus"),
+        ("myst_heading_anchors = 'x'", ": one of the options myst_…: 'heading_anchors' must be"),
+        ("book_strict = 'no'", ": book_strict is 'no', but takes True or False"),
+        ("book_modules = 'torch'", ": book_modules is 'torch', but takes a list of names"),
+        ("book_modules = [3]", ": book_modules is [3], but takes a list of names of modules"),
+    ],
+)
+def test_a_conf_py_that_cannot_be_used_is_told_with_its_place(conf, tmp_path, text, message):
+    for _ in range(2):
+        with pytest.raises(ConfigError) as caught:
+            conf(text)
+        assert str(caught.value).startswith(f"{tmp_path}/conf.py{message}")
+        assert "Traceback" not in str(caught.value)
+
+
+@pytest.fixture
+def doors(book, monkeypatch):
+    """Build a book; return the settings that Sphinx used and those of the other doors."""
+    used = []
+
+    def build(conf, *options):
+        book.write("conf.py", CONF + conf)
+        read = sphinx.read_settings
+        monkeypatch.setattr(sphinx, "read_settings", lambda *a: used.append(read(*a)) or used[-1])
+        status, _, messages = sphinx_build("-b", "dummy", *options, ".", "_build/out")
+        assert status == 0, messages
+        return used[-1], find_settings(Path("index.md"))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        "",
+        "nb_execution_timeout = 77\nnb_kernel_rgx_aliases = {'x': 'python3'}\nbook_strict = True",
+        "nb_execution_cache_path = 'kept'\nmyst_enable_extensions = ['dollarmath']",
+        "nb_execution_mode = 'force'\nnb_execution_allow_errors = True",
+        "nb_execution_in_temp = True\nnb_execution_excludepatterns = ['*']",
+    ],
+)
+def test_sphinx_and_the_other_doors_have_the_same_settings(doors, conf):
+    used, found = doors(conf)
+    assert used == found
+
+
+def test_an_option_of_the_sphinx_command_line_counts(doors):
+    used, found = doors("", "-D", "book_strict=1", "-D", "nb_execution_timeout=9")
+    assert (used.strict, used.notebooks.execution_timeout) == (True, 9)
+    assert (found.strict, found.notebooks.execution_timeout) == (False, 30)
+
+
+def test_sphinx_keeps_results_beside_its_output(book):
+    book.write("page.md", page(cell("1")))
+    assert book.build(out="site/html").status == 0
+    assert len(list((book.folder / "site" / ".book").glob("page-*.json"))) == 1
+    assert not (book.folder / "_build").exists()
+
+
+def test_the_names_are_those_of_sphinx(book):
+    book.write("conf.py", CONF + "def setup(app):\n  print(*app.config.values, 'END')\n")
+    _, said, _ = sphinx_build("-b", "dummy", ".", "_build/out")
+    assert set(names()) <= set(said.partition(" END\n")[0].split())
