@@ -135,8 +135,10 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
     assert re.findall(r"^  make (\w+) ", listed, re.MULTILINE) == [
         "help",
         "html",
+        "watch",
         "test",
         "accept",
+        "bench",
         "check",
         "clean",
     ]
