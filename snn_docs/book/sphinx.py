@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 import logging as python_logging
 import re
+import shutil
 import sys
 import tempfile
 from functools import partial
 from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
+import nbformat
 from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -20,13 +23,14 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import get_node_location, is_suppressed_warning
 
 from snn_docs.book import report
+from snn_docs.book.files import write_atomically
 from snn_docs.book.fresh import Results, cells_digest, outputs_digest, run_outdated
 from snn_docs.book.kernel import MODULES, warm_up
 from snn_docs.book.page import ExpectedOutput, PageError, is_page, read_page
 from snn_docs.book.settings import Settings, names, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sphinx.application import Sphinx
     from sphinx.config import Config
@@ -75,10 +79,11 @@ class Door:
     def __init__(self, app: Sphinx) -> None:
         self.app, self.results, self.settings = app, Results(), Settings()
         self.failures = Failures(app)
-        self.texts: dict[str, str] = {}
+        self.remove_handed: Callable[[], object] = lambda: None
+        self.runs: dict[str, Run] = {}
         self.blocks: dict[str, set[int] | None] = {}
         """The lines of the blocks that were compared; unknown of a page that can't be read."""
-        self.handed: tempfile.TemporaryDirectory[str] | None = None
+        self.handed = ""
         """Where MyST-NB finds outputs: a cache of this build alone, since its key is cells only."""
 
     def configure(self, _app: Sphinx, config: Config) -> None:
@@ -109,7 +114,7 @@ class Door:
         runs = dict(zip(to_run, found, strict=True))
         left = [page.path for page in pages.values() if page.left]
         self._hand_over(env, runs, [*unreadable.values(), *left])
-        self.texts = {name: run.page.text.replace("\r\n", "\n") for name, run in runs.items()}
+        self.runs = runs
         wrong = {**_report(app, runs), **dict.fromkeys(unreadable, 1)}
         self._remember(env, docnames, runs, wrong)
         _refuse_alike(app, env)
@@ -120,8 +125,15 @@ class Door:
 
     def show_what_ran(self, _app: Sphinx, name: str, source: list[str]) -> None:
         """Let Sphinx read the text that was run, also if the file has been saved since."""
-        if name in self.texts:
-            source[0] = self.texts[name]
+        if run := self.runs.get(name):
+            source[0] = run.page.text.replace("\r\n", "\n")
+
+    def fill_notebooks(self, _app: Sphinx, env: BuildEnvironment) -> None:
+        """Put the outputs into the notebooks to download: from its cache, MyST-NB takes none."""
+        folder = Path(env.mystnb_config.output_folder)  # type: ignore[attr-defined]
+        for name, run in self.runs.items():
+            text: str = nbformat.writes(run.notebook)  # type: ignore[no-untyped-call]
+            write_atomically(folder / f"{name}.ipynb", text.encode())
 
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
@@ -137,9 +149,9 @@ class Door:
 
     def find_unchecked(self, app: Sphinx, env: BuildEnvironment) -> None:
         """Report pages that MyST-NB ran itself, because it read other cells than those that ran."""
-        if not self.handed or not self.texts:
+        if not self.handed or not self.runs:
             return
-        for record in get_cache(self.handed.name).list_project_records():
+        for record in get_cache(self.handed).list_project_records():
             _fail(app, f"{report.shown_path(Path(record.uri))}:1", REREAD)
             name = env.path2doc(record.uri)
             if name in _records(env):
@@ -148,8 +160,7 @@ class Door:
     def clean_up(self, _app: Sphinx, _error: Exception | None) -> None:
         """Remove what was made for this build, and what is to be made anew in the next one."""
         self.failures.forget()
-        if self.handed:
-            self.handed.cleanup()
+        self.remove_handed()
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -191,15 +202,16 @@ class Door:
 
     def _hand_over(self, env: BuildEnvironment, runs: dict[str, Run], left: Sequence[Path]) -> None:
         """Give MyST-NB the outputs, and keep it from running other pages itself."""
-        self.handed = tempfile.TemporaryDirectory(prefix="book-")
+        self.handed = tempfile.mkdtemp(prefix="book-")
+        self.remove_handed = finalize(self, shutil.rmtree, self.handed)  # interrupted builds too
         config = env.mystnb_config  # type: ignore[attr-defined]
         patterns = [*config.execution_excludepatterns, *(glob.escape(p.as_posix()) for p in left)]
         env.mystnb_config = config.copy(  # type: ignore[attr-defined]
-            execution_cache_path=self.handed.name, execution_excludepatterns=patterns
+            execution_cache_path=self.handed, execution_excludepatterns=patterns
         )
         if not runs:
             return
-        cache = get_cache(self.handed.name)
+        cache = get_cache(self.handed)
         cache.change_cache_limit(len(runs) + 1)
         for run in runs.values():
             bundle = CacheBundleIn(
@@ -264,6 +276,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("source-read", door.show_what_ran, priority=0)
     app.connect("doctree-read", door.remove_blocks)
     app.connect("env-updated", door.find_unchecked)
+    app.connect("env-updated", door.fill_notebooks)
     app.connect("html-page-context", add_counts)
     app.connect("build-finished", door.clean_up)
     settings, source = _settings(app), Path(app.srcdir)
