@@ -159,15 +159,13 @@ def test_a_right_book_is_built_without_a_message_of_sphinx(right, name):
         assert build.status == 0
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_the_notebooks_to_download_have_the_outputs_that_stock_myst_nb_gives_them(right, name):
+def test_the_notebooks_to_download_have_the_outputs_that_stock_myst_nb_gives_them(right):
     stock, engine = ({
         path.relative_to(build.notebooks).as_posix(): notebook_outputs(path)
         for path in build.notebooks.rglob("*.ipynb")
-    } for build in right[name])  # fmt: skip
+    } for build in right["tutorials"])  # fmt: skip
     assert set(stock) == set(engine)
-    # of shown.ipynb, which asks for it, MyST-NB merges the streams there too
-    for file in sorted(set(stock) - {"entropy.ipynb", "shown.ipynb"}):
+    for file in stock:
         assert stock[file] == engine[file], file
 
 
