@@ -31,6 +31,10 @@ WITH_TORCH = {"gallery", "ipython", "state"}
 LIGHT = ("-D", "book_modules=matplotlib.pyplot")  # for books that would import torch for nothing
 ARTICLE = "docs/if_pytorch.md"
 ENTROPY = "state/entropy.md"
+# In these, MyST-NB leaves less than a kernel puts out: it takes what is glued out of the notebook,
+# and where it is to merge streams for the page, it does so to half of the outputs there too.
+ALTERED = {"gallery/glue.ipynb", "frontmatter/shown.ipynb", "globals/index.ipynb",
+           "state/entropy.ipynb"}  # fmt: skip
 SHADOWED = "state/shadow/page.md"
 NOT_HONOURED = (
     "is not honoured: snn_docs.book runs the pages itself and keeps their outputs as long as they "
@@ -159,14 +163,15 @@ def test_a_right_book_is_built_without_a_message_of_sphinx(right, name):
         assert build.status == 0
 
 
-def test_the_notebooks_to_download_have_the_outputs_that_stock_myst_nb_gives_them(right):
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_notebooks_to_download_have_the_outputs_that_stock_myst_nb_gives_them(right, name):
     stock, engine = ({
         path.relative_to(build.notebooks).as_posix(): notebook_outputs(path)
         for path in build.notebooks.rglob("*.ipynb")
-    } for build in right["tutorials"])  # fmt: skip
+    } for build in right[name])  # fmt: skip
     assert set(stock) == set(engine)
-    for file in stock:
-        assert stock[file] == engine[file], file
+    for file in sorted(stock):
+        assert stock[file] == engine[file] or f"{name}/{file}" in ALTERED, file
 
 
 def notebook_outputs(path):

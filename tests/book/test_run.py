@@ -233,6 +233,11 @@ LINES = {
     "get_ipython().execution_count = 9\n1 / 0": 2,
 }
 # Cells that fail, and a part of what is told.
+# ipykernel reads what is written to descriptor 2, and may not have when the process ends
+LAST_WORDS = """\
+import os, sys
+os.write(sys.stderr._original_stdstream_copy, b"last words")
+os._exit(0)"""
 REASONS = {
     "%nosuch": "UsageError: Line magic function `%nosuch` not found.",
     "%%nosuch\n1": "UsageError: Cell magic `%%nosuch` not found.",
@@ -242,7 +247,7 @@ REASONS = {
     "import os\nos._exit(3)": "the kernel died: exit status 3",
     "import os\nos.kill(os.getpid(), 9)": "the kernel died: SIGKILL",
     SEGFAULT: "the kernel died: SIGSEGV",
-    "import os\nos._exit(0)": "the kernel died: exit status 0",
+    LAST_WORDS: "exit status 0\nlast words",
 }
 # Cells that never end, and one that leaves something running that does not.
 ENDLESS = ["while True: pass", HOLDS_THE_LOCK, "import time\ntime.sleep(1000)"]
