@@ -112,9 +112,10 @@ class Template:
             return
         if process.stdin:
             process.stdin.close()
+        process.terminate()  # which it heeds as long as it imports, when it has no kernel yet
         try:
             process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:  # a module that it imports does not end
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)

@@ -24,7 +24,9 @@ import os
 import selectors
 import signal
 import socket
+import sysconfig
 import tempfile
+import time
 from contextlib import suppress
 from importlib.machinery import all_suffixes
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,8 @@ FIGURE = ("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
           "matplotlib.backends.backend_svg", "PIL.PngImagePlugin", "PIL.BmpImagePlugin",
           "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin")  # fmt: skip
 """What is imported when a kernel shows its first figure."""
+GRADIENT = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.schema_check_mode")
+"""What is imported when torch is first given a gradient, or prints a tensor: sympy, for one."""
 LATE = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
 """Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
 PR_SET_PDEATHSIG = 1
@@ -52,14 +56,16 @@ REQUEST = 1 << 20
 class Template:
     """Forks kernels from this process, and answers for them."""
 
-    def __init__(self, listener: socket.socket, trouble: str) -> None:
-        self.listener, self.trouble = listener, trouble
+    def __init__(self, listener: socket.socket, trouble: str, started: float) -> None:
+        self.listener, self.trouble, self.started = listener, trouble, started
+        self.sources = own_sources()
         self.kernels: dict[int, socket.socket] = {}
         self.wakeup = socket.socketpair()
         for end in self.wakeup:
             end.setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(self.wakeup[1].fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its standard input
         self.selector = selectors.DefaultSelector()
         self.selector.register(listener, selectors.EVENT_READ, self.answer)
         self.selector.register(0, selectors.EVENT_READ, self.end)
@@ -82,7 +88,8 @@ class Template:
             data = data + more if more else b""
         job: dict[str, Any] = {"descriptors": descriptors, **json.loads(data or b"{}")}
         try:
-            trouble = self.trouble or hidden(job["cwd"])
+            changed = newer(self.sources, self.started)
+            trouble = self.trouble or changed or hidden(job["cwd"])
             pid = -1 if trouble else os.fork()
         except (OSError, KeyError) as error:  # no such folder, no more processes, nobody there
             pid, trouble = -1, str(error)
@@ -140,7 +147,8 @@ class Template:
     def leave(self, connection: socket.socket) -> None:
         """Forget, in a forked child, all that is the template's alone."""
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         self.selector.close()
         for end in (self.listener, connection, *self.wakeup, *self.kernels.values()):
             end.close()
@@ -149,12 +157,14 @@ class Template:
 def prepare(modules: Sequence[str]) -> str:
     """Import everything; return why nothing may be forked from what came out of it, if so."""
     os.environ.setdefault("MPLBACKEND", INLINE)
+    gc.disable()  # nothing of what is imported goes
     for name in KERNEL:
         importlib.import_module(name)
     learnt = learn()
     trouble = import_silently(modules)
     figure = FIGURE if "matplotlib.pyplot" in modules else ()
-    for name in (*figure, *learnt()):
+    gradient = GRADIENT if "torch" in modules else ()
+    for name in (*figure, *gradient, *learnt()):
         # some names are not those of files: they belong to a module that made them
         with suppress(Exception):
             importlib.import_module(name)
@@ -162,6 +172,7 @@ def prepare(modules: Sequence[str]) -> str:
         forget(name)
     gc.collect()
     gc.freeze()
+    gc.enable()
     if not trouble and (threads := count_threads()) > 1:
         # a fork keeps one of them: what then waits for the others hangs
         trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
@@ -197,6 +208,22 @@ def import_silently(modules: Sequence[str]) -> str:
             for number, stream in enumerate(kept, 1):
                 os.dup2(stream, number)
                 os.close(stream)
+    return ""
+
+
+def own_sources() -> list[str]:
+    """Return the files of imported modules that are neither installed nor Python's own."""
+    installed = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = [file for file in files if file and not file.startswith(installed)]
+    return [file for file in own if os.path.isfile(file)]  # torch makes some up
+
+
+def newer(sources: Sequence[str], started: float) -> str:
+    """Say which module may have changed since it was imported."""
+    for file in sources:
+        if os.stat(file).st_mtime > started:
+            return f"{file} has changed since it was imported"
     return ""
 
 
@@ -294,11 +321,11 @@ def become_kernel(arguments: list[str]) -> IPKernelApp:
 def main() -> None:
     """Import, serve, and go on as a kernel where serving returns."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    before = dict(os.environ)
+    before, started = dict(os.environ), time.time()
     trouble = prepare(sys.argv[2:])
     changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
     settings = matplotlib_settings()
-    job = Template(listener, trouble).serve()
+    job = Template(listener, trouble, started).serve()
     enter(job, changed)
     if matplotlib_settings() != settings:
         read_matplotlib_settings()

@@ -240,6 +240,7 @@ def test_where_processes_cannot_be_forked_an_ordinary_kernel_does_the_same(
     [warm] = run(path)
     monkeypatch.setattr(kernel, "FORKS", False)
     monkeypatch.setattr(kernel, "Template", None)
+    monkeypatch.setattr(kernel, "_templates", {})
     kernel.warm_up(())
     [ordinary] = run(path)
     assert outputs_of(ordinary.notebook) == outputs_of(warm.notebook)

@@ -304,12 +304,41 @@ class TestRefusals:
 
     def test_a_module_that_never_ends(self, start, fork, write_module, monkeypatch):
         write_module("endless", "import threading\nthreading.Event().wait()")
-        monkeypatch.setattr(kernel, "PATIENCE", 0.1)
         parent = start("endless")
+        monkeypatch.setattr(kernel, "PATIENCE", 0.1)
         with pytest.raises(kernel.NoKernelError, match="the template process does not answer"):
             fork(parent)
+        monkeypatch.undo()
+        parent.close()
+        assert parent.process.returncode == -signal.SIGTERM
+
+    def test_a_module_that_never_ends_and_does_not_listen(
+        self, start, write_module, monkeypatch, tmp_path
+    ):
+        deaf = (
+            f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(tmp_path / 'begun')!r}, 'w')"
+        )
+        write_module("deaf", f"import signal, threading\n{deaf}\nthreading.Event().wait()")
+        parent = start("deaf")
+        until((tmp_path / "begun").exists)
+        monkeypatch.setattr(kernel, "PATIENCE", 0.1)
         parent.close()
         assert parent.process.returncode == -signal.SIGKILL
+
+    def test_a_module_of_the_project_that_was_saved_since(
+        self, start, fork, write_module, tmp_path
+    ):
+        write_module("own", "A = 1")
+        parent = start("own")
+        fork(parent)
+        write_module("own", "A = 2")
+        with pytest.raises(
+            kernel.NoKernelError, match=r"own\.py has changed since it was imported"
+        ):
+            fork(parent)
+        (tmp_path / "modules" / "own.py").unlink()
+        with pytest.raises(kernel.NoKernelError, match=r"No such file or directory: .*own\.py"):
+            fork(parent)
 
     def test_not_a_module_that_starts_a_process(self, start, fork, write_module, tmp_path):
         begin = "import subprocess\np = subprocess.Popen('cat', stdin=subprocess.PIPE)\n"
