@@ -124,8 +124,7 @@ def _tell(wrong: Sequence[Verdict]) -> int:
     """Report wrong cells, and return the exit status."""
     for verdict in wrong:
         sys.stdout.write(f"{report.describe(verdict)}\n\n")
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            sys.stdout.write(f"{report.annotation(verdict)}\n")
+        _tell_github(report.annotation(verdict))
     return 1 if wrong else 0
 
 
@@ -133,6 +132,10 @@ def _refuse(errors: Sequence[PageError]) -> int:
     """Report pages that can't be read or rewritten, and return the exit status."""
     for error in errors:
         sys.stderr.write(f"{report.shown_path(error.path)}:{error.line}: {error.message}\n")
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            sys.stdout.write(f"{report.annotate(error.path, error.line, error.message)}\n")
+        _tell_github(report.annotate(error.path, error.line, error.message))
     return 2 if errors else 0
+
+
+def _tell_github(annotation: str) -> None:
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(f"{annotation}\n")
