@@ -165,7 +165,7 @@ def test_a_trace_leaves_nothing_in_the_kernel(tmp_path, monkeypatch):
     look = (
         "print(sorted(set(globals()) - {'__builtin__'}))\n"
         "print(In, Out, _, __, _i, get_ipython().execution_count)\n"
-        "import sys\nprint(sys.getprofile(), sys.gettrace())"
+        "import sys\nprint(sys.getprofile(), type(sys.gettrace()))"
     )
     body = cell(look), cell("'once'"), cell("print(In[1:], Out, _, _i, len(globals()))")
     path = write(tmp_path, *body)
