@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 from book_project import cell, settle_environment
@@ -158,6 +160,17 @@ def test_an_answer_is_a_trace(tmp_path):
     answer = {"data": {"text/plain": repr(json.dumps({"files": files, "unseen": ["os.fork"]}))}}
     expected = (str(tmp_path / "b.txt"), str(tmp_path / "module.py"))
     assert read_trace(answer) == Trace(expected, ("os.fork",))
+
+
+def test_any_python_can_be_traced(tmp_path):
+    (tmp_path / "data.txt").touch()
+    code = (
+        "from snn_docs.book import trace\ntrace._watch()\nopen('data.txt')\nprint(eval(trace.READ))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
+    found = json.loads(said)
+    assert str(tmp_path / "data.txt") in found["files"]
+    assert found["unseen"] == []
 
 
 @pytest.mark.usefixtures("settled")
