@@ -163,7 +163,7 @@ class Book:
         """Build the book with the engine, or with MyST-NB in one of its modes."""
         conf = self.source if kind == "engine" else self.stock
         options = [] if kind == "engine" else ["-D", kind]
-        folders = ["-c", conf, "-d", self.folder / out / "doctrees"]
+        folders: list[str | Path] = ["-c", conf, "-d", self.folder / out / "doctrees"]
         command = ["-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", *folders, *options]
         cost = measure([*command, self.source, self.folder / out / "html"], self.folder)
         return Cost(cost.seconds, cost.cpu, float((conf / "peak").read_text()))
@@ -201,7 +201,7 @@ class Lab:
             self.books[pages] = Book(self.folder, pages)
         book = self.books[pages]
         if kind == "check":
-            command = ["-m", "snn_docs.book", "check", "--anew", book.source]
+            command: list[str | Path] = ["-m", "snn_docs.book", "check", "--anew", book.source]
             self.note(series, measure(command, book.folder))
             return
         self.builds += 1
