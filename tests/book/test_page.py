@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from myst_nb.core.config import NbParserConfig
 from mystnb import FRONT_MATTER
 
 from snn_docs.book.page import PageError, Tolerance, find_pages, is_page, parse_page, read_page
+from snn_docs.book.settings import Settings
 
 LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
 
@@ -228,3 +231,71 @@ def test_a_named_file_that_is_no_page_is_an_error(tmp_path):
         find_pages([plain])
     with pytest.raises(FileNotFoundError, match="no such page or folder"):
         find_pages([tmp_path / "missing.md"])
+
+
+def front(extra: str, body: str = "```{code-cell}\n1\n```\n") -> str:
+    return f"---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n{extra}\n---\n\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("extra", "timeout", "allows_errors"),
+    [
+        ("", 30, False),
+        ("mystnb: {execution_timeout: 5, execution_allow_errors: true}", 5, True),
+        ("execution: {timeout: 7, allow_errors: true}", 7, True),
+        ("execution: {timeout: 7}\nmystnb: {execution_timeout: 5}", 5, False),
+    ],
+)
+def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
+    config = parse_page(Path("page.md"), front(extra)).config
+    assert config.execution_timeout == timeout
+    assert config.execution_allow_errors is allows_errors
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("mystnb: {execution_mode: force}", "this page's execution_mode 'force' is not honoured"),
+        ("mystnb: {execution_mode: inline}", "this page's execution_mode 'inline' is not honoured"),
+        ("mystnb: {execution_mode: auto}", "this page's execution_mode 'auto' is not honoured"),
+        ("mystnb: {execution_mode: off}", "this page's execution_mode False is not honoured"),
+        ("mystnb: {execution_cache_path: a}", "a page can't have its own execution_cache_path"),
+        ("mystnb: {execution_timeout: soon}", "mystnb: "),
+        ("mystnb: {nonsense: 1}", "mystnb: "),
+        ("book: {depends: a.csv}", "takes depends: and a list of file patterns"),
+        ("book: {needs: [a.csv]}", "takes depends: and a list of file patterns"),
+        ("book: {depends: [nothing.csv]}", "no file beside the page matches 'nothing.csv'"),
+    ],
+)
+def test_an_option_of_a_page_that_is_not_honoured_is_refused(extra, told):
+    with pytest.raises(PageError, match=re.escape(told)) as refused:
+        parse_page(Path("page.md"), front(extra))
+    assert refused.value.line == 1
+
+
+def test_a_block_on_a_page_that_does_not_run_is_an_error():
+    body = "```{code-cell}\n1\n```\n\n```{testoutput}\n1\n```\n"
+    with pytest.raises(PageError, match="can't be checked, since the page is not run") as refused:
+        parse_page(Path("page.md"), front("mystnb: {execution_mode: 'off'}", body))
+    assert refused.value.line == 11
+
+
+def test_a_page_that_does_not_run_says_why():
+    assert parse_page(Path("page.md"), front("")).left == ""
+    assert parse_page(Path("page.md"), front("", "text")).left == "it has no cell"
+    quiet = front("mystnb: {execution_mode: 'off'}")
+    assert parse_page(Path("page.md"), quiet).left == "its execution_mode is off"
+    excluded = NbParserConfig(execution_excludepatterns=["drafts/*"])
+    page = parse_page(Path("drafts/page.md"), front(""), Settings(notebooks=excluded))
+    assert page.left == "nb_execution_excludepatterns has 'drafts/*'"
+
+
+def test_text_that_is_no_notebook_is_refused():
+    with pytest.raises(PageError, match="not a MyST notebook; start it with"):
+        parse_page(Path("page.md"), "# A title")
+
+
+def test_a_kernel_may_have_another_name_here():
+    aliases = NbParserConfig(kernel_rgx_aliases={"pyth.*": "other"})
+    page = parse_page(Path("page.md"), front(""), Settings(notebooks=aliases))
+    assert page.notebook.metadata.kernelspec.name == "other"

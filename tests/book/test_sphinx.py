@@ -26,6 +26,15 @@ def test_a_right_book_is_built_and_shows_what_was_printed(book):
     assert built.html().count("膜電位") == 1  # the output, and not the block as well
 
 
+def test_an_output_that_is_not_compared_is_listed_with_its_reason(book):
+    block = "\n```{testoutput}\n:options: +SKIP\n:reason: it is the time\n1\n```\n"
+    book.write("page.md", page(cell("print(2)") + block))
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert "page.md:13: not compared: it is the time" in built.said
+    assert "outputs that match: 0" in built.said
+
+
 def test_every_wrong_cell_of_every_page_is_reported(book):
     book.write("a.md", page(cell("print(1)", 2)))
     book.write("b.md", page(cell("print(1)"), cell("print(2)", 2), cell("3")))
