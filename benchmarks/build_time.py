@@ -2,7 +2,8 @@
 
 Makes books of 8, 24 and 240 pages in a temporary folder, builds them again and again with both, and
 prints one line for each question: the measured ratio, the goal, and whether it is reached. All
-ratios come from one run on one machine, so they can be compared between machines; seconds cannot.
+ratios come from one run on one machine, so they can be compared between machines; seconds, of which
+there is one row, cannot.
 A run with all rows and 3 rounds takes some 10 minutes on 2 processors, most of it MyST-NB's.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -168,6 +170,21 @@ class Book:
         cost = measure([*command, self.source, self.folder / out / "html"], self.folder)
         return Cost(cost.seconds, cost.cpu, float((conf / "peak").read_text()))
 
+    def watch(self) -> Iterator[Cost]:
+        """Watch the book, save a page three times, and tell how long each takes to be built."""
+        out = self.folder / "watched" / "html"
+        with subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "snn_docs.book.watch", "-q", "-b", "html", ".", str(out)],
+            cwd=self.source, stdout=subprocess.PIPE, text=True,
+        ) as watcher:  # fmt: skip
+            built(watcher)
+            for _ in range(3):
+                self.edit()
+                start = time.perf_counter()
+                built(watcher)
+                yield Cost(time.perf_counter() - start, 0)
+            watcher.send_signal(signal.SIGINT)
+
     def edit(self) -> None:
         """Change a cell of a page, but not what it prints."""
         self.edits += 1
@@ -200,6 +217,10 @@ class Lab:
         if pages not in self.books:
             self.books[pages] = Book(self.folder, pages)
         book = self.books[pages]
+        if kind == "watch":
+            for cost in book.watch():
+                self.note(series, cost)
+            return
         if kind == "check":
             command: list[str | Path] = ["-m", "snn_docs.book", "check", "--anew", book.source]
             self.note(series, measure(command, book.folder))
@@ -321,7 +342,19 @@ ROWS = {
         lambda lab: lab.seconds("check 24") / (lab.seconds("libraries") + 0.12 * SOME),
         at_most=1,
     ),
+    "watch": Row(
+        "a cell of one page of 24 saved under make watch: seconds until it is built",
+        "watch 24",
+        lambda lab: lab.seconds("watch 24"),
+        at_most=1.5,
+    ),
 }
+
+
+def built(watcher: subprocess.Popen[str]) -> None:
+    """Wait until a watcher says that it has built the book."""
+    if not any(line.startswith("built in") for line in watcher.stdout or ()):
+        sys.exit("the watcher ended without having built the book")
 
 
 def measure(arguments: Sequence[str | Path], folder: Path) -> Cost:
