@@ -161,8 +161,10 @@ class Execution:
             self._fail(f"there is no kernel {error.name!r} here; install it, or name another one")
         except CellExecutionError as error:
             self._fail(*self._traceback(error))
-        except CellTimeoutError:
-            self._fail(f"the cell ran longer than {seconds} s (nb_execution_timeout)")
+        except CellTimeoutError as error:
+            lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
+            late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
+            self._fail("the kernel has ended the cell, but its output was lost" if lost else late)
         except DeadKernelError as error:
             self._fail(str(error))
 

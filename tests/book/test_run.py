@@ -349,3 +349,18 @@ def test_what_a_page_prints_in_many_pieces_is_one_output(tmp_path):
     [done] = run(write(tmp_path, cell(code, "0\n1\n2")))
     assert done.ok
     assert [output.text for output in done.notebook.cells[1].outputs] == ["0\n1\n2\n"]
+
+
+def test_an_output_that_is_lost_is_not_taken_for_none(tmp_path, monkeypatch):
+    class Losing(runs.Client):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options | {"iopub_timeout": 1})
+
+        def process_message(self, *_):
+            return None
+
+    monkeypatch.setattr(runs, "Client", Losing)
+    [lost] = run(write(tmp_path, cell("print(1)")))
+    [verdict] = lost.verdicts
+    assert verdict.status is FAILED
+    assert verdict.got == "the kernel has ended the cell, but its output was lost"
