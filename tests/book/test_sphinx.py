@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 
+import nbformat
 import pytest
 from book_project import CONF, cell, page
 from nbformat import v4
@@ -33,6 +34,15 @@ def test_an_output_that_is_not_compared_is_listed_with_its_reason(book):
     assert built.status == 0, built.messages
     assert "page.md:13: not compared: it is the time" in built.said
     assert "outputs that match: 0" in built.said
+
+
+def test_the_notebook_to_download_has_the_outputs(book):
+    book.write("page.md", page(cell("print(1)", 1)))
+    for _ in range(2):  # kept outputs too
+        assert book.build("-E").status == 0
+        notebook = nbformat.read("_build/jupyter_execute/page.ipynb", as_version=4)
+        [code] = (cell for cell in notebook.cells if cell.cell_type == "code")
+        assert [output.text for output in code.outputs] == ["1\n"]
 
 
 def test_every_wrong_cell_of_every_page_is_reported(book):
