@@ -30,12 +30,14 @@ watch: ## build the book again whenever a file of it is saved, until Ctrl-C
 	@$(ready) book
 	.venv/bin/python -m snn_docs.book.watch -n -b html -c . -d _build/doctrees docs _build/html
 
+# What is left to remove is half a file of a process that a test has killed.
 ifeq ($(strip $(ARGS)),)
 test: ## run every test and every cell of the book, with coverage; a part of them: make test ARGS="tests/test_x.py -x"
 	@$(ready) book test
 	.venv/bin/python -m coverage erase
 	.venv/bin/python -m coverage run -m pytest
 	.venv/bin/python -m coverage combine --quiet
+	rm -f .coverage.*
 	.venv/bin/python -m coverage report
 else
 test:

@@ -182,9 +182,8 @@ def test_article_has_formulas_that_need_no_script(article):
 
 def test_article_is_stamped_with_the_number_of_outputs_checked(article):
     stamp = article.select_one(".book-checked").text
-    found = re.fullmatch(
-        r"このページの出力(\d+)件は、コードを走らせて得たもので、すべて記載と一致しています。", stamp
-    )
+    said = r"このページの出力(\d+)件は、コードを走らせて得たもので、すべて記載と一致しています。"
+    found = re.fullmatch(said, stamp)
     blocks = (DOCS / "if_pytorch.md").read_text(encoding="utf-8").count("```{testoutput}")
     assert int(found[1]) == blocks > 0
 

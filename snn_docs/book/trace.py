@@ -75,7 +75,7 @@ def _watch() -> None:
     before = _processes()
     absolute, decode = os.path.abspath, os.fsdecode  # which a page may replace
 
-    # pragma: no cover start (Python lets nothing trace what an audit hook does)
+    # coverage sees nothing from here: Python lets nothing trace what an audit hook does
     def files() -> list[str]:
         spaces = (getattr(module, "__dict__", {}) for module in list(sys.modules.values()))
         modules = (space.get("__file__") for space in spaces)
@@ -99,7 +99,7 @@ def _watch() -> None:
             left.update(["a process"] * (_processes() != before))
             arguments[0].update(files=files(), unseen=sorted(left))
 
-    # pragma: no cover stop
+    # coverage sees all from here
     sys.addaudithook(hook)
 
 
