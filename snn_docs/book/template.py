@@ -170,7 +170,6 @@ def prepare(modules: Sequence[str]) -> str:
             importlib.import_module(name)
     for name in LATE:
         forget(name)
-    gc.collect()
     gc.freeze()
     gc.enable()
     if not trouble and (threads := count_threads()) > 1:
@@ -300,8 +299,8 @@ def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:
 
 def reseed() -> None:
     """Draw the seeds that a new process would: forks of one process would share its own."""
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()
+    if random := sys.modules.get("numpy.random"):  # numpy imports it when it is asked for
+        random.seed()
     if torch := sys.modules.get("torch"):
         torch.default_generator.seed()
 

@@ -157,7 +157,8 @@ class TestKernels:
             " torch.initial_seed(), numpy.random.default_rng().random())"
         )
         path = write(tmp_path, cell(code))
-        one, two = (printed(done)[0].split() for done in run(path, path, modules=MODULES))
+        modules = [*MODULES, "numpy.random"]
+        one, two = (printed(done)[0].split() for done in run(path, path, modules=modules))
         assert len(one) == len(two) == 5
         assert not set(one) & set(two)
 
