@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_async
@@ -30,7 +31,7 @@ from snn_docs.book.report import shown_path
 from snn_docs.book.trace import READ, START, Trace, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from jupyter_client.client import KernelClient
     from nbformat import NotebookNode
@@ -43,6 +44,8 @@ LONGEST = 10_000_000
 """Characters that a page may put out."""
 PATIENCE = 60
 """Seconds that a kernel may take to start, and that an output may take to arrive."""
+ASK_AGAIN = 1.0
+"""Seconds until a kernel that has not answered is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Execution:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
             late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
             self._fail("the kernel has ended the cell, but its output was lost" if lost else late)
-        except DeadKernelError as error:
+        except (DeadKernelError, TimeoutError) as error:
             self._fail(str(error))
 
     @contextlib.asynccontextmanager
@@ -177,6 +180,7 @@ class Execution:
         ) as private:
             manager = AsyncKernelManager(
                 kernel_name=_kernel(self.notebook, warm=self.warm),
+                client_factory=PromptKernelClient,
                 config=_config(private, self.page.settings.modules),
             )
             client = Client(
@@ -250,6 +254,49 @@ class Execution:
         return text, failed
 
 
+class PromptKernelClient(AsyncKernelClient):
+    """A kernel's client that is ready as soon as the kernel is, where Jupyter's waits for silence.
+
+    Silence of 0.2 s, since what a kernel had to say before could be taken for a cell's output.
+    nbclient does not take it: it looks at the request that each message belongs to.
+    """
+
+    language_info: Mapping[str, Any]
+
+    def _context_default(self) -> Any:  # noqa: ANN401
+        context = super()._context_default()
+        context.reconnect_ivl = 10  # ms: a kernel's sockets are not there yet
+        return context
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Wait until the kernel answers, and until its outputs arrive here."""
+        seconds = PATIENCE if timeout is None else timeout
+        end = time.monotonic() + seconds
+        while not await self._answers():
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died before it answered")
+            if time.monotonic() > end:
+                raise TimeoutError(f"the kernel did not answer within {seconds} s")
+
+    async def _answers(self) -> bool:
+        """Ask the kernel what it is, and listen for a while."""
+        request = self.kernel_info()
+        try:
+            async with asyncio.timeout(ASK_AGAIN):
+                reply = await self._recv_reply(request)
+                idle = False
+                while not idle:
+                    message = await self.get_iopub_msg()
+                    idle = message["parent_header"].get("msg_id") == request and (
+                        message["content"].get("execution_state") == "idle"
+                    )
+        except TimeoutError:
+            return False
+        self._handle_kernel_info_reply(reply)
+        self.language_info = reply["content"]["language_info"]
+        return True
+
+
 class Client(NotebookClient):
     """nbclient with a start and an end of its own, since nbclient's catch Ctrl-C and go on."""
 
@@ -267,11 +314,10 @@ class Client(NotebookClient):
             env=environment(), cwd=str(folder), stdout=log, stderr=log
         )
         try:
-            kernel = await self.async_start_new_kernel_client()
+            kernel: Any = await self.async_start_new_kernel_client()
         except RuntimeError as error:
             raise DeadKernelError(str(error)) from error
-        reply = await self.async_wait_for_reply(kernel.kernel_info(), self.nb.cells[-1])
-        self.nb.metadata["language_info"] = reply["content"]["language_info"] if reply else {}
+        self.nb.metadata["language_info"] = kernel.language_info
 
     async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
         """Run code that leaves no trace, and return the value of an expression."""

@@ -325,6 +325,26 @@ def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, inst
     assert done.verdicts[0].got == "the kernel died: exit status 1\nno licence"
 
 
+def test_a_kernel_that_starts_slowly_is_asked_again(tmp_path, install_kernel, monkeypatch):
+    monkeypatch.setattr(runs, "ASK_AGAIN", 0.02)  # so that the first answers come too late
+    start = "from ipykernel.kernelapp import launch_new_instance as start; start()"
+    install_kernel("slow", [sys.executable, "-c", start, "-f", "{connection_file}"])
+    path = write(tmp_path, cell("print(1)", 1))
+    path.write_text(path.read_text().replace("python3", "slow"))
+    assert run(path)[0].ok
+
+
+def test_a_kernel_that_never_answers_is_given_up(tmp_path, install_kernel, monkeypatch):
+    monkeypatch.setattr(runs, "ASK_AGAIN", 0.02)
+    monkeypatch.setattr(runs, "PATIENCE", 0)
+    install_kernel("deaf", [sys.executable, "-c", "import threading; threading.Event().wait()"])
+    path = write(tmp_path, cell("print(1)", 1))
+    path.write_text(path.read_text().replace("python3", "deaf"))
+    [done] = run(path)
+    assert statuses(done) == [FAILED]
+    assert done.verdicts[0].got == "the kernel did not answer within 0 s"
+
+
 # Streams
 
 
