@@ -105,8 +105,9 @@ class Results:
         text = _text_digest(page)
         if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
-        notebook = _with_outputs(page, json.loads(body))
-        return Run(page, notebook, judged(page, notebook), seconds=head["seconds"])
+        notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
+        verdicts = judged(page, notebook)
+        return Run(page, notebook, verdicts, head["started"], head["seconds"])
 
     def save(self, run: Run) -> None:
         """Keep a result, if the page came to its end and all that it depends on is known."""
@@ -130,6 +131,7 @@ class Results:
                 pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
             },
             "outputs": hashlib.sha256(body).hexdigest(),
+            "started": run.started,
             "seconds": run.seconds,
         }
         self._write(run.page, head, body)
@@ -255,17 +257,13 @@ def outputs_of(notebook: NotebookNode) -> dict[str, Any]:
     return {"cells": list(cells.values()), "metadata": kept}
 
 
-def outputs_digest(notebook: NotebookNode) -> str:
-    """Return what identifies the outputs of a page."""
-    return _digest(outputs_of(notebook))
-
-
-def _with_outputs(page: Page, kept: dict[str, Any]) -> NotebookNode:
-    notebook = copy.deepcopy(page.notebook)
+def fill(notebook: NotebookNode, kept: dict[str, Any]) -> NotebookNode:
+    """Put what a run added to a notebook into another one with the same cells, and return it."""
     from_dict: Callable[[Any], Any] = nbformat.from_dict
     notebook.metadata.update(from_dict(kept["metadata"]))
-    for cell, (outputs, count) in zip(page.cells, kept["cells"], strict=True):
-        notebook.cells[cell.index].update(outputs=from_dict(outputs), execution_count=count)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, (outputs, count) in zip(cells, kept["cells"], strict=True):
+        cell.update(outputs=from_dict(outputs), execution_count=count)
     return notebook
 
 

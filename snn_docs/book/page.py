@@ -247,8 +247,9 @@ def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbPar
             path, 1, f"this page's execution_mode {mode!r} is not honoured: snn_docs.book runs the "
             "pages itself and keeps their outputs as long as they hold; write 'off', or delete it"
         )  # fmt: skip
-    if "execution_cache_path" in own:
-        raise PageError(path, 1, "a page can't have its own execution_cache_path; delete it")
+    for name in ("execution_cache_path", "execution_excludepatterns"):
+        if name in own:
+            raise PageError(path, 1, f"a page can't have its own {name}; delete it")
     try:
         return config.copy(**own)
     except (TypeError, ValueError) as error:

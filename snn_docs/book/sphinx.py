@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 import glob
 import logging as python_logging
 import re
-import shutil
 import sys
-import tempfile
 from functools import partial
 from logging import ERROR
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import finalize
+from typing import TYPE_CHECKING, Any, cast
 
-import nbformat
 from docutils import nodes
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.execute.base import ExecutionResult
+from myst_nb.core.read import create_nb_reader
+from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import get_node_location, is_suppressed_warning
 
 from snn_docs.book import report
-from snn_docs.book.files import write_atomically
-from snn_docs.book.fresh import Results, cells_digest, outputs_digest, run_outdated
+from snn_docs.book.fresh import Results, fill, outputs_of, run_outdated
 from snn_docs.book.kernel import MODULES, warm_up
-from snn_docs.book.page import ExpectedOutput, PageError, is_page, read_page
+from snn_docs.book.page import ExpectedOutput, PageError, is_page, parse_page, read_page
 from snn_docs.book.settings import Settings, names, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from myst_nb.sphinx_ import SphinxEnvType
+    from nbformat import NotebookNode
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
@@ -47,12 +46,8 @@ UNCHECKED = (
     "of a MyST notebook, outside of lists and other blocks"
 )
 REREAD = (
-    "MyST-NB read other cells than were run and checked, so it ran them itself; some extension "
-    "changes the page's text after it is read, which snn_docs.book can't follow"
-)
-ALIKE = (
-    "this page has the same cells as {}, but not the same outputs, and MyST-NB's cache can't tell "
-    "them apart; change a comment in one of them"
+    "some extension changes the page's cells after it is read, so that they are not those which "
+    "ran; the page shows those which ran. Leave the cells alone, or change them in the file"
 )
 
 
@@ -79,18 +74,14 @@ class Door:
     def __init__(self, app: Sphinx) -> None:
         self.app, self.results, self.settings = app, Results(), Settings()
         self.failures = Failures(app)
-        self.remove_handed: Callable[[], object] = lambda: None
         self.runs: dict[str, Run] = {}
         self.blocks: dict[str, set[int] | None] = {}
         """The lines of the blocks that were compared; unknown of a page that can't be read."""
-        self.handed = ""
-        """Where MyST-NB finds outputs: a cache of this build alone, since its key is cells only."""
 
     def configure(self, _app: Sphinx, config: Config) -> None:
         """Take over the running of pages from MyST-NB."""
         self.settings = _settings(self.app)
-        if self.settings.notebooks.execution_mode != "off":
-            config.nb_execution_mode = "cache"
+        config.nb_execution_mode = "off"
         python_logging.getLogger("sphinx").addHandler(self.failures)
 
     def outdated(self, _app: Sphinx, env: BuildEnvironment, *_changes: set[str]) -> list[str]:
@@ -112,12 +103,10 @@ class Door:
         to_run = {name: page for name, page in pages.items() if not page.left}
         found = run_outdated(list(to_run.values()), self.results, progress=_tell_progress)
         runs = dict(zip(to_run, found, strict=True))
-        left = [page.path for page in pages.values() if page.left]
-        self._hand_over(env, runs, [*unreadable.values(), *left])
+        _hand_over(env, runs, [page.path for page in pages.values()] + list(unreadable.values()))
         self.runs = runs
         wrong = {**_report(app, runs), **dict.fromkeys(unreadable, 1)}
         self._remember(env, docnames, runs, wrong)
-        _refuse_alike(app, env)
         for line in report.skipped(found):
             logger.info(line)
         logger.info(report.summarize(found))
@@ -126,14 +115,21 @@ class Door:
     def show_what_ran(self, _app: Sphinx, name: str, source: list[str]) -> None:
         """Let Sphinx read the text that was run, also if the file has been saved since."""
         if run := self.runs.get(name):
-            source[0] = run.page.text.replace("\r\n", "\n")
+            source[0] = _shown(run.page)
 
-    def fill_notebooks(self, _app: Sphinx, env: BuildEnvironment) -> None:
-        """Put the outputs into the notebooks to download: from its cache, MyST-NB takes none."""
-        folder = Path(env.mystnb_config.output_folder)  # type: ignore[attr-defined]
-        for name, run in self.runs.items():
-            text: str = nbformat.writes(run.notebook)  # type: ignore[no-untyped-call]
-            write_atomically(folder / f"{name}.ipynb", text.encode())
+    def note_run(self, app: Sphinx, _doctree: nodes.document) -> None:
+        """Note when and how the page ran, which MyST-NB shows in its ``nb-exec-table``."""
+        name = app.env.docname
+        if run := self.runs.get(name):
+            how = ExecutionResult(
+                mtime=run.started,
+                runtime=run.seconds,
+                method=run.page.settings.notebooks.execution_mode,
+                succeeded=not run.failed,
+                error=None,
+                traceback=None,
+            )
+            NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
 
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
@@ -147,20 +143,15 @@ class Door:
                 app.env.note_reread()
             mark.parent.remove(mark)
 
-    def find_unchecked(self, app: Sphinx, env: BuildEnvironment) -> None:
-        """Report pages that MyST-NB ran itself, because it read other cells than those that ran."""
-        if not self.handed or not self.runs:
-            return
-        for record in get_cache(self.handed).list_project_records():
-            _fail(app, f"{report.shown_path(Path(record.uri))}:1", REREAD)
-            name = env.path2doc(record.uri)
-            if name in _records(env):
-                _records(env)[name] |= {"book_wrong": 1, "digest": ""}
+    def note_failures(self, _app: Sphinx, env: BuildEnvironment) -> None:
+        """Let the pages on which something went wrong while they were read count as wrong."""
+        for name in self.failures.documents & _records(env).keys():
+            record = _records(env)[name]
+            record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
 
     def clean_up(self, _app: Sphinx, _error: Exception | None) -> None:
-        """Remove what was made for this build, and what is to be made anew in the next one."""
+        """Remove what is to be made anew in the next build."""
         self.failures.forget()
-        self.remove_handed()
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -195,29 +186,8 @@ class Door:
                 records[name] |= {
                     "book_checked": run.checked,
                     "digest": self.results.digest(run.page.path, self.settings),
-                    "cells": cells_digest(run.page),
-                    "outputs": outputs_digest(run.notebook),
                 }
         env.book_runs = records  # type: ignore[attr-defined]
-
-    def _hand_over(self, env: BuildEnvironment, runs: dict[str, Run], left: Sequence[Path]) -> None:
-        """Give MyST-NB the outputs, and keep it from running other pages itself."""
-        self.handed = tempfile.mkdtemp(prefix="book-")
-        self.remove_handed = finalize(self, shutil.rmtree, self.handed)  # interrupted builds too
-        config = env.mystnb_config  # type: ignore[attr-defined]
-        patterns = [*config.execution_excludepatterns, *(glob.escape(p.as_posix()) for p in left)]
-        env.mystnb_config = config.copy(  # type: ignore[attr-defined]
-            execution_cache_path=self.handed, execution_excludepatterns=patterns
-        )
-        if not runs:
-            return
-        cache = get_cache(self.handed)
-        cache.change_cache_limit(len(runs) + 1)
-        for run in runs.values():
-            bundle = CacheBundleIn(
-                run.notebook, str(run.page.path), data={"execution_seconds": run.seconds}
-            )
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 class Failures(python_logging.Handler):
@@ -255,6 +225,32 @@ class Failures(python_logging.Handler):
             Path(self.app.doctreedir, f"{name}.doctree").unlink(missing_ok=True)
 
 
+def read_run(text: str, run: Run) -> NotebookNode:
+    """Return the notebook of a page that ran: for MyST-NB, a reader of this one file.
+
+    Extensions may have changed the text before it comes here, though not the cells.
+    """
+    page = run.page
+    if text == _shown(page):
+        return copy.deepcopy(run.notebook)
+    try:
+        notebook = parse_page(page.path, text, page.settings).notebook
+    except PageError:
+        notebook = None
+    if notebook and _codes(notebook) == _codes(run.notebook):
+        return fill(notebook, outputs_of(run.notebook))
+    logger.error(REREAD, location=f"{report.shown_path(page.path)}:1")
+    return copy.deepcopy(run.notebook)
+
+
+def take_back(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Let MyST-NB have its own configuration again, so that Sphinx keeps no runs on disk."""
+    env.mystnb_config = env.mystnb_config.copy(  # type: ignore[attr-defined]
+        custom_formats=env.config.nb_custom_formats,
+        execution_excludepatterns=env.config.nb_execution_excludepatterns,
+    )
+
+
 def add_counts(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
@@ -275,8 +271,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-before-read-docs", door.verify)
     app.connect("source-read", door.show_what_ran, priority=0)
     app.connect("doctree-read", door.remove_blocks)
-    app.connect("env-updated", door.find_unchecked)
-    app.connect("env-updated", door.fill_notebooks)
+    app.connect("doctree-read", door.note_run)
+    app.connect("env-updated", door.note_failures)
+    app.connect("env-updated", take_back)
     app.connect("html-page-context", add_counts)
     app.connect("build-finished", door.clean_up)
     settings, source = _settings(app), Path(app.srcdir)
@@ -308,18 +305,31 @@ def _report(app: Sphinx, runs: dict[str, Run]) -> dict[str, int]:
     return {name: len(verdicts) for name, verdicts in wrong.items()}
 
 
-def _refuse_alike(app: Sphinx, env: BuildEnvironment) -> None:
-    """Report pages that MyST-NB's cache would take for another one that differs in outputs.
+def _hand_over(env: BuildEnvironment, runs: Mapping[str, Run], pages: Iterable[Path]) -> None:
+    """Give MyST-NB the pages with their outputs, and keep it from running any page itself.
 
-    Those that this build does not read count too, so that it says what a cold build would.
+    MyST-NB asks a reader for each page, by the end of its file's name: here, by the whole name.
     """
-    records = {name: record for name, record in _records(env).items() if "cells" in record}
-    first: dict[str, str] = {}
-    for name, record in sorted(records.items()):
-        other = first.setdefault(record["cells"], name)
-        if record["outputs"] != records[other]["outputs"]:
-            _fail(app, f"{report.shown_path(Path(env.doc2path(name)))}:1", ALIKE.format(other))
-            record["book_wrong"] += 1
+    config = env.mystnb_config  # type: ignore[attr-defined]
+    readers = dict(config.custom_formats)
+    for name, run in runs.items():
+        path, settings = str(Path(env.doc2path(name))), run.page.settings
+        usual = create_nb_reader(path, settings.markdown, settings.notebooks, run.page.text)
+        commonmark = bool(usual and usual.md_config.commonmark_only)
+        readers[path] = (f"{__name__}.{read_run.__name__}", {"run": run}, commonmark)
+    patterns = [*config.execution_excludepatterns, *(glob.escape(p.as_posix()) for p in pages)]
+    env.mystnb_config = config.copy(  # type: ignore[attr-defined]
+        custom_formats=readers, execution_excludepatterns=patterns
+    )
+
+
+def _shown(page: Page) -> str:
+    """Return a page's text as Sphinx passes it on."""
+    return page.text.replace("\r\n", "\n")
+
+
+def _codes(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _fail(app: Sphinx, location: str, message: str) -> None:

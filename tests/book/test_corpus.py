@@ -1,8 +1,7 @@
 """Foreign books: warm kernels print what ordinary ones do, and builds publish what MyST-NB does.
 
-Three differences from MyST-NB are meant. Neighbouring chunks of one stream, which a kernel splits
-at random places, are joined. The table of how the run went holds other times. And of two pages with
-the same cells and different outputs, which MyST-NB's cache can't tell apart, one is refused.
+Two differences from MyST-NB are meant. Neighbouring chunks of one stream, which a kernel splits at
+random places, are joined. And the table of how the run went holds other times.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ NOT_HONOURED = (
     "is not honoured: snn_docs.book runs the pages itself and keeps their outputs as long as they "
     "hold; write 'off', or delete it"
 )
-STATIONS = ("content/stations/north/report", "content/stations/south/report")
 
 
 def is_run(path):
@@ -137,18 +135,14 @@ def test_a_page_in_another_language_runs_in_its_own_kernel(warm_run):
 @pytest.fixture(scope="module")
 def right(corpus, tmp_path_factory):
     """Build the books that are right, each as MyST-NB does and with the engine."""
-    lone = shutil.copytree(corpus / "tutorials", corpus.with_name("lone") / "tutorials")
-    shutil.rmtree(lone / "content" / "stations" / "south")
-    index = (lone / "index.md").read_text().replace(f"{STATIONS[1]}\n", "")
-    (lone / "index.md").write_text(index)
     environment = tuple((book_corpus.ENVIRONMENT | ENVIRONMENT).items())
     force = ("-D", "nb_execution_mode=force")
     engine = {name: ENGINE if name in WITH_TORCH else (*ENGINE, *LIGHT) for name in RIGHT}
     builds = {}
     for name in sorted(RIGHT, key=lambda name: name not in {"state", "ipython"}):  # longest first
-        book, out = lone if name == "tutorials" else corpus / name, tmp_path_factory.mktemp(name)
+        out = tmp_path_factory.mktemp(name)
         builds[name] = [
-            Build(book, out / kind, (*options, *force), environment)
+            Build(corpus / name, out / kind, (*options, *force), environment)
             for kind, options in (("stock", STOCK), ("engine", engine[name]))
         ]
     build_all([build for pair in builds.values() for build in pair])
@@ -222,11 +216,10 @@ def joined(html):
 
 @pytest.fixture(scope="module")
 def wrong(corpus, tmp_path_factory):
-    """Build the books that must fail, and the one with two pages that can't be told apart."""
+    """Build the books that must fail."""
     out = tmp_path_factory.mktemp("wrong")
-    names = ["broken", "tutorials", *WRONG[1:]]
-    builds = [Build(corpus / name, out / name, (*ENGINE, *LIGHT)) for name in names]
-    return dict(zip(names, build_all(builds), strict=True))
+    builds = [Build(corpus / name, out / name, (*ENGINE, *LIGHT)) for name in WRONG]
+    return dict(zip(WRONG, build_all(builds), strict=True))
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -275,13 +268,3 @@ def test_a_book_that_wants_to_be_run_another_way_is_refused(wrong):
     messages = wrong["options/global_inline"].messages
     assert "nb_execution_mode is 'inline', but snn_docs.book runs the pages itself" in messages
     assert "delete nb_execution_mode from conf.py" in messages
-
-
-def test_pages_that_cannot_be_told_apart_are_refused(wrong):
-    north, south = STATIONS
-    assert wrong["tutorials"].status == 1
-    [(place, message)] = errors(wrong["tutorials"])
-    assert place == "report.md:1"
-    assert f"{south}.md:1: ERROR: " in wrong["tutorials"].messages
-    assert f"this page has the same cells as {north}, but not the same outputs" in message
-    assert "change a comment in one of them" in message

@@ -260,6 +260,7 @@ def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
         ("mystnb: {execution_mode: auto}", "this page's execution_mode 'auto' is not honoured"),
         ("mystnb: {execution_mode: off}", "this page's execution_mode False is not honoured"),
         ("mystnb: {execution_cache_path: a}", "a page can't have its own execution_cache_path"),
+        ("mystnb: {execution_excludepatterns: []}", "a page can't have its own execution_exclude"),
         ("mystnb: {execution_timeout: soon}", "mystnb: "),
         ("mystnb: {nonsense: 1}", "mystnb: "),
         ("book: {depends: a.csv}", "takes depends: and a list of file patterns"),

@@ -12,7 +12,7 @@ import pytest
 from book_project import CONF, cell, page
 from nbformat import v4
 
-from snn_docs.book import fresh, sphinx
+from snn_docs.book import fresh
 from snn_docs.book.run import run_pages
 
 DIFFERS = "the cell does not print what the page says (- page, + cell)"
@@ -245,37 +245,6 @@ def test_values_of_another_page_are_found(book):
     assert ">1<" in built.html("b").replace("\n", "")
 
 
-def test_any_number_of_pages_fits_the_cache(book, monkeypatch):
-    limits = []
-    get_cache = sphinx.get_cache
-
-    def spy(path):
-        cache = get_cache(path)
-        change = cache.change_cache_limit
-        monkeypatch.setattr(cache, "change_cache_limit", lambda n: limits.append(n) or change(n))
-        return cache
-
-    monkeypatch.setattr(sphinx, "get_cache", spy)
-    for number in range(3):
-        book.write(f"page{number}.md", page(cell(f"print({number})", number)))
-    built = book.build()
-    assert [limit > 3 for limit in limits] == [True]
-    assert all(f">{number}\n" in built.html(f"page{number}") for number in range(3))
-
-
-def test_what_is_made_for_a_build_is_removed(book, monkeypatch):
-    folders = []
-    make = sphinx.tempfile.TemporaryDirectory
-    monkeypatch.setattr(
-        sphinx.tempfile, "TemporaryDirectory", lambda **k: folders.append(make(**k)) or folders[-1]
-    )
-    book.write("page.md", page(cell("print(1)", 1)))
-    assert book.build().status == 0
-    assert folders
-    assert not any(sphinx.Path(folder.name).exists() for folder in folders)
-    assert not (book.folder / "_build" / ".jupyter_cache").exists()
-
-
 def test_progress_is_a_line_for_each_page_and_times_are_told_if_asked_for(book):
     book.write("page.md", page(cell("print(1)", 1)))
     quiet = book.build()
@@ -304,18 +273,45 @@ def test_a_page_saved_after_its_run_is_published_as_it_ran_and_read_again(book, 
     assert "Saved meanwhile" in built.html()
 
 
-def test_what_myst_nb_would_run_itself_is_an_error(book, monkeypatch):
-    """Cells that differ from those that ran, since something else changed them in between."""
-    book.write(
-        "conf.py",
-        CONF + "def setup(app):\n  app.connect('source-read', change)\n"
-        "def change(app, name, source):\n  source[0] = source[0].replace('(1)', '(2)')\n",
+def change(old, new):
+    """Write a conf.py that changes the text of all pages after it is read."""
+    return (
+        f"{CONF}def setup(app):\n  app.connect('source-read', change)\n"
+        f"def change(app, name, source):\n  source[0] = source[0].replace({old!r}, {new!r})\n"
     )
+
+
+@pytest.mark.parametrize(("old", "new"), [("(1)", "(2)"), ("```{code-cell}\n", "")])
+def test_cells_that_are_changed_after_the_page_is_read_are_an_error(book, old, new):
+    book.write("conf.py", change(old, new))
     book.write("page.md", page(cell("print(1)", 1)))
     for _ in range(2):
         built = book.build()
         assert built.status == 1
-        assert len(built.errors) == 1
+        [error] = built.errors
+        assert error.startswith("page.md:1: ERROR: some extension changes the page's cells")
+        assert "1" in built.html()
+
+
+def test_text_that_is_changed_after_the_page_is_read_keeps_the_outputs(book):
+    book.write("conf.py", change("# Page", "# Leaf"))
+    book.write("page.md", page(cell("print(1)", 1), title="Page"))
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert "<h1>Leaf" in built.html()
+    assert ">1\n" in built.html()
+
+
+def test_myst_nb_runs_no_page_itself(book, ran):
+    """Also where the page itself would have it so."""
+    book.write("page.md", page(cell("1"), front="mystnb: {execution_mode: cache}\n"))
+    book.write("wrong.md", page(cell("2"), front="mystnb: {execution_mode: cache, x: 1}\n"))
+    book.write("empty.md", page(front="mystnb: {execution_mode: cache}\n"))
+    built = book.build()
+    assert [error.partition(":")[0] for error in built.errors] == ["wrong.md"]
+    assert ran.take() == ["page"]
+    assert not (book.folder / "_build" / ".jupyter_cache").exists()
+    assert not (book.folder / ".jupyter_cache").exists()
 
 
 @pytest.mark.parametrize(
