@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
+
 
 def run_outdated(
     pages: Sequence[Page],
@@ -107,7 +109,7 @@ class Results:
             self._write(page, head | {"text": text}, body)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
         verdicts = judged(page, notebook)
-        return Run(page, notebook, verdicts, head["started"], head["seconds"])
+        return Run(page, notebook, verdicts, head["started"], head["seconds"], kept=True)
 
     def save(self, run: Run) -> None:
         """Keep a result, if the page came to its end and all that it depends on is known."""
@@ -216,7 +218,7 @@ def _files(run: Run) -> list[str]:
     with suppress(NoSuchKernel):
         name = page.notebook.metadata.get("kernelspec", {}).get("name", "python3")
         files.append(Path(KernelSpecManager().get_kernel_spec(name).resource_dir, "kernel.json"))
-    return sorted({str(file.resolve()) for file in files if file.is_file()})
+    return sorted({str(file.resolve()) for file in files})
 
 
 def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
@@ -230,7 +232,8 @@ def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
 def _changed_since(started: float, files: list[str]) -> bool:
     """Whether a file may have changed while the page ran: nobody knows then what it has seen."""
     # some file systems count whole seconds only
-    return any(Path(file).stat().st_mtime > started - 1 for file in files)
+    there = (path for path in map(Path, files) if path.exists())
+    return any(path.stat().st_mtime > started - 1 for path in there)
 
 
 def cells_digest(page: Page) -> str:
@@ -268,8 +271,12 @@ def fill(notebook: NotebookNode, kept: dict[str, Any]) -> NotebookNode:
 
 
 def _file_digest(name: str) -> str:
+    """Return what identifies the contents of a file, or the names in a folder."""
+    path = Path(name)
     try:
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        if path.is_dir():
+            return _digest(sorted({entry.name for entry in path.iterdir()} - MADE_BY_TOOLS))
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     except OSError:
         return ""
 

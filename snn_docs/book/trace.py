@@ -1,7 +1,8 @@
 """Learns, inside a Python kernel, which files a page's outputs depend on.
 
-An audit hook (:pep:`578`) sees what the page opens, and whether it starts processes or reaches the
-network, which then do what cannot be seen. Modules that were loaded come from ``sys.modules``.
+An audit hook (:pep:`578`) sees what the page opens, which folders it lists, and whether it starts
+processes or reaches the network, which then do what cannot be seen. Modules that were loaded come
+from ``sys.modules``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import source_from_cache
@@ -24,9 +26,9 @@ class Trace:
     """What a page's outputs depend on besides itself and the installed packages."""
 
     files: tuple[str, ...]
-    """The project's modules that it loaded, and the files that it read."""
+    """The project's modules that it loaded, the files that it read, and the folders it listed."""
     unseen: tuple[str, ...]
-    """The audit events, and the processes, by which it went where it can't be followed."""
+    """The audit events, processes and the like by which it went where it can't be followed."""
 
 
 def _processes() -> Any:  # noqa: ANN401
@@ -55,20 +57,12 @@ def _watch() -> None:
              "os.spawn", "pty.spawn", "socket.connect", "socket.getaddrinfo"}  # fmt: skip
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     installed = tuple(sysconfig.get_path(kind) + os.sep for kind in kinds)
-    others = (
-        sys.prefix,
-        sys.base_prefix,
-        tempfile.gettempdir(),
-        "/dev",
-        "/etc",
-        "/proc",
-        "/sys",
-        "/usr",
-    )
-    system = (*(os.path.join(folder, "") for folder in others), os.path.expanduser("~/."))
+    folders = (sys.prefix, sys.base_prefix, tempfile.gettempdir(),
+               "/dev", "/etc", "/proc", "/sys", "/usr")  # fmt: skip
+    system = *(os.path.join(folder, "") for folder in folders), os.path.expanduser("~/.")
     here = os.path.join(os.getcwd(), "")
-    around = tuple(folder for folder in system if here.startswith(folder))
-    inside = tuple(folder for folder in system if folder not in around)
+    # one that the page is in has the page's data, too
+    others = tuple(folder for folder in system if not here.startswith(folder))
     read: set[str] = set()
     written: set[str] = set()
     left: set[str] = set()
@@ -80,24 +74,28 @@ def _watch() -> None:
         spaces = (getattr(module, "__dict__", {}) for module in list(sys.modules.values()))
         modules = (space.get("__file__") for space in spaces)
         loaded = {absolute(file) for file in modules if isinstance(file, str)}
-        near = {file for file in read if file.startswith(here) or not file.startswith(around)}
-        data = {file for file in near if not file.startswith(inside)}
-        return sorted(data | {file for file in loaded if not file.startswith(installed)})
+        data = {file for file in read if not file.startswith(others)}
+        return sorted(file for file in data | loaded if not file.startswith(installed))
+
+    def look(event: str, path: Any, *more: Any) -> None:  # noqa: ANN401
+        caller = sys._getframe(2).f_globals.get("__name__", "")  # noqa: SLF001
+        if isinstance(path, int) or (event != "open" and caller.startswith("importlib")):
+            return  # a module is looked for in the page's folder, but those found are known
+        file = absolute(decode(path or "."))
+        if event == "open" and more[1] & (os.O_TRUNC | os.O_EXCL):
+            written.add(file)  # what is read from it later is the page's own
+        elif file not in written:
+            read.add(file)
 
     def hook(event: str, arguments: Any) -> None:  # noqa: ANN401
         if event in leave:
             left.add(event)
-        elif event == "sqlite3.connect" and isinstance(arguments[0], (str, bytes)):
-            read.add(absolute(decode(arguments[0])))
-        elif event == "open" and isinstance(arguments[0], (str, bytes)):
-            file = absolute(decode(arguments[0]))
-            if arguments[2] & (os.O_TRUNC | os.O_EXCL):
-                written.add(file)  # what is read from it later is the page's own
-            elif file not in written:
-                read.add(file)
+        elif event in {"open", "os.listdir", "os.scandir", "sqlite3.connect"}:
+            look(event, *arguments)
         elif event == "snn_docs.book.trace":
             left.update(["a process"] * (_processes() != before))
-            arguments[0].update(files=files(), unseen=sorted(left))
+            python = sys.prefix, sys.version
+            arguments[0].update(files=files(), unseen=sorted(left), python=python)
 
     # coverage sees all from here
     sys.addaudithook(hook)
@@ -119,7 +117,9 @@ def read_trace(answer: Mapping[str, Any]) -> Trace | None:
     try:
         found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
         files = {file for file in map(_source, found["files"]) if _counts(Path(file))}
-        return Trace(tuple(sorted(files)), tuple(found["unseen"]))
+        # of another Python, nobody here knows which packages it has
+        elsewhere = [] if found["python"] == [sys.prefix, sys.version] else ["another Python"]
+        return Trace(tuple(sorted(files)), (*found["unseen"], *elsewhere))
     except (KeyError, TypeError, ValueError, SyntaxError):
         return None
 

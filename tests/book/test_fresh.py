@@ -6,6 +6,7 @@ import copy
 import hashlib
 import html
 import json
+import os
 import shutil
 import sys
 import time
@@ -269,6 +270,35 @@ def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book,
     (book.folder / "part" / "mine").write_text("other")
     outcome(book, "part/page")
     assert ran.take() == []
+
+
+def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
+    book.write("data/a.csv", "1")
+    code = "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*')))"
+    book.write("page.md", page(cell(code)))
+
+    def printed():
+        os.utime(book.folder / "data", (0, 0))  # it was not changed while the page ran
+        return outcome(book)[0].verdicts[0].got
+
+    assert [printed(), printed()] == ["a\n", "a\n"]
+    assert ran.take() == ["page"]
+    book.write("data/a.csv", "2")
+    assert printed() == "a\n"
+    assert ran.take() == []
+    book.write("data/b.csv", "3")
+    assert [printed(), printed()] == ["a b\n", "a b\n"]
+    assert ran.take() == ["page"]
+
+
+def test_a_file_that_was_looked_for_in_vain_counts(book, ran):
+    code = "try: print(open('own.txt').read())\nexcept OSError: print('none')"
+    book.write("page.md", page(cell(code)))
+    for text in ("none", "none", "1"):
+        if text != "none":
+            book.write("own.txt", text)
+        assert outcome(book)[0].verdicts[0].got == f"{text}\n"
+    assert ran.take() == ["page", "page"]
 
 
 def test_a_loaded_cell_counts(book, ran):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -44,6 +45,15 @@ SEEN = {
     # what is installed, or the system's
     "import yaml\nopen(yaml.__file__).read()": [],
     "import this": [],
+    "import importlib.metadata\nimportlib.metadata.version('torch')": [],
+    # folders that it lists, and files that it looks for in vain
+    "import os\nos.listdir()": ["."],
+    "import os\nos.listdir(b'package')": ["package"],
+    "import os\nlist(os.scandir('package'))": ["package"],
+    "from pathlib import Path\nlist(Path('package').iterdir())": ["package"],
+    "from pathlib import Path\nlist(Path('package').glob('*.py'))": ["package"],
+    "import glob\nglob.glob('package/*.py')": ["package"],
+    "try: open('absent.txt')\nexcept OSError: pass": ["absent.txt"],
     "open('/etc/hosts').read()\nopen('/proc/self/stat').read()": [],
     "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()": [],
 }  # fmt: skip
@@ -110,7 +120,7 @@ def traces(tmp_path_factory):
 
 
 def names(folder, trace):
-    return [file.removeprefix(f"{folder}/") for file in trace.files]
+    return [os.path.relpath(file, folder) for file in trace.files]
 
 
 @pytest.mark.parametrize("code", SEEN)
@@ -157,9 +167,20 @@ def test_an_answer_that_is_none_is_no_trace(answer):
 def test_an_answer_is_a_trace(tmp_path):
     compiled = importlib.util.cache_from_source(str(tmp_path / "module.py"))
     files = [compiled, str(tmp_path / "b.txt"), trace.__file__]
-    answer = {"data": {"text/plain": repr(json.dumps({"files": files, "unseen": ["os.fork"]}))}}
+    found = {"files": files, "unseen": ["os.fork"], "python": [sys.prefix, sys.version]}
     expected = (str(tmp_path / "b.txt"), str(tmp_path / "module.py"))
-    assert read_trace(answer) == Trace(expected, ("os.fork",))
+    assert read_trace(answer(found)) == Trace(expected, ("os.fork",))
+
+
+@pytest.mark.parametrize("python", [["/opt/python", sys.version], [sys.prefix, "3.9"]])
+def test_another_python_is_told_by_its_trace(python):
+    found = {"files": [], "unseen": [], "python": python}
+    assert read_trace(answer(found)) == Trace((), ("another Python",))
+
+
+def answer(found):
+    """Return what a kernel answers."""
+    return {"data": {"text/plain": repr(json.dumps(found))}}
 
 
 def test_any_python_can_be_traced(tmp_path):
@@ -213,4 +234,5 @@ def test_what_is_beside_the_page_counts_wherever_the_page_is(tmp_path, monkeypat
     (tmp_path / "book" / "data" / "data.txt").write_text("")
     code = "open('data/data.txt').read()\nopen('../elsewhere.txt').read()"
     [done] = run(write(tmp_path / "book", cell(code)))
-    assert done.trace.files == (str(tmp_path / "book" / "data" / "data.txt"),)
+    seen = tmp_path / "book" / "data" / "data.txt", tmp_path / "elsewhere.txt"
+    assert done.trace.files == tuple(map(str, seen))
