@@ -72,6 +72,8 @@ class Run:
     failed: bool = False
     trace: Trace | None = None
     """What the outputs depend on; unknown in other languages than Python."""
+    kept: bool = False
+    """Whether this is how the page ran before, which still holds."""
 
     @property
     def ok(self) -> bool:
@@ -94,7 +96,9 @@ def run_pages(
 
     async def run_all() -> list[Run]:
         slots = asyncio.Semaphore(IN_FLIGHT)
-        return await asyncio.gather(*(_run(page, slots, warm=warm, done=done) for page in pages))
+        async with asyncio.TaskGroup() as group:  # at Ctrl-C, it waits until all have cleaned up
+            tasks = [group.create_task(_run(page, slots, warm=warm, done=done)) for page in pages]
+        return [task.result() for task in tasks]
 
     return asyncio.run(run_all())
 
@@ -135,6 +139,8 @@ async def _run(
         execution = Execution(page, notebook, warm=warm)
         await execution.run()
         seconds = time.time() - started
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError  # which nbclient has taken for the kernel's end
     for cell in page.cells:
         notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
     failure = execution.failure

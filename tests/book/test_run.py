@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -343,6 +344,20 @@ def test_a_kernel_that_never_answers_is_given_up(tmp_path, install_kernel, monke
     [done] = run(path)
     assert statuses(done) == [FAILED]
     assert done.verdicts[0].got == "the kernel did not answer within 0 s"
+
+
+def test_a_page_that_is_interrupted_is_not_told_to_have_ended(tmp_path):
+    endless = write(tmp_path, cell("while True: pass", 1), name="endless.md")
+    soon = write(tmp_path, cell("print('soon')", "soon"), name="soon.md")
+    told = []
+
+    def interrupt(done):
+        told.append(done.page.path)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(endless, soon, done=interrupt)
+    assert told == [soon]
 
 
 # Streams
