@@ -64,7 +64,8 @@ def summarize(runs: Sequence[Run]) -> str:
     """Say in one line how many outputs were right, and how many cells were not."""
     statuses = [verdict.status for run in runs for verdict in run.verdicts]
     counts = {
-        "pages run": len(runs),
+        "pages": len(runs),
+        "run now": sum(not run.kept for run in runs),
         "outputs that match": statuses.count(Status.MATCHES),
         "outputs skipped": statuses.count(Status.SKIPPED),
         "wrong cells": len(wrong(runs)),

@@ -31,7 +31,8 @@ def said(capsys):
 def test_check_says_what_is_right(book, said):
     book.write("page.md", RIGHT)
     assert main(["check", "page.md"]) == 0
-    assert said() == "pages run: 1, outputs that match: 1, wrong cells: 0, cells not reached: 0\n"
+    counts = "pages: 1, run now: 1, outputs that match: 1, wrong cells: 0, cells not reached: 0\n"
+    assert said() == counts
 
 
 def test_check_reports_every_wrong_page(book, said):
@@ -42,7 +43,7 @@ def test_check_reports_every_wrong_page(book, said):
     found = said()
     assert f"a.md:14: {DIFFERS}\n  14 | 1\n" in found
     assert "c.md:10: the cell failed\n" in found
-    assert "pages run: 3, outputs that match: 1, wrong cells: 2, " in found
+    assert "pages: 3, run now: 3, outputs that match: 1, wrong cells: 2, " in found
 
 
 def test_check_runs_what_does_not_hold_any_more_and_the_rest_if_told(book, ran):
@@ -254,7 +255,7 @@ def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, sai
     text = page(cell("print(1)"), front="mystnb: {execution_mode: 'off'}\n")
     book.write("page.md", text)
     assert main(["check", "."]) == 0
-    assert said().startswith("pages run: 0, ")
+    assert said().startswith("pages: 0, run now: 0, ")
     assert main(["accept", "page.md"]) == 0
     assert said() == "page.md: not run: its execution_mode is off\n"
     assert Path("page.md").read_text() == text
@@ -314,10 +315,10 @@ def test_the_times_of_the_pages_are_told_if_asked_for(book, said):
     book.write("a.md", RIGHT)
     book.write("b.md", page(cell("3", 3)))
     tables = []
-    for _ in range(2):  # the second time, they are those of the runs that were
+    for run_now in (2, 0):  # the second time, they are those of the runs that were
         assert main(["check", ".", "--durations"]) == 0
         summary, *table = said().splitlines()
-        assert summary.startswith("pages run: ")
+        assert summary.startswith(f"pages: 2, run now: {run_now}, ")
         tables.append(table)
     assert tables[0] == tables[1]
     rows = [re.fullmatch(r" +(\d+\.\d\d) s  ([ab])\.md", row) for row in tables[0]]

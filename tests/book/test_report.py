@@ -119,7 +119,7 @@ def test_the_summary_counts():
     verdicts = tuple(Verdict(base.page, base.cell, status, "") for status in statuses)
     run = Run(base.page, base.page.notebook, verdicts)
     assert summarize([run, run]) == (
-        "pages run: 2, outputs that match: 6, wrong cells: 4, cells not reached: 8"
+        "pages: 2, run now: 2, outputs that match: 6, wrong cells: 4, cells not reached: 8"
     )
 
 
@@ -222,7 +222,7 @@ def test_a_skipped_output_is_listed_with_its_reason_and_counted():
     assert wrong([run]) == []
     assert skipped([run]) == ["docs/page.md:11: not compared: takes as long as it takes"]
     assert summarize([run]) == (
-        "pages run: 1, outputs that match: 0, outputs skipped: 1, wrong cells: 0, "
+        "pages: 1, run now: 1, outputs that match: 0, outputs skipped: 1, wrong cells: 0, "
         "cells not reached: 0"
     )
 
