@@ -46,8 +46,8 @@ UNCHECKED = (
     "of a MyST notebook, outside of lists and other blocks"
 )
 REREAD = (
-    "some extension changes the page's cells after it is read, so that they are not those which "
-    "ran; the page shows those which ran. Leave the cells alone, or change them in the file"
+    "some extension changes the page after it is read, so that its cells or blocks are not those "
+    "which were checked; the page shows what was. Let the extension leave them alone"
 )
 
 

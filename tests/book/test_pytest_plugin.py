@@ -121,22 +121,15 @@ def test_a_process_of_pytest_xdist_runs_the_page_of_its_next_test(book, run_pyte
     assert ran == ["a", "b"]
 
 
-def test_what_github_shows_survives_the_way_between_processes(book, run_pytest, pytester):
-    book.write("page.md", PAGE)
-    pytester.makeconftest(
-        "import json, pytest\n"
-        "@pytest.hookimpl(wrapper=True, tryfirst=True)\n"
-        "def pytest_runtest_makereport(item):\n"
-        "    told = yield\n"
-        "    hook = item.config.hook\n"
-        "    data = hook.pytest_report_to_serializable(config=item.config, report=told)\n"
-        "    data = json.loads(json.dumps(data))\n"
-        "    return hook.pytest_report_from_serializable(config=item.config, data=data)\n"
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GITHUB_ACTIONS", "true")
-        result = run_pytest()
-    result.stdout.fnmatch_lines(["::error file=page.md,line=22::the cell does not print what *"])
+def test_pytest_xdist_runs_pages_in_several_processes(book, pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    book.write("a.md", PAGE)
+    book.write("b.md", RIGHT)
+    result = pytester.runpytest_subprocess(*PLUGINS, "-n", "2")
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["FAILED a.md::line 18 - a.md:22: the cell does not print what *"])
+    # it has come from one process to the other
+    result.stdout.fnmatch_lines(["::error file=a.md,line=22::the cell does not print what *"])
 
 
 def test_last_failed_runs_the_failed_cell_again(book, run_pytest, ran):

@@ -23,7 +23,7 @@ def test_a_right_book_is_built_and_shows_what_was_printed(book):
     built = book.build()
     assert built.status == 0, built.messages
     assert built.messages == ""
-    assert "pages run: 1, outputs that match: 1, wrong cells: 0" in built.said
+    assert "pages: 1, run now: 1, outputs that match: 1, wrong cells: 0" in built.said
     assert built.html().count("膜電位") == 1  # the output, and not the block as well
 
 
@@ -59,7 +59,7 @@ def test_every_wrong_cell_of_every_page_is_reported(book):
         "c.md:10: ERROR: the cell failed",
     ]
     assert "\n    -2\n    +1\n" in built.messages
-    assert "pages run: 4, outputs that match: 1, wrong cells: 4" in built.said
+    assert "pages: 4, run now: 4, outputs that match: 1, wrong cells: 4" in built.said
     assert "Traceback" not in built.messages.replace("Traceback (most recent call last)", "", 1)
     assert "report this error" not in built.messages
 
@@ -281,7 +281,10 @@ def change(old, new):
     )
 
 
-@pytest.mark.parametrize(("old", "new"), [("(1)", "(2)"), ("```{code-cell}\n", "")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("(1)", "(2)"), ("```{code-cell}\n", ""), ("```{testoutput}", "text\n\n```{testoutput}")],
+)
 def test_cells_that_are_changed_after_the_page_is_read_are_an_error(book, old, new):
     book.write("conf.py", change(old, new))
     book.write("page.md", page(cell("print(1)", 1)))
@@ -289,7 +292,7 @@ def test_cells_that_are_changed_after_the_page_is_read_are_an_error(book, old, n
         built = book.build()
         assert built.status == 1
         [error] = built.errors
-        assert error.startswith("page.md:1: ERROR: some extension changes the page's cells")
+        assert error.startswith("page.md:1: ERROR: some extension changes the page after")
         assert "1" in built.html()
 
 
