@@ -120,7 +120,9 @@ class Door:
     def note_run(self, app: Sphinx, _doctree: nodes.document) -> None:
         """Note when and how the page ran, which MyST-NB shows in its ``nb-exec-table``."""
         name = app.env.docname
-        if run := self.runs.get(name):
+        if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
+            readers = app.env.mystnb_config.custom_formats  # type: ignore[attr-defined]
+            readers.pop(str(Path(app.env.doc2path(name))))
             how = ExecutionResult(
                 mtime=run.started,
                 runtime=run.seconds,
