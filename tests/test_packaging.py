@@ -16,7 +16,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 import snn_docs
-from snn_docs.book.kernel import WarmProvisioner
+from snn_docs.book.provisioner import WarmProvisioner
 
 ROOT = Path(__file__).parents[1]
 KERNEL = "share/jupyter/kernels/warm-python3"

@@ -1,14 +1,13 @@
-"""Warm kernels: a Jupyter kernel provisioner that forks real ipykernels from a template process.
+"""Warm kernels: real ipykernels, forked from a template process that has imported what is slow.
 
-Any Jupyter client can use them by the name of their kernelspec, `KERNEL`. Where processes can't be
-forked safely, or the template finds that its own can't, an ordinary kernel does the same work.
+`snn_docs.book.provisioner` offers them to Jupyter. This module does without Jupyter, so that a
+template starts before anything else is imported.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import shutil
 import signal
@@ -20,17 +19,10 @@ import weakref
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import List, Unicode
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from jupyter_client.connect import KernelConnectionInfo
-
-logger = logging.getLogger(__name__)
 
 KERNEL = "warm-python3"
 MODULES = tuple(
@@ -49,8 +41,8 @@ LONGEST = 70
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # the debugger's warning is for debuggers
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-# what jupyter_client takes away, and what is another one in each test
-PASSING = {"PYTHONEXECUTABLE", "PYTEST_CURRENT_TEST"}
+# what jupyter_client takes away, what is another one in each test, and what Sphinx sets for itself
+PASSING = {"PYTHONEXECUTABLE", "PYTEST_CURRENT_TEST", "DOCUTILSCONFIG"}
 
 
 class NoKernelError(Exception):
@@ -171,41 +163,6 @@ class ForkedKernel:
         self.send_signal(signal.SIGTERM)
 
 
-class WarmProvisioner(LocalProvisioner):
-    """Provides ipykernels by forking a template, and other kernels as `LocalProvisioner` does."""
-
-    modules = List(Unicode(), list(MODULES), help="What the template imports.").tag(config=True)
-
-    forked: ForkedKernel | None = None
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
-        """Launch a kernel with a command line."""
-        streams = [
-            _descriptor(kwargs.get(name), n) for n, name in enumerate(("stdout", "stderr"), 1)
-        ]
-        plain = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
-        if not FORKS or not plain or min(streams) < 0:
-            return await super().launch_kernel(cmd, **kwargs)
-        folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
-        job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
-        try:
-            self.forked = await template(self.modules, kwargs["env"]).fork(job, streams)
-        except NoKernelError as error:
-            logger.warning("an ordinary kernel instead of a warm one: %s", error)
-            return await super().launch_kernel(cmd, **kwargs)
-        self.process: Any = self.forked  # which is what LocalProvisioner asks and kills
-        self.pid, self.pgid, self.cwd = self.forked.pid, None, folder
-        return self.connection_info
-
-    async def wait(self) -> int | None:
-        """Wait for the kernel's end."""
-        if self.forked is None or self.process is not self.forked:
-            status: int | None = await super().wait()
-            return status
-        self.process = None
-        return await self.forked.wait()
-
-
 _templates: dict[tuple[object, ...], Template] = {}
 
 
@@ -235,14 +192,3 @@ def environment() -> dict[str, str]:
 def socket_folder() -> str | None:
     """Return where sockets may be: not in a folder for temporary files with a long name."""
     return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST else None  # noqa: S108
-
-
-def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:
-    """Return the descriptor that `subprocess.Popen` would give a process; below 0, it makes one."""
-    match stream:
-        case None:
-            return inherited
-        case int():
-            return stream
-        case _:
-            return stream.fileno()

@@ -32,13 +32,16 @@ from importlib.machinery import all_suffixes
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ipykernel.kernelapp import IPKernelApp
 
 INLINE = "module://matplotlib_inline.backend_inline"
-KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completer",
-          "ipykernel_launcher")  # fmt: skip
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ipykernel.debugger",
+          "IPython.core.completer", "IPython.core.completerlib", "IPython.core.debugger",
+          "IPython.core.oinspect", "IPython.extensions.storemagic", "debugpy.server.api", "pdb",
+          "sqlite3", "tornado.platform.asyncio", "tornado.queues", "faulthandler")  # fmt: skip
+"""What is imported until a kernel answers."""
 FIGURE = ("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
           "matplotlib.backends.backend_svg", "PIL.PngImagePlugin", "PIL.BmpImagePlugin",
           "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin")  # fmt: skip
@@ -158,16 +161,12 @@ def prepare(modules: Sequence[str]) -> str:
     """Import everything; return why nothing may be forked from what came out of it, if so."""
     os.environ.setdefault("MPLBACKEND", INLINE)
     gc.disable()  # nothing of what is imported goes
-    for name in KERNEL:
-        importlib.import_module(name)
-    learnt = learn()
+    import_some(KERNEL)
     trouble = import_silently(modules)
-    figure = FIGURE if "matplotlib.pyplot" in modules else ()
-    gradient = GRADIENT if "torch" in modules else ()
-    for name in (*figure, *gradient, *learnt()):
-        # some names are not those of files: they belong to a module that made them
-        with suppress(Exception):
-            importlib.import_module(name)
+    if "matplotlib.pyplot" in modules:
+        import_some(FIGURE)
+    if "torch" in modules:
+        import_some(GRADIENT)
     for name in LATE:
         forget(name)
     gc.freeze()
@@ -185,6 +184,13 @@ def count_threads() -> int:
         os._exit(0)
     os.waitpid(pid, 0)
     return len(os.listdir("/proc/self/task"))
+
+
+def import_some(names: Sequence[str]) -> None:
+    """Import modules early that would be imported late, as far as they are there."""
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def import_silently(modules: Sequence[str]) -> str:
@@ -244,39 +250,6 @@ def forget(name: str) -> None:
     if sys.modules.pop(name, None):
         package, _, attribute = name.rpartition(".")
         delattr(sys.modules[package], attribute)
-
-
-def learn() -> Callable[[], list[str]]:
-    """Let a trial kernel start; return a function that waits for what it imported meanwhile."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.write(writer, json.dumps(try_kernel()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-
-    def names() -> list[str]:
-        with os.fdopen(reader) as pipe:
-            text = pipe.read()
-        os.waitpid(pid, 0)
-        return list(json.loads(text or "[]"))
-
-    return names
-
-
-def try_kernel() -> list[str]:
-    """Become a kernel, almost, and return what this imported."""
-    before = set(sys.modules)
-    null = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(null, number)
-    with tempfile.TemporaryDirectory(prefix="book-") as folder:
-        file, sockets = os.path.join(folder, "kernel.json"), os.path.join(folder, "k")
-        history = "--HistoryManager.hist_file=:memory:"
-        become_kernel(["-f", file, "--transport=ipc", f"--ip={sockets}", history])
-    return [name for name in sys.modules if name not in before]
 
 
 def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -185,6 +186,21 @@ class TestKernels:
         )
         path = write(tmp_path, cell(code, "999.0 998001.0 999.0"))
         assert all(done.ok for done in run(path, path, modules=MODULES))
+
+    @pytest.mark.parametrize("modules", [[], MODULES])
+    def test_nothing_is_left_to_import_until_it_answers(self, tmp_path, modules):
+        code = (
+            "import os, sys\nfrom snn_docs.book import template\n"
+            "folder, *modules = sys.argv[1:]\nassert template.prepare(modules) == ''\n"
+            "before = set(sys.modules)\n"
+            "template.become_kernel(['-f', f'{folder}/kernel.json', '--transport=ipc',"
+            " f'--ip={folder}/k', '--HistoryManager.hist_file=:memory:'])\n"
+            "with open(f'{folder}/late', 'w') as late:\n"
+            "    print(*set(sys.modules) - before, file=late)\n"
+            "os._exit(0)"
+        )
+        subprocess.run([sys.executable, "-c", code, tmp_path, *modules], check=True)
+        assert (tmp_path / "late").read_text().split() == []
 
 
 class TestEnds:
