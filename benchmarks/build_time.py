@@ -273,10 +273,9 @@ def floor(lab: Lab) -> float:
     return lab.seconds("plain 24") + lab.seconds("libraries") + 0.1 * SOME
 
 
-def page_cost(lab: Lab, more: int, fewer: int) -> float:
-    """Return what one more page costs."""
-    seconds = lab.seconds(f"engine {more}") - lab.seconds(f"engine {fewer}")
-    return seconds / (more - fewer)
+def page_cost(lab: Lab, pages: int) -> float:
+    """Return what running adds to a page of a book with so many."""
+    return (lab.seconds(f"engine {pages}") - lab.seconds(f"plain {pages}")) / pages
 
 
 def growth(lab: Lab, kind: str) -> float:
@@ -325,16 +324,16 @@ ROWS = {
         at_most=2,
     ),
     "many": Row(
-        "one more page: its time between 24 and 240 pages / between 8 and 24",
-        "engine 240, engine 24, engine 8",
-        lambda lab: page_cost(lab, MANY, SOME) / page_cost(lab, SOME, FEW),
+        "what running adds to a page: at 240 pages / at 24",
+        "engine 240, engine 24, plain 240, plain 24",
+        lambda lab: page_cost(lab, MANY) / page_cost(lab, SOME),
         at_most=1,
     ),
     "memory": Row(
         "memory's peak at 240 pages / at 24, over the same without running",
         "engine 240, engine 24, plain 240, plain 24",
         lambda lab: growth(lab, "engine") / growth(lab, "plain"),
-        at_most=1.05,
+        at_most=1.1,
     ),
     "check": Row(
         "check of 24 pages: time / (import + 0.12 s a page)",
