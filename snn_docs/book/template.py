@@ -62,6 +62,8 @@ class Template:
     def __init__(self, listener: socket.socket, trouble: str, started: float) -> None:
         self.listener, self.trouble, self.started = listener, trouble, started
         self.sources = own_sources()
+        # IPython looks into a page's folder after the standard library
+        self.loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
         self.kernels: dict[int, socket.socket] = {}
         self.wakeup = socket.socketpair()
         for end in self.wakeup:
@@ -92,7 +94,7 @@ class Template:
         job: dict[str, Any] = {"descriptors": descriptors, **json.loads(data or b"{}")}
         try:
             changed = newer(self.sources, self.started)
-            trouble = self.trouble or changed or hidden(job["cwd"])
+            trouble = self.trouble or changed or hidden(job["cwd"], self.loaded)
             pid = -1 if trouble else os.fork()
         except (OSError, KeyError) as error:  # no such folder, no more processes, nobody there
             pid, trouble = -1, str(error)
@@ -232,10 +234,8 @@ def newer(sources: Sequence[str], started: float) -> str:
     return ""
 
 
-def hidden(folder: str) -> str:
-    """Say which module of a folder a kernel would not find: an imported one hides it."""
-    # IPython looks into the folder after the standard library
-    loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+def hidden(folder: str, loaded: set[str]) -> str:
+    """Say which module of a folder a kernel would not find: one that was loaded hides it."""
     with os.scandir(folder) as entries:
         for entry in entries:
             module = entry.name.endswith(tuple(all_suffixes()))

@@ -73,7 +73,8 @@ def _watch() -> None:
     def files() -> list[str]:
         spaces = (getattr(module, "__dict__", {}) for module in list(sys.modules.values()))
         modules = (space.get("__file__") for space in spaces)
-        loaded = {absolute(file) for file in modules if isinstance(file, str)}
+        names = [file for file in modules if isinstance(file, str)]
+        loaded = {absolute(file) for file in names if not file.startswith(installed)}
         data = {file for file in read if not file.startswith(others)}
         return sorted(file for file in data | loaded if not file.startswith(installed))
 
