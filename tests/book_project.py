@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mystnb import FRONT_MATTER
-from sphinx.util import docutils
 from sphinx_project import sphinx_build
 
 if TYPE_CHECKING:
@@ -102,10 +100,9 @@ class Book:
 def settle_environment(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Give all kernels the same environment, and so the same template.
 
-    Sphinx sets a variable to the path of the book. Files in the folder for temporary ones are no
-    data, so that folder must not be the one in which the tests' own lie.
+    Files in the folder for temporary ones are no data, so that folder must not be the one in which
+    the tests' own lie.
     """
-    patch.setattr(docutils, "using_user_docutils_conf", contextlib.nullcontext)
     patch.setenv("TMPDIR", str(folder))
     for name in ("CI", "GITHUB_ACTIONS"):
         patch.delenv(name, raising=False)

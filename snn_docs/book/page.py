@@ -128,12 +128,12 @@ class ExpectedOutput(Directive):
 
 def is_page(path: Path, settings: Settings | None = None) -> bool:
     """Whether a file is a notebook: by its suffix, or a MyST one by its front matter."""
-    formats = settings.notebooks.custom_formats if settings else {}
+    settings = settings or Settings()
     if not path.is_file():
         return False
-    if path.name.endswith((".ipynb", *formats)):
+    if path.name.endswith((".ipynb", *settings.notebooks.custom_formats)):
         return True
-    if path.suffix != ".md":
+    if not path.name.endswith(settings.suffixes):
         return False
     with path.open(encoding="utf-8", errors="replace") as lines:
         return bool(is_myst_markdown_notebook(line.rstrip("\n") for line in lines))

@@ -290,12 +290,10 @@ class PromptKernelClient(AsyncKernelClient):
         try:
             async with asyncio.timeout(ASK_AGAIN):
                 reply = await self._recv_reply(request)
-                idle = False
-                while not idle:
+                state = ""
+                while state != "idle":
                     message = await self.get_iopub_msg()
-                    idle = message["parent_header"].get("msg_id") == request and (
-                        message["content"].get("execution_state") == "idle"
-                    )
+                    state = message["content"].get("execution_state", "")
         except TimeoutError:
             return False
         self._handle_kernel_info_reply(reply)

@@ -39,6 +39,8 @@ class Settings:
     """Whether each cell that prints must have its block, also on pages that have none."""
     modules: tuple[str, ...] = MODULES
     """What warm kernels have imported when they start."""
+    suffixes: tuple[str, ...] = (".md",)
+    """How the names of files end that are notebooks if their front matter says so."""
 
 
 def find_settings(path: Path) -> Settings:
@@ -84,6 +86,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         results=home / chosen if chosen else build / RESULTS,
         strict=strict,
         modules=tuple(modules),
+        suffixes=(".md", *_suffixes(values)),
     )
 
 
@@ -91,7 +94,15 @@ def names() -> list[str]:
     """Return the names in ``conf.py`` that `read_settings` reads."""
     configs: Sequence[tuple[str, type[Any]]] = (("myst_", MdParserConfig), ("nb_", NbParserConfig))
     parsers = [prefix + name for prefix, config in configs for name in _fields(config)]
-    return [*parsers, "book_strict", "book_modules"]
+    return [*parsers, "book_strict", "book_modules", "source_suffix"]
+
+
+def _suffixes(values: Mapping[str, Any]) -> list[str]:
+    """Return the suffixes of text files that ``source_suffix`` gives to MyST-NB."""
+    kinds = values.get("source_suffix")
+    others = {".md", ".ipynb", *values.get("nb_custom_formats", {})}
+    given = kinds.items() if isinstance(kinds, dict) else ()
+    return [suffix for suffix, kind in given if kind == "myst-nb" and suffix not in others]
 
 
 def _fields(config: type[Any]) -> list[str]:

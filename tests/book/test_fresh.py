@@ -274,7 +274,9 @@ def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book,
 
 def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
     book.write("data/a.csv", "1")
-    code = "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*')))"
+    code = (
+        "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*.csv')))"
+    )
     book.write("page.md", page(cell(code)))
 
     def printed():
@@ -286,6 +288,8 @@ def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
     book.write("data/a.csv", "2")
     assert printed() == "a\n"
     assert ran.take() == []
+    (book.folder / "data" / "__pycache__").mkdir()
+    assert printed() == "a\n"  # nobody lists what Python makes for itself
     book.write("data/b.csv", "3")
     assert [printed(), printed()] == ["a b\n", "a b\n"]
     assert ran.take() == ["page"]

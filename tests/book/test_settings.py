@@ -61,12 +61,14 @@ def test_what_a_conf_py_says(conf, tmp_path):
         "myst_enable_extensions = ['colon_fence']\n"
         "book_strict = not tags.has('draft')\n"
         "book_modules = ['numpy', 'torch']\n"
+        "source_suffix = {'.rst': 'restructuredtext', '.myst': 'myst-nb'}\n"
         "html_theme = 'no business of ours'\n"
     )
     assert settings.notebooks.execution_timeout == 6
     assert list(settings.notebooks.execution_excludepatterns) == ["a*"]
     assert list(settings.notebooks.custom_formats) == [".percent"]
     assert settings.markdown.enable_extensions == {"colon_fence"}
+    assert settings.suffixes == (".md", ".myst")
     assert settings.results == tmp_path / "kept"
     assert settings.strict
     assert settings.modules == ("numpy", "torch")

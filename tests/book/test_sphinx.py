@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 import tempfile
@@ -206,6 +207,9 @@ def test_templates_learn_how_many_outputs_were_checked(book):
     built = book.build()
     assert built.status == 1
     assert "checked: 1 wrong: 1" in built.html()
+    book.write("page.md", page(cell("print(1)", 1), "\n{glue}`missing`\n", NOTE))
+    for _ in range(2):
+        assert "checked: 1 wrong: 1" in book.build(strict=False).html()
 
 
 GLUE = "from myst_nb import glue\nglue('known', 1, display=False)"
@@ -305,6 +309,38 @@ def test_text_that_is_changed_after_the_page_is_read_keeps_the_outputs(book):
     assert ">1\n" in built.html()
 
 
+def test_a_notebook_may_have_another_suffix(book, ran):
+    book.write("conf.py", f"{CONF}source_suffix = {{'.md': 'myst-nb', '.myst': 'myst-nb'}}\n")
+    book.write("page.myst", page(cell("print(1)", 2)))
+    built = book.build()
+    assert ran.take() == ["page"]
+    assert built.errors == [f"page.myst:14: ERROR: {DIFFERS}"]
+
+
+def test_a_format_may_be_one_of_plain_markdown(book):
+    formats = {".nb": ["nbformat.reads", {"as_version": 4}, True]}
+    # source_suffix, since Sphinx would add to its default for good
+    text = f"{CONF}nb_custom_formats = {formats}\nsource_suffix = {{'.md': 'myst-nb'}}\n"
+    book.write("conf.py", text)
+    cells = [v4.new_markdown_cell("# Page\n\n```{note}\ntext\n```"), v4.new_code_cell("print(1)")]
+    book.write("page.nb", json.dumps(v4.new_notebook(cells=cells)))
+    built = book.build(strict=False)  # no lexer is known for {note}
+    assert built.status == 0, built.messages
+    assert ">1\n" in built.html()
+    assert "admonition" not in built.html()
+
+
+def test_the_table_of_runs_tells_how_each_went_and_when(book, monkeypatch):
+    book.write("right.md", page(cell("1")))
+    book.write("wrong.md", page(cell("1 / 0")))
+    book.write("table.md", "# Table\n\n```{nb-exec-table}\n```\n")
+    rows = re.findall(r"<tr.*?</tr>", book.build().html("table"), re.DOTALL)
+    assert ["✅" in row for row in rows] == [False, True, False]
+    assert ["❌" in row for row in rows] == [False, False, True]
+    again = re.findall(r"<tr.*?</tr>", book.build("-E").html("table"), re.DOTALL)
+    assert again[1] == rows[1]  # the page has not run again
+
+
 def test_myst_nb_runs_no_page_itself(book, ran):
     """Also where the page itself would have it so."""
     book.write("page.md", page(cell("1"), front="mystnb: {execution_mode: cache}\n"))
@@ -333,5 +369,9 @@ def test_several_processes_read_pages(book, text, message):
         built = book.build("-j", "2", strict=False)
         assert message in built.messages
         assert built.status == bool(message)
+    environment = pickle.loads(
+        (book.folder / "_build/html/.doctrees/environment.pickle").read_bytes()
+    )
+    assert environment.mystnb_config.custom_formats == {}  # no runs are kept in there
     for number in range(8):
         assert f">{number}\n" in built.html(f"page{number}")
