@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_async
 from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -336,7 +335,7 @@ class Client(NotebookClient):
         if self.kc:
             self.kc.stop_channels()
         if self.km and self.km.has_kernel:
-            await ensure_async(self.km.shutdown_kernel(now=True))
+            await cast("AsyncKernelManager", self.km).shutdown_kernel(now=True)
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int

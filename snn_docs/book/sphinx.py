@@ -7,6 +7,7 @@ import glob
 import logging as python_logging
 import re
 import sys
+from contextlib import suppress
 from functools import partial
 from logging import ERROR
 from pathlib import Path
@@ -21,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import get_node_location, is_suppressed_warning
 
 from snn_docs.book import report
-from snn_docs.book.fresh import Results, fill, outputs_of, run_outdated
+from snn_docs.book.fresh import Results, cells_digest, fill, outputs_of, run_outdated
 from snn_docs.book.kernel import MODULES, warm_up
 from snn_docs.book.page import ExpectedOutput, PageError, is_page, parse_page, read_page
 from snn_docs.book.settings import Settings, names, read_settings
@@ -93,7 +94,7 @@ class Door:
             or record["digest"] != self.results.digest(Path(env.doc2path(name)), self.settings)
         ]  # fmt: skip
 
-    def verify(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Run the pages, compare them, report what is wrong, and hand the outputs to MyST-NB."""
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
@@ -105,7 +106,7 @@ class Door:
         runs = dict(zip(to_run, found, strict=True))
         _hand_over(env, runs, [page.path for page in pages.values()] + list(unreadable.values()))
         self.runs = runs
-        wrong = {**_report(app, runs), **dict.fromkeys(unreadable, 1)}
+        wrong = {**_report(runs), **dict.fromkeys(unreadable, 1)}
         self._remember(env, docnames, runs, wrong)
         for line in report.skipped(found):
             logger.info(line)
@@ -141,7 +142,7 @@ class Door:
             source = Path(str(mark.source))  # another file, if it is included
             here = source == Path(app.env.doc2path(name))
             if compared is not None and not (here and mark.line in compared):
-                _fail(app, f"{report.shown_path(source)}:{mark.line}", UNCHECKED)
+                logger.error(UNCHECKED, location=f"{report.shown_path(source)}:{mark.line}")
                 app.env.note_reread()
             mark.parent.remove(mark)
 
@@ -150,10 +151,6 @@ class Door:
         for name in self.failures.documents & _records(env).keys():
             record = _records(env)[name]
             record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
-
-    def clean_up(self, _app: Sphinx, _error: Exception | None) -> None:
-        """Remove what is to be made anew in the next build."""
-        self.failures.forget()
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -167,7 +164,8 @@ class Door:
                 try:
                     pages[name] = read_page(path, self.settings)
                 except PageError as error:
-                    _fail(self.app, f"{report.shown_path(path)}:{error.line}", error.message)
+                    place = f"{report.shown_path(path)}:{error.line}"
+                    logger.error(error.message, location=place)  # noqa: TRY400 (not for its traceback)
                     unreadable[name] = path
         return pages, unreadable
 
@@ -221,7 +219,7 @@ class Failures(python_logging.Handler):
         path = re.sub(r":(cell )?\d*$", "", str(location))
         return self.app.env.path2doc(Path(path).resolve()) or path
 
-    def forget(self) -> None:
+    def forget(self, _app: Sphinx, _error: Exception | None) -> None:
         """Let the next build read the documents again, so that it reports what is still wrong."""
         for name in self.documents:
             Path(self.app.doctreedir, f"{name}.doctree").unlink(missing_ok=True)
@@ -235,12 +233,10 @@ def read_run(text: str, run: Run) -> NotebookNode:
     page = run.page
     if text == _shown(page):
         return copy.deepcopy(run.notebook)
-    try:
-        notebook = parse_page(page.path, text, page.settings).notebook
-    except PageError:
-        notebook = None
-    if notebook and _codes(notebook) == _codes(run.notebook):
-        return fill(notebook, outputs_of(run.notebook))
+    with suppress(PageError):
+        changed = parse_page(page.path, text, page.settings)
+        if cells_digest(changed) == cells_digest(page):
+            return fill(changed.notebook, outputs_of(run.notebook))
     logger.error(REREAD, location=f"{report.shown_path(page.path)}:1")
     return copy.deepcopy(run.notebook)
 
@@ -277,7 +273,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-updated", door.note_failures)
     app.connect("env-updated", take_back)
     app.connect("html-page-context", add_counts)
-    app.connect("build-finished", door.clean_up)
+    app.connect("build-finished", door.failures.forget)
     settings, source = _settings(app), Path(app.srcdir)
     if settings.notebooks.execution_mode != "off" and door.results.any_outdated(settings, source):
         warm_up(settings.modules)  # while Sphinx starts
@@ -299,11 +295,11 @@ def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
     return getattr(env, "book_runs", {})
 
 
-def _report(app: Sphinx, runs: dict[str, Run]) -> dict[str, int]:
+def _report(runs: dict[str, Run]) -> dict[str, int]:
     """Report what is wrong, and return how much it is on each page."""
     wrong = {name: report.wrong([run]) for name, run in runs.items()}
     for verdict in (verdict for verdicts in wrong.values() for verdict in verdicts):
-        _fail(app, report.location(verdict), report.describe_at(verdict))
+        logger.error(report.describe_at(verdict), location=report.location(verdict))
     return {name: len(verdicts) for name, verdicts in wrong.items()}
 
 
@@ -328,13 +324,3 @@ def _hand_over(env: BuildEnvironment, runs: Mapping[str, Run], pages: Iterable[P
 def _shown(page: Page) -> str:
     """Return a page's text as Sphinx passes it on."""
     return page.text.replace("\r\n", "\n")
-
-
-def _codes(notebook: NotebookNode) -> list[str]:
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _fail(app: Sphinx, location: str, message: str) -> None:
-    """Report an error and let the build fail, also where warnings are allowed."""
-    logger.error(message, location=location)
-    app.statuscode = 1

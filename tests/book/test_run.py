@@ -308,10 +308,15 @@ def test_output_without_end_is_stopped(tmp_path, monkeypatch):
         assert done.verdicts[1].got == "the page put out more than 1000 characters"
 
 
+def run_with(kernel, folder, *cells):
+    """Run a page in the kernel of this name."""
+    path = write(folder, *cells)
+    path.write_text(path.read_text().replace("python3", kernel))
+    return run(path)[0]
+
+
 def test_a_kernel_that_is_not_there_is_told(tmp_path):
-    path = write(tmp_path, cell("1", 1), cell("2", 2))
-    path.write_text(path.read_text().replace("python3", "nobody-has-this"))
-    [done] = run(path)
+    done = run_with("nobody-has-this", tmp_path, cell("1", 1), cell("2", 2))
     assert statuses(done) == [FAILED, NOT_RUN]
     reason = "there is no kernel 'nobody-has-this' here; install it, or name another one"
     assert done.verdicts[0].got == reason
@@ -319,9 +324,7 @@ def test_a_kernel_that_is_not_there_is_told(tmp_path):
 
 def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, install_kernel):
     install_kernel("dies", [sys.executable, "-c", "import sys; sys.exit('no licence')"])
-    path = write(tmp_path, cell("1", 1))
-    path.write_text(path.read_text().replace("python3", "dies"))
-    [done] = run(path)
+    done = run_with("dies", tmp_path, cell("1", 1))
     assert statuses(done) == [FAILED]
     assert done.verdicts[0].got == "the kernel died: exit status 1\nno licence"
 
@@ -330,18 +333,14 @@ def test_a_kernel_that_starts_slowly_is_asked_again(tmp_path, install_kernel, mo
     monkeypatch.setattr(runs, "ASK_AGAIN", 0.02)  # so that the first answers come too late
     start = "from ipykernel.kernelapp import launch_new_instance as start; start()"
     install_kernel("slow", [sys.executable, "-c", start, "-f", "{connection_file}"])
-    path = write(tmp_path, cell("print(1)", 1))
-    path.write_text(path.read_text().replace("python3", "slow"))
-    assert run(path)[0].ok
+    assert run_with("slow", tmp_path, cell("print(1)", 1)).ok
 
 
 def test_a_kernel_that_never_answers_is_given_up(tmp_path, install_kernel, monkeypatch):
     monkeypatch.setattr(runs, "ASK_AGAIN", 0.02)
     monkeypatch.setattr(runs, "PATIENCE", 0)
     install_kernel("deaf", [sys.executable, "-c", "import threading; threading.Event().wait()"])
-    path = write(tmp_path, cell("print(1)", 1))
-    path.write_text(path.read_text().replace("python3", "deaf"))
-    [done] = run(path)
+    done = run_with("deaf", tmp_path, cell("print(1)", 1))
     assert statuses(done) == [FAILED]
     assert done.verdicts[0].got == "the kernel did not answer within 0 s"
 
