@@ -113,6 +113,20 @@ def test_it_builds_at_first_and_after_each_change_only(book, monkeypatch):
     assert len(built) == 2
 
 
+@pytest.mark.parametrize(("saved", "times"), [("book/run.py", 1), ("neurons.py", 0)])
+def test_a_saved_engine_begins_anew(book, monkeypatch, saved, times):
+    monkeypatch.chdir(book)
+    change = (Change.modified, str(Path(watch.__file__).parents[1] / saved))
+    begun = []
+    monkeypatch.setattr(watch, "watch", lambda *_, **__: iter([{change}]))
+    monkeypatch.setattr(watch, "warm_up", lambda _: None)
+    monkeypatch.setattr(watch, "build", lambda _: [])
+    monkeypatch.setattr(watch.os, "execv", lambda _, command: begun.append(command))
+    watch.main([".", "_build/html"])
+    anew = [sys.executable, "-m", "snn_docs.book.watch", ".", "_build/html"]
+    assert begun == [anew] * times
+
+
 def test_without_fork_each_build_is_a_process(book, monkeypatch, capfd):
     monkeypatch.chdir(book)
     monkeypatch.setattr(watch, "FORKS", False)
