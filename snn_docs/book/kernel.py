@@ -37,8 +37,10 @@ PATIENCE = 60
 """Seconds that a template may take to answer, and to end."""
 LONGEST = 70
 """Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
-# the same hashes and the same order of sums on every machine
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# The same hashes and the same order of sums on every machine. And no compiled modules: Python takes
+# one for the source's own if that was saved again within a second, with as many bytes.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+               "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
 # the debugger's warning is for debuggers
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 # what jupyter_client takes away, what is another one in each test, and what Sphinx sets for itself
