@@ -188,13 +188,10 @@ def test_a_module_that_a_module_imports_counts_as_well(package, ran):
     assert ran.take() == ["a", "b"]
 
 
-def test_a_module_that_is_saved_twice_within_a_second_counts(package, ran):
-    path = package.write("package/inner.py", "one = 1\n")
-    for number in "123":
-        path.write_text(f"one = {number}\n")
-        os.utime(path, (10, 10))  # of the same second and of the same length as before
-        package.build()
-        assert f">{number}\n" in package.build().html("b")
+def test_no_compiled_module_is_left_that_could_be_older_than_its_source(package, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    package.build()
+    assert list(package.folder.rglob("*.pyc")) == []
 
 
 def test_an_incremental_build_publishes_what_a_cold_one_does(package):
