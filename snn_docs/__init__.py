@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snn_docs.neurons import IF
+    from snn_docs.neurons import IF, LIF
     from snn_docs.surrogate import Heaviside
 
-__all__ = ["IF", "Heaviside"]
+__all__ = ["IF", "LIF", "Heaviside"]
 __version__ = "0.1.0"
 
-HOMES = {"IF": "snn_docs.neurons", "Heaviside": "snn_docs.surrogate"}
+HOMES = {"IF": "snn_docs.neurons", "LIF": "snn_docs.neurons", "Heaviside": "snn_docs.surrogate"}
 
 
 def __getattr__(name: str) -> object:

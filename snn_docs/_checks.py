@@ -1,6 +1,8 @@
 """What a neuron accepts, and what it says about the rest."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,51 +30,123 @@ def check_floating(**tensors: object) -> None:
             )
 
 
+def check_positive(**numbers: object) -> None:
+    """Raise TypeError or ValueError for the first argument that is not a positive number."""
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
+        if not 0 < value < math.inf:
+            raise ValueError(
+                f"{name} must be positive and finite, but {value} came; "
+                "1.0 is what it is by default"
+            )
+
+
 def check_threshold(threshold: object) -> None:
     """Raise TypeError or ValueError for what can't be a threshold."""
-    if isinstance(threshold, Tensor):
-        check_floating(threshold=threshold)
-        nan = not threshold.is_meta and bool(threshold.isnan().any())  # meta tensors hold no values
-    elif isinstance(threshold, int | float) and not isinstance(threshold, bool):
-        nan = math.isnan(threshold)
-    else:
-        raise TypeError(
-            f"threshold must be a number or a floating-point tensor, but a {type_name(threshold)} "
-            "came; give a float, or a tensor made by torch.tensor(threshold)"
-        )
-    if nan:
+    if not _holds("threshold", threshold, lambda x: x == x):  # noqa: PLR0124 - false for NaN
         raise ValueError(
             "threshold must not be NaN, because no potential would ever exceed it; "
             "for a neuron that never fires give float('inf')"
         )
 
 
+def check_leak(leak: object) -> None:
+    """Raise TypeError or ValueError for what can't be a leak."""
+    if not _holds("leak", leak, lambda x: (x >= 0) & (x <= 1)):
+        raise ValueError(
+            f"leak must be between 0 and 1, but {leak} came; it is the part of the potential that "
+            "is lost in each step: for a time constant of tau steps give 1 / tau"
+        )
+
+
+def _holds(name: str, value: object, law: Callable[[Any], Any]) -> bool:
+    """Tell whether a law holds for a number, or for all numbers of a tensor."""
+    if isinstance(value, Tensor):
+        check_floating(**{name: value})
+        return value.is_meta or bool(law(value).all())  # meta tensors hold no values
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(
+            f"{name} must be a number or a floating-point tensor, but a {type_name(value)} "
+            f"came; give a float, or a tensor made by torch.tensor({name})"
+        )
+    return bool(law(value))
+
+
+def check_rule(reset: object, detach_reset: object, surrogate: object) -> None:
+    """Raise TypeError or ValueError for what can't say how a neuron fires and resets."""
+    if reset not in ("zero", "subtract"):
+        raise ValueError(f"reset must be 'zero' or 'subtract', but {reset!r} came")
+    if not isinstance(detach_reset, bool):
+        raise TypeError(f"detach_reset must be True or False, but {detach_reset!r} came")
+    if isinstance(surrogate, type) or not callable(surrogate):
+        raise TypeError(
+            f"surrogate must be a function from potentials to spikes, but {surrogate!r} came; "
+            "give Heaviside.apply, or for example snn_docs.surrogate.ArcTan()"
+        )
+
+
 def check_step(
-    v_previous: Tensor, vt: Tensor, s_previous: Tensor, threshold: float | Tensor
+    v_previous: Tensor,
+    vt: Tensor,
+    s_previous: Tensor,
+    threshold: float | Tensor,
+    leak: float | Tensor,
 ) -> None:
     """Raise TypeError or ValueError unless one step can be computed from these arguments."""
     tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
     check_floating(**tensors)
-    if isinstance(threshold, Tensor):
-        tensors["threshold"] = threshold
-    for name, tensor in tensors.items():
-        owner = "the layer" if name == "threshold" else name
-        if tensor.dtype != vt.dtype:
+    _check_alike("vt", tensors, threshold, leak)
+
+
+def check_run(
+    inputs: Tensor, state: object, threshold: float | Tensor, leak: float | Tensor
+) -> torch.Size:
+    """Return the shape of one step; raise unless a run can be computed from these arguments."""
+    check_floating(inputs=inputs)
+    if not inputs.dim():
+        raise ValueError(
+            "inputs must have the shape [T, *], time first, but a tensor without dimensions came; "
+            "for a single step give inputs[None]"
+        )
+    tensors = {"inputs[0]": inputs[0] if len(inputs) else inputs.new_empty(inputs.shape[1:])}
+    if state is not None:
+        if not isinstance(state, tuple) or len(state) != 2:  # noqa: PLR2004 - spikes and v
             raise TypeError(
-                f"{name} and vt must have the same dtype, but {tensor.dtype} and {vt.dtype} came; "
-                f"convert {owner} with .to(vt.dtype)"
+                f"state must be a pair of tensors, but a {type_name(state)} came; "
+                "to go on from an earlier run give (spikes[-1], v[-1]), to start afresh None"
             )
-        if tensor.device != vt.device:
+        tensors |= {"state[0]": state[0], "state[1]": state[1]}
+        check_floating(**tensors)
+    return _check_alike("inputs[0]", tensors, threshold, leak)
+
+
+def _check_alike(
+    reference: str, tensors: dict[str, Tensor], threshold: float | Tensor, leak: float | Tensor
+) -> torch.Size:
+    """Return the shape that all broadcast to; raise unless dtypes and devices are the same."""
+    constants = {"threshold": threshold, "leak": leak}
+    tensors |= {name: value for name, value in constants.items() if isinstance(value, Tensor)}
+    model = tensors[reference]
+    for name, tensor in tensors.items():
+        owner = "the layer" if name in constants else name
+        if tensor.dtype != model.dtype:
+            raise TypeError(
+                f"{name} and {reference} must have the same dtype, but {tensor.dtype} and "
+                f"{model.dtype} came; convert {owner} with .to({reference}.dtype)"
+            )
+        if tensor.device != model.device:
             raise ValueError(
-                f"{name} and vt must be on the same device, but {tensor.device} and {vt.device} "
-                f"came; move {owner} with .to(vt.device)"
+                f"{name} and {reference} must be on the same device, but {tensor.device} and "
+                f"{model.device} came; move {owner} with .to({reference}.device)"
             )
     try:
         # not broadcast_shapes, which is slower and imports sympy
-        torch.broadcast_tensors(*tensors.values())
+        shape: torch.Size = torch.broadcast_tensors(*tensors.values())[0].shape
     except RuntimeError as error:
         came = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ValueError(
             f"shapes must broadcast, but {came} came; "
             "give tensors whose sizes, counted from the last, are equal or 1"
         ) from error
+    return shape

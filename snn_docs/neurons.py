@@ -1,9 +1,13 @@
 """ニューロンのモデルです。"""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_step, check_threshold
+from snn_docs import functional
+from snn_docs._checks import check_leak
+from snn_docs.functional import Reset, Rule
 from snn_docs.surrogate import Heaviside
 
 
@@ -44,14 +48,30 @@ class IF(torch.nn.Module):
 
     threshold: float | Tensor
 
-    def __init__(self, threshold: float | Tensor = 1.0) -> None:
-        """閾値を決めます。"""
+    def __init__(
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値とリセットの規則を決めます。"""
         super().__init__()
-        check_threshold(threshold)
-        if isinstance(threshold, Tensor) and not isinstance(threshold, torch.nn.Parameter):
-            self.register_buffer("threshold", threshold)
+        Rule(threshold, 0.0, reset, detach_reset, surrogate).check()
+        self._hold("threshold", threshold)
+        self.reset, self.detach_reset, self.surrogate = reset, detach_reset, surrogate
+
+    def _hold(self, name: str, value: float | Tensor) -> None:
+        """Keep a tensor in the state_dict, unless torch does so because it is a parameter."""
+        if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
+            self.register_buffer(name, value)
         else:
-            self.threshold = threshold
+            setattr(self, name, value)
+
+    @property
+    def _rule(self) -> Rule:
+        return Rule(self.threshold, 0.0, self.reset, self.detach_reset, self.surrogate)
 
     def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> tuple[Tensor, Tensor]:
         r"""1ステップ進め、スパイクと膜電位を返します。
@@ -87,10 +107,7 @@ class IF(torch.nn.Module):
         出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03。\
         記事の``forward``が捨てる:math:`v_t`も返す
         """
-        check_step(v_previous, vt, s_previous, self.threshold)
-        x = v_previous * (1 - s_previous) + vt
-        spikes = Heaviside.apply(x - self.threshold)
-        return spikes, x
+        return functional.checked_step(v_previous, vt, s_previous, self._rule)
 
     def forward(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
         r"""1ステップ進め、スパイクだけを返します。
@@ -122,7 +139,51 @@ class IF(torch.nn.Module):
         """
         return self.step(v_previous, vt, s_previous)[0]
 
+    def run(
+        self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        r"""TODO"""
+        return functional.checked_run(inputs, state, self._rule)
+
     def extra_repr(self) -> str:
-        """閾値を表示します。"""
-        threshold = self.threshold
-        return f"threshold={threshold.detach() if isinstance(threshold, Tensor) else threshold}"
+        """閾値と、既定から変えたものを表示します。"""
+        parts = [f"threshold={_shown(self.threshold)}"]
+        if self.reset != "zero":
+            parts.append(f"reset={self.reset!r}")
+        if self.detach_reset:
+            parts.append("detach_reset=True")
+        if self.surrogate != Heaviside.apply:
+            parts.append(f"surrogate={self.surrogate!r}")
+        return ", ".join(parts)
+
+
+class LIF(IF):
+    r"""TODO"""
+
+    leak: float | Tensor
+
+    def __init__(
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        leak: float | Tensor,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値、漏れ、リセットの規則を決めます。"""
+        super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
+        check_leak(leak)
+        self._hold("leak", leak)
+
+    @property
+    def _rule(self) -> Rule:
+        return super()._rule._replace(leak=self.leak)
+
+    def extra_repr(self) -> str:
+        """漏れ、閾値と、既定から変えたものを表示します。"""
+        return f"leak={_shown(self.leak)}, {super().extra_repr()}"
+
+
+def _shown(value: float | Tensor) -> object:
+    return value.detach() if isinstance(value, Tensor) else value

@@ -1,10 +1,19 @@
-"""微分を都合よく構成した階段関数です。"""
+r"""微分を都合よく構成した階段関数です。
 
+どれもスパイクは同じで、微分だけが違います。``Heaviside``は記事の規則で、クラスのまま``Heaviside.apply``を渡します。\
+ほかは、0から1へ滑らかに上がる関数の微分を借ります。``ArcTan(slope=2.0)``のようにインスタンスを作り、それを渡します。
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 
-from snn_docs._checks import check_floating
+from snn_docs._checks import check_floating, check_positive
 
 
 class SpikeFunction(Function):
@@ -97,3 +106,324 @@ class Heaviside(SpikeFunction):
         """発火したところだけ勾配を通します。"""
         (out,) = ctx.saved_tensors  # {0, 1}
         return grad_output * out.bool()
+
+
+class SurrogateSpike(Function):
+    """代理の微分をもつスパイクを出します。``Surrogate``のインスタンスを呼ぶと使われます。"""
+
+    generate_vmap_rule = True  # for torch.func.vmap, jacrev, jacfwd and hessian
+
+    @staticmethod
+    def forward(input_: Tensor, surrogate: "Surrogate") -> Tensor:
+        """正のところを1、それ以外を0にします。"""
+        return (input_ > 0).to(input_.dtype)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, "Surrogate"], output: Tensor) -> None:
+        """微分に使う入力を保存します。"""
+        input_, ctx.surrogate = inputs  # type: ignore[attr-defined]
+        ctx.save_for_backward(input_)
+        ctx.save_for_forward(input_)
+
+    @staticmethod
+    def backward(ctx: BackwardCFunction, grad_output: Tensor) -> tuple[Tensor, None]:
+        """滑らかな関数の微分を掛けます。"""
+        (input_,) = ctx.saved_tensors
+        return grad_output * ctx.surrogate.derivative(input_), None  # type: ignore[attr-defined]
+
+
+class EagerSurrogateSpike(SurrogateSpike):
+    """前進モードでも微分できます。``torch.compile``は``jvp``のある関数を受け付けないので、分けてあります。"""
+
+    @staticmethod
+    def jvp(ctx: BackwardCFunction, tangent: Tensor, _surrogate: None) -> Tensor:
+        """滑らかな関数の微分を掛けます。"""
+        return SurrogateSpike.backward(ctx, tangent)[0]
+
+
+@dataclass(frozen=True)
+class Surrogate(ABC):
+    r"""滑らかな関数の微分を借りる階段関数です。派生クラスに共通の土台です。
+
+    .. math::
+
+        H(x) = \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases}
+        \qquad
+        \frac{dH}{dx} := \frac{d\sigma_k}{dx}
+
+    傾き:math:`k`の意味は、どの派生クラスでも同じです。\
+    :math:`x=0`での微分であり、そこで微分は最も大きくなります。\
+    傾きが大きいほど、微分は高く、狭くなります。
+
+    自分で作るときは、``smooth``と``derivative``を決めた派生クラスを書きます。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import Boxcar
+    >>> spike = Boxcar(slope=2.0)
+    >>> x = torch.tensor([-0.3, -0.2, 0.2, 0.3], requires_grad=True)
+    >>> spikes = spike(x)
+    >>> spikes.tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    >>> spikes.sum().backward()
+    >>> x.grad
+    tensor([0., 2., 2., 0.])
+
+    出典: Neftci, Mostafa, Zenke (2019), IEEE Signal Processing Magazine 36:51–63
+    """
+
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        """傾きを確かめます。"""
+        check_positive(slope=self.slope)
+
+    def __call__(self, input_: Tensor) -> Tensor:
+        r"""スパイクを計算し、微分できるように記録します。
+
+        :param input\_: 膜電位から閾値を引いた値。形は``[*]``、型は浮動小数点数
+        :returns: スパイク。値は0か1。形・型・デバイスは``input_``と同じ
+        :raises TypeError: ``input_``が浮動小数点数のテンソルでないとき
+        """
+        check_floating(input_=input_)
+        function = SurrogateSpike if torch.compiler.is_compiling() else EagerSurrogateSpike
+        spikes: Tensor = function.apply(input_, self)  # type: ignore[no-untyped-call]
+        return spikes
+
+    @abstractmethod
+    def smooth(self, input_: Tensor) -> Tensor:
+        r"""微分のもとになる、滑らかな関数:math:`\sigma_k(x)`です。
+
+        :param input\_: 膜電位から閾値を引いた値。形は``[*]``
+        :returns: 関数の値。形は``[*]``
+        """
+
+    @abstractmethod
+    def derivative(self, input_: Tensor) -> Tensor:
+        r"""スパイクの微分として使う:math:`d\sigma_k/dx`です。
+
+        :param input\_: 膜電位から閾値を引いた値。形は``[*]``
+        :returns: 微分の値。形は``[*]``、単位は膜電位の逆数
+        """
+
+
+@dataclass(frozen=True)
+class ArcTan(Surrogate):
+    r"""逆正接 (arctangent) の微分を借ります。
+
+    .. math::
+
+        \sigma_k(x) = \frac{1}{2} + \frac{1}{\pi} \arctan(\pi k x)
+        \qquad
+        \frac{d\sigma_k}{dx} = \frac{k}{1 + (\pi k x)^2}
+
+    裾が長く、閾値から遠い膜電位にも勾配が届きます。
+
+    snnTorchの``atan``とSpikingJellyの``ATan``では、``alpha``が:math:`2k`です。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import ArcTan
+    >>> ArcTan(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2.0000, 0.5768, 0.1840])
+
+    出典: Fang et al. (2021), ICCV, 2661–2671
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        return 0.5 + torch.arctan(math.pi * self.slope * input_) / math.pi
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        return self.slope / (1 + (math.pi * self.slope * input_).square())
+
+
+@dataclass(frozen=True)
+class FastSigmoid(Surrogate):
+    r"""高速シグモイド (fast sigmoid) の微分を借ります。
+
+    .. math::
+
+        \sigma_k(x) = \frac{1}{2} + \frac{k x}{1 + 2k|x|}
+        \qquad
+        \frac{d\sigma_k}{dx} = \frac{k}{(1 + 2k|x|)^2}
+
+    指数関数を使わず、裾が長く残ります。SuperSpikeの代理勾配と同じ形です。
+
+    SpikingJellyの``SoftSign``では、``alpha``が:math:`2k`です。\
+    snnTorchの``fast_sigmoid``の``slope``とNorseの``superspike``の``alpha``も:math:`2k`ですが、\
+    どちらも:math:`x=0`の高さを1にそろえていて、値はここの:math:`1/k`倍です。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import FastSigmoid
+    >>> FastSigmoid(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2.0000, 0.5000, 0.2222])
+
+    出典: Zenke, Ganguli (2018), Neural Computation 30:1514–1541
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        return 0.5 + self.slope * input_ / (1 + 2 * self.slope * input_.abs())
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        return self.slope / (1 + 2 * self.slope * input_.abs()).square()
+
+
+@dataclass(frozen=True)
+class Sigmoid(Surrogate):
+    r"""シグモイド (sigmoid) の微分を借ります。
+
+    .. math::
+
+        \sigma_k(x) = \frac{1}{1 + e^{-4kx}}
+        \qquad
+        \frac{d\sigma_k}{dx} = 4k\,\sigma_k(x)\,(1 - \sigma_k(x))
+
+    裾は指数関数の速さで消えます。
+
+    snnTorchの``sigmoid``の``slope``とSpikingJellyの``Sigmoid``の``alpha``は:math:`4k`です。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import Sigmoid
+    >>> Sigmoid(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2.0000, 0.8399, 0.1413])
+
+    出典: Zenke, Vogels (2021), Neural Computation 33:899–925
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        return torch.sigmoid(4 * self.slope * input_)
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        smooth = self.smooth(input_)
+        return 4 * self.slope * smooth * (1 - smooth)
+
+
+@dataclass(frozen=True)
+class Triangle(Surrogate):
+    r"""三角形 (triangle) の微分です。
+
+    .. math::
+
+        \sigma_k(x) = \begin{cases}
+        0 & (x \le -1/k) \\
+        \frac{1}{2} + kx - \frac{1}{2} kx\,|kx| & (|x| < 1/k) \\
+        1 & (x \ge 1/k)
+        \end{cases}
+        \qquad
+        \frac{d\sigma_k}{dx} = k \max(0,\ 1 - k|x|)
+
+    閾値から:math:`1/k`より離れると、勾配は届きません。
+
+    SpikingJellyの``PiecewiseQuadratic``では、``alpha``が:math:`k`です。\
+    Bellecらは:math:`k=1`の高さを0.3倍にしています。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import Triangle
+    >>> Triangle(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2., 1., 0.])
+
+    出典: Esser et al. (2016), PNAS 113:11441–11446; Bellec et al. (2018), NeurIPS
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        scaled = (self.slope * input_).clamp(-1, 1)
+        return 0.5 + scaled - scaled * scaled.abs() / 2
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        return self.slope * (1 - self.slope * input_.abs()).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class Boxcar(Surrogate):
+    r"""矩形 (boxcar) の微分です。
+
+    .. math::
+
+        \sigma_k(x) = \min(\max(kx + \tfrac{1}{2},\ 0),\ 1)
+        \qquad
+        \frac{d\sigma_k}{dx} = \begin{cases} k & (|x| \le 1/(2k)) \\ 0 & (|x| > 1/(2k)) \end{cases}
+
+    閾値から:math:`1/(2k)`より離れると、勾配は届きません。
+
+    SpikingJellyの``Rect``では、``alpha``が:math:`k`です。Wuらは幅:math:`a_1 = 1/k`で表します。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import Boxcar
+    >>> Boxcar(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2., 2., 0.])
+
+    出典: Wu et al. (2018), Frontiers in Neuroscience 12:331
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        return (self.slope * input_ + 0.5).clamp(0, 1)
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        return self.slope * (input_.abs() <= 0.5 / self.slope).to(input_.dtype)
+
+
+@dataclass(frozen=True)
+class StraightThrough(Surrogate):
+    r"""勾配をそのまま通します (straight-through estimator)。
+
+    .. math::
+
+        \sigma_k(x) = \frac{1}{2} + kx
+        \qquad
+        \frac{d\sigma_k}{dx} = k
+
+    発火してもしなくても、勾配は同じです。滑らかな関数は0から1の間に収まりません。
+
+    snnTorchの``straight_through_estimator``は:math:`k=1`です。
+
+    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :raises TypeError: ``slope``が数でないとき
+    :raises ValueError: ``slope``が正の有限な数でないとき
+
+    >>> import torch
+    >>> from snn_docs.surrogate import StraightThrough
+    >>> StraightThrough(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([2., 2., 2.])
+
+    出典: Bengio, Léonard, Courville (2013), arXiv:1308.3432
+    """
+
+    def smooth(self, input_: Tensor) -> Tensor:
+        """滑らかな関数の値を返します。"""
+        return 0.5 + self.slope * input_
+
+    def derivative(self, input_: Tensor) -> Tensor:
+        """その微分を返します。"""
+        return torch.full_like(input_, self.slope)

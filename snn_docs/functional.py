@@ -1,0 +1,250 @@
+r"""発火の式です。状態もパラメータも持たない関数で、``IF``と``LIF``はこれを呼びます。"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+from torch.autograd.function import BackwardCFunction
+
+from snn_docs import kernels
+from snn_docs._checks import check_leak, check_rule, check_run, check_step, check_threshold
+from snn_docs.surrogate import Heaviside, Surrogate
+
+Reset = Literal["zero", "subtract"]
+
+
+class Rule(NamedTuple):
+    """How a neuron fires and resets."""
+
+    threshold: float | Tensor
+    leak: float | Tensor
+    reset: Reset
+    detach_reset: bool
+    surrogate: Callable[[Tensor], Tensor]
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError for what can't be part of a rule."""
+        check_threshold(self.threshold)
+        check_leak(self.leak)
+        check_rule(self.reset, self.detach_reset, self.surrogate)
+
+
+def step(
+    v_previous: Tensor,
+    vt: Tensor,
+    s_previous: Tensor,
+    threshold: float | Tensor = 1.0,
+    leak: float | Tensor = 0.0,
+    *,
+    reset: Reset = "zero",
+    detach_reset: bool = False,
+    surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+) -> tuple[Tensor, Tensor]:
+    r"""TODO"""
+    rule = Rule(threshold, leak, reset, detach_reset, surrogate)
+    rule.check()
+    return checked_step(v_previous, vt, s_previous, rule)
+
+
+def run(
+    inputs: Tensor,
+    state: tuple[Tensor, Tensor] | None = None,
+    threshold: float | Tensor = 1.0,
+    leak: float | Tensor = 0.0,
+    *,
+    reset: Reset = "zero",
+    detach_reset: bool = False,
+    surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+) -> tuple[Tensor, Tensor]:
+    r"""TODO"""
+    rule = Rule(threshold, leak, reset, detach_reset, surrogate)
+    rule.check()
+    return checked_run(inputs, state, rule)
+
+
+def checked_step(
+    v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
+) -> tuple[Tensor, Tensor]:
+    """Take one step by a rule that has been checked."""
+    check_step(v_previous, vt, s_previous, rule.threshold, rule.leak)
+    return _step(v_previous, vt, s_previous, rule)
+
+
+def checked_run(
+    inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule
+) -> tuple[Tensor, Tensor]:
+    """Run over all of time by a rule that has been checked."""
+    shape = check_run(inputs, state, rule.threshold, rule.leak)
+    if shape != inputs.shape[1:]:
+        ones = [1] * (len(shape) + 1 - inputs.dim())
+        inputs = inputs.reshape(len(inputs), *ones, *inputs.shape[1:]).expand(-1, *shape)
+    if not len(inputs):
+        return inputs.clone(), inputs.clone()
+    tensors = [x for x in (inputs, *(state or ()), *rule[:2]) if isinstance(x, Tensor)]
+    if _one_by_one(tensors, rule):
+        return _loop(inputs, state, rule)
+    carried = None if state is None else _carried(state[1], state[0], rule).expand(shape)
+    threshold, kept = (
+        x.expand(shape).contiguous() if isinstance(x, Tensor) else float(x)
+        for x in (rule.threshold, _kept(rule))
+    )
+    spikes, v = _Run.apply(inputs, carried, threshold, kept, rule)  # type: ignore[no-untyped-call]
+    return spikes, v
+
+
+def _kept(rule: Rule) -> float | Tensor:
+    return 1 - rule.leak
+
+
+def _carried(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
+    """Return what is left of the potential after reset and leak."""
+    s = s_previous.detach() if rule.detach_reset else s_previous
+    left = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
+    return left if isinstance(rule.leak, int | float) and rule.leak == 0 else left * _kept(rule)
+
+
+def _step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    x = _carried(v_previous, s_previous, rule) + vt
+    return rule.surrogate(x - rule.threshold), x
+
+
+def _loop(inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Run step by step, which every transform of torch understands."""
+    s, v = state or (torch.zeros_like(inputs[0]),) * 2
+    record = []
+    for current in inputs:
+        s, v = _step(v, current, s, rule)
+        record.append((s, v))
+    spikes, potentials = (torch.stack(part) for part in zip(*record, strict=True))
+    return spikes, potentials
+
+
+def _one_by_one(tensors: list[Tensor], rule: Rule) -> bool:
+    """Tell whether the steps must be taken one by one.
+
+    All at once go the surrogates of this package, in dtypes where x > θ says what x - θ > 0 does.
+    """
+    return (
+        not (rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate))
+        or tensors[0].dtype not in (torch.float32, torch.float64)
+        or torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()  # noqa: SLF001 - torch has no public name
+        or any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
+    )
+
+
+BLOCK = 2**16  # potentials whose derivatives are computed at once: some of them fit a cache
+
+
+class _Context(BackwardCFunction):
+    rule: Rule
+    constants: kernels.Constants
+
+
+class _Run(Function):
+    """All of time in one call. Its derivative is the exact adjoint, linear in the gradients."""
+
+    @staticmethod
+    def forward(
+        ctx: _Context,
+        inputs: Tensor,
+        carried: Tensor | None,
+        threshold: float | Tensor,
+        kept: float | Tensor,
+        rule: Rule,
+    ) -> tuple[Tensor, Tensor]:
+        subtract = rule.reset == "subtract"
+        ctx.rule = rule
+        ctx.constants = kernels.Constants(threshold, kept, subtract, rule.detach_reset)
+        spikes, v = kernels.forward(inputs, carried, ctx.constants)
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
+        reset_by_v = not (subtract or rule.detach_reset)
+        needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
+        # tensors must be saved, not kept: autograd then sees changes in place, and its own graph
+        tensors = [x if isinstance(x, Tensor) else None for x in (threshold, kept)]
+        ctx.save_for_backward(spikes, v if needs_v else None, *tensors)  # type: ignore[arg-type]
+        ctx.set_materialize_grads(value=False)
+        return spikes, v
+
+    @staticmethod
+    def backward(
+        ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
+        constants = ctx.constants
+        if threshold is not None:
+            constants = constants._replace(threshold=threshold)
+        if kept is not None:
+            constants = constants._replace(kept=kept)
+        if v is None:
+            v = spikes  # a stand-in: nothing that is asked for depends on it
+        if grad_spikes is None:
+            grad_spikes = spikes.new_zeros(()).expand_as(spikes)
+        record = kernels.Record(spikes, v, grad_spikes, grad_v, None)
+        # a gradient that may be differentiated again is computed in the open
+        adjoint = _adjoint_in_the_open if torch.is_grad_enabled() else _adjoint
+        gradients = adjoint(record, constants, ctx.rule.surrogate, ctx.needs_input_grad)
+        needed = zip(gradients, ctx.needs_input_grad, strict=False)
+        return *(gradient if need else None for gradient, need in needed), None
+
+
+Gradients = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
+
+
+def _adjoint(
+    record: kernels.Record,
+    constants: kernels.Constants,
+    surrogate: Callable[[Tensor], Tensor],
+    needed: tuple[bool, ...],
+) -> Gradients:
+    """Return the gradients of inputs, what was carried in, threshold, and what is kept."""
+    spikes = record.spikes
+    grad = torch.empty_like(spikes)
+    sums = kernels.Sums(*(torch.zeros_like(spikes[0]) if need else None for need in needed[2:4]))
+    smooth = isinstance(surrogate, Surrogate)
+    length = max(1, BLOCK // max(1, spikes[0].numel())) if smooth else len(spikes)
+    later = None
+    for start in reversed(range(0, len(spikes), length)):
+        part = record.steps(start, start + length)
+        if isinstance(surrogate, Surrogate):
+            part = part._replace(slopes=surrogate.derivative(part.v - constants.threshold))
+        kernels.backward(grad[start : start + length], later, part, constants, sums)
+        later = grad[start]
+    return grad, grad[0].clone(), *sums
+
+
+def _adjoint_in_the_open(
+    record: kernels.Record,
+    constants: kernels.Constants,
+    surrogate: Callable[[Tensor], Tensor],
+    _needed: tuple[bool, ...],
+) -> Gradients:
+    """Return what `_adjoint` does, step by step in operations that autograd records."""
+    spikes, v, grad_spikes, grad_v, _ = record
+    threshold, kept, subtract, detach_reset = constants
+    grads: list[Tensor] = []
+    for_threshold: list[Tensor] = []
+    for_kept: list[Tensor] = []
+    for t in reversed(range(len(spikes))):
+        s = spikes[t].detach() if detach_reset else spikes[t]
+        taken = threshold if subtract else v[t]
+        arriving, grad = grad_spikes[t], torch.zeros_like(s)
+        if grads:
+            carry = grads[-1] * kept
+            for_kept.append(grads[-1] * (v[t] - s * taken))
+            if not detach_reset:
+                arriving = arriving - carry * taken
+            if subtract:
+                for_threshold.append(-s * carry)
+            grad = carry if subtract else carry * (1 - s)
+        slopes = spikes[t].detach()
+        if isinstance(surrogate, Surrogate):
+            slopes = surrogate.derivative(v[t] - threshold)
+        for_threshold.append(-arriving * slopes)
+        grad = grad + arriving * slopes
+        grads.append(grad if grad_v is None else grad + grad_v[t])
+    nothing = torch.zeros_like(grads[0])
+    sum_threshold, sum_kept = sum(for_threshold, nothing), sum(for_kept, nothing)
+    return torch.stack(grads[::-1]), grads[-1], sum_threshold, sum_kept
