@@ -42,7 +42,46 @@ def step(
     detach_reset: bool = False,
     surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
 ) -> tuple[Tensor, Tensor]:
-    r"""TODO"""
+    r"""1ステップ進め、スパイクと膜電位を返します。
+
+    .. math::
+
+        r_{t-1} &= \begin{cases}
+        v_{t-1} (1 - s_{t-1}) & (\text{reset = zero}) \\
+        v_{t-1} - \theta s_{t-1} & (\text{reset = subtract})
+        \end{cases} \\
+        v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta)
+
+    :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+        形は``[*]``、型は浮動小数点数
+    :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+        形は``[*]``、型は``v_previous``と同じ
+    :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
+        形は``[*]``、型は``v_previous``と同じ
+    :param threshold: 閾値:math:`\theta`。数か、``[*]``とブロードキャストできるテンソル。\
+        単位は膜電位と同じ
+    :param leak: 漏れ:math:`\lambda`。1ステップで失う膜電位の割合で、0から1まで。\
+        数か、``[*]``とブロードキャストできるテンソル。時定数が:math:`\tau`ステップなら:math:`1/\tau`
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る
+    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+        ``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
+    :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
+        形は引数をブロードキャストした``[*]``
+    :raises TypeError: 型の合わない引数があるとき
+    :raises ValueError: 値の範囲、デバイス、形の合わない引数があるとき
+
+    >>> import torch
+    >>> from snn_docs.functional import step
+    >>> v, s = torch.tensor([1.5, 0.5]), torch.tensor([1.0, 0.0])
+    >>> step(v, torch.tensor([0.25, 0.25]), s, leak=0.5)
+    (tensor([0., 0.]), tensor([0.2500, 0.5000]))
+    >>> step(v, torch.tensor([0.25, 0.25]), s, leak=0.5, reset="subtract")
+    (tensor([0., 0.]), tensor([0.5000, 0.5000]))
+
+    出典: Gerstner et al. (2014), Neuronal Dynamics, Cambridge University Press
+    """
     rule = Rule(threshold, leak, reset, detach_reset, surrogate)
     rule.check()
     return checked_step(v_previous, vt, s_previous, rule)
@@ -58,7 +97,58 @@ def run(
     detach_reset: bool = False,
     surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
 ) -> tuple[Tensor, Tensor]:
-    r"""TODO"""
+    r"""すべての時刻を一度に進め、スパイクと膜電位を返します。
+
+    値は、``step``を時刻の順に:math:`T`回呼んだときと、ビットまで等しくなります。\
+    勾配は、丸めの差を除いて等しくなります。逆伝播は、次の漸化式を終わりの時刻から解きます。\
+    :math:`G^s_t`と:math:`G^v_t`は、外から届くスパイクと膜電位の勾配です。
+
+    .. math::
+
+        D_t = \frac{\partial L}{\partial v_t}
+        = \Bigl(G^s_t
+        + (1 - \lambda) D_{t+1} \frac{\partial r_t}{\partial s_t}\Bigr) H'(v_t - \theta)
+        + (1 - \lambda) D_{t+1} \frac{\partial r_t}{\partial v_t} + G^v_t
+
+    確保する大きさ``[T, *]``のバッファは、順伝播で2つ、逆伝播でもう1つです。\
+    勾配の要らないときは、何も保存しません。
+
+    次のときは``step``を1つずつ呼ぶので、遅くなります。\
+    このパッケージにない``surrogate``を渡したとき、半精度のとき、``torch.func``や前進モード、\
+    ``torch.compile``の中で使うときです。\
+    2階微分では、順伝播は変わらず、逆伝播だけを1ステップずつ計算します。
+
+    :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+        形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+    :param state: 始まる前のスパイクと膜電位の組。形は``[*]``とブロードキャストできればよい。\
+        続きから始めるには``(spikes[-1], v[-1])``を渡す。``None``なら、どちらも0
+    :param threshold: 閾値:math:`\theta`。数か、``[*]``とブロードキャストできるテンソル。\
+        単位は膜電位と同じ
+    :param leak: 漏れ:math:`\lambda`。1ステップで失う膜電位の割合で、0から1まで。\
+        数か、``[*]``とブロードキャストできるテンソル。時定数が:math:`\tau`ステップなら:math:`1/\tau`
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る
+    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+        ``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
+    :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。形はどちらも``[T, *]``
+    :raises TypeError: 型の合わない引数があるとき
+    :raises ValueError: 値の範囲、デバイス、形の合わない引数があるとき
+
+    >>> import torch
+    >>> from snn_docs.functional import run
+    >>> inputs = torch.full((5, 1), 0.4)
+    >>> spikes, v = run(inputs)
+    >>> spikes.squeeze()
+    tensor([0., 0., 1., 0., 0.])
+    >>> v.squeeze()
+    tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000])
+    >>> first = run(inputs[:2])
+    >>> rest = run(inputs[2:], state=(first[0][-1], first[1][-1]))
+    >>> torch.equal(torch.cat([first[1], rest[1]]), v)
+    True
+
+    出典: Neftci, Mostafa, Zenke (2019), IEEE Signal Processing Magazine 36:51–63
+    """
     rule = Rule(threshold, leak, reset, detach_reset, surrogate)
     rule.check()
     return checked_run(inputs, state, rule)

@@ -1,4 +1,4 @@
-"""ニューロンのモデルです。"""
+"""ニューロンのモデルです。状態を持たない``torch.nn.Module``で、1ステップでも、すべての時刻でも進められます。"""
 
 from collections.abc import Callable
 
@@ -12,16 +12,21 @@ from snn_docs.surrogate import Heaviside
 
 
 class IF(torch.nn.Module):
-    r"""積分発火（integrate-and-fire）モデルを1ステップ動かす層です。
+    r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
     .. math::
 
-        v_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
-        s_t &= H(v_t - \theta)
+        v_t &= r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta) \\
+        r_t &= \begin{cases}
+        v_t (1 - s_t) & (\text{reset = zero}) \\
+        v_t - \theta s_t & (\text{reset = subtract})
+        \end{cases}
 
-    膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻に0へリセットされます。\
-    閾値とちょうど等しいときは発火しません。:math:`H`は``Heaviside``です。\
-    状態は層の中に持たず、呼ぶ側が渡します。
+    膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻にリセットされます。\
+    閾値とちょうど等しいときは発火しません。\
+    状態は層の中に持たず、呼ぶ側が渡します。\
+    ``step``と``forward``は1ステップ、``run``はすべての時刻を進めます。
 
     引数``vt``は、この時刻の入力電流:math:`I_t`として使います。\
     記事は``vt``を膜電位と呼びますが、両者が一致するのは``v_previous``が0のときです。
@@ -31,8 +36,13 @@ class IF(torch.nn.Module):
         テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
         ``torch.nn.Parameter``なら学習できる。数は``state_dict``に入らない。\
         あとから代入すると値を確かめないので、変えるときは層を作り直す
-    :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないとき
-    :raises ValueError: ``threshold``が非数（NaN）を含むとき
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
+        切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
+    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+        記事の規則``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
+    :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
 
     >>> import torch
     >>> from snn_docs import IF
@@ -78,7 +88,7 @@ class IF(torch.nn.Module):
 
         .. math::
 
-            v_t &= v_{t-1} (1 - s_{t-1}) + I_t \\
+            v_t &= r_{t-1} + I_t \\
             s_t &= H(v_t - \theta)
 
         :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
@@ -114,7 +124,7 @@ class IF(torch.nn.Module):
 
         .. math::
 
-            s_t = H(v_{t-1} (1 - s_{t-1}) + I_t - \theta)
+            s_t = H(r_{t-1} + I_t - \theta)
 
         :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
             形は``[*]``、型は浮動小数点数
@@ -142,7 +152,36 @@ class IF(torch.nn.Module):
     def run(
         self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        r"""TODO"""
+        r"""すべての時刻を一度に進め、スパイクと膜電位を返します。
+
+        .. math::
+
+            v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+            s_t &= H(v_t - \theta)
+
+        :math:`r`はリセットしたあとの膜電位、:math:`\lambda`は漏れです。\
+        ``IF``では:math:`\lambda = 0`です。\
+        値は``step``を:math:`T`回呼んだときとビットまで等しく、勾配は丸めの差を除いて等しくなります。\
+        詳しくは``snn_docs.functional.run``にあります。
+
+        :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前のスパイクと膜電位の組。\
+            形は``[*]``とブロードキャストできればよい。続きから始めるには``(spikes[-1], v[-1])``を渡す。``None``なら、どちらも0
+        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。形はどちらも``[T, *]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> spikes, v = IF().run(torch.full((6,), 0.4))
+        >>> spikes
+        tensor([0., 0., 1., 0., 0., 1.])
+        >>> v
+        tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000, 1.2000])
+
+        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+        """
         return functional.checked_run(inputs, state, self._rule)
 
     def extra_repr(self) -> str:
@@ -158,7 +197,43 @@ class IF(torch.nn.Module):
 
 
 class LIF(IF):
-    r"""TODO"""
+    r"""漏れのある積分発火（leaky integrate-and-fire）モデルを動かす層です。
+
+    .. math::
+
+        v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta)
+
+    膜電位は1ステップごとに割合:math:`\lambda`だけ失われます。\
+    :math:`r`はリセットしたあとの膜電位で、リセットの規則と使い方は``IF``と同じです。\
+    漏れが0なら、``IF``とビットまで等しくなります。
+
+    snnTorchの``beta``は:math:`1 - \lambda`、SpikingJellyの``tau``は:math:`1/\lambda`です。
+
+    :param threshold: 閾値:math:`\theta`。``IF``と同じ
+    :param leak: 漏れ:math:`\lambda`。0から1まで。\
+        数か、入力とブロードキャストできる浮動小数点数のテンソル。\
+        時定数が:math:`\tau`ステップなら:math:`1/\tau`。テンソルの扱いは``threshold``と同じ
+    :param reset: ``"zero"``か``"subtract"``
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る
+    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :raises TypeError: ``threshold``か``leak``が数でも浮動小数点数のテンソルでもないときなど、\
+        型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``leak``が0から1までにないとき
+
+    >>> import torch
+    >>> from snn_docs import LIF
+    >>> layer = LIF(threshold=1.0, leak=0.5)
+    >>> layer
+    LIF(leak=0.5, threshold=1.0)
+    >>> spikes, v = layer.run(torch.full((5,), 0.6))
+    >>> v
+    tensor([0.6000, 0.9000, 1.0500, 0.6000, 0.9000])
+    >>> spikes
+    tensor([0., 0., 1., 0., 0.])
+
+    出典: Gerstner et al. (2014), Neuronal Dynamics, Cambridge University Press
+    """
 
     leak: float | Tensor
 
