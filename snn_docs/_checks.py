@@ -140,6 +140,8 @@ def _check_alike(
                 f"{name} and {reference} must be on the same device, but {tensor.device} and "
                 f"{model.device} came; move {owner} with .to({reference}.device)"
             )
+    if len(tensors) == 1:
+        return model.shape
     try:
         # not broadcast_shapes, which is slower and imports sympy
         shape: torch.Size = torch.broadcast_tensors(*tensors.values())[0].shape

@@ -176,15 +176,22 @@ def checked_run(
     if _one_by_one(tensors, rule):
         return _loop(inputs, state, rule)
     carried = None if state is None else _carried(state[1], state[0], rule).expand(shape)
-    threshold, kept = (
-        x.expand(shape).contiguous() if isinstance(x, Tensor) else float(x)
-        for x in (rule.threshold, _kept(rule))
-    )
+    threshold, kept = _tensor(rule.threshold, inputs), _tensor(_kept(rule), inputs)
     spikes, v = _Run.apply(inputs, carried, threshold, kept, rule)  # type: ignore[no-untyped-call]
     return spikes, v
 
 
-def _kept(rule: Rule) -> float | Tensor:
+def _tensor(value: float | Tensor | None, like: Tensor) -> Tensor | None:
+    """Return the same bits as a tensor, which operations take faster than a number."""
+    if isinstance(value, int | float):
+        return like.new_full((), value)
+    return value
+
+
+def _kept(rule: Rule) -> float | Tensor | None:
+    """Return the part of the potential that the leak leaves, or None if that is all."""
+    if isinstance(rule.leak, int | float) and rule.leak == 0:
+        return None
     return 1 - rule.leak
 
 
@@ -192,7 +199,8 @@ def _carried(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
     """Return what is left of the potential after reset and leak."""
     s = s_previous.detach() if rule.detach_reset else s_previous
     left = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
-    return left if isinstance(rule.leak, int | float) and rule.leak == 0 else left * _kept(rule)
+    kept = _kept(rule)
+    return left if kept is None else left * kept
 
 
 def _step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
@@ -230,7 +238,6 @@ BLOCK = 2**16  # potentials whose derivatives are computed at once: some of them
 
 class _Context(BackwardCFunction):
     rule: Rule
-    constants: kernels.Constants
 
 
 class _Run(Function):
@@ -241,20 +248,18 @@ class _Run(Function):
         ctx: _Context,
         inputs: Tensor,
         carried: Tensor | None,
-        threshold: float | Tensor,
-        kept: float | Tensor,
+        threshold: Tensor,
+        kept: Tensor | None,
         rule: Rule,
     ) -> tuple[Tensor, Tensor]:
-        subtract = rule.reset == "subtract"
-        ctx.rule = rule
-        ctx.constants = kernels.Constants(threshold, kept, subtract, rule.detach_reset)
-        spikes, v = kernels.forward(inputs, carried, ctx.constants)
+        constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
+        # detached, because torch keeps books of the views of a tensor that has gradients
+        spikes, v = kernels.forward(inputs.detach(), carried, constants)
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        reset_by_v = not (subtract or rule.detach_reset)
+        reset_by_v = not (constants.subtract or rule.detach_reset)
         needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
-        # tensors must be saved, not kept: autograd then sees changes in place, and its own graph
-        tensors = [x if isinstance(x, Tensor) else None for x in (threshold, kept)]
-        ctx.save_for_backward(spikes, v if needs_v else None, *tensors)  # type: ignore[arg-type]
+        ctx.rule = rule
+        ctx.save_for_backward(spikes, v if needs_v else None, threshold, kept)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
         return spikes, v
 
@@ -262,79 +267,82 @@ class _Run(Function):
     def backward(
         ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
     ) -> tuple[Tensor | None, ...]:
+        rule = ctx.rule
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
         spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
-        constants = ctx.constants
-        if threshold is not None:
-            constants = constants._replace(threshold=threshold)
-        if kept is not None:
-            constants = constants._replace(kept=kept)
         if v is None:
-            v = spikes  # a stand-in: nothing that is asked for depends on it
+            v = spikes  # a stand-in: nothing that is wanted depends on it
         if grad_spikes is None:
             grad_spikes = spikes.new_zeros(()).expand_as(spikes)
         record = kernels.Record(spikes, v, grad_spikes, grad_v, None)
+        constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
         # a gradient that may be differentiated again is computed in the open
         adjoint = _adjoint_in_the_open if torch.is_grad_enabled() else _adjoint
-        gradients = adjoint(record, constants, ctx.rule.surrogate, ctx.needs_input_grad)
-        needed = zip(gradients, ctx.needs_input_grad, strict=False)
-        return *(gradient if need else None for gradient, need in needed), None
-
-
-Gradients = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
+        grad, sums = adjoint(record, constants, rule.surrogate, wanted)
+        return (
+            grad if wanted[0] else None,
+            grad[0].clone() if wanted[1] else None,  # not a view, which would share its memory
+            sums.threshold.sum_to_size(threshold.shape) if sums.threshold is not None else None,
+            sums.kept.sum_to_size(kept.shape) if sums.kept is not None else None,
+            None,
+        )
 
 
 def _adjoint(
     record: kernels.Record,
     constants: kernels.Constants,
     surrogate: Callable[[Tensor], Tensor],
-    needed: tuple[bool, ...],
-) -> Gradients:
-    """Return the gradients of inputs, what was carried in, threshold, and what is kept."""
-    spikes = record.spikes
+    wanted: tuple[bool, ...],
+) -> tuple[Tensor, kernels.Sums]:
+    """Return the gradient of each potential, and those of threshold and what is kept."""
+    spikes = record.spikes.detach()
+    record = record._replace(spikes=spikes, v=record.v.detach())
     grad = torch.empty_like(spikes)
-    sums = kernels.Sums(*(torch.zeros_like(spikes[0]) if need else None for need in needed[2:4]))
-    smooth = isinstance(surrogate, Surrogate)
-    length = max(1, BLOCK // max(1, spikes[0].numel())) if smooth else len(spikes)
+    sums = kernels.Sums(*(torch.zeros_like(spikes[0]) if want else None for want in wanted[2:4]))
+    if not isinstance(surrogate, Surrogate):
+        kernels.backward(grad, None, record, constants, sums)
+        return grad, sums
+    length = max(1, BLOCK // max(1, spikes[0].numel()))
     later = None
     for start in reversed(range(0, len(spikes), length)):
         part = record.steps(start, start + length)
-        if isinstance(surrogate, Surrogate):
-            part = part._replace(slopes=surrogate.derivative(part.v - constants.threshold))
+        part = part._replace(slopes=surrogate.derivative(part.v - constants.threshold))
         kernels.backward(grad[start : start + length], later, part, constants, sums)
         later = grad[start]
-    return grad, grad[0].clone(), *sums
+    return grad, sums
 
 
 def _adjoint_in_the_open(
     record: kernels.Record,
     constants: kernels.Constants,
     surrogate: Callable[[Tensor], Tensor],
-    _needed: tuple[bool, ...],
-) -> Gradients:
+    wanted: tuple[bool, ...],
+) -> tuple[Tensor, kernels.Sums]:
     """Return what `_adjoint` does, step by step in operations that autograd records."""
     spikes, v, grad_spikes, grad_v, _ = record
     threshold, kept, subtract, detach_reset = constants
     grads: list[Tensor] = []
-    for_threshold: list[Tensor] = []
-    for_kept: list[Tensor] = []
+    sum_threshold = sum_kept = torch.zeros_like(spikes[0])
     for t in reversed(range(len(spikes))):
         s = spikes[t].detach() if detach_reset else spikes[t]
         taken = threshold if subtract else v[t]
-        arriving, grad = grad_spikes[t], torch.zeros_like(s)
-        if grads:
-            carry = grads[-1] * kept
-            for_kept.append(grads[-1] * (v[t] - s * taken))
-            if not detach_reset:
-                arriving = arriving - carry * taken
-            if subtract:
-                for_threshold.append(-s * carry)
-            grad = carry if subtract else carry * (1 - s)
         slopes = spikes[t].detach()
         if isinstance(surrogate, Surrogate):
             slopes = surrogate.derivative(v[t] - threshold)
-        for_threshold.append(-arriving * slopes)
-        grad = grad + arriving * slopes
+        reaching, grad = grad_spikes[t], torch.zeros_like(s)
+        if grads:
+            carry = grads[-1] if kept is None else grads[-1] * kept
+            sum_kept = sum_kept + grads[-1] * (v[t] - s * taken)
+            if not detach_reset:
+                reaching = reaching - carry * taken
+            if subtract:
+                sum_threshold = sum_threshold - s * carry
+            grad = carry if subtract else carry * (1 - s)
+        sum_threshold = sum_threshold - reaching * slopes
+        grad = grad + reaching * slopes
         grads.append(grad if grad_v is None else grad + grad_v[t])
-    nothing = torch.zeros_like(grads[0])
-    sum_threshold, sum_kept = sum(for_threshold, nothing), sum(for_kept, nothing)
-    return torch.stack(grads[::-1]), grads[-1], sum_threshold, sum_kept
+    sums = (
+        total if want else None
+        for total, want in zip((sum_threshold, sum_kept), wanted[2:4], strict=True)
+    )
+    return torch.stack(grads[::-1]), kernels.Sums(*sums)
