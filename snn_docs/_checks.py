@@ -42,6 +42,34 @@ def check_positive(**numbers: object) -> None:
             )
 
 
+def check_integer(*, minimum: int, **values: object) -> None:
+    """Raise TypeError or ValueError for the first argument that is not such an integer."""
+    for name, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(
+                f"{name} must be an int, but a {type_name(value)} came; give a whole number, "
+                f"{minimum} or more"
+            )
+        if value < minimum:
+            raise ValueError(f"{name} must be {minimum} or more, but {value} came")
+
+
+def check_generator(generator: object, device: torch.device) -> None:
+    """Raise TypeError or ValueError unless the generator can draw on the device."""
+    if generator is None:
+        return
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator or None, but a {type_name(generator)} came; "
+            "make one with torch.Generator().manual_seed(0)"
+        )
+    if generator.device.type != device.type:
+        raise ValueError(
+            f"generator must be on the device {device.type}, where the numbers are drawn, but one "
+            f"on {generator.device.type} came; make it with torch.Generator({device.type!r})"
+        )
+
+
 def check_threshold(threshold: object) -> None:
     """Raise TypeError or ValueError for what can't be a threshold."""
     if not _holds("threshold", threshold, lambda x: x == x):  # noqa: PLR0124 - false for NaN

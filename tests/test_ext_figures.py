@@ -13,6 +13,7 @@ import matplotlib as mpl
 import pytest
 from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
+from matplotlib_fontja import japanize
 from sphinx_project import CELLS, build
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -160,8 +161,7 @@ def test_picture_without_a_description_fails_the_build(tmp_path, format_):
 def test_japanese_labels_and_minus_signs_have_their_glyphs():
     with mpl.rc_context(fname=DOCS / "matplotlibrc"), warnings.catch_warnings():
         warnings.simplefilter("error")
-        import matplotlib_fontja  # noqa: F401, PLC0415  # It sets the font when imported.
-
+        japanize()  # The import sets the font, too, but only the first one in a process.
         figure = Figure()
         figure.subplots().set(xlabel="時刻（ステップ）", ylim=(-1, 1))
         figure.savefig(io.BytesIO(), format="svg")
