@@ -1,6 +1,8 @@
 r"""発火の式です。状態もパラメータも持たない関数で、``IF``と``LIF``はこれを呼びます。"""
 
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Literal, NamedTuple
 
 import torch
@@ -154,6 +156,49 @@ def run(
     return checked_run(inputs, state, rule)
 
 
+_loops: ModuleType = kernels
+
+
+def backend(name: Literal["torch", "numba"] | None = None) -> str:
+    r"""時刻の繰り返しを何で計算するかを選び、使うものの名前を返します。
+
+    .. math::
+
+        v^{\text{numba}}_t = v^{\text{torch}}_t, \qquad
+        s^{\text{numba}}_t = s^{\text{torch}}_t, \qquad
+        D^{\text{numba}}_t = D^{\text{torch}}_t
+
+    はじめは``"torch"``で、PyTorchの演算だけを使います。\
+    ``"numba"``は、``run``の繰り返しを機械語に翻訳して使います。\
+    どちらも結果はビットまで等しく、小さい層ほど``"numba"``が速くなります。\
+    翻訳は最初の1回だけ数秒かかり、結果はディスクに残ります。\
+    CPUにないテンソルには、いつも``"torch"``を使います。
+
+    :param name: ``"torch"``か``"numba"``。``None``なら変えない
+    :returns: いま選ばれているものの名前
+    :raises ImportError: numbaがないのに``"numba"``を選んだとき。\
+        ``pip install "snn-docs[fast]"``で入る
+    :raises ValueError: 知らない名前のとき
+
+    >>> from snn_docs import functional
+    >>> functional.backend()
+    'torch'
+    >>> functional.backend("numba")
+    'numba'
+    >>> functional.backend("torch")
+    'torch'
+
+    出典: Lam, Pitrou, Seibert (2015), LLVM-HPC, Numba: a LLVM-based Python JIT compiler
+    """
+    global _loops  # noqa: PLW0603 - one setting for the process, as torch.set_num_threads
+    if name not in (None, "torch", "numba"):
+        raise ValueError(f"the backend must be 'torch' or 'numba', but {name!r} came")
+    if name is not None:
+        home = "snn_docs.kernels" if name == "torch" else "snn_docs.kernels_numba"
+        _loops = importlib.import_module(home)
+    return "torch" if _loops is kernels else "numba"
+
+
 def checked_step(
     v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
@@ -238,6 +283,7 @@ BLOCK = 2**16  # potentials whose derivatives are computed at once: some of them
 
 class _Context(BackwardCFunction):
     rule: Rule
+    loops: ModuleType
 
 
 class _Run(Function):
@@ -254,7 +300,8 @@ class _Run(Function):
     ) -> tuple[Tensor, Tensor]:
         constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
         # detached, because torch keeps books of the views of a tensor that has gradients
-        spikes, v = kernels.forward(inputs.detach(), carried, constants)
+        ctx.loops = _loops if inputs.device.type == "cpu" else kernels
+        spikes, v = ctx.loops.forward(inputs.detach(), carried, constants)
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         reset_by_v = not (constants.subtract or rule.detach_reset)
         needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
@@ -276,19 +323,25 @@ class _Run(Function):
             grad_spikes = spikes.new_zeros(()).expand_as(spikes)
         record = kernels.Record(spikes, v, grad_spikes, grad_v, None)
         constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
-        # a gradient that may be differentiated again is computed in the open
-        adjoint = _adjoint_in_the_open if torch.is_grad_enabled() else _adjoint
-        grad, sums = adjoint(record, constants, rule.surrogate, wanted)
+        if torch.is_grad_enabled():  # the gradient may be differentiated again
+            grad, sums = _adjoint_in_the_open(record, constants, rule.surrogate)
+        else:
+            grad, sums = _adjoint(ctx.loops, record, constants, rule.surrogate, wanted)
         return (
             grad if wanted[0] else None,
             grad[0].clone() if wanted[1] else None,  # not a view, which would share its memory
-            sums.threshold.sum_to_size(threshold.shape) if sums.threshold is not None else None,
-            sums.kept.sum_to_size(kept.shape) if sums.kept is not None else None,
+            *(_shrunk(total, to) for total, to in zip(sums, (threshold, kept), strict=True)),
             None,
         )
 
 
+def _shrunk(total: Tensor | None, to: Tensor | None) -> Tensor | None:
+    """Sum over the dimensions along which a constant was broadcast."""
+    return None if total is None or to is None else total.sum_to_size(to.shape)
+
+
 def _adjoint(
+    loops: ModuleType,
     record: kernels.Record,
     constants: kernels.Constants,
     surrogate: Callable[[Tensor], Tensor],
@@ -300,14 +353,14 @@ def _adjoint(
     grad = torch.empty_like(spikes)
     sums = kernels.Sums(*(torch.zeros_like(spikes[0]) if want else None for want in wanted[2:4]))
     if not isinstance(surrogate, Surrogate):
-        kernels.backward(grad, None, record, constants, sums)
+        loops.backward(grad, None, record, constants, sums)
         return grad, sums
     length = max(1, BLOCK // max(1, spikes[0].numel()))
     later = None
     for start in reversed(range(0, len(spikes), length)):
         part = record.steps(start, start + length)
         part = part._replace(slopes=surrogate.derivative(part.v - constants.threshold))
-        kernels.backward(grad[start : start + length], later, part, constants, sums)
+        loops.backward(grad[start : start + length], later, part, constants, sums)
         later = grad[start]
     return grad, sums
 
@@ -316,7 +369,6 @@ def _adjoint_in_the_open(
     record: kernels.Record,
     constants: kernels.Constants,
     surrogate: Callable[[Tensor], Tensor],
-    wanted: tuple[bool, ...],
 ) -> tuple[Tensor, kernels.Sums]:
     """Return what `_adjoint` does, step by step in operations that autograd records."""
     spikes, v, grad_spikes, grad_v, _ = record
@@ -341,8 +393,4 @@ def _adjoint_in_the_open(
         sum_threshold = sum_threshold - reaching * slopes
         grad = grad + reaching * slopes
         grads.append(grad if grad_v is None else grad + grad_v[t])
-    sums = (
-        total if want else None
-        for total, want in zip((sum_threshold, sum_kept), wanted[2:4], strict=True)
-    )
-    return torch.stack(grads[::-1]), kernels.Sums(*sums)
+    return torch.stack(grads[::-1]), kernels.Sums(sum_threshold, sum_kept)
