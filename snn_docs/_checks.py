@@ -107,6 +107,8 @@ def check_rule(reset: object, detach_reset: object, surrogate: object) -> None:
         raise ValueError(f"reset must be 'zero' or 'subtract', but {reset!r} came")
     if not isinstance(detach_reset, bool):
         raise TypeError(f"detach_reset must be True or False, but {detach_reset!r} came")
+    if torch.compiler.is_compiling():  # it can't trace what follows
+        return
     if isinstance(surrogate, type) or not callable(surrogate):
         raise TypeError(
             f"surrogate must be a function from potentials to spikes, but {surrogate!r} came; "

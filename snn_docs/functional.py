@@ -267,18 +267,18 @@ def _loop(inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule) -> tu
 def _one_by_one(tensors: list[Tensor], rule: Rule) -> bool:
     """Tell whether the steps must be taken one by one.
 
-    All at once go the surrogates of this package, in dtypes where x > θ says what x - θ > 0 does.
+    All at once go the surrogates of this package, in the dtypes that round a number as a tensor.
     """
     return (
-        not (rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate))
-        or tensors[0].dtype not in (torch.float32, torch.float64)
-        or torch.compiler.is_compiling()
+        torch.compiler.is_compiling()  # first: what follows it can't trace
         or torch._C._are_functorch_transforms_active()  # noqa: SLF001 - torch has no public name
+        or not (rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate))
+        or tensors[0].dtype not in (torch.float32, torch.float64)
         or any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
     )
 
 
-BLOCK = 2**16  # potentials whose derivatives are computed at once: some of them fit a cache
+BLOCK = 2**15  # potentials whose derivatives are computed at once
 
 
 class _Context(BackwardCFunction):
