@@ -1,4 +1,4 @@
-"""`IF`: the article's layer bit for bit, one step by hand, twenty steps by exact arithmetic."""
+"""`IF`, the article's layer bit for bit, by hand and by exact arithmetic; `LIF`, which leaks."""
 
 import copy
 import math
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch.autograd import forward_ad
 from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
 
-from snn_docs import IF
+from snn_docs import IF, LIF, Heaviside, functional
+from snn_docs.surrogate import ArcTan
 
 ARGUMENTS = ("v_previous", "vt", "s_previous")
 
@@ -479,7 +480,170 @@ class TestErrors:
             IF(threshold)
 
 
+RULES = [
+    {},
+    {"reset": "subtract"},
+    {"detach_reset": True},
+    {"surrogate": ArcTan(2.0)},
+    {"reset": "subtract", "detach_reset": True, "surrogate": ArcTan()},
+]
+
+
+def outputs_and_gradient(function, inputs):
+    leaf = inputs.clone().requires_grad_()
+    spikes, v = function(leaf)
+    weights = torch.linspace(-1, 1, spikes.numel(), dtype=leaf.dtype).reshape(spikes.shape)
+    gradient = torch.autograd.grad((spikes * weights + v * weights.flip(0)).sum(), leaf)
+    return spikes.detach(), v.detach(), *gradient
+
+
+@pytest.mark.parametrize("rule", RULES)
+class TestRun:
+    INPUTS = torch.rand(12, 3, 4, generator=torch.Generator().manual_seed(0))
+
+    @pytest.mark.parametrize("make", [IF, partial(LIF, leak=0.1), partial(LIF, leak=0.0)])
+    def test_equals_stepping(self, rule, make):
+        layer = make(0.75, **rule)
+        got = outputs_and_gradient(layer.run, self.INPUTS)
+
+        def stepping(inputs):
+            s = v = torch.zeros(3, 4)
+            steps = []
+            for current in inputs:
+                assert torch.equal(layer(v, current, s), layer.step(v, current, s)[0])
+                s, v = layer.step(v, current, s)
+                steps.append((s, v))
+            return tuple(torch.stack(part) for part in zip(*steps, strict=True))
+
+        expected = outputs_and_gradient(stepping, self.INPUTS)
+        assert_same_bits(got[:2], expected[:2])
+        torch.testing.assert_close(got[2], expected[2])
+
+    def test_goes_on_from_a_state(self, rule):
+        layer = LIF(leak=0.25, **rule)
+        first = layer.run(self.INPUTS[:5])
+        second = layer.run(self.INPUTS[5:], (first[0][-1], first[1][-1]))
+        together = [torch.cat(parts) for parts in zip(first, second, strict=True)]
+        assert_same_bits(together, layer.run(self.INPUTS))
+
+    def test_passes_everything_on_to_functional(self, rule):
+        layer = LIF(torch.tensor(0.5), leak=torch.tensor([0.1, 0.2, 0.3, 0.4]), **rule)
+        expected = functional.run(self.INPUTS, None, layer.threshold, layer.leak, **rule)
+        assert_same_bits(layer.run(self.INPUTS), expected)
+
+    def test_without_a_leak_lif_is_if_bit_for_bit(self, rule):
+        for leak in (0, 0.0, torch.tensor(0.0), torch.zeros(4)):
+            assert_same_bits(
+                outputs_and_gradient(LIF(leak=leak, **rule).run, self.INPUTS),
+                outputs_and_gradient(IF(**rule).run, self.INPUTS),
+            )
+            arguments = (self.INPUTS[0], self.INPUTS[1], self.INPUTS[2].round())
+            assert_same_bits(LIF(leak=leak, **rule).step(*arguments), IF(**rule).step(*arguments))
+
+
+class TestResetByHand:
+    @pytest.mark.parametrize(
+        ("reset", "spikes_at"), [("zero", [4, 8, 12]), ("subtract", [4, 7, 10])]
+    )
+    def test_constant_input(self, reset, spikes_at):
+        spikes, _ = IF(reset=reset).run(torch.full((12,), 0.3))
+        assert (spikes.nonzero().flatten() + 1).tolist() == spikes_at
+
+    def test_rate_with_subtraction_is_the_input_up_to_one(self):
+        current = torch.arange(0, 129) / 64
+        rate = IF(reset="subtract").run(current.expand(640, 129))[0].mean(0)
+        torch.testing.assert_close(rate, current.clamp(max=1), atol=1.01 / 640, rtol=0)
+
+    @pytest.mark.parametrize(
+        ("layer", "v"),
+        [
+            (IF(), [0.75, 1.5, 0.75, 1.5]),
+            (IF(reset="subtract"), [0.75, 1.5, 1.25, 1.0]),
+            (LIF(leak=0.5), [0.75, 1.125, 0.75, 1.125]),
+            (LIF(leak=0.5, reset="subtract"), [0.75, 1.125, 0.8125, 1.15625]),
+            (LIF(0.5, leak=1.0), [0.75, 0.75, 0.75, 0.75]),
+        ],
+    )
+    def test_potentials(self, layer, v):
+        assert layer.run(torch.full((4,), 0.75))[1].tolist() == v
+
+
+class TestLearning:
+    """Find the constant of another layer again from what that layer does."""
+
+    @pytest.mark.parametrize(
+        ("layer", "target", "observe"),
+        [
+            # below a threshold of 9 no neuron fires: the potentials say what leaks
+            (LIF(9.0, leak=torch.nn.Parameter(torch.tensor(0.3))), 0.1, lambda s, v: v),
+            (
+                IF(torch.nn.Parameter(torch.tensor(1.5)), detach_reset=True, surrogate=ArcTan()),
+                1.0,
+                lambda s, v: s.mean(0),
+            ),
+        ],
+    )
+    def test_a_parameter_is_found(self, layer, target, observe):
+        inputs = torch.rand(50, 200, generator=torch.Generator().manual_seed(0)) / 2
+        (parameter,) = layer.parameters()
+        start = parameter.item()
+        with torch.no_grad():
+            parameter.fill_(target)
+            wanted = observe(*layer.run(inputs))
+            parameter.fill_(start)
+        optimizer = torch.optim.Adam([parameter], lr=0.02)
+        for _ in range(100):
+            loss = (observe(*layer.run(inputs)) - wanted).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert parameter.item() == pytest.approx(target, abs=0.02)
+
+
 class TestModule:
+    def test_repr_shows_what_differs_from_the_article(self):
+        assert repr(LIF(leak=0.1)) == "LIF(leak=0.1, threshold=1.0)"
+        assert repr(LIF(leak=torch.tensor(0.5))) == "LIF(leak=0.5, threshold=1.0)"
+        expected = (
+            "IF(threshold=1.0, reset='subtract', detach_reset=True, surrogate=ArcTan(slope=2.0))"
+        )
+        assert repr(IF(reset="subtract", detach_reset=True, surrogate=ArcTan(2.0))) == expected
+
+    @pytest.mark.parametrize("wrap", [torch.clone, torch.nn.Parameter])
+    def test_state_dict_has_the_leak_too(self, wrap):
+        layer = LIF(2.0, leak=wrap(torch.tensor(0.5)))
+        assert layer.state_dict() == {"leak": layer.leak}
+        other = LIF(2.0, leak=wrap(torch.tensor(0.0)))
+        other.load_state_dict(layer.state_dict())
+        assert other.leak.item() == 0.5
+        assert layer.double().leak.dtype == torch.float64
+
+    @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+    @pytest.mark.parametrize("rule", RULES)
+    def test_copies_and_pickles_keep_the_rule(self, duplicate, rule):
+        layer = LIF(leak=torch.tensor(0.5), **rule)
+        other = duplicate(layer)
+        assert repr(other) == repr(layer)
+        inputs = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)) * 2
+        assert_same_bits(
+            outputs_and_gradient(other.run, inputs), outputs_and_gradient(layer.run, inputs)
+        )
+
+    @pytest.mark.parametrize(
+        ("wrong", "error", "words"),
+        [
+            ({"leak": -0.1}, ValueError, "leak must be between 0 and 1, but -0.1 came"),
+            ({"leak": "0"}, TypeError, "leak must be a number"),
+            ({"leak": 0.1, "threshold": math.nan}, ValueError, "threshold must not be NaN"),
+            ({"leak": 0.1, "reset": 0}, ValueError, "reset must be 'zero' or 'subtract', but 0"),
+            ({"leak": 0.1, "detach_reset": None}, TypeError, "detach_reset must be True or False"),
+            ({"leak": 0.1, "surrogate": Heaviside}, TypeError, "surrogate must be a function"),
+        ],
+    )
+    def test_what_a_layer_cannot_be_made_of(self, wrong, error, words):
+        with pytest.raises(error, match=words):
+            LIF(**wrong)
+
     def test_repr_shows_the_threshold(self):
         assert repr(IF()) == "IF(threshold=1.0)"
         assert repr(IF(2)) == "IF(threshold=2)"

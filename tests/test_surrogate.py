@@ -1,6 +1,8 @@
-"""`Heaviside`: the article's function bit for bit, and what the article's function can't do."""
+"""`Heaviside`, the article's function bit for bit, and the family of smooth surrogates."""
 
+import copy
 import math
+import pickle
 
 import article
 import pytest
@@ -12,6 +14,15 @@ from torch.autograd.gradcheck import GradcheckError
 from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import Heaviside
+from snn_docs.surrogate import (
+    ArcTan,
+    Boxcar,
+    FastSigmoid,
+    Sigmoid,
+    StraightThrough,
+    Surrogate,
+    Triangle,
+)
 
 SMALLEST = 2.0**-149  # the smallest positive float32, a subnormal
 SPECIAL = [0.0, -0.0, SMALLEST, -SMALLEST, 1.0, -1.0, math.inf, -math.inf, math.nan]
@@ -281,3 +292,166 @@ def test_a_subclass_keeps_its_own_backward():
 def test_a_call_without_apply_says_so(arguments):
     with pytest.raises(TypeError, match=r"call Heaviside\.apply\(input_\)"):
         Heaviside(*arguments)
+
+
+FAMILY = [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar, StraightThrough]
+SLOPES = [0.5, 1.0, 2.0, 25.0]
+family = pytest.mark.parametrize("kind", FAMILY)
+slopes = pytest.mark.parametrize("slope", SLOPES)
+
+
+@family
+@slopes
+class TestFamily:
+    def test_fires_as_heaviside_does(self, kind, slope):
+        x = torch.tensor([*SPECIAL, 0.5, -0.5])
+        assert torch.equal(kind(slope)(x), Heaviside.apply(x))
+
+    def test_backward_is_the_derivative(self, kind, slope):
+        x = torch.linspace(-2, 2, 81)
+        grad_output = torch.linspace(-1, 2, 81)
+        _, gradient = value_and_gradient(kind(slope), x, grad_output)
+        assert torch.equal(gradient, grad_output * kind(slope).derivative(x))
+
+    def test_derivative_is_that_of_the_smooth_function_by_autograd(self, kind, slope):
+        x = torch.linspace(-2, 2, 400, dtype=torch.float64)  # not the corners of Triangle, Boxcar
+        _, gradient = value_and_gradient(kind(slope).smooth, x, torch.ones_like(x))
+        torch.testing.assert_close(kind(slope).derivative(x), gradient, rtol=1e-9, atol=1e-12)
+
+    def test_derivative_is_that_of_the_smooth_function_by_finite_differences(self, kind, slope):
+        x = torch.linspace(-2, 2, 401, dtype=torch.float64)
+        corners = torch.tensor([0.0, -1 / slope, 1 / slope, -0.5 / slope, 0.5 / slope])
+        x = x[(x.unsqueeze(1) - corners).abs().amin(1) > 1e-3]
+        h = 1e-6 / slope
+        difference = (kind(slope).smooth(x + h) - kind(slope).smooth(x - h)) / (2 * h)
+        torch.testing.assert_close(kind(slope).derivative(x), difference, rtol=1e-4, atol=1e-6)
+
+    def test_slope_is_the_derivative_at_zero_where_it_is_largest(self, kind, slope):
+        x = torch.arange(-200, 201, dtype=torch.float64) / 100
+        derivative = kind(slope).derivative(x)
+        assert derivative[200] == slope
+        assert (derivative <= slope).all()
+        assert (derivative >= 0).all()
+
+    def test_derivative_is_even_and_the_smooth_function_odd_about_one_half(self, kind, slope):
+        x = torch.linspace(0, 2, 201, dtype=torch.float64)
+        ours = kind(slope)
+        torch.testing.assert_close(ours.derivative(x), ours.derivative(-x), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(ours.smooth(x) + ours.smooth(-x), torch.ones_like(x))
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_and_shape_are_kept(self, kind, slope, dtype):
+        x = torch.tensor([[-0.5, 0.0, 0.5]], dtype=dtype)
+        output, gradient = value_and_gradient(kind(slope), x, torch.ones_like(x))
+        assert output.dtype == gradient.dtype == dtype
+        assert output.shape == gradient.shape == x.shape
+        assert kind(slope).smooth(x).dtype == dtype
+
+    def test_infinitely_far_from_the_threshold_the_gradient_is_that_of_far(self, kind, slope):
+        x = torch.tensor([-math.inf, math.inf])
+        expected = slope if kind is StraightThrough else 0
+        assert kind(slope).derivative(x).tolist() == [expected, expected]
+
+    def test_second_derivative_is_that_of_the_smooth_function(self, kind, slope):
+        def second(function):
+            x = torch.linspace(-2, 2, 400, dtype=torch.float64, requires_grad=True)
+            (first,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+            if not first.requires_grad:
+                return torch.zeros_like(x)
+            (gradient,) = torch.autograd.grad(
+                first.sum(), x, allow_unused=True, materialize_grads=True
+            )
+            return gradient
+
+        torch.testing.assert_close(second(kind(slope)), second(kind(slope).smooth))
+
+    def test_copies_compare_equal(self, kind, slope):
+        ours = kind(slope)
+        assert copy.deepcopy(ours) == pickle.loads(pickle.dumps(ours)) == ours
+        assert ours != kind(slope + 1)
+        assert repr(ours) == f"{kind.__name__}(slope={slope})"
+
+
+@pytest.mark.parametrize("kind", [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar])
+def test_the_smooth_function_climbs_from_0_to_1(kind):
+    ours = kind()
+    far = torch.tensor([-1e6, 1e6], dtype=torch.float64)
+    torch.testing.assert_close(
+        ours.smooth(far), torch.tensor([0.0, 1.0]).double(), atol=1e-6, rtol=0
+    )
+    assert (ours.smooth(torch.linspace(-3, 3, 601)).diff() >= 0).all()
+    assert ours.smooth(torch.zeros(1)).item() == 0.5
+
+
+def smooth_loss(kind):
+    return lambda x: (kind(2.0)(x - 0.125) * x**3).sum()
+
+
+@quiet_torch
+@family
+class TestFamilyTransforms:
+    def test_grad_vmap_jvp_and_jacobians(self, kind):
+        leaf = X.clone().requires_grad_()
+        (plain,) = torch.autograd.grad(smooth_loss(kind)(leaf), leaf)
+        batch = torch.stack([X, -X])
+        torch.testing.assert_close(torch.func.grad(smooth_loss(kind))(X), plain)
+        assert torch.equal(torch.vmap(kind())(batch), (batch > 0).float())
+        got = torch.vmap(torch.func.grad(smooth_loss(kind)))(batch)
+        for gradient, x in zip(got, batch, strict=True):
+            torch.testing.assert_close(gradient, torch.func.grad(smooth_loss(kind))(x))
+        output, tangent = torch.func.jvp(kind(), (X,), (torch.full_like(X, 3),))
+        assert torch.equal(output, FIRED)
+        torch.testing.assert_close(tangent, 3 * kind().derivative(X))
+        for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+            torch.testing.assert_close(jacobian(kind())(X), torch.diag(kind().derivative(X)))
+
+    def test_hessian(self, kind):
+        plain = torch.autograd.functional.hessian(smooth_loss(kind), X)
+        torch.testing.assert_close(torch.func.hessian(smooth_loss(kind))(X), plain)
+        assert plain.count_nonzero() > 0
+
+    def test_forward_mode(self, kind):
+        with forward_ad.dual_level():
+            output = kind()(forward_ad.make_dual(X, torch.full_like(X, 5)))
+            tangent = forward_ad.unpack_dual(output).tangent
+        torch.testing.assert_close(tangent, 5 * kind().derivative(X))
+
+    def test_compile_equals_eager(self, kind, fullgraph):
+        grad_output = torch.tensor([1.0, -2.0, 3.0, 0.5])
+        ours = kind(2.0)
+        eager = value_and_gradient(ours, X, grad_output)
+        got = value_and_gradient(fullgraph(lambda x: ours(x + 0)), X, grad_output)
+        assert torch.equal(got[0], eager[0])
+        torch.testing.assert_close(got[1], eager[1])
+
+
+class TestFamilyErrors:
+    @pytest.mark.parametrize(
+        ("slope", "error", "words"),
+        [
+            ("1", TypeError, "slope must be a number, but a str came; give a float"),
+            (True, TypeError, "slope must be a number, but a bool came"),
+            (torch.tensor(1.0), TypeError, "slope must be a number, but a torch.Tensor came"),
+            (0, ValueError, "slope must be positive and finite, but 0 came"),
+            (-1.0, ValueError, "slope must be positive and finite, but -1.0 came"),
+            (math.inf, ValueError, "slope must be positive and finite, but inf came"),
+            (math.nan, ValueError, "slope must be positive and finite, but nan came"),
+        ],
+    )
+    def test_a_slope_that_cannot_be(self, slope, error, words):
+        with pytest.raises(error, match=words):
+            ArcTan(slope)
+
+    @pytest.mark.parametrize("input_", [torch.tensor([1]), 0.5, None])
+    def test_an_input_that_cannot_be(self, input_):
+        with pytest.raises(TypeError, match="input_ must be a floating-point tensor"):
+            Boxcar()(input_)
+
+    def test_the_base_has_no_curve_of_its_own(self):
+        with pytest.raises(TypeError, match="abstract"):
+            Surrogate()
+
+
+def test_grad_fn_says_surrogate():
+    x = torch.tensor([1.0], requires_grad=True)
+    assert "SurrogateSpikeBackward" in repr(ArcTan()(x))
