@@ -575,11 +575,11 @@ class TestLearning:
         ("layer", "target", "observe"),
         [
             # below a threshold of 9 no neuron fires: the potentials say what leaks
-            (LIF(9.0, leak=torch.nn.Parameter(torch.tensor(0.3))), 0.1, lambda s, v: v),
+            (LIF(9.0, leak=torch.nn.Parameter(torch.tensor(0.3))), 0.1, lambda outputs: outputs[1]),
             (
                 IF(torch.nn.Parameter(torch.tensor(1.5)), detach_reset=True, surrogate=ArcTan()),
                 1.0,
-                lambda s, v: s.mean(0),
+                lambda outputs: outputs[0].mean(0),
             ),
         ],
     )
@@ -589,11 +589,11 @@ class TestLearning:
         start = parameter.item()
         with torch.no_grad():
             parameter.fill_(target)
-            wanted = observe(*layer.run(inputs))
+            wanted = observe(layer.run(inputs))
             parameter.fill_(start)
         optimizer = torch.optim.Adam([parameter], lr=0.02)
         for _ in range(100):
-            loss = (observe(*layer.run(inputs)) - wanted).square().mean()
+            loss = (observe(layer.run(inputs)) - wanted).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
