@@ -199,6 +199,10 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
     return "torch" if _loops is kernels else "numba"
 
 
+def _loops_for(inputs: Tensor) -> ModuleType:
+    return _loops if inputs.device.type == "cpu" else kernels
+
+
 def checked_step(
     v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
@@ -221,16 +225,20 @@ def checked_run(
     if _one_by_one(tensors, rule):
         return _loop(inputs, state, rule)
     carried = None if state is None else _carried(state[1], state[0], rule).expand(shape)
-    threshold, kept = _tensor(rule.threshold, inputs), _tensor(_kept(rule), inputs)
-    spikes, v = _Run.apply(inputs, carried, threshold, kept, rule)  # type: ignore[no-untyped-call]
+    kept = _kept(rule)
+    threshold = _tensor(rule.threshold, inputs)
+    kept = None if kept is None else _tensor(kept, inputs)
+    if not torch.is_grad_enabled() or not any(x.requires_grad for x in tensors):
+        constants = kernels.Constants(threshold, kept, rule.reset == "subtract")
+        spikes, v = _loops_for(inputs).forward(inputs, carried, constants)
+    else:
+        spikes, v = _Run.apply(inputs, carried, threshold, kept, rule)  # type: ignore[no-untyped-call]
     return spikes, v
 
 
-def _tensor(value: float | Tensor | None, like: Tensor) -> Tensor | None:
+def _tensor(value: float | Tensor, like: Tensor) -> Tensor:
     """Return the same bits as a tensor, which operations take faster than a number."""
-    if isinstance(value, int | float):
-        return like.new_full((), value)
-    return value
+    return value if isinstance(value, Tensor) else like.new_full((), value)
 
 
 def _kept(rule: Rule) -> float | Tensor | None:
@@ -278,7 +286,13 @@ def _one_by_one(tensors: list[Tensor], rule: Rule) -> bool:
     )
 
 
-BLOCK = 2**15  # potentials whose derivatives are computed at once
+class Record(NamedTuple):
+    """Some steps in a row, and the gradients that arrive there: each `[T, *]`."""
+
+    spikes: Tensor
+    v: Tensor
+    grad_spikes: Tensor
+    grad_v: Tensor | None
 
 
 class _Context(BackwardCFunction):
@@ -298,14 +312,13 @@ class _Run(Function):
         kept: Tensor | None,
         rule: Rule,
     ) -> tuple[Tensor, Tensor]:
-        constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
+        ctx.rule, ctx.loops = rule, _loops_for(inputs)
         # detached, because torch keeps books of the views of a tensor that has gradients
-        ctx.loops = _loops if inputs.device.type == "cpu" else kernels
+        constants = kernels.Constants(threshold, kept, rule.reset == "subtract")
         spikes, v = ctx.loops.forward(inputs.detach(), carried, constants)
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        reset_by_v = not (constants.subtract or rule.detach_reset)
+        reset_by_v = not (rule.reset == "subtract" or rule.detach_reset)
         needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
-        ctx.rule = rule
         ctx.save_for_backward(spikes, v if needs_v else None, threshold, kept)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
         return spikes, v
@@ -314,83 +327,107 @@ class _Run(Function):
     def backward(
         ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        rule = ctx.rule
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
         if v is None:
             v = spikes  # a stand-in: nothing that is wanted depends on it
         if grad_spikes is None:
             grad_spikes = spikes.new_zeros(()).expand_as(spikes)
-        record = kernels.Record(spikes, v, grad_spikes, grad_v, None)
-        constants = kernels.Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
+        adjoint = _Adjoint(ctx.rule, threshold, kept, wanted[2:4])
         if torch.is_grad_enabled():  # the gradient may be differentiated again
-            grad, sums = _adjoint_in_the_open(record, constants, rule.surrogate)
+            record = Record(spikes, v, grad_spikes, grad_v)
+            grad, sums = adjoint.solve_in_the_open(record)
         else:
-            grad, sums = _adjoint(ctx.loops, record, constants, rule.surrogate, wanted)
-        return (
-            grad if wanted[0] else None,
-            grad[0].clone() if wanted[1] else None,  # not a view, which would share its memory
-            *(_shrunk(total, to) for total, to in zip(sums, (threshold, kept), strict=True)),
-            None,
-        )
+            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
+            grad, sums = adjoint.solve(record, ctx.loops)
+        carried = grad[0].clone() if wanted[1] else None  # not a view, which would share memory
+        return grad, carried, *sums, None
 
 
-def _shrunk(total: Tensor | None, to: Tensor | None) -> Tensor | None:
-    """Sum over the dimensions along which a constant was broadcast."""
-    return None if total is None or to is None else total.sum_to_size(to.shape)
+BLOCK = 2**15  # gradients whose terms are computed at once
 
 
-def _adjoint(
-    loops: ModuleType,
-    record: kernels.Record,
-    constants: kernels.Constants,
-    surrogate: Callable[[Tensor], Tensor],
-    wanted: tuple[bool, ...],
-) -> tuple[Tensor, kernels.Sums]:
-    """Return the gradient of each potential, and those of threshold and what is kept."""
-    spikes = record.spikes.detach()
-    record = record._replace(spikes=spikes, v=record.v.detach())
-    grad = torch.empty_like(spikes)
-    sums = kernels.Sums(*(torch.zeros_like(spikes[0]) if want else None for want in wanted[2:4]))
-    if not isinstance(surrogate, Surrogate):
-        loops.backward(grad, None, record, constants, sums)
+class _Adjoint(NamedTuple):
+    """The backward pass: D[t] = arriving[t] + factors[t] · D[t+1], see `run`."""
+
+    rule: Rule
+    threshold: Tensor
+    kept: Tensor | None
+    wanted: tuple[bool, ...]  # the gradients of these two
+
+    def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
+        """Return the gradients of the potentials, and of the constants."""
+        grad = torch.empty_like(record.spikes)
+        sums: list[Tensor | None] = [None, None]
+        rule = self.rule
+        smooth = isinstance(rule.surrogate, Surrogate)
+        plain = not smooth and rule.reset == "zero" and record.grad_v is None
+        if plain and rule.detach_reset and not any(self.wanted):
+            loops.backward_choosing(grad, record.grad_spikes, record.spikes, self.kept)
+            return grad, sums
+        later = None
+        length = max(1, BLOCK // max(1, grad[0].numel()))
+        for start in reversed(range(0, len(grad), length)):
+            block = slice(start, start + length)
+            part = Record(*(None if x is None else x[block] for x in record))  # type: ignore[arg-type]
+            slopes, arriving, factors = self.terms(part)
+            loops.backward(grad[block], arriving, factors, later)
+            if any(self.wanted):
+                after = grad[start + 1 : start + length + 1]
+                sums = list(map(_plus, sums, self.sums(part, slopes, after)))
+            later = grad[start]
         return grad, sums
-    length = max(1, BLOCK // max(1, spikes[0].numel()))
-    later = None
-    for start in reversed(range(0, len(spikes), length)):
-        part = record.steps(start, start + length)
-        part = part._replace(slopes=surrogate.derivative(part.v - constants.threshold))
-        loops.backward(grad[start : start + length], later, part, constants, sums)
-        later = grad[start]
-    return grad, sums
+
+    def solve_in_the_open(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
+        """Return what `solve` does, from operations that autograd records."""
+        slopes, arriving, factors = self.terms(record)
+        grads = [arriving[-1]]
+        for t in reversed(range(len(arriving) - 1)):
+            grads.append(torch.addcmul(arriving[t], grads[-1], factors[t]))
+        grad = torch.stack(grads[::-1])
+        return grad, self.sums(record, slopes, grad[1:])
+
+    def terms(self, record: Record) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the slopes of the spikes, and what arrives and how much of the next is kept."""
+        spikes, v, grad_spikes, grad_v = record
+        slopes = spikes.detach()
+        if isinstance(self.rule.surrogate, Surrogate):
+            slopes = self.rule.surrogate.derivative(v - self.threshold)
+        arriving = grad_spikes * slopes
+        if grad_v is not None:
+            arriving = arriving + grad_v
+        factors = (
+            torch.ones_like(spikes) if self.rule.reset == "subtract" else 1 - self.held(spikes)
+        )
+        if not self.rule.detach_reset:
+            factors = torch.addcmul(factors, self.taken(v), slopes, value=-1)
+        return slopes, arriving, factors if self.kept is None else factors * self.kept
+
+    def sums(self, record: Record, slopes: Tensor, after: Tensor) -> list[Tensor | None]:
+        """Return the gradients of the constants; `after` are those of the steps after."""
+        spikes, v, grad_spikes, _ = record
+        threshold = kept = None
+        s, v, slope = (x[: len(after)] for x in (self.held(spikes), v, slopes))
+        if self.wanted[0]:
+            carry = after if self.kept is None else after * self.kept
+            threshold = -(grad_spikes * slopes).sum(0)
+            if not self.rule.detach_reset:
+                threshold = threshold + (carry * self.taken(v) * slope).sum(0)
+            if self.rule.reset == "subtract":
+                threshold = threshold - (s * carry).sum(0)
+            threshold = threshold.sum_to_size(self.threshold.shape)
+        if self.wanted[1] and self.kept is not None:
+            kept = (after * (v - s * self.taken(v))).sum(0).sum_to_size(self.kept.shape)
+        return [threshold, kept]
+
+    def held(self, spikes: Tensor) -> Tensor:
+        """Return the spikes as the reset sees them."""
+        return spikes.detach() if self.rule.detach_reset else spikes
+
+    def taken(self, v: Tensor) -> Tensor:
+        """Return what the reset takes with each spike."""
+        return self.threshold if self.rule.reset == "subtract" else v
 
 
-def _adjoint_in_the_open(
-    record: kernels.Record,
-    constants: kernels.Constants,
-    surrogate: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, kernels.Sums]:
-    """Return what `_adjoint` does, step by step in operations that autograd records."""
-    spikes, v, grad_spikes, grad_v, _ = record
-    threshold, kept, subtract, detach_reset = constants
-    grads: list[Tensor] = []
-    sum_threshold = sum_kept = torch.zeros_like(spikes[0])
-    for t in reversed(range(len(spikes))):
-        s = spikes[t].detach() if detach_reset else spikes[t]
-        taken = threshold if subtract else v[t]
-        slopes = spikes[t].detach()
-        if isinstance(surrogate, Surrogate):
-            slopes = surrogate.derivative(v[t] - threshold)
-        reaching, grad = grad_spikes[t], torch.zeros_like(s)
-        if grads:
-            carry = grads[-1] if kept is None else grads[-1] * kept
-            sum_kept = sum_kept + grads[-1] * (v[t] - s * taken)
-            if not detach_reset:
-                reaching = reaching - carry * taken
-            if subtract:
-                sum_threshold = sum_threshold - s * carry
-            grad = carry if subtract else carry * (1 - s)
-        sum_threshold = sum_threshold - reaching * slopes
-        grad = grad + reaching * slopes
-        grads.append(grad if grad_v is None else grad + grad_v[t])
-    return torch.stack(grads[::-1]), kernels.Sums(sum_threshold, sum_kept)
+def _plus(total: Tensor | None, term: Tensor | None) -> Tensor | None:
+    return term if total is None else total + term  # type: ignore[operator]

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snn_docs.kernels import Constants, Record, Sums
+from snn_docs.kernels import Constants
 
 try:
     from numba import njit
@@ -35,22 +35,17 @@ def forward(inputs: Tensor, carried: Tensor | None, constants: Constants) -> tup
     return spikes, v
 
 
-def backward(
-    grad: Tensor, later: Tensor | None, record: Record, constants: Constants, sums: Sums
-) -> None:
-    """Fill `grad`, the gradient with respect to each potential, from the last step to the first.
+def backward(grad: Tensor, arriving: Tensor, factors: Tensor, later: Tensor | None) -> None:
+    """Solve grad[t] = arriving[t] + factors[t] · grad[t + 1], from the last step to the first."""
+    after = grad[:0] if later is None else later[None]
+    _backward(*(_rows(x, grad[0].numel()) for x in (grad, arriving, factors, after)))
 
-    `later` is that of the step after them, or None at the end of time.
-    """
-    nothing = grad[:0]
-    steps = (grad, *(nothing if x is None else x for x in record))
-    totals = (nothing if x is None else x[None] for x in (later, *sums))
-    _backward(
-        constants.subtract,
-        constants.detach_reset,
-        *(_neurons(x, grad[0]) for x in (constants.threshold, _kept(constants))),
-        *(_rows(x, grad[0].numel()) for x in (*steps, *totals)),
-    )
+
+def backward_choosing(grad: Tensor, arriving: Tensor, spikes: Tensor, kept: Tensor | None) -> None:
+    """Solve grad[t] = arriving[t] where it fired, kept · grad[t + 1] where it did not."""
+    kept = grad.new_ones(()) if kept is None else kept
+    rows = (_rows(x, grad[0].numel()) for x in (grad, arriving, spikes))
+    _backward_choosing(_neurons(kept, grad[0]), *rows)
 
 
 def _kept(constants: Constants) -> Tensor:
@@ -124,55 +119,32 @@ def _forward(
 
 
 @njit(cache=True, error_model="numpy")
-def _backward(
-    subtract: bool,
-    detach_reset: bool,
-    threshold: Array,
-    kept: Array,
-    grad: Array,
-    spikes: Array,
-    v: Array,
-    grad_spikes: Array,
-    grad_v: Array,
-    slopes: Array,
-    later: Array,
-    sum_threshold: Array,
-    sum_kept: Array,
-) -> None:
+def _backward(grad: Array, arriving: Array, factors: Array, later: Array) -> None:
     for start in range(0, grad.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
-        theta, keep = threshold[part], kept[part]
         for t in range(len(grad) - 1, -1, -1):
-            out, s, x, arriving = grad[t, part], spikes[t, part], v[t, part], grad_spikes[t, part]
-            slope = slopes[t, part] if len(slopes) else s
-            taken = theta if subtract else x
-            if t == len(grad) - 1 and not len(later):
+            out, term, factor = grad[t, part], arriving[t, part], factors[t, part]
+            if t < len(grad) - 1 or len(later):
+                after = grad[t + 1, part] if t < len(grad) - 1 else later[0, part]
                 for n in range(len(out)):
-                    out[n] = arriving[n] * slope[n]
-                if len(sum_threshold):
-                    total = sum_threshold[0, part]
-                    for n in range(len(out)):
-                        total[n] = _plus_product(total[n], -arriving[n], slope[n])
+                    out[n] = _plus_product(term[n], after[n], factor[n])
             else:
-                after = later[0, part] if t == len(grad) - 1 else grad[t + 1, part]
+                out[:] = term
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_choosing(kept: Array, grad: Array, arriving: Array, spikes: Array) -> None:
+    zero = grad.dtype.type(0)
+    for start in range(0, grad.shape[1], BLOCK):
+        part = slice(start, start + BLOCK)
+        keep = kept[part]
+        for t in range(len(grad) - 1, -1, -1):
+            out, term, fired = grad[t, part], arriving[t, part], spikes[t, part]
+            if t == len(grad) - 1:
+                out[:] = term * fired
+            else:
+                after = grad[t + 1, part]
                 for n in range(len(out)):
-                    carry, reaching = after[n] * keep[n], arriving[n]
-                    if not detach_reset:
-                        reaching = _plus_product(reaching, -carry, taken[n])
-                    left = carry if subtract else _plus_product(carry, -carry, s[n])
-                    out[n] = _plus_product(left, reaching, slope[n])
-                if len(sum_threshold):
-                    total = sum_threshold[0, part]
-                    for n in range(len(out)):
-                        carry, reaching = after[n] * keep[n], arriving[n]
-                        if not detach_reset:
-                            reaching = _plus_product(reaching, -carry, taken[n])
-                        total[n] = _plus_product(total[n], -reaching, slope[n])
-                        if subtract:
-                            total[n] = _plus_product(total[n], -s[n], carry)
-                if len(sum_kept):
-                    total = sum_kept[0, part]
-                    for n in range(len(out)):
-                        total[n] = _plus_product(total[n], after[n], x[n] - s[n] * taken[n])
-            if len(grad_v):
-                out += grad_v[t, part]
+                    carry = after[n] * keep[n]
+                    chosen = term[n] if fired[n] > zero else carry
+                    out[n] = _plus_product(chosen, zero, term[n] - carry)  # as torch.lerp

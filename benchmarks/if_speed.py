@@ -1,0 +1,442 @@
+"""How fast does a layer of IF neurons run over time, and how much memory does it take?
+
+`IF.run` against the article's own loop, against other libraries set to the same equations (those
+that are installed: the extra `peers`), and against a loop in C, where there is a C compiler. All
+contenders take turns in one run on one machine; the figures are medians of ratios over the rounds,
+with the least and the greatest, so they can be compared between machines.
+A run with all rows takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import importlib.util
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from snn_docs import IF, Heaviside, functional
+from snn_docs.surrogate import ArcTan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Run = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
+
+SHAPES = [(100, 16384), (100, 16, 1024), (20, 40)]
+ALLOCATOR = 31 * 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule of reset and derivative, and what it is to reach against the article's loop."""
+
+    name: str
+    reset: str
+    detach_reset: bool
+    smooth: bool
+    at_least: float
+
+    def layer(self) -> IF:
+        """Return the layer of this package."""
+        surrogate = ArcTan() if self.smooth else Heaviside.apply
+        reset: Any = self.reset
+        return IF(reset=reset, detach_reset=self.detach_reset, surrogate=surrogate)
+
+
+CASES = [
+    Case("zero, detached", "zero", detach_reset=True, smooth=False, at_least=4.5),
+    Case("zero, attached", "zero", detach_reset=False, smooth=False, at_least=3),
+    Case("zero, arctan", "zero", detach_reset=False, smooth=True, at_least=3),
+    Case("subtract, detached", "subtract", detach_reset=True, smooth=False, at_least=3),
+    Case("subtract, attached", "subtract", detach_reset=False, smooth=False, at_least=3),
+    Case("subtract, arctan", "subtract", detach_reset=False, smooth=True, at_least=3),
+]
+
+
+class ArticleHeaviside(torch.autograd.Function):
+    """The article's function: same spikes, same derivative, no checks."""
+
+    @staticmethod
+    def forward(ctx: Any, input_: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
+        """Fire above zero."""
+        out = (input_ > 0).float()
+        ctx.save_for_backward(out.bool())
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # noqa: ANN401
+        """Pass the gradient where it fired."""
+        (out,) = ctx.saved_tensors
+        grad: Tensor = grad_output * out
+        return grad
+
+
+class ArticleArcTan(torch.autograd.Function):
+    """The article's function with another derivative, written as the article writes its own."""
+
+    @staticmethod
+    def forward(ctx: Any, input_: Tensor) -> Tensor:  # noqa: ANN401
+        """Fire above zero."""
+        ctx.save_for_backward(input_)
+        return (input_ > 0).float()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # noqa: ANN401
+        """Multiply by the derivative of the arctangent."""
+        (input_,) = ctx.saved_tensors
+        grad: Tensor = grad_output / (1 + (math.pi * input_) ** 2)
+        return grad
+
+
+def article(case: Case, threshold: float = 1.0) -> Run:
+    """Return the article's step in a loop over time."""
+    function = ArticleArcTan if case.smooth else ArticleHeaviside
+    spike: Callable[[Tensor], Tensor] = function.apply
+
+    def run(inputs: Tensor) -> Tensor:
+        v = s = torch.zeros_like(inputs[0])
+        spikes = []
+        for current in inputs:
+            held = s.detach() if case.detach_reset else s
+            v = (v * (1 - held) if case.reset == "zero" else v - held * threshold) + current
+            s = spike(v - threshold)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    return run
+
+
+def ours(case: Case) -> Run:
+    """Return this package's run over time."""
+    layer = case.layer()
+    return lambda inputs: layer.run(inputs)[0]
+
+
+def snntorch(case: Case) -> Run | None:
+    """Return snnTorch's layer in the loop that its tutorials write."""
+    library = importlib.import_module("snntorch")
+    theirs = importlib.import_module("snntorch.surrogate")
+    layer = library.Leaky(
+        beta=1.0,
+        reset_mechanism=case.reset,
+        reset_delay=case.detach_reset,  # without the delay its reset is attached
+        spike_grad=theirs.atan(alpha=2.0) if case.smooth else theirs.heaviside(),
+    )
+
+    def run(inputs: Tensor) -> Tensor:
+        v, spikes = torch.zeros_like(inputs[0]), []
+        for current in inputs:
+            s, v = layer(current, v)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    return None if case.reset == "subtract" and case.detach_reset else run  # another order there
+
+
+def spikingjelly(case: Case) -> Run | None:
+    """Return SpikingJelly's layer over all steps. It fires at its threshold: the next number."""
+    library = importlib.import_module("spikingjelly.activation_based")
+    theirs = library.surrogate
+    layer = library.neuron.IFNode(
+        v_threshold=1 + 2**-23,
+        surrogate_function=theirs.ATan(2.0) if case.smooth else theirs.LeakyKReLU(leak=0.0, k=1.0),
+        detach_reset=case.detach_reset,
+        step_mode="m",
+    )
+
+    def run(inputs: Tensor) -> Tensor:
+        layer.reset()
+        spikes: Tensor = layer(inputs)
+        return spikes
+
+    return run if case.reset == "zero" else None  # it would subtract the next number, too
+
+
+def norse(case: Case) -> Run | None:
+    """Return Norse's step in a loop. Its reset is attached, its derivative a triangle."""
+    library = importlib.import_module("norse.torch.functional.iaf")
+    parameters = library.IAFParameters(v_th=torch.tensor(1.0), method="triangle", alpha=1.0)
+
+    def run(inputs: Tensor) -> Tensor:
+        state, spikes = library.IAFFeedForwardState(torch.zeros_like(inputs[0])), []
+        for current in inputs:
+            s, state = library.iaf_feed_forward_step(current, state, parameters)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    return run if case.reset == "zero" and case.smooth else None
+
+
+def sinabs(case: Case) -> Run | None:
+    """Return sinabs' layer. It fires at its threshold; its reset to zero is detached."""
+    layers = importlib.import_module("sinabs.layers")
+    theirs = importlib.import_module("sinabs.activation")
+    zero = case.reset == "zero"
+    layer = layers.IAF(
+        spike_threshold=torch.tensor(1 + 2**-23),
+        spike_fn=theirs.SingleSpike,
+        reset_fn=theirs.MembraneReset() if zero else theirs.MembraneSubtract(1.0),
+        surrogate_grad_fn=lambda v, threshold: (v >= threshold).float(),
+    )
+
+    def run(inputs: Tensor) -> Tensor:
+        layer.reset_states()
+        spikes: Tensor = layer(inputs.unsqueeze(0)).squeeze(0)
+        return spikes
+
+    return run if not case.smooth and zero == case.detach_reset else None
+
+
+PEERS = {f.__name__: f for f in (snntorch, spikingjelly, norse, sinabs)}
+
+C_SOURCE = """
+#include <stddef.h>
+
+void forward(size_t T, size_t N, const float *I, float *restrict S, float *restrict V) {
+  for (size_t n = 0; n < N; n += 1024) {
+    size_t end = n + 1024 < N ? n + 1024 : N;
+    for (size_t t = 0; t < T; t++)
+      for (size_t i = n; i < end; i++) {
+        float left = t ? V[(t - 1) * N + i] * (1 - S[(t - 1) * N + i]) : 0;
+        float x = left + I[t * N + i];
+        V[t * N + i] = x;
+        S[t * N + i] = x > 1 ? 1 : 0;
+      }
+  }
+}
+
+void backward(size_t T, size_t N, int attached, const float *G, size_t dt, size_t dn,
+              const float *S, const float *V, float *restrict D) {
+  for (size_t n = 0; n < N; n += 1024) {
+    size_t end = n + 1024 < N ? n + 1024 : N;
+    for (size_t t = T; t-- > 0;)
+      for (size_t i = n; i < end; i++) {
+        float later = t + 1 < T ? D[(t + 1) * N + i] : 0, s = S[t * N + i];
+        float reaching = G[t * dt + i * dn] - (attached ? later * V[t * N + i] : 0);
+        D[t * N + i] = reaching * s + later * (1 - s);
+      }
+  }
+}
+"""
+
+
+class InC:
+    """The reset to zero and the article's derivative, both loops fused in C: the bound."""
+
+    def __init__(self, folder: Path) -> None:
+        """Compile."""
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            raise ImportError("no C compiler")
+        source, library = folder / "loops.c", folder / "loops.so"
+        source.write_text(C_SOURCE)
+        flags = ["-O3", "-march=native", "-shared", "-fPIC", "-o", str(library)]
+        subprocess.run([compiler, *flags, str(source)], check=True)  # noqa: S603
+        self.library = ctypes.CDLL(str(library))
+
+    def __call__(self, case: Case) -> Run | None:
+        """Return a function with the loops in C."""
+        library = self.library
+
+        class Loops(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, inputs: Tensor) -> Tensor:  # noqa: ANN401
+                spikes, v = torch.empty_like(inputs), torch.empty_like(inputs)
+                sizes = ctypes.c_size_t(len(inputs)), ctypes.c_size_t(inputs[0].numel())
+                library.forward(*sizes, *map(pointer, (inputs, spikes, v)))
+                ctx.save_for_backward(spikes, v)
+                return spikes
+
+            @staticmethod
+            def backward(ctx: Any, arriving: Tensor) -> Tensor:  # noqa: ANN401
+                spikes, v = ctx.saved_tensors
+                grad = torch.empty_like(spikes)
+                sizes = ctypes.c_size_t(len(spikes)), ctypes.c_size_t(spikes[0].numel())
+                strides = map(ctypes.c_size_t, (arriving.stride(0), arriving.stride(-1)))
+                library.backward(
+                    *sizes, 0 if case.detach_reset else 1, pointer(arriving), *strides,
+                    *map(pointer, (spikes, v, grad)),
+                )  # fmt: skip
+                return grad
+
+        run: Run = Loops.apply
+        return run if case.reset == "zero" and not case.smooth else None
+
+
+def pointer(tensor: Tensor) -> ctypes.c_void_p:
+    """Return where the numbers of a tensor are."""
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def forward_only(run: Run, inputs: Tensor) -> None:
+    """Run without gradients."""
+    with torch.no_grad():
+        run(inputs)
+
+
+def forward_and_backward(run: Run, inputs: Tensor) -> None:
+    """Run, and find the gradient of the number of spikes."""
+    run(inputs).sum().backward()
+    inputs.grad = None
+
+
+PASSES = {"forward": forward_only, "forward + backward": forward_and_backward}
+
+
+def seconds(run: Run, way: Callable[[Run, Tensor], None], inputs: Tensor) -> float:
+    """Return how long a pass takes: the median of some."""
+    times = []
+    for _ in range(max(3, min(100, 2_000_000 // inputs.numel()))):
+        start = time.perf_counter()
+        way(run, inputs)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """How many times as long the others took, a ratio a round."""
+
+    values: list[float]
+
+    def __str__(self) -> str:
+        """Show the median, the least and the greatest."""
+        least, most = min(self.values), max(self.values)
+        return f"{statistics.median(self.values):6.2f} ({least:.2f} to {most:.2f})"
+
+
+def compare(
+    contenders: dict[str, Run], way: Callable[[Run, Tensor], None], inputs: Tensor, rounds: int
+) -> dict[str, Ratios]:
+    """Let all take turns; return each one's time over that of the first."""
+    first, *others = contenders
+    found: dict[str, list[float]] = {name: [] for name in others}
+    for _ in range(rounds):
+        times = {name: seconds(run, way, inputs) for name, run in contenders.items()}
+        for name in others:
+            found[name].append(times[name] / times[first])
+    return {name: Ratios(values) for name, values in found.items()}
+
+
+def contenders_for(case: Case, in_c: InC | None, peers: Iterable[str]) -> dict[str, Run]:
+    """Return who runs the equations of a case, checked against each other."""
+    found: dict[str, Run | None] = {"ours": ours(case), "article": article(case)}
+    found |= {name: PEERS[name](case) for name in peers}
+    if in_c is not None:
+        found["C"] = in_c(case)
+    runs = {name: run for name, run in found.items() if run is not None}
+    inputs = torch.rand(50, 8, 4, generator=torch.Generator().manual_seed(0))
+    expected = runs["ours"](inputs)
+    for name, run in runs.items():
+        if not torch.equal(run(inputs), expected):
+            sys.exit(f"{name} does not run the same equations: {case.name}")
+    return runs
+
+
+def speed_lines(options: argparse.Namespace, in_c: InC | None, peers: list[str]) -> Iterator[str]:
+    """Yield a line for each comparison, with what it is to reach."""
+    generator = torch.Generator().manual_seed(0)
+    for shape in SHAPES:
+        inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
+        for case in CASES:
+            contenders = contenders_for(case, in_c, peers)
+            for name, way in PASSES.items():
+                ratios = compare(contenders, way, inputs, options.rounds)
+                where = f"{'x'.join(map(str, shape)):12}{case.name:20}{name:20}"
+                for other, ratio in ratios.items():
+                    yield f"{where}{other:14}{ratio}{verdict(case, other, ratio, options)}"
+
+
+def verdict(case: Case, other: str, ratio: Ratios, options: argparse.Namespace) -> str:
+    """Say whether a goal is reached, if there is one."""
+    goal = {"article": case.at_least, "C": 0.5 if options.backend == "numba" else None}.get(
+        other, 5
+    )
+    if goal is None:
+        return ""
+    reached = statistics.median(ratio.values) >= goal
+    return f"  at least {goal:<4} {'reached' if reached else 'NOT REACHED'}"
+
+
+def growth_lines() -> Iterator[str]:
+    """Yield how the time of a step of a neuron depends on how many there are."""
+    case = CASES[0]
+    for steps in (10, 100, 1000):
+        for neurons in (10, 1000, 100_000, 1_000_000):
+            if steps * neurons > 10**7:
+                continue
+            inputs = torch.rand(steps, neurons, requires_grad=True)
+            both = [
+                seconds(run, forward_and_backward, inputs) for run in (article(case), ours(case))
+            ]
+            each = (f"{took / inputs.numel() * 1e9:10.2f}" for took in both)
+            yield f"{steps:6} steps {neurons:8} neurons {''.join(each)} ns   {both[0] / both[1]:6.2f}"
+
+
+def memory_lines() -> Iterator[str]:
+    """Yield the most memory that a pass takes, in buffers of the size of its inputs."""
+    inputs = torch.rand(100, 16384, requires_grad=True)
+    full = inputs.numel() * inputs.element_size()
+    for case in CASES:
+        for name, run in (("ours", ours(case)), ("article", article(case))):
+            with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+                forward_and_backward(run, inputs)
+            events = profiler.profiler.kineto_results.events()
+            sizes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+            peak = max(accumulate(size for _, size in sizes)) / full
+            goal = f"  at most 3 and a block {'reached' if peak < 3.2 else 'NOT REACHED'}"  # noqa: PLR2004
+            yield f"{case.name:20}{name:14}{peak:6.2f}{goal if name == 'ours' else ''}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--backend", choices=["torch", "numba"], default="torch")
+    options = parser.parse_args()
+    sys.stdout.write(f"backend: {functional.backend(options.backend)}\n")
+    peers = [name for name in PEERS if importlib.util.find_spec(name)]
+    if missing := sorted(set(PEERS) - set(peers)):
+        sys.stdout.write(f"not installed, and not compared: {', '.join(missing)}\n")
+    # From now on glibc keeps freed memory of this size, as in a process that has worked for a
+    # while; else whether it gives it back depends on who came before.
+    bytearray(ALLOCATOR)
+    with tempfile.TemporaryDirectory(prefix="if_speed-") as folder:
+        try:
+            in_c = InC(Path(folder))
+        except ImportError as error:
+            sys.stdout.write(f"not compared with C: {error}\n")
+            in_c = None
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            sys.stdout.write(f"\n{threads} threads: time of the other / ours\n")
+            for line in speed_lines(options, in_c, peers):
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.write("\ntime of a step of a neuron: the article's, ours, ratio\n")
+            for line in growth_lines():
+                sys.stdout.write(f"{line}\n")
+    sys.stdout.write("\nmost memory of forward + backward, in buffers of the inputs' size\n")
+    for line in memory_lines():
+        sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()
