@@ -101,8 +101,17 @@ def _holds(name: str, value: object, law: Callable[[Any], Any]) -> bool:
     return bool(law(value))
 
 
-def check_rule(reset: object, detach_reset: object, surrogate: object) -> None:
-    """Raise TypeError or ValueError for what can't say how a neuron fires and resets."""
+def check_rule(
+    threshold: object, leak: object, reset: object, detach_reset: object, surrogate: object
+) -> None:
+    """Raise TypeError or ValueError for what can't say how a neuron fires, leaks and resets."""
+    check_threshold(threshold)
+    check_leak(leak)
+    if reset == "subtract" and not _holds("threshold", threshold, lambda x: abs(x) < math.inf):
+        raise ValueError(
+            f"threshold must be finite where the reset subtracts it, but {threshold} came; "
+            "for a neuron that never fires give reset='zero'"
+        )
     if reset not in ("zero", "subtract"):
         raise ValueError(f"reset must be 'zero' or 'subtract', but {reset!r} came")
     if not isinstance(detach_reset, bool):
@@ -121,7 +130,7 @@ def check_step(
     vt: Tensor,
     s_previous: Tensor,
     threshold: float | Tensor,
-    leak: float | Tensor,
+    leak: float | Tensor | None,
 ) -> None:
     """Raise TypeError or ValueError unless one step can be computed from these arguments."""
     tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
@@ -130,7 +139,7 @@ def check_step(
 
 
 def check_run(
-    inputs: Tensor, state: object, threshold: float | Tensor, leak: float | Tensor
+    inputs: Tensor, state: object, threshold: float | Tensor, leak: float | Tensor | None
 ) -> torch.Size:
     """Return the shape of one step; raise unless a run can be computed from these arguments."""
     check_floating(inputs=inputs)
@@ -152,7 +161,10 @@ def check_run(
 
 
 def _check_alike(
-    reference: str, tensors: dict[str, Tensor], threshold: float | Tensor, leak: float | Tensor
+    reference: str,
+    tensors: dict[str, Tensor],
+    threshold: float | Tensor,
+    leak: float | Tensor | None,
 ) -> torch.Size:
     """Return the shape that all broadcast to; raise unless dtypes and devices are the same."""
     constants = {"threshold": threshold, "leak": leak}

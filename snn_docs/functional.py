@@ -3,34 +3,16 @@ r"""発火の式です。状態もパラメータも持たない関数で、``IF
 import importlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.autograd import Function, forward_ad
-from torch.autograd.function import BackwardCFunction
+from torch.autograd.forward_ad import unpack_dual
 
-from snn_docs import kernels
-from snn_docs._checks import check_leak, check_rule, check_run, check_step, check_threshold
+from snn_docs import bptt, equations, kernels
+from snn_docs._checks import check_rule, check_run, check_step
+from snn_docs.equations import Reset, Rule, kept_by
 from snn_docs.surrogate import Heaviside, Surrogate
-
-Reset = Literal["zero", "subtract"]
-
-
-class Rule(NamedTuple):
-    """How a neuron fires and resets."""
-
-    threshold: float | Tensor
-    leak: float | Tensor
-    reset: Reset
-    detach_reset: bool
-    surrogate: Callable[[Tensor], Tensor]
-
-    def check(self) -> None:
-        """Raise TypeError or ValueError for what can't be part of a rule."""
-        check_threshold(self.threshold)
-        check_leak(self.leak)
-        check_rule(self.reset, self.detach_reset, self.surrogate)
 
 
 def step(
@@ -84,8 +66,8 @@ def step(
 
     出典: Gerstner et al. (2014), Neuronal Dynamics, Cambridge University Press
     """
-    rule = Rule(threshold, leak, reset, detach_reset, surrogate)
-    rule.check()
+    check_rule(threshold, leak, reset, detach_reset, surrogate)
+    rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
     return checked_step(v_previous, vt, s_previous, rule)
 
 
@@ -151,8 +133,8 @@ def run(
 
     出典: Neftci, Mostafa, Zenke (2019), IEEE Signal Processing Magazine 36:51–63
     """
-    rule = Rule(threshold, leak, reset, detach_reset, surrogate)
-    rule.check()
+    check_rule(threshold, leak, reset, detach_reset, surrogate)
+    rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
     return checked_run(inputs, state, rule)
 
 
@@ -199,235 +181,40 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
     return "torch" if _loops is kernels else "numba"
 
 
-def _loops_for(inputs: Tensor) -> ModuleType:
-    return _loops if inputs.device.type == "cpu" else kernels
-
-
 def checked_step(
     v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Take one step by a rule that has been checked."""
-    check_step(v_previous, vt, s_previous, rule.threshold, rule.leak)
-    return _step(v_previous, vt, s_previous, rule)
+    check_step(v_previous, vt, s_previous, rule.threshold, rule.kept)
+    return equations.step(v_previous, vt, s_previous, rule)
 
 
 def checked_run(
     inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Run over all of time by a rule that has been checked."""
-    shape = check_run(inputs, state, rule.threshold, rule.leak)
+    shape = check_run(inputs, state, rule.threshold, rule.kept)
     if shape != inputs.shape[1:]:
         ones = [1] * (len(shape) + 1 - inputs.dim())
         inputs = inputs.reshape(len(inputs), *ones, *inputs.shape[1:]).expand(-1, *shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
-    tensors = [x for x in (inputs, *(state or ()), *rule[:2]) if isinstance(x, Tensor)]
-    if _one_by_one(tensors, rule):
-        return _loop(inputs, state, rule)
-    carried = None if state is None else _carried(state[1], state[0], rule).expand(shape)
-    kept = _kept(rule)
-    threshold = _tensor(rule.threshold, inputs)
-    kept = None if kept is None else _tensor(kept, inputs)
-    if not torch.is_grad_enabled() or not any(x.requires_grad for x in tensors):
-        constants = kernels.Constants(threshold, kept, rule.reset == "subtract")
-        spikes, v = _loops_for(inputs).forward(inputs, carried, constants)
-    else:
-        spikes, v = _Run.apply(inputs, carried, threshold, kept, rule)  # type: ignore[no-untyped-call]
-    return spikes, v
+    left = None if state is None else equations.carried(state[1], state[0], rule).expand(shape)
+    if _one_by_one(inputs, left, rule):
+        return equations.loop(inputs, left, rule)
+    return bptt.run(inputs, left, rule, _loops if inputs.device.type == "cpu" else kernels)
 
 
-def _tensor(value: float | Tensor, like: Tensor) -> Tensor:
-    """Return the same bits as a tensor, which operations take faster than a number."""
-    return value if isinstance(value, Tensor) else like.new_full((), value)
-
-
-def _kept(rule: Rule) -> float | Tensor | None:
-    """Return the part of the potential that the leak leaves, or None if that is all."""
-    if isinstance(rule.leak, int | float) and rule.leak == 0:
-        return None
-    return 1 - rule.leak
-
-
-def _carried(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
-    """Return what is left of the potential after reset and leak."""
-    s = s_previous.detach() if rule.detach_reset else s_previous
-    left = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
-    kept = _kept(rule)
-    return left if kept is None else left * kept
-
-
-def _step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
-    x = _carried(v_previous, s_previous, rule) + vt
-    return rule.surrogate(x - rule.threshold), x
-
-
-def _loop(inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule) -> tuple[Tensor, Tensor]:
-    """Run step by step, which every transform of torch understands."""
-    s, v = state or (torch.zeros_like(inputs[0]),) * 2
-    record = []
-    for current in inputs:
-        s, v = _step(v, current, s, rule)
-        record.append((s, v))
-    spikes, potentials = (torch.stack(part) for part in zip(*record, strict=True))
-    return spikes, potentials
-
-
-def _one_by_one(tensors: list[Tensor], rule: Rule) -> bool:
+def _one_by_one(inputs: Tensor, left: Tensor | None, rule: Rule) -> bool:
     """Tell whether the steps must be taken one by one.
 
     All at once go the surrogates of this package, in the dtypes that round a number as a tensor.
     """
+    tensors = (inputs, left, rule.threshold, rule.kept)
     return (
         torch.compiler.is_compiling()  # first: what follows it can't trace
         or torch._C._are_functorch_transforms_active()  # noqa: SLF001 - torch has no public name
         or not (rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate))
-        or tensors[0].dtype not in (torch.float32, torch.float64)
-        or any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
+        or inputs.dtype not in (torch.float32, torch.float64)
+        or any(isinstance(x, Tensor) and unpack_dual(x).tangent is not None for x in tensors)
     )
-
-
-class Record(NamedTuple):
-    """Some steps in a row, and the gradients that arrive there: each `[T, *]`."""
-
-    spikes: Tensor
-    v: Tensor
-    grad_spikes: Tensor
-    grad_v: Tensor | None
-
-
-class _Context(BackwardCFunction):
-    rule: Rule
-    loops: ModuleType
-
-
-class _Run(Function):
-    """All of time in one call. Its derivative is the exact adjoint, linear in the gradients."""
-
-    @staticmethod
-    def forward(
-        ctx: _Context,
-        inputs: Tensor,
-        carried: Tensor | None,
-        threshold: Tensor,
-        kept: Tensor | None,
-        rule: Rule,
-    ) -> tuple[Tensor, Tensor]:
-        ctx.rule, ctx.loops = rule, _loops_for(inputs)
-        # detached, because torch keeps books of the views of a tensor that has gradients
-        constants = kernels.Constants(threshold, kept, rule.reset == "subtract")
-        spikes, v = ctx.loops.forward(inputs.detach(), carried, constants)
-        wanted: tuple[bool, ...] = ctx.needs_input_grad
-        reset_by_v = not (rule.reset == "subtract" or rule.detach_reset)
-        needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
-        ctx.save_for_backward(spikes, v if needs_v else None, threshold, kept)  # type: ignore[arg-type]
-        ctx.set_materialize_grads(value=False)
-        return spikes, v
-
-    @staticmethod
-    def backward(
-        ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        wanted: tuple[bool, ...] = ctx.needs_input_grad
-        spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
-        if v is None:
-            v = spikes  # a stand-in: nothing that is wanted depends on it
-        if grad_spikes is None:
-            grad_spikes = spikes.new_zeros(()).expand_as(spikes)
-        adjoint = _Adjoint(ctx.rule, threshold, kept, wanted[2:4])
-        if torch.is_grad_enabled():  # the gradient may be differentiated again
-            record = Record(spikes, v, grad_spikes, grad_v)
-            grad, sums = adjoint.solve_in_the_open(record)
-        else:
-            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
-            grad, sums = adjoint.solve(record, ctx.loops)
-        carried = grad[0].clone() if wanted[1] else None  # not a view, which would share memory
-        return grad, carried, *sums, None
-
-
-BLOCK = 2**15  # gradients whose terms are computed at once
-
-
-class _Adjoint(NamedTuple):
-    """The backward pass: D[t] = arriving[t] + factors[t] · D[t+1], see `run`."""
-
-    rule: Rule
-    threshold: Tensor
-    kept: Tensor | None
-    wanted: tuple[bool, ...]  # the gradients of these two
-
-    def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the gradients of the potentials, and of the constants."""
-        grad = torch.empty_like(record.spikes)
-        sums: list[Tensor | None] = [None, None]
-        rule = self.rule
-        smooth = isinstance(rule.surrogate, Surrogate)
-        plain = not smooth and rule.reset == "zero" and record.grad_v is None
-        if plain and rule.detach_reset and not any(self.wanted):
-            loops.backward_choosing(grad, record.grad_spikes, record.spikes, self.kept)
-            return grad, sums
-        later = None
-        length = max(1, BLOCK // max(1, grad[0].numel()))
-        for start in reversed(range(0, len(grad), length)):
-            block = slice(start, start + length)
-            part = Record(*(None if x is None else x[block] for x in record))  # type: ignore[arg-type]
-            slopes, arriving, factors = self.terms(part)
-            loops.backward(grad[block], arriving, factors, later)
-            if any(self.wanted):
-                after = grad[start + 1 : start + length + 1]
-                sums = list(map(_plus, sums, self.sums(part, slopes, after)))
-            later = grad[start]
-        return grad, sums
-
-    def solve_in_the_open(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
-        """Return what `solve` does, from operations that autograd records."""
-        slopes, arriving, factors = self.terms(record)
-        grads = [arriving[-1]]
-        for t in reversed(range(len(arriving) - 1)):
-            grads.append(torch.addcmul(arriving[t], grads[-1], factors[t]))
-        grad = torch.stack(grads[::-1])
-        return grad, self.sums(record, slopes, grad[1:])
-
-    def terms(self, record: Record) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the slopes of the spikes, and what arrives and how much of the next is kept."""
-        spikes, v, grad_spikes, grad_v = record
-        slopes = spikes.detach()
-        if isinstance(self.rule.surrogate, Surrogate):
-            slopes = self.rule.surrogate.derivative(v - self.threshold)
-        arriving = grad_spikes * slopes
-        if grad_v is not None:
-            arriving = arriving + grad_v
-        factors = (
-            torch.ones_like(spikes) if self.rule.reset == "subtract" else 1 - self.held(spikes)
-        )
-        if not self.rule.detach_reset:
-            factors = torch.addcmul(factors, self.taken(v), slopes, value=-1)
-        return slopes, arriving, factors if self.kept is None else factors * self.kept
-
-    def sums(self, record: Record, slopes: Tensor, after: Tensor) -> list[Tensor | None]:
-        """Return the gradients of the constants; `after` are those of the steps after."""
-        spikes, v, grad_spikes, _ = record
-        threshold = kept = None
-        s, v, slope = (x[: len(after)] for x in (self.held(spikes), v, slopes))
-        if self.wanted[0]:
-            carry = after if self.kept is None else after * self.kept
-            threshold = -(grad_spikes * slopes).sum(0)
-            if not self.rule.detach_reset:
-                threshold = threshold + (carry * self.taken(v) * slope).sum(0)
-            if self.rule.reset == "subtract":
-                threshold = threshold - (s * carry).sum(0)
-            threshold = threshold.sum_to_size(self.threshold.shape)
-        if self.wanted[1] and self.kept is not None:
-            kept = (after * (v - s * self.taken(v))).sum(0).sum_to_size(self.kept.shape)
-        return [threshold, kept]
-
-    def held(self, spikes: Tensor) -> Tensor:
-        """Return the spikes as the reset sees them."""
-        return spikes.detach() if self.rule.detach_reset else spikes
-
-    def taken(self, v: Tensor) -> Tensor:
-        """Return what the reset takes with each spike."""
-        return self.threshold if self.rule.reset == "subtract" else v
-
-
-def _plus(total: Tensor | None, term: Tensor | None) -> Tensor | None:
-    return term if total is None else total + term  # type: ignore[operator]

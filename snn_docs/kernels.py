@@ -17,17 +17,32 @@ class Constants(NamedTuple):
     threshold: Tensor
     kept: Tensor | None  # 1 - leak, where there is a leak
     subtract: bool  # the reset subtracts the threshold; if not, it sets to zero
+    detach_reset: bool
 
 
-def forward(inputs: Tensor, carried: Tensor | None, constants: Constants) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials. `carried` is what is left of the potential before."""
-    threshold, kept, subtract = constants
-    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
+class Record(NamedTuple):
+    """Some steps in a row, and the gradients that arrive there: each `[T, *]`."""
+
+    spikes: Tensor
+    v: Tensor
+    grad_spikes: Tensor
+    grad_v: Tensor | None
+    slopes: Tensor | None  # the derivative of the spikes; None: the spikes themselves
+
+    def part(self, steps: slice) -> "Record":
+        """Return some of the steps."""
+        parts = (None if x is None else x[steps] for x in self)
+        return Record(*parts)  # type: ignore[arg-type]
+
+
+def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
+    """Fill the potentials, `[T, *]`, from the first, which is there."""
+    threshold, kept, subtract, _ = constants
     currents, potentials = inputs.unbind(), v.unbind()
-    x = torch.add(currents[0], 0 if carried is None else carried, out=potentials[0])
+    x = potentials[0]
     mask, buffer = torch.empty_like(x), torch.empty_like(x)
     minus_threshold = -threshold
-    for t in range(1, len(currents)):
+    for t in range(1, len(potentials)):
         if subtract:
             torch.gt(x, threshold, out=mask)
             x = torch.addcmul(x, mask, minus_threshold, out=buffer)
@@ -37,30 +52,38 @@ def forward(inputs: Tensor, carried: Tensor | None, constants: Constants) -> tup
             torch.le(x, threshold, out=mask)
             x = x if kept is None else torch.mul(x, kept, out=buffer)
             x = torch.addcmul(currents[t], x, mask, out=potentials[t])
-    return torch.gt(v, threshold, out=torch.empty_like(v)), v
 
 
-def backward(grad: Tensor, arriving: Tensor, factors: Tensor, later: Tensor | None) -> None:
-    """Solve grad[t] = arriving[t] + factors[t] · grad[t + 1], from the last step to the first.
+def backward(grad: Tensor, later: Tensor | None, record: Record, constants: Constants) -> None:
+    """Fill the gradients of the potentials, `[T, *]`, from the last step to the first.
 
-    `later` is the gradient of the step after them, or None at the end of time.
+    grad[t] = H' · (what arrives at the spike - c · what the reset takes) + c · (what it leaves)
+    + what arrives at v, where c = kept · grad[t + 1]. `later` is the gradient of the step after
+    these, or None at the end of time.
     """
-    rows = list(zip(grad.unbind(), arriving.unbind(), factors.unbind(), strict=True))
+    threshold, kept, subtract, detach_reset = constants
+    spikes = record.spikes.unbind()
+    slopes = spikes if record.slopes is None else record.slopes.unbind()
+    taken = (threshold,) * len(spikes) if subtract or detach_reset else record.v.unbind()
+    columns = (grad.unbind(), record.grad_spikes.unbind(), spikes, slopes, taken)
+    rows = list(zip(*columns, strict=True))
     if later is None:
-        out, term, _ = rows.pop()
-        later = out.copy_(term)
+        out, arriving, _, slope, _ = rows.pop()
+        later = torch.mul(arriving, slope, out=out)
+        if record.grad_v is not None:
+            later.add_(record.grad_v[len(rows)])
+    carried, buffer = torch.empty_like(later), torch.empty_like(later)
     while rows:
-        out, term, factor = rows.pop()
-        later = torch.addcmul(term, later, factor, out=out)
-
-
-def backward_choosing(grad: Tensor, arriving: Tensor, spikes: Tensor, kept: Tensor | None) -> None:
-    """Solve grad[t] = arriving[t] where it fired, kept · grad[t + 1] where it did not."""
-    rows = list(zip(grad.unbind(), arriving.unbind(), spikes.unbind(), strict=True))
-    out, term, fired = rows.pop()
-    later = torch.mul(term, fired, out=out)
-    buffer = torch.empty_like(later)
-    while rows:
-        out, term, fired = rows.pop()
-        carry = later if kept is None else torch.mul(later, kept, out=buffer)
-        later = torch.lerp(carry, term, fired, out=out)
+        out, arriving, s, slope, take = rows.pop()
+        carry = later if kept is None else torch.mul(later, kept, out=carried)
+        if not detach_reset:
+            arriving = torch.addcmul(arriving, carry, take, value=-1, out=buffer)
+        if subtract:
+            later = torch.addcmul(carry, arriving, slope, out=out)
+        elif slope is s:  # 0 or 1: one operation for both terms
+            later = torch.lerp(carry, arriving, s, out=out)
+        else:
+            torch.addcmul(carry, carry, s, value=-1, out=out)
+            later = out.addcmul_(arriving, slope)
+        if record.grad_v is not None:
+            later.add_(record.grad_v[len(rows)])

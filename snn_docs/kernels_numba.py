@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snn_docs.kernels import Constants
+from snn_docs.kernels import Constants, Record
 
 try:
     from numba import njit
@@ -24,28 +24,23 @@ BLOCK = 1024  # neurons
 Array = NDArray[Any]
 
 
-def forward(inputs: Tensor, carried: Tensor | None, constants: Constants) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials. `carried` is what is left of the potential before."""
-    v = torch.empty(inputs.shape, dtype=inputs.dtype)
-    spikes = torch.empty_like(v)
-    start = torch.zeros_like(constants.threshold) if carried is None else carried
-    neurons = (_neurons(x, v[0]) for x in (start, constants.threshold, _kept(constants)))
-    rows = (_rows(x, v[0].numel()) for x in (inputs, spikes, v))
-    _forward(constants.subtract, *neurons, *rows)
-    return spikes, v
+def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
+    """Fill the potentials, `[T, *]`, from the first, which is there."""
+    neurons = (_neurons(x, v[0]) for x in (constants.threshold, _kept(constants)))
+    _advance(constants.subtract, *neurons, *(_rows(x, v[0].numel()) for x in (v, inputs)))
 
 
-def backward(grad: Tensor, arriving: Tensor, factors: Tensor, later: Tensor | None) -> None:
-    """Solve grad[t] = arriving[t] + factors[t] · grad[t + 1], from the last step to the first."""
-    after = grad[:0] if later is None else later[None]
-    _backward(*(_rows(x, grad[0].numel()) for x in (grad, arriving, factors, after)))
-
-
-def backward_choosing(grad: Tensor, arriving: Tensor, spikes: Tensor, kept: Tensor | None) -> None:
-    """Solve grad[t] = arriving[t] where it fired, kept · grad[t + 1] where it did not."""
-    kept = grad.new_ones(()) if kept is None else kept
-    rows = (_rows(x, grad[0].numel()) for x in (grad, arriving, spikes))
-    _backward_choosing(_neurons(kept, grad[0]), *rows)
+def backward(grad: Tensor, later: Tensor | None, record: Record, constants: Constants) -> None:
+    """Fill the gradients of the potentials, `[T, *]`, from the last step to the first."""
+    nothing = grad[:0]
+    after = None if later is None else later[None]
+    rows = (nothing if x is None else x for x in (grad, after, *record))
+    _backward(
+        constants.subtract,
+        constants.detach_reset,
+        *(_neurons(x, grad[0]) for x in (constants.threshold, _kept(constants))),
+        *(_rows(x, grad[0].numel()) for x in rows),
+    )
 
 
 def _kept(constants: Constants) -> Tensor:
@@ -88,63 +83,59 @@ def _plus_product(a: float, b: float, c: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _forward(
-    subtract: bool,
-    carried: Array,
-    threshold: Array,
-    kept: Array,
-    inputs: Array,
-    spikes: Array,
-    v: Array,
-) -> None:
+def _advance(subtract: bool, threshold: Array, kept: Array, v: Array, inputs: Array) -> None:
     one, zero = v.dtype.type(1), v.dtype.type(0)
     for start in range(0, v.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
         theta, keep = threshold[part], kept[part]
-        for t in range(len(v)):
-            current, after, s = inputs[t, part], v[t, part], spikes[t, part]
-            if t == 0:
-                after[:] = carried[part] + current
-            else:
-                before = v[t - 1, part]
-                for n in range(len(after)):
-                    x = before[n]
-                    if subtract:
-                        left = (x - theta[n] * (one if x > theta[n] else zero)) * keep[n]
-                    else:
-                        left = x * keep[n] * (one if x <= theta[n] else zero)
-                    after[n] = left + current[n]
+        for t in range(1, len(v)):
+            before, after, current = v[t - 1, part], v[t, part], inputs[t, part]
             for n in range(len(after)):
-                s[n] = one if after[n] > theta[n] else zero
+                x = before[n]
+                if subtract:
+                    left = (x - theta[n] * (one if x > theta[n] else zero)) * keep[n]
+                else:
+                    left = x * keep[n] * (one if x <= theta[n] else zero)
+                after[n] = left + current[n]
 
 
 @njit(cache=True, error_model="numpy")
-def _backward(grad: Array, arriving: Array, factors: Array, later: Array) -> None:
-    for start in range(0, grad.shape[1], BLOCK):
-        part = slice(start, start + BLOCK)
-        for t in range(len(grad) - 1, -1, -1):
-            out, term, factor = grad[t, part], arriving[t, part], factors[t, part]
-            if t < len(grad) - 1 or len(later):
-                after = grad[t + 1, part] if t < len(grad) - 1 else later[0, part]
-                for n in range(len(out)):
-                    out[n] = _plus_product(term[n], after[n], factor[n])
-            else:
-                out[:] = term
-
-
-@njit(cache=True, error_model="numpy")
-def _backward_choosing(kept: Array, grad: Array, arriving: Array, spikes: Array) -> None:
+def _backward(
+    subtract: bool,
+    detach_reset: bool,
+    threshold: Array,
+    kept: Array,
+    grad: Array,
+    later: Array,
+    spikes: Array,
+    v: Array,
+    grad_spikes: Array,
+    grad_v: Array,
+    slopes: Array,
+) -> None:
     zero = grad.dtype.type(0)
     for start in range(0, grad.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
-        keep = kept[part]
+        theta, keep = threshold[part], kept[part]
         for t in range(len(grad) - 1, -1, -1):
-            out, term, fired = grad[t, part], arriving[t, part], spikes[t, part]
-            if t == len(grad) - 1:
-                out[:] = term * fired
-            else:
-                after = grad[t + 1, part]
+            out, s, row = grad[t, part], spikes[t, part], grad_spikes[t, part]
+            slope = slopes[t, part] if len(slopes) else s
+            taken = theta if subtract else v[t, part]
+            if t < len(grad) - 1 or len(later):
+                after = grad[t + 1, part] if t < len(grad) - 1 else later[0, part]
                 for n in range(len(out)):
-                    carry = after[n] * keep[n]
-                    chosen = term[n] if fired[n] > zero else carry
-                    out[n] = _plus_product(chosen, zero, term[n] - carry)  # as torch.lerp
+                    carry, arriving = after[n] * keep[n], row[n]
+                    if not detach_reset:
+                        arriving = _plus_product(arriving, -carry, taken[n])
+                    if subtract:
+                        out[n] = _plus_product(carry, arriving, slope[n])
+                    elif len(slopes):
+                        left = _plus_product(carry, -carry, s[n])
+                        out[n] = _plus_product(left, arriving, slope[n])
+                    else:  # as torch.lerp
+                        chosen = arriving if s[n] > zero else carry
+                        out[n] = _plus_product(chosen, zero, arriving - carry)
+            else:
+                out[:] = row * slope
+            if len(grad_v):
+                out += grad_v[t, part]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from snn_docs import functional
-from snn_docs._checks import check_leak
-from snn_docs.functional import Reset, Rule
+from snn_docs._checks import check_leak, check_rule
+from snn_docs.equations import Reset, Rule, kept_by
 from snn_docs.surrogate import Heaviside
 
 
@@ -68,7 +68,7 @@ class IF(torch.nn.Module):
     ) -> None:
         """閾値とリセットの規則を決めます。"""
         super().__init__()
-        Rule(threshold, 0.0, reset, detach_reset, surrogate).check()
+        check_rule(threshold, 0.0, reset, detach_reset, surrogate)
         self._hold("threshold", threshold)
         self.reset, self.detach_reset, self.surrogate = reset, detach_reset, surrogate
 
@@ -81,7 +81,7 @@ class IF(torch.nn.Module):
 
     @property
     def _rule(self) -> Rule:
-        return Rule(self.threshold, 0.0, self.reset, self.detach_reset, self.surrogate)
+        return Rule(self.threshold, None, self.reset, self.detach_reset, self.surrogate)
 
     def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> tuple[Tensor, Tensor]:
         r"""1ステップ進め、スパイクと膜電位を返します。
@@ -255,7 +255,7 @@ class LIF(IF):
 
     @property
     def _rule(self) -> Rule:
-        return super()._rule._replace(leak=self.leak)
+        return super()._rule._replace(kept=kept_by(self.leak))
 
     def extra_repr(self) -> str:
         """漏れ、閾値と、既定から変えたものを表示します。"""

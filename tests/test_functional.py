@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 from torch.profiler import ProfilerActivity, profile
 from torch_checks import FLOATING, quiet_torch, reproducible
 
-from snn_docs import Heaviside, functional, surrogate
+from snn_docs import Heaviside, bptt, functional, surrogate
 from snn_docs.functional import run, step
 
 RESETS = ("zero", "subtract")
@@ -262,7 +262,7 @@ def allocated(function):
 
 @pytest.mark.usefixtures("loops")
 class TestMemory:
-    STEPS, NEURONS = 200, 2000
+    STEPS, NEURONS = 500, 2000
     FULL = STEPS * NEURONS * 4
 
     @pytest.mark.parametrize("reset", RESETS)
@@ -283,7 +283,7 @@ class TestMemory:
 
         once, left = allocated(forward_and_backward)
         # beside them a few steps, or blocks of steps
-        assert once < 3 * self.FULL + 4 * 4 * functional.BLOCK + 20 * 4 * self.NEURONS
+        assert once < 3 * self.FULL + 4 * 4 * bptt.BLOCK + 20 * 4 * self.NEURONS
         assert left == 0
         assert allocated(lambda: [forward_and_backward() for _ in range(4)]) == (once, 0)
 
@@ -446,7 +446,7 @@ class TestSurrogate:
             def derivative(self, input_):
                 return torch.full_like(input_, 0.5)
 
-        monkeypatch.setattr(functional, "_loop", None)
+        monkeypatch.setattr(functional.equations, "loop", None)
         inputs = torch.full((2, 1), 2.0, requires_grad=True)
         spikes, _ = run(inputs, detach_reset=True, surrogate=Half())
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
@@ -466,6 +466,11 @@ class TestErrors:
                 "threshold must be a number or a floating-point tensor",
             ),
             ({"threshold": math.nan}, ValueError, "threshold must not be NaN"),
+            (
+                {"threshold": math.inf, "reset": "subtract"},
+                ValueError,
+                "threshold must be finite where the reset subtracts it, but inf came",
+            ),
             ({"leak": None}, TypeError, "leak must be a number or a floating-point tensor"),
             ({"leak": 1.5}, ValueError, r"leak must be between 0 and 1, but 1.5 came.*1 / tau"),
             ({"leak": torch.tensor([0.5, -0.1])}, ValueError, "leak must be between 0 and 1"),

@@ -1,0 +1,197 @@
+"""All of time in one call, and backpropagation through time by its exact adjoint."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import BackwardCFunction
+
+from snn_docs.equations import Rule
+from snn_docs.kernels import Constants, Record
+from snn_docs.surrogate import Surrogate
+
+# bytes: what malloc gives back as soon as it is freed, at first and at most
+SMALLEST_PIECE, LARGEST_PIECE = 2**17, 2**25 - 2**16
+BLOCK = 2**16  # potentials whose derivatives are computed at once
+
+
+def run(
+    inputs: Tensor, left: Tensor | None, rule: Rule, loops: ModuleType
+) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
+    # tensors, which operations take faster than numbers, and with the same bits
+    threshold = _tensor(rule.threshold, inputs)
+    kept = None if rule.kept is None else _tensor(rule.kept, inputs)
+    tensors = [x for x in (inputs, left, threshold, kept) if x is not None]
+    if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
+        spikes, v = _Run.apply(inputs, left, threshold, kept, rule, loops)  # type: ignore[no-untyped-call]
+        return spikes, v
+    return _forward(inputs, left, _constants(rule, threshold, kept), loops)
+
+
+def _tensor(value: float | Tensor, like: Tensor) -> Tensor:
+    return value if isinstance(value, Tensor) else like.new_full((), value)
+
+
+def _constants(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
+    return Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
+
+
+def _forward(
+    inputs: Tensor, left: Tensor | None, constants: Constants, loops: ModuleType
+) -> tuple[Tensor, Tensor]:
+    _keep_freed_memory(inputs)
+    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
+    torch.add(inputs[0], 0 if left is None else left, out=v[0])
+    loops.advance(v, inputs, constants)
+    return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
+
+
+def _keep_freed_memory(inputs: Tensor) -> None:
+    """Let malloc keep freed buffers of this size for the next call.
+
+    glibc gives freed memory back to the system, unless the program has freed larger pieces before;
+    page faults on fresh memory then take several times as long as the arithmetic. A piece that is
+    never touched costs nothing, and makes it keep the others. From 32 MiB on nothing does.
+    """
+    if inputs.device.type == "cpu" and inputs.nbytes >= SMALLEST_PIECE:
+        torch.empty(min(3 * inputs.nbytes, LARGEST_PIECE), dtype=torch.uint8)
+
+
+class _Context(BackwardCFunction):
+    rule: Rule
+    loops: ModuleType
+
+
+class _Run(Function):
+    """Keeps the spikes, and the potentials where the adjoint needs them: both are outputs."""
+
+    @staticmethod
+    def forward(
+        ctx: _Context,
+        inputs: Tensor,
+        left: Tensor | None,
+        threshold: Tensor,
+        kept: Tensor | None,
+        rule: Rule,
+        loops: ModuleType,
+    ) -> tuple[Tensor, Tensor]:
+        # detached, because torch keeps books of the views of a tensor that has gradients
+        constants = _constants(rule, threshold, kept)
+        spikes, v = _forward(inputs.detach(), left, constants, loops)
+        ctx.rule, ctx.loops = rule, loops
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
+        reset_by_v = rule.reset == "zero" and not rule.detach_reset
+        needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
+        # saved, not only kept: autograd sees changes in place, and its own graph
+        ctx.save_for_backward(spikes, v if needs_v else None, threshold, kept)  # type: ignore[arg-type]
+        ctx.set_materialize_grads(value=False)
+        return spikes, v
+
+    @staticmethod
+    def backward(
+        ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
+        spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
+        if v is None:
+            v = spikes  # a stand-in: nothing that is wanted depends on the potentials
+        if grad_spikes is None:
+            grad_spikes = spikes.new_zeros(()).expand_as(spikes)
+        constants = _constants(ctx.rule, threshold, kept)
+        adjoint = _Adjoint(constants, ctx.rule.surrogate, wanted[2:4])
+        if torch.is_grad_enabled():  # the gradient may be differentiated again
+            record = Record(spikes, v, grad_spikes, grad_v, None)
+            grad, sums = adjoint.solve_step_by_step(record)
+        else:
+            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v, None)
+            grad, sums = adjoint.solve(record, ctx.loops)
+        # a copy: a view would share its memory with the gradient of the inputs
+        return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
+
+
+class _Adjoint(NamedTuple):
+    constants: Constants
+    surrogate: Callable[[Tensor], Tensor]
+    wanted: tuple[bool, ...]  # the gradients of threshold and kept
+
+    def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
+        """Return the gradients of the potentials, and of threshold and kept."""
+        grad, later = torch.empty_like(record.spikes), None
+        sums: list[Tensor | None] = [None, None]
+        block = max(1, BLOCK // max(1, grad[0].numel()))
+        by_blocks = isinstance(self.surrogate, Surrogate) or any(self.wanted)
+        length = block if by_blocks else len(grad)
+        for start in reversed(range(0, len(grad), length)):
+            steps = slice(start, start + length)
+            part = self.with_slopes(record.part(steps))
+            loops.backward(grad[steps], later, part, self.constants)
+            if any(self.wanted):
+                terms = self.sums(part, grad[start + 1 : start + length + 1])
+                sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
+            later = grad[start]
+        return grad, sums
+
+    def solve_step_by_step(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
+        """Return the same by operations that autograd records, for derivatives of derivatives."""
+        _, kept, subtract, detach_reset = self.constants
+        record = self.with_slopes(record)
+        slopes = self.slopes(record)
+        arriving = record.grad_spikes * slopes
+        if record.grad_v is not None:
+            arriving = arriving + record.grad_v
+        factors = torch.ones_like(slopes) if subtract else 1 - self.held(record)
+        if not detach_reset:
+            factors = factors - self.taken(record) * slopes
+        if kept is not None:
+            factors = factors * kept
+        grads = [arriving[-1]]
+        for term, factor in zip(arriving[:-1].flip(0), factors[:-1].flip(0), strict=True):
+            grads.append(term + factor * grads[-1])
+        grad = torch.stack(grads[::-1])
+        return grad, self.sums(record, grad[1:])
+
+    def sums(self, record: Record, after: Tensor) -> list[Tensor | None]:
+        """Return the gradients of threshold and kept; `after` has those of the next potentials."""
+        threshold, kept, subtract, detach_reset = self.constants
+        slopes = self.slopes(record)
+        before = record.part(slice(len(after)))  # the steps that have a next one
+        held, taken = self.held(before), self.taken(before)
+        sums: list[Tensor | None] = [None, None]
+        if self.wanted[0]:
+            carry = after if kept is None else after * kept
+            total = -(record.grad_spikes * slopes).sum(0)
+            if not detach_reset:
+                total = total + (carry * taken * slopes[: len(after)]).sum(0)
+            if subtract:
+                total = total - (held * carry).sum(0)
+            sums[0] = total.sum_to_size(threshold.shape)
+        if self.wanted[1] and kept is not None:
+            sums[1] = (after * (before.v - held * taken)).sum(0).sum_to_size(kept.shape)
+        return sums
+
+    def with_slopes(self, record: Record) -> Record:
+        """Add the derivative of the spikes, unless it is the spikes themselves."""
+        if not isinstance(self.surrogate, Surrogate):
+            return record
+        slopes = self.surrogate.derivative(record.v - self.constants.threshold)
+        return record._replace(slopes=slopes)
+
+    def slopes(self, record: Record) -> Tensor:
+        """Return the derivative of the spikes."""
+        return record.spikes.detach() if record.slopes is None else record.slopes
+
+    def held(self, record: Record) -> Tensor:
+        """Return the spikes as the reset sees them."""
+        return record.spikes.detach() if self.constants.detach_reset else record.spikes
+
+    def taken(self, record: Record) -> Tensor:
+        """Return what the reset takes with each spike."""
+        return self.constants.threshold if self.constants.subtract else record.v
+
+
+def _plus(total: Tensor | None, term: Tensor | None) -> Tensor | None:
+    return term if total is None or term is None else total + term

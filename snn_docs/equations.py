@@ -1,0 +1,49 @@
+"""The equations of a neuron, in operations that autograd and all of torch understand."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+Reset = Literal["zero", "subtract"]
+
+
+class Rule(NamedTuple):
+    """How a neuron fires, leaks and resets."""
+
+    threshold: float | Tensor
+    kept: float | Tensor | None  # 1 - leak; None without a leak
+    reset: Reset
+    detach_reset: bool
+    surrogate: Callable[[Tensor], Tensor]
+
+
+def kept_by(leak: float | Tensor) -> float | Tensor | None:
+    """Return the part of the potential that a leak leaves, or None if that is all."""
+    return None if isinstance(leak, int | float) and leak == 0 else 1 - leak
+
+
+def carried(v: Tensor, s: Tensor, rule: Rule) -> Tensor:
+    """Return what reset and leak leave of the potential for the next step."""
+    s = s.detach() if rule.detach_reset else s
+    left = v * (1 - s) if rule.reset == "zero" else v - s * rule.threshold
+    return left if rule.kept is None else left * rule.kept
+
+
+def step(v: Tensor, current: Tensor, s: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potential of the next step."""
+    x = carried(v, s, rule) + current
+    return rule.surrogate(x - rule.threshold), x
+
+
+def loop(inputs: Tensor, left: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
+    x = inputs[0] + (0 if left is None else left)
+    s = rule.surrogate(x - rule.threshold)
+    record = [(s, x)]
+    for current in inputs[1:]:
+        s, x = step(x, current, s, rule)
+        record.append((s, x))
+    spikes, v = (torch.stack(part) for part in zip(*record, strict=True))
+    return spikes, v
