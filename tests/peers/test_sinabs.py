@@ -1,0 +1,111 @@
+"""Sinabs' `IAF` and `LIF`, set to this book's equations, and where its defaults differ."""
+
+import math
+
+import pytest
+import sinabs.layers
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peer_checks import DEMO_2, assert_same_run, next_above, runs
+from sinabs.activation import MembraneReset, MembraneSubtract, SingleSpike
+from torch_checks import reproducible
+
+from snn_docs import IF, LIF, surrogate
+
+taus = st.sampled_from([None]) | st.floats(0.5, 100)
+
+
+def article(v, threshold):
+    """Return the article's derivative: 1 where it fires."""
+    return (v >= threshold).float()
+
+
+def sinabs_layer(run, tau, reset_fn, derivative=article):
+    """Return one of their layers. It keeps exp(-1 / tau) of the potential in a step."""
+    options = {"spike_fn": SingleSpike, "reset_fn": reset_fn, "surrogate_grad_fn": derivative}
+    options["spike_threshold"] = torch.tensor(next_above(run.threshold))
+    if tau is None:
+        return sinabs.layers.IAF(**options)
+    return sinabs.layers.LIF(tau_mem=tau, norm_input=False, **options)
+
+
+def layer_like(peer, run, **rule):
+    """Return a layer of this package with the leak of one of theirs."""
+    if isinstance(peer, sinabs.layers.IAF):
+        return IF(run.threshold, **rule)
+    return LIF(run.threshold, leak=1 - peer.alpha_mem_calculated.item(), **rule)
+
+
+def over_time(peer, inputs):
+    """Run a layer of theirs, which takes [batch, T, *], from rest."""
+    peer.reset_states()
+    return peer(inputs.unsqueeze(0)).squeeze(0)
+
+
+class TestSameEquations:
+    """It fires at exactly the threshold: with the next float32, it fires where v > threshold."""
+
+    @reproducible
+    @given(runs(min_dims=1), taus)
+    def test_reset_to_zero_is_detached(self, run, tau):
+        peer = sinabs_layer(run, tau, MembraneReset())
+        layer = layer_like(peer, run, detach_reset=True)
+        assert_same_run(
+            lambda inputs: layer.run(inputs)[0], lambda inputs: over_time(peer, inputs), run
+        )
+
+    @reproducible
+    @given(runs(min_dims=1), taus)
+    def test_reset_by_subtraction_is_attached(self, run, tau):
+        peer = sinabs_layer(run, tau, MembraneSubtract(run.threshold))
+        layer = layer_like(peer, run, reset="subtract")
+        assert_same_run(
+            lambda inputs: layer.run(inputs)[0], lambda inputs: over_time(peer, inputs), run
+        )
+
+    @reproducible
+    @given(runs(min_dims=1), taus)
+    def test_a_surrogate(self, run, tau):
+        fast = surrogate.FastSigmoid(1.0)
+        peer = sinabs_layer(run, tau, MembraneReset(), lambda v, theta: fast.derivative(v - theta))
+        layer = layer_like(peer, run, detach_reset=True, surrogate=fast)
+        assert_same_run(
+            lambda inputs: layer.run(inputs)[0], lambda inputs: over_time(peer, inputs), run
+        )
+
+
+class TestDifferences:
+    def test_counts_of_demo_2(self):
+        options = {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
+        threshold = torch.tensor(next_above(1.0))
+        peers = {
+            772: sinabs.layers.IAF(),
+            521: sinabs.layers.IAF(spike_threshold=threshold, **options),
+            537: sinabs.layers.IAF(**options),
+        }
+        for count, peer in peers.items():
+            assert over_time(peer, DEMO_2).sum() == count
+        assert IF().run(DEMO_2)[0].sum() == 521
+
+    def test_it_fires_several_times_in_a_step_and_subtracts_as_often(self):
+        peer = sinabs.layers.IAF()
+        assert over_time(peer, torch.tensor([[2.5]])).item() == 2
+        assert peer.v_mem.item() == 0.5
+        assert IF().run(torch.tensor([[2.5]]))[0].item() == 1
+
+    def test_it_fires_at_exactly_the_threshold(self):
+        current = torch.tensor([[1.0]])
+        assert over_time(sinabs.layers.IAF(), current).item() == 1
+        assert IF().run(current)[0].item() == 0
+
+    def test_its_leak_is_exponential_and_taken_from_the_input_too(self):
+        peer = sinabs.layers.LIF(tau_mem=2.0)
+        over_time(peer, torch.tensor([[0.5]]))
+        assert peer.v_mem.item() == pytest.approx(0.5 * (1 - math.exp(-1 / 2)))
+        assert LIF(leak=1 - math.exp(-1 / 2)).run(torch.tensor([[0.5]]))[1].item() == 0.5
+
+    def test_its_default_derivative_is_exponential(self):
+        x = torch.tensor([[0.75]], requires_grad=True)
+        over_time(sinabs.layers.IAF(), x).sum().backward()
+        assert x.grad.item() == pytest.approx(2 * math.exp(-0.25 / 0.5))
