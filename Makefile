@@ -8,7 +8,7 @@ ARGS ?=
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html watch test accept bench check lint types workflows text clean
+.PHONY: help html watch test peers accept bench check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -44,6 +44,17 @@ test:
 	@$(ready) book test
 	.venv/bin/python -m pytest $(ARGS)
 endif
+
+# The nir that Sinabs pins is too old for the others: so there are two environments.
+peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
+	.venv-peers/bin/python -m pytest tests/peers/test_*norse.py tests/peers/test_*snntorch.py tests/peers/test_*spikingjelly.py
+	.venv-sinabs/bin/python -m pytest tests/peers/test_*sinabs.py tests/test_nir.py
+
+.venv-%/installed: pyproject.toml
+	rm -rf .venv-$*
+	"$$PYTHON" -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --disable-pip-version-check --editable ".[book,test,$*]"
+	touch $@
 
 accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
 	@$(ready) book
@@ -82,7 +93,7 @@ text:
 	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
 	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
 
-clean: ## remove what the other targets made, except .venv and node_modules
+clean: ## remove what the other targets made, except environments and node_modules
 	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # `$(ready) extra ...`: .venv is whole and holds these extras of pyproject.toml, as pyproject.toml now is.

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ except KeyboardInterrupt:
 case "$*" in
   *"import ensurepip"*) [ ! -e "$STATE/no-venv" ] ;;
   -c*) code=${2#import pip; }; exec "$REAL" -c "import sys; VERSION; $code" ;;
-  "-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python; pause venv ;;
+  "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; pause venv ;;
   "-m pip"*)
     echo start >>"$STATE/pip"
     env >"$STATE/environment"
@@ -137,6 +138,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
         "html",
         "watch",
         "test",
+        "peers",
         "accept",
         "bench",
         "check",
@@ -324,6 +326,23 @@ def test_some_tests_alone_need_no_coverage(clone: Clone) -> None:
     assert clone.calls("-m pytest") == ["-m pytest tests/test_x.py -x"]
     clone.make("test", "ARGS=tests/test_x.py -x")
     assert not clone.calls("-m coverage")
+
+
+def test_other_libraries_have_environments_of_their_own_and_are_all_tried(clone: Clone) -> None:
+    (clone.state / "fails").write_text("norse")
+    assert clone.make("peers").returncode != 0
+    (clone.state / "fails").unlink()
+    calls = clone.calls("-m")
+    assert calls[0] == "-m venv .venv-peers"
+    assert calls[1].endswith("--editable .[book,test,peers]")
+    assert "-m venv .venv-sinabs" in calls
+    assert not clone.venv.exists()
+    assert clone.make("peers").returncode == 0
+    again = clone.calls("-m")
+    assert [call.split()[:2] for call in again] == [["-m", "pytest"]] * 2
+    files = {path.name for path in (ROOT / "tests" / "peers").glob("test_*.py")}
+    patterns = [Path(word).name for call in again for word in call.split()[2:]]
+    assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in files)
 
 
 def test_every_check_is_made_whichever_fails(clone: Clone) -> None:
