@@ -385,7 +385,8 @@ def growth_lines() -> Iterator[str]:
                 seconds(run, forward_and_backward, inputs) for run in (article(case), ours(case))
             ]
             each = (f"{took / inputs.numel() * 1e9:10.2f}" for took in both)
-            yield f"{steps:6} steps {neurons:8} neurons {''.join(each)} ns   {both[0] / both[1]:6.2f}"
+            ratio = f"{both[0] / both[1]:6.2f}"
+            yield f"{steps:6} steps {neurons:8} neurons {''.join(each)} ns   {ratio}"
 
 
 def memory_lines() -> Iterator[str]:

@@ -46,7 +46,7 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import type_name
-from snn_docs.functional import Reset
+from snn_docs.equations import Reset
 from snn_docs.neurons import IF, LIF
 from snn_docs.surrogate import Heaviside
 

@@ -31,7 +31,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def sources() -> set[str]:
     """Return the package's files, as git would have them: no caches, no notes of a moment."""
     files = (path for path in (ROOT / "snn_docs").rglob("*") if path.is_file())
-    return {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
+    return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
 def install(folder: Path, target: Path) -> None:
