@@ -97,7 +97,7 @@ class Network(torch.nn.Module):
             )
         spikes = v = inputs
         for linear, neuron in zip(self.linears, self.neurons, strict=True):
-            spikes, v = neuron.run(linear(spikes))
+            spikes, v = neuron.run(linear(spikes))  # type: ignore[operator] # not any Module
         return spikes, v
 
 

@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import math
 import os
 import shlex
 import sys
@@ -251,7 +250,7 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
     :returns: 記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
         ``test_accuracy``、``seconds``
     :raises RunError: ``out``にチェックポイントがあるのに始めようとしたとき、\
-        チェックポイントが読めないときや``flags``と合わないとき、損失が有限でなくなったとき
+        チェックポイントが読めないときや``flags``と合わないとき、パラメータが有限でなくなったとき
     :raises ImportError: scikit-learnかtqdmがないとき
     :raises TypeError: ``flags``の型が違うとき
     :raises ValueError: ``flags``の値が範囲の外のとき
@@ -276,9 +275,9 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
     with progress(len(run.records), config.epochs) as bar:
         while len(run.records) < config.epochs:
             record = run.epoch(model)
-            if not math.isfinite(record["train_loss"]):
+            if not all(each.isfinite().all() for each in run.network.parameters()):
                 raise RunError(
-                    f"the loss is {record['train_loss']} in epoch {record['epoch']}: the gradient "
+                    f"a parameter is infinite or NaN after epoch {record['epoch']}: the gradient "
                     "has exploded; try detach_reset, fewer steps, or another surrogate"
                 )
             run.records.append(record)
@@ -294,8 +293,9 @@ def begin(out: Path, flags: dict[str, Any], *, resume: bool) -> tuple[Config, St
     if not resume:
         if checkpoint.exists():
             raise RunError(f"{out} holds a run already; go on with --resume, or give another --out")
+        config = Config(**flags)
         out.mkdir(parents=True, exist_ok=True)
-        return Config(**flags), None
+        return config, None
     state = read_checkpoint(checkpoint)
     saved = state["config"]
     for name, value in flags.items():
@@ -317,14 +317,17 @@ def read_checkpoint(path: Path) -> State:
     """Return what is in a checkpoint; raise RunError for any other file."""
     if not path.exists():
         raise RunError(f"there is no {path} to resume; start without --resume")
+    is_none = "is damaged, or no checkpoint of this version; start anew with another --out"
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch.load does not look at the checksums
         state = torch.load(path, map_location="cpu", weights_only=True) if not damaged else None
+    except OSError:
+        raise
     except Exception as error:  # torch.load may raise anything
-        raise RunError(f"{path} is damaged, or no checkpoint: {error}") from error
+        raise RunError(f"{path} {is_none}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise RunError(f"{path} is damaged, or not a checkpoint of this version")
+        raise RunError(f"{path} {is_none}")
     return state
 
 
