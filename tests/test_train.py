@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -26,7 +28,7 @@ from snn_docs.surrogate import ArcTan
 from snn_docs.train import Config, main
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 120  # seconds after which a process that should have ended hangs
+LIMIT = 60  # seconds after which a process that should have ended hangs
 MATCH = ["--task", "delayed_match"]
 
 
@@ -62,23 +64,30 @@ def start(*arguments, processes=None):
 
 
 def finish(process):
-    """Wait for a process; if it hangs, end it and what it has started, and fail."""
+    """Wait for a process, and return its status, output and errors."""
     try:
         output, errors = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
-        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-            each.kill()
-        pytest.fail(f"still running after {LIMIT} s: {process.communicate()}")
+        give_up(process, f"still running after {LIMIT} s")
     return process.returncode, output, errors
+
+
+def give_up(process, why):
+    """End a process and what it has started, and fail."""
+    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+        each.kill()
+    pytest.fail(f"{why}: {process.communicate()}")
 
 
 def wait_for_epochs(folder, number, process):
     """Return the metrics as soon as there are so many."""
     deadline = time.monotonic() + LIMIT
-    while time.monotonic() < deadline and process.poll() is None:
-        if len(found := metrics(folder)) >= number:
-            return found
-    return pytest.fail(f"no {number} epochs: {finish(process)}")
+    while len(found := metrics(folder)) < number:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+        if process.poll() is not None or time.monotonic() > deadline:
+            give_up(process, f"no {number} epochs in {LIMIT} s")
+    return found
 
 
 def metrics(folder):
@@ -442,15 +451,15 @@ def test_importing_needs_torch_alone():
     assert finish(start("-c", script)) == (0, "", "")
 
 
-class TestSeveralProcesses:
-    SCRIPT = """
+SIZES = 64, 29, 3  # of batches: the last leaves nothing for one of four processes
+WORKER = f"""
 import sys
 from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from snn_docs import train
 
-folder, rank = Path(sys.argv[1]), None
+folder = Path(sys.argv[1])
 train.join()
 me = folder / str(train.rank())
 try:
@@ -460,65 +469,77 @@ except train.RunError as error:
 run = train.Run(train.Config(task="delayed_match"))
 model = DistributedDataParallel(run.network)
 gradients = []
-for size in (64, 29, 3):
+for size in {SIZES}:
     inputs, labels = (part[:size] for part in run.task.split[:2])
     run.backward(model, run.task.encode(inputs, run.generator), labels)
     gradients.append([parameter.grad.clone() for parameter in run.network.parameters()])
 torch.save(gradients, me.with_suffix(".gradients"))
-train.train(folder / "run", task="delayed_match", epochs=3)
-torch.distributed.destroy_process_group()
+train.train(folder / "run", task="delayed_match", epochs=2)
+train.join = lambda: None  # they have met already
+train.main(["--resume", "--out", str(folder / "run"), "--epochs", "10000"])
 """
 
-    @pytest.mark.parametrize("processes", [2, 4])
-    def test_they_do_what_one_does(self, processes, tmp_path):
-        script = tmp_path / "script.py"
-        script.write_text(self.SCRIPT)
-        status, _, errors = finish(start(script, tmp_path, processes=processes))
-        assert status == 0, errors
+
+class Job(NamedTuple):
+    """What some processes did together, until one of them was killed."""
+
+    processes: int
+    folder: Path
+    status: int
+    survivors: list
+    seen: list  # metrics before the kill
+
+
+@pytest.fixture(scope="module", params=[(2, 1), (4, 0)], ids=["2", "4"])
+def job(request, tmp_path_factory):
+    processes, victim = request.param
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "worker.py").write_text(WORKER)
+    launcher = start(folder / "worker.py", folder, processes=processes)
+    seen = wait_for_epochs(folder / "run", 4, launcher)
+    workers = psutil.Process(launcher.pid).children(recursive=True)
+    (worker,) = (each for each in workers if each.environ().get("RANK") == str(victim))
+    worker.kill()
+    status, _, _ = finish(launcher)
+    return Job(processes, folder, status, psutil.wait_procs(workers, timeout=LIMIT)[1], seen)
+
+
+class TestSeveralProcesses:
+    def test_they_have_the_gradients_of_one(self, job):
         run = train.Run(Config(task="delayed_match"))
         expected = []
-        for size in (64, 29, 3):  # the last gives nothing to one of four
+        for size in SIZES:
             inputs, labels = (part[:size] for part in run.task.split[:2])
             spikes, _ = run.network(inputs.transpose(0, 1))
             loss = torch.nn.functional.cross_entropy(spikes.sum(0), labels)
             expected.append(list(torch.autograd.grad(loss, list(run.network.parameters()))))
-        refused = set()
-        for rank in range(processes):
-            gradients = torch.load(tmp_path / f"{rank}.gradients", weights_only=True)
+        for rank in range(job.processes):
+            gradients = torch.load(job.folder / f"{rank}.gradients", weights_only=True)
             torch.testing.assert_close(gradients, expected, rtol=1e-5, atol=1e-6)
-            refused.add((tmp_path / f"{rank}.refused").read_text())
-        assert len(refused) == 1
-        alone = train.train(tmp_path / "alone", task="delayed_match", epochs=3)
-        together = metrics(tmp_path / "run")
-        assert [list(record) for record in together] == [list(record) for record in alone]
-        for ours, theirs in zip(without_seconds(together), without_seconds(alone), strict=True):
-            assert ours == pytest.approx(theirs, rel=1e-3, abs=5e-3)
-        torch.testing.assert_close(
-            checkpoint(tmp_path / "run")["network"], checkpoint(tmp_path / "alone")["network"],
-            rtol=1e-2, atol=1e-3,
-        )  # fmt: skip
 
-    @pytest.mark.parametrize(("processes", "victim", "others"), [(2, 1, 2), (4, 0, None)])
-    def test_a_killed_one_ends_all_and_others_go_on(self, processes, victim, others, tmp_path):
-        out = ["--out", str(tmp_path / "run")]
-        arguments = ["-m", "snn_docs.train", *MATCH, *out, "--epochs", 10_000]
-        job = start(*arguments, processes=processes)
-        seen = wait_for_epochs(tmp_path / "run", 2, job)
-        workers = psutil.Process(job.pid).children(recursive=True)
-        (worker,) = (each for each in workers if each.environ().get("RANK") == str(victim))
-        worker.kill()
-        status, _, errors = finish(job)
-        assert status not in (0, None), errors
-        assert not psutil.wait_procs(workers, timeout=LIMIT)[1]
-        done = len(checkpoint(tmp_path / "run")["records"])
-        arguments = ["-m", "snn_docs.train", "--resume", *out, "--epochs", done + 1]
-        resumed = start(*arguments, processes=others)
-        status, output, errors = finish(resumed)
-        assert status == 0, errors
-        assert output.count(f"after {done + 1} epochs") == 1
-        records = metrics(tmp_path / "run")
+    def test_they_have_the_metrics_of_one(self, job, tmp_path):
+        alone = train.train(tmp_path, task="delayed_match", epochs=4)
+        for ours, theirs in zip(job.seen, alone, strict=False):
+            assert list(ours) == list(theirs)
+            seconds = {"seconds": theirs["seconds"]}
+            assert ours | seconds == pytest.approx(theirs, rel=1e-3, abs=5e-3)
+
+    def test_they_refuse_the_same(self, job):
+        told = {(job.folder / f"{rank}.refused").read_text() for rank in range(job.processes)}
+        (line,) = told
+        assert line.startswith("there is no ")
+
+    def test_a_killed_one_ends_them_all(self, job):
+        assert job.status not in (0, None)
+        assert not job.survivors
+
+    def test_after_a_kill_the_run_goes_on(self, job):
+        done = len(checkpoint(job.folder / "run")["records"])
+        arguments = ["--resume", "--out", str(job.folder / "run"), "--epochs", str(done + 1)]
+        assert main(arguments) == 0
+        records = metrics(job.folder / "run")
         assert [record["epoch"] for record in records] == list(range(1, done + 2))
-        assert records[: len(seen)] == seen
+        assert records[: len(job.seen)] == job.seen
 
     @few_samples_here
     def test_only_the_first_writes_and_speaks(self, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,144 @@
+"""How fast is training, how does it scale over processes, and how much of it is the neurons' time?
+
+Trains on the digits, with 16 time steps and with 100, alone and under torchrun, and prints one line
+for each question. Every process computes with one thread. All ratios come from one run on one
+machine, so they can be compared between machines; samples a second cannot.
+A run takes about a minute and a half on 2 processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from snn_docs import train
+from snn_docs.neurons import LIF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+SETTINGS = {
+    16: 12,
+    100: 5,
+}  # time steps: epochs, of which the first, while all is cold, is left out
+
+
+class Wire(LIF):
+    """Passes its input on: what a training step costs without neurons."""
+
+    def run(
+        self, inputs: Tensor, _state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the input as spikes and as potential."""
+        return inputs, inputs
+
+
+def epoch_seconds(processes: int, steps: int) -> float:
+    """Train in a process of its own, or in several, and return how long an epoch takes."""
+    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    with tempfile.TemporaryDirectory(prefix="train_speed-") as out:
+        done = subprocess.run(  # noqa: S603
+            [
+                *(sys.executable, "-m", *(torchrun if processes > 1 else []), "snn_docs.train"),
+                *("--out", out, "--steps", str(steps), "--epochs", str(SETTINGS[steps])),
+            ],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"training failed:\n{done.stderr[-3000:]}")
+        lines = Path(out, "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return statistics.median(float(json.loads(line)["seconds"]) for line in lines[1:])
+
+
+def neurons_share(steps: int, rounds: int) -> float:
+    """Return which part of a training step the neurons take, forward and backward."""
+    torch.set_num_threads(1)
+    run = train.Run(train.Config(steps=steps))
+    inputs = run.task.encode(run.task.split.train_inputs[: train.BATCH], run.generator)
+    labels = run.task.split.train_labels[: train.BATCH]
+
+    def step() -> None:
+        run.backward(run.network, inputs, labels)
+        run.optimizer.step()
+
+    neurons = run.network.neurons
+    wires = torch.nn.ModuleList(Wire(leak=0.0) for _ in neurons)
+    seconds: dict[torch.nn.ModuleList, list[float]] = {neurons: [], wires: []}
+    for _ in range(10 * rounds):
+        for layers, taken in seconds.items():  # by turns, so that both see the same machine
+            run.network.neurons = layers
+            taken.append(timed(step))
+    return 1 - statistics.median(seconds[wires]) / statistics.median(seconds[neurons])
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Return how many seconds some work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def line(what: str, values: list[str]) -> None:
+    """Print a row of the table."""
+    sys.stdout.write(f"{what:44}" + "".join(f"{value:>12}" for value in values) + "\n")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="measure everything so many times and take medians (default: 3)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        nargs="+",
+        default=[2**i for i in range(1, 10) if 2**i <= max(2, os.cpu_count() or 1)],
+        metavar="N",
+        help="compare one process with so many (default: 2, 4, ... up to the processors there are)",
+    )
+    options = parser.parse_args()
+    counts = [1, *options.processes]
+    seconds: dict[tuple[int, int], list[float]] = {}
+    for number in range(options.rounds):
+        sys.stderr.write(f"round {number + 1} of {options.rounds}\n")
+        for steps in SETTINGS:
+            for processes in counts:
+                taken = seconds.setdefault((processes, steps), [])
+                taken.append(epoch_seconds(processes, steps))
+    median = {key: statistics.median(taken) for key, taken in seconds.items()}
+    samples = len(train.digits(train.Config()).split.train_labels)
+    line("", [f"{steps} steps" for steps in SETTINGS])
+    for processes in counts:
+        speeds = [f"{samples / median[processes, steps]:.0f}" for steps in SETTINGS]
+        line(f"samples/s, processes: {processes}", speeds)
+    for processes in options.processes:
+        ratios = [median[1, steps] / median[processes, steps] for steps in SETTINGS]
+        line(f"speed, {processes} processes / 1 process", [f"{ratio:.2f}" for ratio in ratios])
+    shares = [f"{neurons_share(steps, options.rounds):.2f}" for steps in SETTINGS]
+    line("neurons' share of a training step", shares)
+
+
+if __name__ == "__main__":
+    main()
