@@ -28,9 +28,9 @@ T = TypeVar("T")
 Record = dict[str, float]  # one epoch: a line of metrics.jsonl
 State = dict[str, Any]  # what a checkpoint holds
 
-HIDDEN = 256
+HIDDEN = 512
 BATCH = 64  # over all processes
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1e-3
 SAMPLES = 1024, 512  # of the delayed match: for training, for the test
 DATA_SEED = 0  # the data stays the same whatever the seed of a run
 FORMAT = "snn_docs.train 1"  # to change with anything that would make an old checkpoint go on wrong
@@ -453,6 +453,9 @@ def main(arguments: list[str] | None = None) -> int:
         Config(**flags)
     except (TypeError, ValueError) as error:
         command.error(str(error))
+    # layers this small gain little from more threads, which also wait for each other on a busy
+    # machine; and the bits are then the same however many processors there are
+    torch.set_num_threads(1)
     try:
         join()
         records = train(out, resume=resume, **flags)
