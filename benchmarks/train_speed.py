@@ -106,9 +106,9 @@ def main() -> None:
     parser.add_argument(
         "--rounds",
         type=int,
-        default=3,
+        default=2,
         metavar="N",
-        help="measure everything so many times and take medians (default: 3)",
+        help="measure everything so many times and take medians (default: 2)",
     )
     parser.add_argument(
         "--processes",

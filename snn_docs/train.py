@@ -397,7 +397,7 @@ def agreed(decide: Callable[[], T]) -> T:
     if rank() == 0:
         try:
             outcome = [decide()]
-        except (RunError, OSError) as error:
+        except (OSError, TypeError, ValueError) as error:
             outcome = [error]
     if dist.is_initialized():
         dist.broadcast_object_list(outcome)
