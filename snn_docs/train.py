@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from snn_docs import data, encoding, surrogate
 from snn_docs._checks import check_integer, check_leak
-from snn_docs.functional import Reset
+from snn_docs.equations import Reset
 from snn_docs.network import Network, count, last_potential, max_potential
 from snn_docs.neurons import LIF
 

@@ -257,7 +257,7 @@ class TestGoingOn:
         assert_same_bits(tmp_path / "parts", whole)
 
     @pytest.mark.parametrize("batches", [0, 1, 5, 6])
-    def test_after_ctrl_c_at_any_moment(  # noqa: PLR0913, PLR0917
+    def test_after_ctrl_c_at_any_moment(  # noqa: PLR0917
         self, batches, flags, whole, tmp_path, monkeypatch, capsys
     ):
         out = tmp_path / "a run"
