@@ -27,10 +27,10 @@ templates_path = ["docs/_templates"]
 locale_dirs = [str(DOCS / "_locale")]  # Absolute: Sphinx looks for sphinx.js from where it runs.
 nitpicky = True
 nitpick_ignore_regex = [
-    # What torch and the standard library define cannot be resolved without a network.
-    ("py:(class|obj|exc|data)", r"torch\..*"),
+    # What other packages and the standard library define cannot be resolved without a network.
+    ("py:(class|obj|exc|data)", r"(torch|nir|matplotlib)\..*"),
     ("py:(class|obj|exc|data)", r"(collections\.abc|typing|types|os|pathlib)\..*"),
-    ("py:(class|exc)", r"(bool|float|int|str|tuple|None|Tensor|Callable|\w+Error)"),
+    ("py:(class|exc)", r"(bool|float|int|str|tuple|None|Tensor|Callable|Axes|Line2D|\w+Error)"),
 ]
 trim_footnote_reference_space = True
 

@@ -24,17 +24,18 @@ def kept_by(leak: float | Tensor) -> float | Tensor | None:
     return None if isinstance(leak, int | float) and leak == 0 else 1 - leak
 
 
-def carried(v: Tensor, s: Tensor, rule: Rule) -> Tensor:
+def carried(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
     """Return what reset and leak leave of the potential for the next step."""
-    s = s.detach() if rule.detach_reset else s
-    left = v * (1 - s) if rule.reset == "zero" else v - s * rule.threshold
+    s = s_previous.detach() if rule.detach_reset else s_previous
+    left = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
     return left if rule.kept is None else left * rule.kept
 
 
-def step(v: Tensor, current: Tensor, s: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+def step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potential of the next step."""
-    x = carried(v, s, rule) + current
-    return rule.surrogate(x - rule.threshold), x
+    x = carried(v_previous, s_previous, rule) + vt
+    spikes = rule.surrogate(x - rule.threshold)
+    return spikes, x
 
 
 def loop(inputs: Tensor, left: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,8 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
 
     :param ax: 描く先。``matplotlib.axes.Axes``
     :param spikes: スパイク:math:`s_{t,n}`。値は0か1。形は``[T, N]``、型は何でもよい
-    :returns: 印。``matplotlib.lines.Line2D``
+    :returns: 印
+    :rtype: ``matplotlib.lines.Line2D``
     :raises TypeError: ``spikes``がテンソルでないとき
     :raises ValueError: ``spikes``の形が``[T, N]``でないとき、0と1以外の値を含むとき
 
@@ -100,7 +101,8 @@ def potential(ax: Axes, v: Tensor, threshold: float | None = None) -> list[Line2
     :param ax: 描く先。``matplotlib.axes.Axes``
     :param v: 膜電位:math:`v_{t,n}`。形は``[T]``か``[T, N]``、型は実数なら何でもよい
     :param threshold: 閾値:math:`\theta`。単位は膜電位と同じ。渡すと破線を引く
-    :returns: ニューロンの線と、最後に閾値の線。``matplotlib.lines.Line2D``のリスト
+    :returns: ニューロンの線と、最後に閾値の線
+    :rtype: ``list[matplotlib.lines.Line2D]``
     :raises TypeError: ``v``がテンソルでないとき
     :raises ValueError: ``v``の形が``[T]``でも``[T, N]``でもないとき、\
         見分けられないほど線が多いとき
@@ -146,7 +148,8 @@ def surrogates(
     :param ax: 描く先。``matplotlib.axes.Axes``
     :param functions: 名前から代理勾配への辞書か、代理勾配の並び。並びの名前は``repr``で、\
         ``derivative``を持たない関数は辞書で渡す
-    :returns: 渡した順の線。``matplotlib.lines.Line2D``のリスト
+    :returns: 渡した順の線
+    :rtype: ``list[matplotlib.lines.Line2D]``
     :raises TypeError: 並びに、``derivative``を持たない関数があるとき
     :raises ValueError: 微分を求められない関数があるとき、微分の形が引数と違うとき、\
         見分けられないほど線が多いとき
@@ -181,7 +184,8 @@ def tuning_curve(ax: Axes, currents: Tensor, rates: Tensor) -> Line2D:
     :param currents: 入力電流:math:`I_n`。1ステップあたりの膜電位の増分。\
         形は``[N]``、型は実数なら何でもよい
     :param rates: 発火率:math:`r_n`。1ステップあたりのスパイクの数。形は``[N]``
-    :returns: 線。``matplotlib.lines.Line2D``
+    :returns: 線
+    :rtype: ``matplotlib.lines.Line2D``
     :raises TypeError: 引数がテンソルでないとき
     :raises ValueError: 形が``[N]``でないとき、長さがそろわないとき、見分けられないほど線が多いとき
 
@@ -224,7 +228,8 @@ def learning_curve(
     :param ax: 描く先。``matplotlib.axes.Axes``
     :param records: エポックごとの記録。``epoch``と、描く量を持つ辞書の並び
     :param quantity: 描く量。``"accuracy"``（正解率）か``"loss"``（損失）
-    :returns: 訓練、テストの順の線。``matplotlib.lines.Line2D``のリスト
+    :returns: 訓練、テストの順の線
+    :rtype: ``list[matplotlib.lines.Line2D]``
     :raises ValueError: ``quantity``がどちらでもないとき、記録が空のとき、\
         描く量がないとき、ほかの記録にある項目を欠く記録があるとき、見分けられないほど線が多いとき
 

@@ -18,10 +18,18 @@ ARTICLE = "docs/if_pytorch.md"
 LAST_OUTPUT = "True\nFalse tensor([0.5000, 0.5500, 0.6000])\n"
 
 MUTANTS = {
-    "fires at the threshold": ("snn_docs/surrogate.py", "input_ > 0", "input_ >= 0"),
-    "never resets": ("snn_docs/neurons.py", "v_previous * (1 - s_previous)", "v_previous"),
+    "fires at the threshold": (
+        "snn_docs/surrogate.py",
+        "check_floating(input_=input_)\n        return (input_ > 0)",
+        "check_floating(input_=input_)\n        return (input_ >= 0)",
+    ),
+    "never resets": ("snn_docs/equations.py", "v_previous * (1 - s) if", "v_previous if"),
     "gradient of ones": ("snn_docs/surrogate.py", "grad_output * out.bool()", "grad_output"),
-    "ignores the threshold": ("snn_docs/neurons.py", "x - self.threshold", "x - 0.7"),
+    "ignores the threshold": (
+        "snn_docs/equations.py",
+        "(x - rule.threshold)\n    return spikes",
+        "(x - 0.7)\n    return spikes",
+    ),
     "one digit of a block": (ARTICLE, "1.8000, 1.8500, 1.9000", "1.8000, 1.8501, 1.9000"),
     "a block deleted": (ARTICLE, f"```{{testoutput}}\n{LAST_OUTPUT}```\n", ""),
     "nothing": (ARTICLE, LAST_OUTPUT, LAST_OUTPUT),

@@ -25,7 +25,7 @@ CODE = (
 )
 # Names that are the same in every language.
 NAMES = {
-    *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU", "IF"),
+    *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU", "IF", "NIR"),
 }
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
