@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+BENCH ?= build_time
 
 # All the checks are made, whichever of them fails; one at a time, since they share .venv and _build.
 MAKEFLAGS += --keep-going
@@ -60,9 +61,9 @@ accept: ## write what the cells printed into the pages as the expected outputs, 
 	@$(ready) book
 	.venv/bin/python -m snn_docs.book accept docs
 
-bench: ## measure how long builds take, as ratios; it takes some minutes
+bench: ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
 	@$(ready) book
-	.venv/bin/python benchmarks/build_time.py $(ARGS)
+	.venv/bin/python benchmarks/$(BENCH).py $(ARGS)
 
 check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
 

@@ -59,6 +59,7 @@ bibtex_reference_style = "author_year"
 
 # The package's docstrings.
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 python_use_unqualified_type_names = True

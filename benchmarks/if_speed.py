@@ -1,10 +1,11 @@
 """How fast does a layer of IF neurons run over time, and how much memory does it take?
 
 `IF.run` against the article's own loop, against other libraries set to the same equations (those
-that are installed: the extra `peers`), and against a loop in C, where there is a C compiler. All
+that are installed), and against a loop in C, where there is a C compiler. All
 contenders take turns in one run on one machine; the figures are medians of ratios over the rounds,
 with the least and the greatest, so they can be compared between machines.
-A run with all rows takes some minutes.
+A run with all rows takes some minutes. `make peers` makes environments with the libraries in them:
+.venv-peers/bin/python benchmarks/if_speed.py
 """
 
 from __future__ import annotations
