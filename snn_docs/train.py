@@ -138,6 +138,11 @@ class Config:
         if not isinstance(self.detach_reset, bool):
             raise TypeError(f"detach_reset must be True or False, but {self.detach_reset!r} came")
         check_leak(self.leak)
+        if self.task == "delayed_match" and self.encoding != "direct":
+            raise ValueError(
+                f"encoding is for digits, but {self.encoding} came for delayed_match, "
+                "whose inputs are spikes already; leave it out"
+            )
         least = 2 * data.CUE_STEPS if self.task == "delayed_match" else 1
         check_integer(minimum=least, steps=self.steps)
         check_integer(minimum=1, epochs=self.epochs)

@@ -364,6 +364,11 @@ class TestRefusals:
         ("flags", "error", "message"),
         [
             ({"reset": "never"}, ValueError, "reset must be one of zero, subtract, but never came"),
+            (
+                {"task": "delayed_match", "encoding": "rate"},
+                ValueError,
+                "encoding is for digits, but rate came for delayed_match",
+            ),
             ({"detach_reset": 1}, TypeError, "detach_reset must be True or False, but 1 came"),
             ({"steps": 1.0}, TypeError, "steps must be an int, but a float came"),
             ({"lr": 1.0}, TypeError, "lr"),

@@ -277,8 +277,12 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     settings, source = _settings(app), Path(app.srcdir)
     if settings.notebooks.execution_mode != "off" and door.results.any_outdated(settings, source):
         warm_up(settings.modules)  # while Sphinx starts
-    safe = {"parallel_read_safe": True, "parallel_write_safe": True}
-    return {"version": "1", "env_version": 1, **safe}
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }
 
 
 def _tell_progress(total: int) -> report.Progress:
