@@ -104,10 +104,10 @@ class _Run(Function):
         constants = _constants(ctx.rule, threshold, kept)
         adjoint = _Adjoint(constants, ctx.rule.surrogate, wanted[2:4])
         if torch.is_grad_enabled():  # the gradient may be differentiated again
-            record = Record(spikes, v, grad_spikes, grad_v, None)
+            record = Record(spikes, v, grad_spikes, grad_v)
             grad, sums = adjoint.solve_step_by_step(record)
         else:
-            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v, None)
+            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
             grad, sums = adjoint.solve(record, ctx.loops)
         # a copy: a view would share its memory with the gradient of the inputs
         return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
@@ -120,25 +120,24 @@ class _Adjoint(NamedTuple):
 
     def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
         """Return the gradients of the potentials, and of threshold and kept."""
-        grad, later = torch.empty_like(record.spikes), None
+        grad = torch.empty_like(record.spikes)
+        length = max(1, BLOCK // max(1, grad[0].numel()))
+        if isinstance(self.surrogate, Surrogate):
+            loops.backward(
+                grad, record, self.constants, lambda steps: self.slopes(record.part(steps)), length
+            )
+        else:
+            loops.backward(grad, record, self.constants, None, len(grad))
         sums: list[Tensor | None] = [None, None]
-        block = max(1, BLOCK // max(1, grad[0].numel()))
-        by_blocks = isinstance(self.surrogate, Surrogate) or any(self.wanted)
-        length = block if by_blocks else len(grad)
-        for start in reversed(range(0, len(grad), length)):
-            steps = slice(start, start + length)
-            part = self.with_slopes(record.part(steps))
-            loops.backward(grad[steps], later, part, self.constants)
-            if any(self.wanted):
-                terms = self.sums(part, grad[start + 1 : start + length + 1])
-                sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
-            later = grad[start]
+        for start in range(0, len(grad), length) if any(self.wanted) else ():
+            part, after = record.part(slice(start, start + length)), grad[start + 1 :][:length]
+            terms = self.sums(part, self.slopes(part), after)
+            sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
         return grad, sums
 
     def solve_step_by_step(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
         """Return the same by operations that autograd records, for derivatives of derivatives."""
         _, kept, subtract, detach_reset = self.constants
-        record = self.with_slopes(record)
         slopes = self.slopes(record)
         arriving = record.grad_spikes * slopes
         if record.grad_v is not None:
@@ -152,12 +151,11 @@ class _Adjoint(NamedTuple):
         for term, factor in zip(arriving[:-1].flip(0), factors[:-1].flip(0), strict=True):
             grads.append(term + factor * grads[-1])
         grad = torch.stack(grads[::-1])
-        return grad, self.sums(record, grad[1:])
+        return grad, self.sums(record, slopes, grad[1:])
 
-    def sums(self, record: Record, after: Tensor) -> list[Tensor | None]:
+    def sums(self, record: Record, slopes: Tensor, after: Tensor) -> list[Tensor | None]:
         """Return the gradients of threshold and kept; `after` has those of the next potentials."""
         threshold, kept, subtract, detach_reset = self.constants
-        slopes = self.slopes(record)
         before = record.part(slice(len(after)))  # the steps that have a next one
         held, taken = self.held(before), self.taken(before)
         sums: list[Tensor | None] = [None, None]
@@ -173,16 +171,11 @@ class _Adjoint(NamedTuple):
             sums[1] = (after * (before.v - held * taken)).sum(0).sum_to_size(kept.shape)
         return sums
 
-    def with_slopes(self, record: Record) -> Record:
-        """Add the derivative of the spikes, unless it is the spikes themselves."""
-        if not isinstance(self.surrogate, Surrogate):
-            return record
-        slopes = self.surrogate.derivative(record.v - self.constants.threshold)
-        return record._replace(slopes=slopes)
-
     def slopes(self, record: Record) -> Tensor:
         """Return the derivative of the spikes."""
-        return record.spikes.detach() if record.slopes is None else record.slopes
+        if isinstance(self.surrogate, Surrogate):
+            return self.surrogate.derivative(record.v - self.constants.threshold)
+        return record.spikes.detach()
 
     def held(self, record: Record) -> Tensor:
         """Return the spikes as the reset sees them."""

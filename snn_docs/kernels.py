@@ -5,6 +5,7 @@ or 1, and products with them are exact. Each step writes into memory that is the
 page fault on fresh memory costs more than the arithmetic.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -27,12 +28,14 @@ class Record(NamedTuple):
     v: Tensor
     grad_spikes: Tensor
     grad_v: Tensor | None
-    slopes: Tensor | None  # the derivative of the spikes; None: the spikes themselves
 
     def part(self, steps: slice) -> "Record":
         """Return some of the steps."""
         parts = (None if x is None else x[steps] for x in self)
         return Record(*parts)  # type: ignore[arg-type]
+
+
+SlopesOf = Callable[[slice], Tensor]  # the derivative of the spikes in some steps
 
 
 def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
@@ -54,36 +57,38 @@ def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
             x = torch.addcmul(currents[t], x, mask, out=potentials[t])
 
 
-def backward(grad: Tensor, later: Tensor | None, record: Record, constants: Constants) -> None:
+def backward(
+    grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
+) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first.
 
     grad[t] = H' · (what arrives at the spike - c · what the reset takes) + c · (what it leaves)
-    + what arrives at v, where c = kept · grad[t + 1]. `later` is the gradient of the step after
-    these, or None at the end of time.
+    + what arrives at v, where c = kept · grad[t + 1]. H' is asked for by blocks of this length;
+    without `slopes_of` it is the spikes themselves.
     """
     threshold, kept, subtract, detach_reset = constants
-    spikes = record.spikes.unbind()
-    slopes = spikes if record.slopes is None else record.slopes.unbind()
-    taken = (threshold,) * len(spikes) if subtract or detach_reset else record.v.unbind()
-    columns = (grad.unbind(), record.grad_spikes.unbind(), spikes, slopes, taken)
-    rows = list(zip(*columns, strict=True))
-    if later is None:
-        out, arriving, _, slope, _ = rows.pop()
-        later = torch.mul(arriving, slope, out=out)
-        if record.grad_v is not None:
-            later.add_(record.grad_v[len(rows)])
-    carried, buffer = torch.empty_like(later), torch.empty_like(later)
-    while rows:
-        out, arriving, s, slope, take = rows.pop()
-        carry = later if kept is None else torch.mul(later, kept, out=carried)
-        if not detach_reset:
-            arriving = torch.addcmul(arriving, carry, take, value=-1, out=buffer)
-        if subtract:
-            later = torch.addcmul(carry, arriving, slope, out=out)
-        elif slope is s:  # 0 or 1: one operation for both terms
-            later = torch.lerp(carry, arriving, s, out=out)
-        else:
-            torch.addcmul(carry, carry, s, value=-1, out=out)
-            later = out.addcmul_(arriving, slope)
-        if record.grad_v is not None:
-            later.add_(record.grad_v[len(rows)])
+    grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
+    taken = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
+    carried, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
+    later = None
+    for start in reversed(range(0, len(grads), length)):
+        steps = slice(start, start + length)
+        slopes = spikes[steps] if slopes_of is None else slopes_of(steps).unbind()
+        for i in reversed(range(len(slopes))):
+            t, slope = start + i, slopes[i]
+            out, s, reaching = grads[t], spikes[t], arriving[t]
+            if later is None:
+                later = torch.mul(reaching, slope, out=out)
+            else:
+                carry = later if kept is None else torch.mul(later, kept, out=carried)
+                if not detach_reset:
+                    reaching = torch.addcmul(reaching, carry, taken[t], value=-1, out=buffer)
+                if subtract:
+                    later = torch.addcmul(carry, reaching, slope, out=out)
+                elif slopes_of is None:  # 0 or 1: one operation for both terms
+                    later = torch.lerp(carry, reaching, s, out=out)
+                else:
+                    torch.addcmul(carry, carry, s, value=-1, out=out)
+                    later = out.addcmul_(reaching, slope)
+            if record.grad_v is not None:
+                later.add_(record.grad_v[t])

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from snn_docs.kernels import Constants, Record
+from snn_docs.kernels import Constants, Record, SlopesOf
 
 try:
     from numba import njit
@@ -30,17 +30,23 @@ def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
     _advance(constants.subtract, *neurons, *(_rows(x, v[0].numel()) for x in (v, inputs)))
 
 
-def backward(grad: Tensor, later: Tensor | None, record: Record, constants: Constants) -> None:
+def backward(
+    grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
+) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first."""
-    nothing = grad[:0]
-    after = None if later is None else later[None]
-    rows = (nothing if x is None else x for x in (grad, after, *record))
-    _backward(
-        constants.subtract,
-        constants.detach_reset,
-        *(_neurons(x, grad[0]) for x in (constants.threshold, _kept(constants))),
-        *(_rows(x, grad[0].numel()) for x in rows),
-    )
+    nothing = later = grad[:0]
+    neurons = [_neurons(x, grad[0]) for x in (constants.threshold, _kept(constants))]
+    for start in reversed(range(0, len(grad), length)):
+        steps = slice(start, start + length)
+        slopes = nothing if slopes_of is None else slopes_of(steps)
+        block = (grad[steps], later, *record.part(steps), slopes)
+        _backward(
+            constants.subtract,
+            constants.detach_reset,
+            *neurons,
+            *(_rows(nothing if x is None else x, grad[0].numel()) for x in block),
+        )
+        later = grad[start : start + 1]
 
 
 def _kept(constants: Constants) -> Tensor:
@@ -68,6 +74,7 @@ def _rounds_once() -> bool:
 ROUNDS_ONCE = _rounds_once()
 
 
+# coverage sees nothing of what numba compiles
 @intrinsic
 def _fused(_context: Any, a: Any, _b: Any, _c: Any) -> Any:  # noqa: ANN401 - the types are numba's
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
@@ -76,7 +83,6 @@ def _fused(_context: Any, a: Any, _b: Any, _c: Any) -> Any:  # noqa: ANN401 - th
     return a(a, a, a), generate
 
 
-# coverage sees nothing of what numba compiles
 @njit(error_model="numpy")
 def _plus_product(a: float, b: float, c: float) -> float:
     return _fused(b, c, a) if ROUNDS_ONCE else a + b * c  # type: ignore[call-arg]
@@ -139,3 +145,6 @@ def _backward(
                 out[:] = row * slope
             if len(grad_v):
                 out += grad_v[t, part]
+
+
+# coverage sees all again
