@@ -151,9 +151,8 @@ def snntorch(case: Case) -> Run | None:
 
 def spikingjelly(case: Case) -> Run | None:
     """Return SpikingJelly's layer over all steps. It fires at its threshold: the next number."""
-    library = importlib.import_module("spikingjelly.activation_based")
-    theirs = library.surrogate
-    layer = library.neuron.IFNode(
+    theirs = importlib.import_module("spikingjelly.activation_based.surrogate")
+    layer = importlib.import_module("spikingjelly.activation_based.neuron").IFNode(
         v_threshold=1 + 2**-23,
         surrogate_function=theirs.ATan(2.0) if case.smooth else theirs.LeakyKReLU(leak=0.0, k=1.0),
         detach_reset=case.detach_reset,

@@ -1,6 +1,7 @@
 """`functional`: all of time in one call equals one step after another, forward, back, and again."""
 
 import math
+import platform
 import subprocess
 import sys
 from itertools import accumulate, product
@@ -298,6 +299,26 @@ class TestMemory:
             _, left = allocated(lambda rule=rule: forward(**rule))
             assert left // self.FULL == buffers
             kept.clear()
+
+    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
+    def test_freed_memory_serves_the_next_call(self):
+        """Count the page faults of later calls, in a process that never had larger buffers."""
+        code = """
+import resource, torch
+from snn_docs.functional import run
+inputs = torch.rand(100, 16384, requires_grad=True)
+faults = []
+for _ in range(8):
+    run(inputs)[0].sum().backward()
+    inputs.grad = None
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize())
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        faults, page = map(int, done.stdout.split())
+        assert faults * page < 100 * 16384 * 4 / 2  # without: more than two whole buffers
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):
