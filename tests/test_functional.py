@@ -1,5 +1,6 @@
 """`functional`: all of time in one call equals one step after another, forward, back, and again."""
 
+import importlib
 import math
 import platform
 import subprocess
@@ -241,6 +242,9 @@ class TestShapes:
         (gradient,) = torch.autograd.grad(loss((spikes, v)), inputs)
         assert spikes.dtype == v.dtype == gradient.dtype == dtype
         for got, expected in zip((spikes, v), one_by_one(inputs, leak=0.25), strict=True):
+            assert torch.equal(got, expected)
+        state = (torch.tensor([1, 0, 0], dtype=dtype), torch.tensor([1.5, 0.5, -0.5], dtype=dtype))
+        for got, expected in zip(run(inputs, state), one_by_one(inputs, state), strict=True):
             assert torch.equal(got, expected)
 
     def test_device_is_kept(self):
@@ -571,6 +575,24 @@ class TestErrors:
 class TestBackendInUse:
     def test_is_named(self, loops):
         assert functional.backend() == loops
+
+    def test_is_what_runs(self, loops, monkeypatch):
+        called = []
+        for name in ("torch", "numba"):
+            module = importlib.import_module(f"snn_docs.kernels{'_numba' * (name == 'numba')}")
+            for loop in ("advance", "backward"):
+                monkeypatch.setattr(module, loop, self.noted(called, name, getattr(module, loop)))
+        inputs = torch.rand(3, 2, requires_grad=True)
+        run(inputs)[0].sum().backward()
+        assert called == [loops, loops]
+
+    @staticmethod
+    def noted(called, name, function):
+        def call(*arguments):
+            called.append(name)
+            return function(*arguments)
+
+        return call
 
 
 class TestBackend:
