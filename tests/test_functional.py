@@ -31,6 +31,14 @@ def loops(request):
     functional.backend(before)
 
 
+@pytest.fixture(scope="class", params=[bptt.BLOCK, 4])
+def blocks(request):
+    """Derivatives of all steps at once, and of a few after a few."""
+    before, bptt.BLOCK = bptt.BLOCK, request.param
+    yield
+    bptt.BLOCK = before
+
+
 def one_by_one(inputs, state=None, threshold=1.0, leak=0.0, **rule):
     """Take one step after another: the oracle."""
     zeros = torch.zeros_like(inputs[0])
@@ -111,7 +119,7 @@ def assert_close(got, expected):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("loops", "blocks")
 class TestRunEqualsSteps:
     @reproducible
     @given(case=cases())
@@ -172,7 +180,7 @@ class TestRunEqualsSteps:
         assert_close(gradients(case, run), gradients(case, by_autograd))
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("loops", "blocks")
 class TestGoingOn:
     @reproducible
     @given(case=cases(), cut=st.integers(0, 6))
@@ -476,6 +484,17 @@ class TestSurrogate:
         spikes, _ = run(inputs, detach_reset=True, surrogate=Half())
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
         assert gradient.flatten().tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("function", [step, run])
+def test_defaults_are_the_article_s(function):
+    inputs = torch.tensor([[0.5, 1.5, 2.5], [1.25, 0.5, 2.5]])
+    arguments = (inputs[0], inputs[1], inputs[0].gt(1).float()) if function is step else (inputs,)
+    rule = {"reset": "zero", "detach_reset": False, "surrogate": Heaviside.apply}
+    explicit = function(*arguments, threshold=1.0, leak=0.0, **rule)
+    for got, expected in zip(function(*arguments), explicit, strict=True):
+        assert torch.equal(got, expected)
+    assert explicit[0].reshape(-1, 3)[-1].tolist() == [1, 0, 1]
 
 
 class TestErrors:

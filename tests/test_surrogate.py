@@ -372,6 +372,18 @@ class TestFamily:
         assert repr(ours) == f"{kind.__name__}(slope={slope})"
 
 
+@family
+def test_slope_is_1_unless_given(kind):
+    assert kind() == kind(1.0)
+
+
+def test_the_borders_belong_to_the_boxcar():
+    borders = torch.tensor([-0.25, 0.25])
+    assert Boxcar(2.0).derivative(borders).tolist() == [2, 2]
+    outside = borders.nextafter(torch.tensor([-1.0, 1.0]))
+    assert Boxcar(2.0).derivative(outside).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("kind", [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar])
 def test_the_smooth_function_climbs_from_0_to_1(kind):
     ours = kind()
