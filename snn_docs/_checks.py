@@ -30,15 +30,19 @@ def check_floating(**tensors: object) -> None:
             )
 
 
+def check_number(name: str, value: object) -> float:
+    """Return the value; raise TypeError unless it is a number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
+    return value
+
+
 def check_positive(**numbers: object) -> None:
     """Raise TypeError or ValueError for the first argument that is not a positive number."""
     for name, value in numbers.items():
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
-        if not 0 < value < math.inf:
+        if not 0 < check_number(name, value) < math.inf:
             raise ValueError(
-                f"{name} must be positive and finite, but {value} came; "
-                "1.0 is what it is by default"
+                f"{name} must be positive and finite, but {value} came; give for example 1.0"
             )
 
 

@@ -129,6 +129,7 @@ class _Adjoint(NamedTuple):
         else:
             loops.backward(grad, record, self.constants, None, len(grad))
         sums: list[Tensor | None] = [None, None]
+        # the slopes once more: to keep those of all steps would take one more full buffer
         for start in range(0, len(grad), length) if any(self.wanted) else ():
             part, after = record.part(slice(start, start + length)), grad[start + 1 :][:length]
             terms = self.sums(part, self.slopes(part), after)

@@ -1,11 +1,9 @@
 """値を、時刻を追って変わる入力に変える関数です。"""
 
-import math
-
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_floating, check_generator, check_integer, type_name
+from snn_docs._checks import check_floating, check_generator, check_integer, check_number
 
 
 def rate(values: Tensor, steps: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -126,11 +124,7 @@ def delta(signal: Tensor, threshold: float) -> Tensor:
             "signal must have time as its first dimension, but a tensor of shape () came; "
             "give a tensor of shape [T, *]"
         )
-    if not isinstance(threshold, int | float) or isinstance(threshold, bool):
-        raise TypeError(
-            f"threshold must be a number, but a {type_name(threshold)} came; give a float"
-        )
-    if math.isnan(threshold) or threshold < 0:
+    if not check_number("threshold", threshold) >= 0:  # NaN is not, either
         raise ValueError(f"threshold must be 0 or more, but {threshold} came")
     x = signal.detach()
     change = x.diff(dim=0, prepend=x[:1])
