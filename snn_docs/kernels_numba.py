@@ -3,8 +3,12 @@
 The neurons are taken by blocks, whose potentials stay in the nearest cache while time passes.
 """
 
+import ctypes
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -12,7 +16,7 @@ from torch import Tensor
 from snn_docs.kernels import Constants, Record, SlopesOf
 
 try:
-    from numba import njit
+    from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
     from numba.extending import intrinsic
 except ImportError as error:
     raise ImportError(
@@ -21,48 +25,57 @@ except ImportError as error:
     ) from error
 
 BLOCK = 1024  # neurons
+NOTHING = torch.empty(0)
 Array = NDArray[Any]
+Loop = Callable[..., None]
+Address = Any  # of an array's first number, as a pointer to its type
+COMPILED: list[object] = []  # what keeps the machine code in memory
 
 
 def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
     """Fill the potentials, `[T, *]`, from the first, which is there."""
-    neurons = (_neurons(x, v[0]) for x in (constants.threshold, _kept(constants)))
-    _advance(constants.subtract, *neurons, *(_rows(x, v[0].numel()) for x in (v, inputs)))
+    loop, _ = _compiled(v.dtype)
+    _call(loop, v, constants, _rows(inputs))
 
 
 def backward(
     grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
 ) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first."""
-    nothing = later = grad[:0]
-    neurons = [_neurons(x, grad[0]) for x in (constants.threshold, _kept(constants))]
+    _, loop = _compiled(grad.dtype)
+    if slopes_of is None:
+        _call(loop, grad, constants, NOTHING, *map(_rows, record), NOTHING)
+        return
+    later = NOTHING
     for start in reversed(range(0, len(grad), length)):
         steps = slice(start, start + length)
-        slopes = nothing if slopes_of is None else slopes_of(steps)
-        block = (grad[steps], later, *record.part(steps), slopes)
-        _backward(
-            constants.subtract,
-            constants.detach_reset,
-            *neurons,
-            *(_rows(nothing if x is None else x, grad[0].numel()) for x in block),
-        )
-        later = grad[start : start + 1]
+        out, part = grad[steps], record.part(steps)
+        slopes = slopes_of(steps).to(out.dtype).expand_as(out).contiguous()  # whoever wrote it
+        _call(loop, out, constants, later, *map(_rows, part), slopes)
+        later = grad[start]
 
 
-def _kept(constants: Constants) -> Tensor:
-    return torch.ones_like(constants.threshold) if constants.kept is None else constants.kept
+def _call(loop: Loop, out: Tensor, constants: Constants, *tensors: Tensor) -> None:
+    """Call a compiled loop with addresses and sizes: arrays would take longer than small layers."""
+    step = out[0]
+    neurons = (_neurons(x, step) for x in (constants.threshold, constants.kept))
+    held = [*neurons, out, *tensors]  # nothing of it is freed before the loop ends
+    places = [number for x in held for number in (x.data_ptr(), x.numel())]
+    loop(constants.subtract, constants.detach_reset, step.numel(), *places)
 
 
-def _rows(tensor: Tensor, neurons: int) -> Array:
-    """Return `[T, *]` as an array `[T, N]`, which shares the memory if the strides allow it."""
-    array: Array = tensor.reshape(len(tensor), neurons).numpy()
-    return array
+def _rows(tensor: Tensor | None) -> Tensor:
+    """Return `[T, *]` without gaps; one step for all, where all share the memory of one."""
+    if tensor is None:
+        return NOTHING
+    return (tensor if tensor.stride(0) else tensor[:1]).contiguous()
 
 
-def _neurons(tensor: Tensor, step: Tensor) -> Array:
-    """Return what broadcasts to a step as an array `[N]`."""
-    array: Array = tensor.detach().expand_as(step).reshape(-1).contiguous().numpy()
-    return array
+def _neurons(tensor: Tensor | None, step: Tensor) -> Tensor:
+    """Return what broadcasts to a step, `[*]`, as one number or as such a step without gaps."""
+    if tensor is None:
+        return NOTHING
+    return tensor if tensor.dim() == 0 else tensor.expand_as(step).contiguous()
 
 
 def _rounds_once() -> bool:
@@ -88,14 +101,15 @@ def _plus_product(a: float, b: float, c: float) -> float:
     return _fused(b, c, a) if ROUNDS_ONCE else a + b * c  # type: ignore[call-arg]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _advance(subtract: bool, threshold: Array, kept: Array, v: Array, inputs: Array) -> None:
     one, zero = v.dtype.type(1), v.dtype.type(0)
     for start in range(0, v.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
         theta, keep = threshold[part], kept[part]
         for t in range(1, len(v)):
-            before, after, current = v[t - 1, part], v[t, part], inputs[t, part]
+            before, after = v[t - 1, part], v[t, part]
+            current = inputs[t % len(inputs), part]
             for n in range(len(after)):
                 x = before[n]
                 if subtract:
@@ -105,7 +119,7 @@ def _advance(subtract: bool, threshold: Array, kept: Array, v: Array, inputs: Ar
                 after[n] = left + current[n]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _backward(
     subtract: bool,
     detach_reset: bool,
@@ -124,7 +138,8 @@ def _backward(
         part = slice(start, start + BLOCK)
         theta, keep = threshold[part], kept[part]
         for t in range(len(grad) - 1, -1, -1):
-            out, s, row = grad[t, part], spikes[t, part], grad_spikes[t, part]
+            out, s = grad[t, part], spikes[t, part]
+            row = grad_spikes[t % len(grad_spikes), part]
             slope = slopes[t, part] if len(slopes) else s
             taken = theta if subtract else v[t, part]
             if t < len(grad) - 1 or len(later):
@@ -144,7 +159,61 @@ def _backward(
             else:
                 out[:] = row * slope
             if len(grad_v):
-                out += grad_v[t, part]
+                out += grad_v[t % len(grad_v), part]
+
+
+@njit(error_model="numpy")
+def _steps(address: Address, size: int, neurons: int) -> Array:
+    return carray(address, (size // max(neurons, 1), neurons))
+
+
+@njit(error_model="numpy")
+def _step(address: Address, size: int, neurons: int) -> Array:
+    if size == neurons:
+        return carray(address, (neurons,))
+    number = carray(address, (1,))
+    return np.full(neurons, number[0] if size else number.dtype.type(1))
+
+
+def _advance_at(
+    subtract: bool, _: bool, n: int,
+    threshold: Address, m0: int, kept: Address, m1: int,
+    v: Address, m2: int, inputs: Address, m3: int,
+) -> None:  # fmt: skip
+    neurons = _step(threshold, m0, n), _step(kept, m1, n)
+    _advance(subtract, *neurons, _steps(v, m2, n), _steps(inputs, m3, n))
+
+
+def _backward_at(
+    subtract: bool, detach_reset: bool, n: int,
+    threshold: Address, m0: int, kept: Address, m1: int,
+    grad: Address, m2: int, later: Address, m3: int, spikes: Address, m4: int, v: Address, m5: int,
+    grad_spikes: Address, m6: int, grad_v: Address, m7: int, slopes: Address, m8: int,
+) -> None:  # fmt: skip
+    _backward(
+        subtract, detach_reset, _step(threshold, m0, n), _step(kept, m1, n),
+        _steps(grad, m2, n), _steps(later, m3, n), _steps(spikes, m4, n), _steps(v, m5, n),
+        _steps(grad_spikes, m6, n), _steps(grad_v, m7, n), _steps(slopes, m8, n),
+    )  # fmt: skip
 
 
 # coverage sees all again
+
+
+@cache
+def _compiled(dtype: torch.dtype) -> list[Loop]:
+    """Return both loops for numbers of this type."""
+    number = types.float32 if dtype == torch.float32 else types.float64
+    return [_compile(_advance_at, number, 4), _compile(_backward_at, number, 9)]
+
+
+def _compile(function: Loop, number: object, arrays: int) -> Loop:
+    """Return a function of two flags, the number of neurons, and each array's address and size."""
+    array = types.CPointer(number), types.intp  # type: ignore[no-untyped-call]
+    signature = types.void(types.boolean, types.boolean, types.intp, *array * arrays)
+    compiled = cfunc(signature, cache=True)(function)
+    COMPILED.append(compiled)
+    # called with addresses as numbers, which numba's own prototype refuses
+    numbers = (ctypes.c_void_p, ctypes.c_ssize_t) * arrays
+    prototype = ctypes.CFUNCTYPE(None, ctypes.c_bool, ctypes.c_bool, ctypes.c_ssize_t, *numbers)
+    return prototype(compiled.address)  # type: ignore[arg-type]

@@ -64,3 +64,49 @@ class TestBits:
         )
         for ours, theirs in zip(got, expected, strict=True):
             assert torch.equal(ours, theirs)
+
+
+class Slope(surrogate.Surrogate):
+    """One number for all potentials, in the dtype that it comes in."""
+
+    dtype = torch.float32
+
+    def smooth(self, input_):
+        return input_ / 2
+
+    def derivative(self, input_):
+        return torch.full((1,), 0.5, dtype=self.dtype).expand_as(input_)
+
+
+class DoubleSlope(Slope):
+    dtype = torch.float64
+
+
+@pytest.mark.parametrize("spike", [Slope(), DoubleSlope()])
+def test_derivative_that_is_one_number_for_all(spike):
+    inputs = torch.rand(6, 40, generator=torch.Generator().manual_seed(0))
+    ones = torch.ones(6, 40)
+    got, expected = (
+        outputs_and_gradients(loops, rule, (inputs, ones[0]), (ones, ones))
+        for loops, rule in (
+            (kernels_numba, Rule(1.0, None, "zero", detach_reset=False, surrogate=spike)),
+            (kernels, Rule(1.0, None, "zero", detach_reset=False, surrogate=Slope())),
+        )
+    )
+    for ours, theirs in zip(got, expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_inputs_that_are_the_same_in_all_steps(dtype, reset):
+    generator = torch.Generator().manual_seed(0)
+    step, left = torch.rand(2, 8, 5, generator=generator, dtype=dtype)
+    one = torch.ones((), dtype=dtype)
+    constants = kernels.Constants(one, None, reset == "subtract", detach_reset=False)
+    for inputs in (step.expand(6, 8, 5), step.T.expand(6, 5, 8)):
+        v, expected = torch.empty(inputs.shape, dtype=dtype), torch.empty(inputs.shape, dtype=dtype)
+        for out, loops in ((v, kernels_numba), (expected, kernels)):
+            out[0] = left.view(inputs.shape[1:])
+            loops.advance(out, inputs, constants)
+        assert torch.equal(v, expected)
