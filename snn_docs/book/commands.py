@@ -77,6 +77,9 @@ def _show(runs: Sequence[Run]) -> int:
     for verdict in verdicts:
         if verdict.got and verdict.status is not Status.FAILED:
             sys.stdout.write(f"{report.cell_location(verdict)}\n{verdict.got}\n")
+        if verdict.missing:
+            place = report.cell_location(verdict)
+            sys.stdout.write(f"{place}: {verdict.status}: {verdict.reason}\n\n")
     return _tell([verdict for verdict in verdicts if verdict.status is Status.FAILED])
 
 

@@ -66,6 +66,10 @@ class Status(StrEnum):
     MISSING = "expects, but prints nothing"
     FAILED = "raised"
     NOT_RUN = "not run"
+    RECORDED = "recorded, not run"
+
+
+RIGHT = {Status.MATCHES, Status.SILENT, Status.SKIPPED, Status.UNCHECKED, Status.RECORDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,22 @@ class Verdict:
     """What the cell printed, or why it failed."""
     line: int | None = None
     """The line of the page that failed, where that is known."""
+    missing: tuple[str, ...] = ()
+    """The packages for lack of which the cell was not run."""
 
     @property
     def ok(self) -> bool:
-        """Whether the page is right about this cell."""
-        return self.status in {Status.MATCHES, Status.SILENT, Status.SKIPPED, Status.UNCHECKED}
+        """Whether the page is right about this cell, as far as is known here."""
+        return self.status in RIGHT
+
+    @property
+    def reason(self) -> str:
+        """Why there was nothing to compare, if there was not."""
+        if self.status is Status.RECORDED:
+            verb = "is" if len(self.missing) == 1 else "are"
+            return f"{', '.join(self.missing)} {verb} not installed"
+        skipped = self.status is Status.SKIPPED and self.cell.expected
+        return skipped.reason if skipped else ""
 
 
 class _Checker(doctest.OutputChecker):
@@ -97,7 +112,9 @@ def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
     expected = cell.expected
     if expected is None:
         got = printed(outputs, _tags(page, cell))
-        prints = Status.UNEXPECTED if page.strict else Status.UNCHECKED
+        # without a block, nobody would see what it prints where it does not run
+        needs_block = page.strict or (page.lines and cell.requires)
+        prints = Status.UNEXPECTED if needs_block else Status.UNCHECKED
         return Verdict(page, cell, prints if got else Status.SILENT, got)
     got = printed(outputs)
     if expected.flags & doctest.SKIP:

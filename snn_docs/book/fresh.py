@@ -25,6 +25,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from snn_docs.book.files import write_atomically
 from snn_docs.book.kernel import ENVIRONMENT
+from snn_docs.book.optional import missing, show_records
 from snn_docs.book.page import find_declared
 from snn_docs.book.run import Run, judged, run_pages
 
@@ -108,8 +109,11 @@ class Results:
         if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
-        verdicts = judged(page, notebook)
-        return Run(page, notebook, verdicts, head["started"], head["seconds"], kept=True)
+        absent = frozenset(head["missing"])
+        show_records(page, notebook, absent)
+        verdicts = judged(page, notebook, missing=absent)
+        times = {"started": head["started"], "seconds": head["seconds"]}
+        return Run(page, notebook, verdicts, **times, missing=absent, kept=True)
 
     def save(self, run: Run) -> None:
         """Keep a result, if the page came to its end and all that it depends on is known."""
@@ -132,6 +136,7 @@ class Results:
             "declared": {
                 pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
             },
+            "missing": sorted(run.missing),
             "outputs": hashlib.sha256(body).hexdigest(),
             "started": run.started,
             "seconds": run.seconds,
@@ -154,6 +159,7 @@ class Results:
         return (
             head.get("environment") == self.environment  # first: another engine has other heads
             and head["settings"] == _settings(settings)
+            and missing(head["missing"]) == head["missing"]  # one can come without an install
             and all(self._file(name) == digest for name, digest in head["files"].items())
             and all(
                 list(map(str, find_declared(Path(head["page"]), pattern))) == found

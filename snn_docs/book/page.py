@@ -28,6 +28,7 @@ from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 from sphinx.errors import ConfigError
 
+from snn_docs.book.optional import required
 from snn_docs.book.settings import Settings, find_settings
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Cell:
     """The line of the closing fence."""
     source: str
     expected: Expected | None
+    requires: tuple[str, ...] = ()
+    """The packages without which it is not run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +199,10 @@ def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None
     if not myst:  # no blocks, and no lines that a person would know
-        cells = [Cell(i, n, n, notebook.cells[i].source, None) for n, i in enumerate(places, 1)]
+        cells = [
+            Cell(i, n, n, notebook.cells[i].source, None, _requires(path, notebook, i, n))
+            for n, i in enumerate(places, 1)
+        ]
     else:
         fences = _cells_with_blocks(path, unix, settings.markdown)
         pairs = zip(places, fences, strict=True)
@@ -313,7 +319,17 @@ def _cell(
     body = parse_directive_text(ExpectedOutput, "", fence.content, validate_options=False)
     expected = _expected(path, block) if block else None
     line = _line(fence) + 1 + body.body_offset
-    return Cell(index, line, _end(fence), notebook.cells[index].source, expected)
+    requires = _requires(path, notebook, index, line)
+    return Cell(index, line, _end(fence), notebook.cells[index].source, expected, requires)
+
+
+def _requires(path: Path, notebook: NotebookNode, index: int, line: int) -> tuple[str, ...]:
+    """Return the packages that the tags of a cell name."""
+    tags = notebook.cells[index].metadata.get("tags", [])
+    try:
+        return required(tags if isinstance(tags, list) else [tags])
+    except ValueError as error:
+        raise PageError(path, line, str(error)) from error
 
 
 def _expected(path: Path, block: Token) -> Expected:

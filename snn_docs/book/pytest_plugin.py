@@ -9,7 +9,6 @@ import pytest
 from sphinx.errors import ConfigError
 
 from snn_docs.book import report
-from snn_docs.book.compare import Status
 from snn_docs.book.fresh import Results, run_outdated
 from snn_docs.book.page import Page, PageError, is_page_of_its_book, read_page
 from snn_docs.book.settings import find_settings
@@ -74,8 +73,8 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Compare the cell's output."""
         verdict = self.parent.run().verdicts[self.number]
-        if verdict.status is Status.SKIPPED and verdict.cell.expected:
-            pytest.skip(verdict.cell.expected.reason)
+        if verdict.reason:
+            pytest.skip(verdict.reason)
         if not verdict.ok:
             raise WrongCellError(verdict)
 

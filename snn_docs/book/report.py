@@ -68,22 +68,28 @@ def summarize(runs: Sequence[Run]) -> str:
         "run now": sum(not run.kept for run in runs),
         "outputs that match": statuses.count(Status.MATCHES),
         "outputs skipped": statuses.count(Status.SKIPPED),
+        "outputs recorded": sum(run.recorded for run in runs),
         "wrong cells": len(wrong(runs)),
         "cells not reached": statuses.count(Status.NOT_RUN),
     }
-    if not counts["outputs skipped"]:
-        del counts["outputs skipped"]
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+    rare = {"outputs skipped", "outputs recorded"}
+    return ", ".join(f"{n}: {count}" for n, count in counts.items() if count or n not in rare)
 
 
 def skipped(runs: Sequence[Run]) -> list[str]:
-    """Return a line for each output that was not compared: where, and the reason given."""
+    """Return a line for each output that was not compared, and each cell not run: where and why."""
     return [
-        f"{shown_path(verdict.page.path)}:{expected.line}: {verdict.status}: {expected.reason}"
+        f"{_skipped_location(verdict)}: {verdict.status}: {verdict.reason}"
         for run in runs
         for verdict in run.verdicts
-        if verdict.status is Status.SKIPPED and (expected := verdict.cell.expected)
+        if verdict.reason
     ]
+
+
+def _skipped_location(verdict: Verdict) -> str:
+    expected = verdict.cell.expected
+    path = shown_path(verdict.page.path)
+    return f"{path}:{expected.line}" if expected else cell_location(verdict)
 
 
 def times(runs: Sequence[Run]) -> str:

@@ -26,6 +26,7 @@ from traitlets.config import Config
 
 from snn_docs.book.compare import Status, Verdict, judge
 from snn_docs.book.kernel import KERNEL, environment, socket_folder
+from snn_docs.book.optional import question, read_answer, show_records
 from snn_docs.book.report import shown_path
 from snn_docs.book.trace import READ, START, Trace, read_trace
 
@@ -71,6 +72,8 @@ class Run:
     failed: bool = False
     trace: Trace | None = None
     """What the outputs depend on; unknown in other languages than Python."""
+    missing: frozenset[str] = frozenset()
+    """The packages that some cells need, and for lack of which they were not run."""
     kept: bool = False
     """Whether this is how the page ran before, which still holds."""
 
@@ -83,6 +86,12 @@ class Run:
     def checked(self) -> int:
         """How many outputs were compared and found right."""
         return sum(verdict.status is Status.MATCHES for verdict in self.verdicts)
+
+    @property
+    def recorded(self) -> int:
+        """How many outputs are records, since their cells were not run."""
+        blocks = [v.cell.expected for v in self.verdicts if v.status is Status.RECORDED]
+        return sum(block is not None for block in blocks)
 
 
 def run_pages(
@@ -103,12 +112,18 @@ def run_pages(
 
 
 def judged(
-    page: Page, notebook: NotebookNode, failure: Failure | None = None
+    page: Page,
+    notebook: NotebookNode,
+    failure: Failure | None = None,
+    missing: frozenset[str] = frozenset(),
 ) -> tuple[Verdict, ...]:
     """Judge the cells of a page by the outputs in a notebook."""
     verdicts = []
     for cell in page.cells:
-        if failure is None or cell.index < failure.index:
+        absent = tuple(name for name in cell.requires if name in missing)
+        if absent and (failure is None or cell.index < failure.index):
+            verdicts.append(Verdict(page, cell, Status.RECORDED, "", missing=absent))
+        elif failure is None or cell.index < failure.index:
             verdicts.append(judge(page, cell, notebook.cells[cell.index].outputs))
         elif cell.index == failure.index:
             verdicts.append(Verdict(page, cell, Status.FAILED, failure.reason, failure.line))
@@ -142,9 +157,11 @@ async def _run(
         raise asyncio.CancelledError  # which nbclient has taken for the kernel's end
     for cell in page.cells:
         notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
-    failure = execution.failure
-    verdicts = judged(page, notebook, failure)
-    run = Run(page, notebook, verdicts, started, seconds, failure is not None, execution.trace)
+    failure, missing = execution.failure, execution.missing
+    show_records(page, notebook, missing)
+    verdicts = judged(page, notebook, failure, missing)
+    failed = failure is not None
+    run = Run(page, notebook, verdicts, started, seconds, failed, execution.trace, missing)
     done(run)
     return run
 
@@ -158,6 +175,7 @@ class Execution:
         self.numbers: dict[int, int] = {}
         self.failure: Failure | None = None
         self.trace: Trace | None = None
+        self.missing: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Fill in the outputs, as far as the page comes."""
@@ -216,11 +234,15 @@ class Execution:
 
     async def _cells(self, client: Client) -> None:
         python = client.nb.metadata.language_info.get("name") == "python"
+        if python and any(cell.requires for cell in self.page.cells):
+            self.missing = read_answer(await client.ask("", question(self.page)))
+        left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
             await client.ask(START)
         for index, cell in enumerate(self.notebook.cells):
-            count = client.code_cells_executed + 1
-            await client.async_execute_cell(cell, index, execution_count=count)
+            if index not in left:
+                count = client.code_cells_executed + 1
+                await client.async_execute_cell(cell, index, execution_count=count)
         if python:
             self.trace = read_trace(await client.ask("", READ))
         client.set_widgets_metadata()

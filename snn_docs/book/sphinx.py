@@ -21,14 +21,14 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import get_node_location, is_suppressed_warning
 
-from snn_docs.book import report
+from snn_docs.book import checks, report
 from snn_docs.book.fresh import Results, cells_digest, fill, outputs_of, run_outdated
 from snn_docs.book.kernel import MODULES, warm_up
 from snn_docs.book.page import ExpectedOutput, PageError, is_page, parse_page, read_page
 from snn_docs.book.settings import Settings, names, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from myst_nb.sphinx_ import SphinxEnvType
     from nbformat import NotebookNode
@@ -46,6 +46,8 @@ UNCHECKED = (
     "this {testoutput} block is not checked: it must stand right after a code cell "
     "of a MyST notebook, outside of lists and other blocks"
 )
+RECORDED = "This output is a record. It was not run here, for lack of {packages}."
+"""What a page says below a record, unless ``book_recorded`` says it in the book's own language."""
 REREAD = (
     "some extension changes the page after it is read, so that its cells or blocks are not those "
     "which were checked; the page shows what was. Let the extension leave them alone"
@@ -134,6 +136,16 @@ class Door:
             )
             NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
 
+    def tell_records(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Say below each record that it is one, and which packages its cell would have needed."""
+        run = self.runs.get(app.env.docname)
+        absent = {v.cell.index: v.missing for v in run.verdicts if v.missing} if run else {}
+        for cell in doctree.findall(nodes.container):
+            if names := absent.get(cell.get("cell_index")):
+                for output in cell.findall(nodes.container):
+                    if output.get("nb_element") == "cell_code_output":
+                        output.append(_note(app.config.book_recorded, names))
+
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
         name = app.env.docname
@@ -183,8 +195,8 @@ class Door:
         for name, count in wrong.items():
             records[name] = {"book_wrong": count, "digest": ""}
             if run := runs.get(name):
-                records[name] |= {
-                    "book_checked": run.checked,
+                records[name] |= checks.counts(run) | {
+                    "book_missing": sorted(run.missing),
                     "digest": self.results.digest(run.page.path, self.settings),
                 }
         env.book_runs = records  # type: ignore[attr-defined]
@@ -252,7 +264,11 @@ def take_back(_app: Sphinx, env: BuildEnvironment) -> None:
 def add_counts(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
 ) -> None:
-    """Tell the templates how many outputs were checked, as ``book_checked``, and ``book_wrong``."""
+    """Tell the templates of each page what became of its outputs.
+
+    ``book_checked`` of them were found right, ``book_recorded`` are records, since the packages
+    ``book_missing`` were not there, and in ``book_wrong`` places something is wrong.
+    """
     context.update(_records(app.env).get(pagename, {}))
 
 
@@ -260,6 +276,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
     app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
+    app.add_config_value("book_recorded", default=RECORDED, rebuild="env", types=str)
     app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
@@ -269,9 +286,11 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-before-read-docs", door.verify)
     app.connect("source-read", door.show_what_ran, priority=0)
     app.connect("doctree-read", door.remove_blocks)
+    app.connect("doctree-read", door.tell_records)
     app.connect("doctree-read", door.note_run)
     app.connect("env-updated", door.note_failures)
     app.connect("env-updated", take_back)
+    checks.setup(app)
     app.connect("html-page-context", add_counts)
     app.connect("build-finished", door.failures.forget)
     settings, source = _settings(app), Path(app.srcdir)
@@ -279,7 +298,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         warm_up(settings.modules)  # while Sphinx starts
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
@@ -293,6 +312,15 @@ def _tell_progress(total: int) -> report.Progress:
 def _settings(app: Sphinx) -> Settings:
     values = {name: app.config[name] for name in names() if name in app.config}
     return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
+
+
+def _note(text: str, packages: Sequence[str]) -> nodes.paragraph:
+    """Return a note, with the names of packages where its text has ``{packages}``."""
+    before, _, after = text.partition("{packages}")
+    names: list[nodes.Node] = [nodes.literal(name, name) for name in packages]
+    named = [node for name in names for node in (nodes.Text(" "), name)][1:]
+    content = [nodes.Text(before), *named, nodes.Text(after)]
+    return nodes.paragraph("", "", *content, classes=["book-recorded"])
 
 
 def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
