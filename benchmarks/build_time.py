@@ -3,7 +3,8 @@
 Makes books of 8, 24 and 240 pages in a temporary folder, builds them again and again with both, and
 prints one line for each question: the measured ratio, the goal, and whether it is reached. All
 ratios come from one run on one machine, so they can be compared between machines; seconds, of which
-there is one row, cannot.
+there is one row, cannot. With --record the figures are also kept in docs/_data/build_time.json,
+which the book shows.
 A run with all rows and 3 rounds takes some 10 minutes on 2 processors, most of it MyST-NB's.
 """
 
@@ -23,9 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import record
+
 if TYPE_CHECKING:
     import resource
     from collections.abc import Callable, Iterator, Sequence
+
+    from record import Row as Measured
 
 PAGE = """\
 ---
@@ -173,6 +178,8 @@ class Book:
     def watch(self) -> Iterator[Cost]:
         """Watch the book, save a page three times, and tell how long each takes to be built."""
         out = self.folder / "watched" / "html"
+        # a handler, even the default one, so that the watcher does not inherit an ignored signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "snn_docs.book.watch", "-q", "-b", "html", ".", str(out)],
             cwd=self.source, stdout=subprocess.PIPE, text=True,
@@ -258,14 +265,18 @@ class Row:
     at_least: float | None = None
     at_most: float | None = None
 
-    def line(self, lab: Lab) -> str:
-        """Return the line of the table."""
-        ratio = self.ratio(lab)
-        if self.at_least is not None:
-            asked, reached = f"at least {self.at_least:g}", ratio >= self.at_least
-        else:
-            asked, reached = f"at most {self.at_most:g}", ratio <= (self.at_most or 0)
-        return f"{self.what:74}{ratio:6.2f}  {asked:13} {'reached' if reached else 'NOT REACHED'}"
+    def measured(self, name: str, lab: Lab) -> Measured:
+        """Return the answer, and what it is to be."""
+        goals = {"at_least": self.at_least, "at_most": self.at_most}
+        return {"row": name, "ratio": self.ratio(lab), **goals}
+
+
+def line(what: str, row: Measured) -> str:
+    """Return the line of the table."""
+    ratio, least, most = row["ratio"], row["at_least"], row["at_most"]
+    asked = f"at most {most:g}" if least is None else f"at least {least:g}"
+    reached = ratio <= most if least is None else ratio >= least
+    return f"{what:74}{ratio:6.2f}  {asked:13} {'reached' if reached else 'NOT REACHED'}"
 
 
 def floor(lab: Lab) -> float:
@@ -403,11 +414,12 @@ def main() -> None:
         help="measure everything so many times and take medians (default: 3)",
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure (default: all)")
+    record.add_option(parser)
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    rows = [ROWS[name] for name in options.rows or ROWS]
-    series = dict.fromkeys(name for row in rows for name in row.series.split(", "))
+    chosen = options.rows or list(ROWS)
+    series = dict.fromkeys(part for name in chosen for part in ROWS[name].series.split(", "))
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="build_time-") as folder:
         lab = Lab(Path(folder))
@@ -416,8 +428,11 @@ def main() -> None:
             sys.stderr.write(f"round {number + 1} of {options.rounds}\n")
             for name in series:
                 lab.measure(name)
-        for row in rows:
-            sys.stdout.write(f"{row.line(lab)}\n")
+        found = [ROWS[name].measured(name, lab) for name in chosen]
+    for row in found:
+        sys.stdout.write(f"{line(ROWS[row['row']].what, row)}\n")
+    if options.record:
+        sys.stdout.write(f"kept in {record.save('build_time', found)}\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 that are installed), and against a loop in C, where there is a C compiler. All
 contenders take turns in one run on one machine; the figures are medians of ratios over the rounds,
 with the least and the greatest, so they can be compared between machines.
+With --record the figures are also kept in docs/_data/if_speed.json, which the book shows.
 A run with all rows takes some minutes. `make peers` makes environments with the libraries in them:
 .venv-peers/bin/python benchmarks/if_speed.py
 """
@@ -26,6 +27,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import record
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
@@ -35,6 +37,8 @@ from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from record import Row
 
     Run = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
@@ -308,29 +312,17 @@ def seconds(run: Run, way: Callable[[Run, Tensor], None], inputs: Tensor) -> flo
     return statistics.median(times)
 
 
-@dataclass(frozen=True)
-class Ratios:
-    """How many times as long the others took, a ratio a round."""
-
-    values: list[float]
-
-    def __str__(self) -> str:
-        """Show the median, the least and the greatest."""
-        least, most = min(self.values), max(self.values)
-        return f"{statistics.median(self.values):6.2f} ({least:.2f} to {most:.2f})"
-
-
 def compare(
     contenders: dict[str, Run], way: Callable[[Run, Tensor], None], inputs: Tensor, rounds: int
-) -> dict[str, Ratios]:
-    """Let all take turns; return each one's time over that of the first."""
+) -> dict[str, list[float]]:
+    """Let all take turns; return each one's time over that of the first, a ratio a round."""
     first, *others = contenders
     found: dict[str, list[float]] = {name: [] for name in others}
     for _ in range(rounds):
         times = {name: seconds(run, way, inputs) for name, run in contenders.items()}
         for name in others:
             found[name].append(times[name] / times[first])
-    return {name: Ratios(values) for name, values in found.items()}
+    return found
 
 
 def contenders_for(case: Case, in_c: InC | None, peers: Iterable[str]) -> dict[str, Run]:
@@ -348,32 +340,42 @@ def contenders_for(case: Case, in_c: InC | None, peers: Iterable[str]) -> dict[s
     return runs
 
 
-def speed_lines(options: argparse.Namespace, in_c: InC | None, peers: list[str]) -> Iterator[str]:
-    """Yield a line for each comparison, with what it is to reach."""
+def speed_rows(options: argparse.Namespace, in_c: InC | None, peers: list[str]) -> Iterator[Row]:
+    """Yield each comparison: how many times as long as ours the other takes."""
     generator = torch.Generator().manual_seed(0)
     for shape in SHAPES:
         inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
         for case in CASES:
             contenders = contenders_for(case, in_c, peers)
             for name, way in PASSES.items():
-                ratios = compare(contenders, way, inputs, options.rounds)
-                where = f"{'x'.join(map(str, shape)):12}{case.name:20}{name:20}"
-                for other, ratio in ratios.items():
-                    yield f"{where}{other:14}{ratio}{verdict(case, other, ratio, options)}"
+                about = {"shape": list(shape), "case": case.name, "pass": name}
+                for other, values in compare(contenders, way, inputs, options.rounds).items():
+                    ratios = {
+                        "ratio": statistics.median(values), "least": min(values),
+                        "most": max(values),
+                    }  # fmt: skip
+                    goal = goal_of(case, other, options.backend)
+                    yield about | {"other": other} | ratios | {"at_least": goal}
 
 
-def verdict(case: Case, other: str, ratio: Ratios, options: argparse.Namespace) -> str:
-    """Say whether a goal is reached, if there is one."""
-    goal = {"article": case.at_least, "C": 0.5 if options.backend == "numba" else None}.get(
-        other, 5
-    )
-    if goal is None:
-        return ""
-    reached = statistics.median(ratio.values) >= goal
-    return f"  at least {goal:<4} {'reached' if reached else 'NOT REACHED'}"
+def goal_of(case: Case, other: str, backend: str) -> float | None:
+    """Return the ratio to reach, if there is one."""
+    goals = {"article": case.at_least, "C": 0.5 if backend == "numba" else None}
+    return goals.get(other, 5)
 
 
-def growth_lines() -> Iterator[str]:
+def speed_line(row: Row) -> str:
+    """Return the line of a comparison, with what it is to reach."""
+    shape = "x".join(map(str, row["shape"]))
+    where = f"{shape:12}{row['case']:20}{row['pass']:20}{row['other']:14}"
+    ratio = f"{row['ratio']:6.2f} ({row['least']:.2f} to {row['most']:.2f})"
+    if (goal := row["at_least"]) is None:
+        return where + ratio
+    reached = "reached" if row["ratio"] >= goal else "NOT REACHED"
+    return f"{where}{ratio}  at least {goal:<4} {reached}"
+
+
+def growth_rows() -> Iterator[Row]:
     """Yield how the time of a step of a neuron depends on how many there are."""
     case = CASES[0]
     for steps in (10, 100, 1000):
@@ -381,15 +383,21 @@ def growth_lines() -> Iterator[str]:
             if steps * neurons > 10**7:
                 continue
             inputs = torch.rand(steps, neurons, requires_grad=True)
-            both = [
-                seconds(run, forward_and_backward, inputs) for run in (article(case), ours(case))
+            theirs, own = [
+                seconds(run, forward_and_backward, inputs) / inputs.numel() * 1e9
+                for run in (article(case), ours(case))
             ]
-            each = (f"{took / inputs.numel() * 1e9:10.2f}" for took in both)
-            ratio = f"{both[0] / both[1]:6.2f}"
-            yield f"{steps:6} steps {neurons:8} neurons {''.join(each)} ns   {ratio}"
+            yield {"steps": steps, "neurons": neurons, "article_ns": theirs, "ours_ns": own}
 
 
-def memory_lines() -> Iterator[str]:
+def growth_line(row: Row) -> str:
+    """Return the line of a size."""
+    theirs, own = row["article_ns"], row["ours_ns"]
+    size = f"{row['steps']:6} steps {row['neurons']:8} neurons "
+    return f"{size}{theirs:10.2f}{own:10.2f} ns   {theirs / own:6.2f}"
+
+
+def memory_rows() -> Iterator[Row]:
     """Yield the most memory that a pass takes, in buffers of the size of its inputs."""
     inputs = torch.rand(100, 16384, requires_grad=True)
     full = inputs.numel() * inputs.element_size()
@@ -400,8 +408,30 @@ def memory_lines() -> Iterator[str]:
             events = profiler.profiler.kineto_results.events()
             sizes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
             peak = max(accumulate(size for _, size in sizes)) / full
-            goal = f"  at most 3 and a block {'reached' if peak < 3.2 else 'NOT REACHED'}"  # noqa: PLR2004
-            yield f"{case.name:20}{name:14}{peak:6.2f}{goal if name == 'ours' else ''}"
+            yield {"case": case.name, "who": name, "buffers": peak}
+
+
+def memory_line(row: Row) -> str:
+    """Return the line of a case."""
+    peak = row["buffers"]
+    goal = f"  at most 3 and a block {'reached' if peak < 3.2 else 'NOT REACHED'}"  # noqa: PLR2004
+    return f"{row['case']:20}{row['who']:14}{peak:6.2f}{goal if row['who'] == 'ours' else ''}"
+
+
+class Table:
+    """Prints rows as they come, under headings, and keeps them for the record."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def fill(
+        self, heading: str, about: Row, rows: Iterable[Row], line: Callable[[Row], str]
+    ) -> None:
+        """Print a part of the table."""
+        sys.stdout.write(f"\n{heading}\n")
+        for row in rows:
+            sys.stdout.write(f"{line(row)}\n")
+            self.rows.append(about | row)
 
 
 def main() -> None:
@@ -412,7 +442,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--backend", choices=["torch", "numba"], default="torch")
+    record.add_option(parser)
     options = parser.parse_args()
+    if options.record and options.backend != "torch":
+        parser.error("--record keeps the figures of the backend torch, which is what readers have")
     sys.stdout.write(f"backend: {functional.backend(options.backend)}\n")
     peers = [name for name in PEERS if importlib.util.find_spec(name)]
     if missing := sorted(set(PEERS) - set(peers)):
@@ -420,6 +453,7 @@ def main() -> None:
     # From now on glibc keeps freed memory of this size, as in a process that has worked for a
     # while; else whether it gives it back depends on who came before.
     bytearray(ALLOCATOR)
+    table = Table()
     with tempfile.TemporaryDirectory(prefix="if_speed-") as folder:
         try:
             in_c = InC(Path(folder))
@@ -428,15 +462,15 @@ def main() -> None:
             in_c = None
         for threads in options.threads:
             torch.set_num_threads(threads)
-            sys.stdout.write(f"\n{threads} threads: time of the other / ours\n")
-            for line in speed_lines(options, in_c, peers):
-                sys.stdout.write(f"{line}\n")
-            sys.stdout.write("\ntime of a step of a neuron: the article's, ours, ratio\n")
-            for line in growth_lines():
-                sys.stdout.write(f"{line}\n")
-    sys.stdout.write("\nmost memory of forward + backward, in buffers of the inputs' size\n")
-    for line in memory_lines():
-        sys.stdout.write(f"{line}\n")
+            heading = f"{threads} threads: time of the other / ours"
+            about: Row = {"kind": "speed", "threads": threads}
+            table.fill(heading, about, speed_rows(options, in_c, peers), speed_line)
+            heading = "time of a step of a neuron: the article's, ours, ratio"
+            table.fill(heading, about | {"kind": "growth"}, growth_rows(), growth_line)
+    heading = "most memory of forward + backward, in buffers of the inputs' size"
+    table.fill(heading, {"kind": "memory"}, memory_rows(), memory_line)
+    if options.record:
+        sys.stdout.write(f"\nkept in {record.save('if_speed', table.rows)}\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Trains on the digits, with 16 time steps and with 100, alone and under torchrun, and prints one line
 for each question. Every process computes with one thread. All ratios come from one run on one
 machine, so they can be compared between machines; samples a second cannot.
+With --record the figures are also kept in docs/_data/train_speed.json, which the book shows.
 A run takes about a minute and a half on 2 processors.
 """
 
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import record
 import torch
 
 from snn_docs import train
@@ -27,6 +29,7 @@ from snn_docs.neurons import LIF
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from record import Row
     from torch import Tensor
 
 SETTINGS = {
@@ -93,9 +96,48 @@ def timed(work: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
+def measured(options: argparse.Namespace) -> list[Row]:
+    """Measure everything, and return a row for each number of processes and each of steps."""
+    counts = [1, *options.processes]
+    seconds: dict[tuple[int, int], list[float]] = {}
+    for number in range(options.rounds):
+        sys.stderr.write(f"round {number + 1} of {options.rounds}\n")
+        for steps in SETTINGS:
+            for processes in counts:
+                taken = seconds.setdefault((processes, steps), [])
+                taken.append(epoch_seconds(processes, steps))
+    samples = len(train.digits(train.Config()).split.train_labels)
+    speeds: list[Row] = [
+        {"kind": "speed", "processes": processes, "steps": steps,
+         "samples_per_second": samples / statistics.median(seconds[processes, steps])}
+        for processes in counts for steps in SETTINGS
+    ]  # fmt: skip
+    shares: list[Row] = [
+        {"kind": "share", "steps": steps, "share": neurons_share(steps, options.rounds)}
+        for steps in SETTINGS
+    ]
+    return speeds + shares
+
+
 def line(what: str, values: list[str]) -> None:
     """Print a row of the table."""
     sys.stdout.write(f"{what:44}" + "".join(f"{value:>12}" for value in values) + "\n")
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table: a column for each number of steps."""
+    line("", [f"{steps} steps" for steps in SETTINGS])
+    speeds: dict[int, list[float]] = {}
+    for row in rows:
+        if row["kind"] == "speed":
+            speeds.setdefault(row["processes"], []).append(row["samples_per_second"])
+    for processes, values in speeds.items():
+        line(f"samples/s, processes: {processes}", [f"{value:.0f}" for value in values])
+    for processes in [count for count in speeds if count > 1]:
+        ratios = [many / one for many, one in zip(speeds[processes], speeds[1], strict=True)]
+        line(f"speed, {processes} processes / 1 process", [f"{ratio:.2f}" for ratio in ratios])
+    shares = [f"{row['share']:.2f}" for row in rows if row["kind"] == "share"]
+    line("neurons' share of a training step", shares)
 
 
 def main() -> None:
@@ -118,26 +160,12 @@ def main() -> None:
         metavar="N",
         help="compare one process with so many (default: 2, 4, ... up to the processors there are)",
     )
+    record.add_option(parser)
     options = parser.parse_args()
-    counts = [1, *options.processes]
-    seconds: dict[tuple[int, int], list[float]] = {}
-    for number in range(options.rounds):
-        sys.stderr.write(f"round {number + 1} of {options.rounds}\n")
-        for steps in SETTINGS:
-            for processes in counts:
-                taken = seconds.setdefault((processes, steps), [])
-                taken.append(epoch_seconds(processes, steps))
-    median = {key: statistics.median(taken) for key, taken in seconds.items()}
-    samples = len(train.digits(train.Config()).split.train_labels)
-    line("", [f"{steps} steps" for steps in SETTINGS])
-    for processes in counts:
-        speeds = [f"{samples / median[processes, steps]:.0f}" for steps in SETTINGS]
-        line(f"samples/s, processes: {processes}", speeds)
-    for processes in options.processes:
-        ratios = [median[1, steps] / median[processes, steps] for steps in SETTINGS]
-        line(f"speed, {processes} processes / 1 process", [f"{ratio:.2f}" for ratio in ratios])
-    shares = [f"{neurons_share(steps, options.rounds):.2f}" for steps in SETTINGS]
-    line("neurons' share of a training step", shares)
+    rows = measured(options)
+    show(rows)
+    if options.record:
+        sys.stdout.write(f"kept in {record.save('train_speed', rows)}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""How much of the processors' time do the cells of each page of the book take?
+
+Runs the pages one at a time, each in a warm kernel of its own, and prints a line for each. What a
+kernel takes without any cell is left out, and so is, where there are warm kernels, the import of
+torch and matplotlib. Seconds can't be compared between machines; their proportions can, roughly.
+With --record the figures are also kept in docs/_data/page_time.json, which the book shows.
+A run takes as long as the pages do: about a minute on 2 processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import record
+
+from snn_docs.book import report
+from snn_docs.book.page import find_pages, parse_page
+from snn_docs.book.run import run_pages
+from snn_docs.book.settings import find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from record import Row
+
+DOCS = Path(__file__).parents[1] / "docs"
+CLOCK = "\n\n```{code-cell}\nimport os\n\nprint(sum(os.times()[:4]))\n```\n"
+"""A last cell, which tells what the kernel and the processes that it started have taken."""
+EMPTY = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n"
+
+
+def cpu_seconds(path: Path, text: str) -> tuple[int, float]:
+    """Run a page and return the number of its cells, and the time of a kernel that runs them."""
+    [run] = run_pages([parse_page(path, text + CLOCK, find_settings(path))])
+    if run.failed:
+        sys.exit(report.describe(report.wrong([run])[0]))
+    *cells, clock = run.verdicts
+    return len(cells), float(clock.got)
+
+
+def page_rows(pages: list[Path]) -> Iterator[Row]:
+    """Yield the time of each page."""
+    _, start = cpu_seconds(pages[0], EMPTY)
+    for path in pages:
+        cells, seconds = cpu_seconds(path, path.read_text(encoding="utf-8"))
+        yield {"page": path.stem, "cells": cells, "seconds": max(seconds - start, 0.0)}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    record.add_option(parser)
+    options = parser.parse_args()
+    rows = []
+    for row in page_rows(find_pages([DOCS])):
+        sys.stdout.write(f"{row['page']:20}{row['cells']:4} cells{row['seconds']:9.2f} s CPU\n")
+        rows.append(row)
+    if options.record:
+        sys.stdout.write(f"kept in {record.save('page_time', rows)}\n")
+
+
+if __name__ == "__main__":
+    main()
