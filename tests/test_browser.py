@@ -7,9 +7,10 @@ import http.server
 import os
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -29,20 +30,32 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
+class Strict(http.server.SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        """Let nothing come from elsewhere, and no text be run as code."""
+        policy = "default-src 'self' data: 'unsafe-inline'"
+        self.send_header("Content-Security-Policy", policy)
+        super().end_headers()
+
     def log_message(self, *_args: object) -> None:
         """Leave the test's output alone."""
 
 
-@pytest.fixture(scope="module")
-def address(built_site) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(built_site))
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(Strict, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(built_site) -> Iterator[str]:
+    with served(built_site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +177,6 @@ def test_what_scripts_add_is_japanese(browser, address):
         button.wait_for(state="attached")
         assert button.get_attribute("data-tooltip") == "コピー"
         assert "クリップボードにコピー" in button.inner_html()
-        page.goto(f"{address}search.html?q=Heaviside", wait_until="networkidle")
-        page.locator("#search-results li").first.wait_for()
-        assert page.locator("#search-results h2").inner_text() == "検索結果"
-        summary = page.locator(".search-summary", has_text="件見つかりました。")
-        summary.wait_for()
 
 
 def test_outputs_are_not_copied(browser, address):
@@ -189,3 +197,146 @@ def test_wide_formulas_and_code_scroll_by_themselves(browser, address):
                 scroller,
             )
             assert widest <= PHONE, scroller
+
+
+# ---- Search ----
+
+
+def marks(page: Page) -> list[str]:
+    """What is marked on a page as looked for, once the page is whole."""
+    page.wait_for_load_state("load")
+    return page.evaluate("[...(CSS.highlights.get('search') ?? [])].map(String)")
+
+
+def first_mark_on_screen(page: Page) -> str:
+    """Wait until a mark is in view, and return its text."""
+    in_view = (
+        "() => { const range = [...CSS.highlights.get('search')].find(range => {"
+        " const box = range.getBoundingClientRect();"
+        " return box.height > 0 && box.top > 60 && box.bottom < innerHeight });"
+        " return range && String(range) }"
+    )
+    return page.wait_for_function(in_view).json_value()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("key", ["/", "Control+k"])
+def test_a_key_opens_the_search(browser, address, width, key):
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.keyboard.press(key)
+        page.locator("#pst-search-dialog input").wait_for()
+        page.keyboard.type("1/2")
+        assert page.locator("#pst-search-dialog input").input_value() == "1/2"
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=1%2F2")
+        assert page.locator("main input[name=q]").input_value() == "1/2"
+
+
+def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}search.html?q=Ｈｅａｖｉｓｉｄｅ", wait_until="networkidle")
+        results = page.locator("ul.search > li")
+        said = page.get_by_role("status").inner_text()
+        assert said == f"{results.count()}件見つかりました。"
+        assert results.count() > 1
+        for result in results.all():
+            assert {text.lower() for text in result.locator("mark").all_inner_texts()} == {
+                "heaviside"
+            }
+            assert len(result.locator("p.context").inner_text()) <= 150
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}search.html", wait_until="networkidle")
+        status = page.get_by_role("status")
+        assert status.inner_text().startswith("空白で区切ると")
+        page.keyboard.type("しきい値")  # The field has the focus.
+        assert "「しきい値」は「閾値」でも探しました。" in status.inner_text()
+        page.locator("ul.search a").first.click()
+        page.wait_for_url("**mark=**")
+        assert set(marks(page)) <= {"しきい値", "閾値"}
+        page.go_back()
+        assert page.locator("main input[name=q]").input_value() == "しきい値"
+        page.locator("ul.search a").first.wait_for()
+
+
+def test_arrows_move_through_the_results(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+        focus = "document.activeElement.getAttribute('href')"
+        links = [link.get_attribute("href") for link in page.locator("ul.search a").all()]
+        seen = []
+        for key in ("ArrowUp", "ArrowDown", "ArrowDown", "ArrowUp"):
+            page.keyboard.press(key)
+            seen.append(page.evaluate(focus))
+        assert seen == [None, links[0], links[1], links[0]]
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("document.activeElement.name") == "q"
+        # While Japanese is being converted, the keys are the converter's.
+        page.evaluate(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown',"
+            " { key: 'ArrowDown', bubbles: true, isComposing: true }))"
+        )
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**mark=**")
+
+
+def test_a_page_is_opened_where_it_has_what_was_looked_for(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}search.html?q=DETACH_reset", wait_until="networkidle")
+        page.locator("ul.search a").first.click()
+        page.wait_for_url("**mark=**")
+        assert first_mark_on_screen(page) == "detach_reset"
+        assert set(marks(page)) == {"detach_reset"}
+        page.keyboard.press("Escape")
+        assert not marks(page)
+
+
+def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(browser, address):
+    """Each name and sign of code is an element of its own, and exercises' solutions are folded."""
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        folded = page.locator("details:not([open]) pre").first
+        word = max(folded.evaluate("e => e.textContent").split(), key=len)
+        query = urlencode({"mark": word.lower()})
+        page.goto(f"{address}if_pytorch.html?{query}", wait_until="networkidle")
+        assert first_mark_on_screen(page) == word
+
+
+def test_marks_are_seen(browser, address):
+    for scheme in ("light", "dark"):
+        with opened(browser, address, width=DESK, scheme=scheme) as page:
+            page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+            mark = page.locator("p.context mark").first
+            found = mark.evaluate("e => getComputedStyle(e).backgroundColor")
+            around = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
+            assert found != around
+            page.goto(f"{address}if_pytorch.html?mark=発火", wait_until="networkidle")
+            style = "getComputedStyle(document.querySelector('p'), '::highlight(search)')"
+            assert page.evaluate(f"{style}.backgroundColor") == found
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, place):
+    with ExitStack() as stack:
+        if place == "file":
+            address = f"{built_site.as_uri()}/"
+        else:
+            address = f"{stack.enter_context(served(built_site.parent))}{built_site.name}/"
+        page = stack.enter_context(opened(browser, address, width=DESK))
+        page.goto(f"{address}index.html", wait_until="networkidle")
+        page.keyboard.press("/")
+        page.keyboard.type("代理")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**search.html?q=**")
+        page.keyboard.type("勾配")
+        result = page.locator("ul.search > li").first
+        assert "代理勾配" in result.locator("mark").all_inner_texts()
+        result.locator("a").click()
+        page.wait_for_url("**mark=**")
+        assert set(marks(page)) == {"代理勾配"}
