@@ -47,9 +47,9 @@ def step(
         単位は膜電位と同じ
     :param leak: 漏れ:math:`\lambda`。1ステップで失う膜電位の割合で、0から1まで。\
         数か、``[*]``とブロードキャストできるテンソル。時定数が:math:`\tau`ステップなら:math:`1/\tau`
-    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
-    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+    :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
         ``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
     :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
         形は引数をブロードキャストした``[*]``
@@ -83,7 +83,7 @@ def run(
 ) -> tuple[Tensor, Tensor]:
     r"""すべての時刻を一度に進め、スパイクと膜電位を返します。
 
-    値は、``step``を時刻の順に:math:`T`回呼んだときと、ビットまで等しくなります。\
+    値は、``step``を時刻の順に:math:`T`回呼んだときと、ビット単位で等しくなります。\
     勾配は、丸めの差を除いて等しくなります。逆伝播は、次の漸化式を終わりの時刻から解きます。\
     :math:`G^s_t`と:math:`G^v_t`は、外から届くスパイクと膜電位の勾配です。
 
@@ -110,9 +110,9 @@ def run(
         単位は膜電位と同じ
     :param leak: 漏れ:math:`\lambda`。1ステップで失う膜電位の割合で、0から1まで。\
         数か、``[*]``とブロードキャストできるテンソル。時定数が:math:`\tau`ステップなら:math:`1/\tau`
-    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
-    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+    :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
         ``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
     :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。形はどちらも``[T, *]``
     :raises TypeError: 型の合わない引数があるとき
@@ -152,7 +152,7 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
 
     はじめは``"torch"``で、PyTorchの演算だけを使います。\
     ``"numba"``は、``run``の繰り返しを機械語に翻訳して使います。\
-    どちらも結果はビットまで等しく、小さい層ほど``"numba"``が速くなります。\
+    どちらも結果はビット単位で等しく、小さい層ほど``"numba"``が速くなります。\
     翻訳は最初の1回だけ数秒かかり、結果はディスクに残ります。\
     CPUにないテンソルには、いつも``"torch"``を使います。
 

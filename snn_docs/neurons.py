@@ -36,10 +36,10 @@ class IF(torch.nn.Module):
         テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
         ``torch.nn.Parameter``なら学習できる。数は``state_dict``に入らない。\
         あとから代入すると値を確かめないので、変えるときは層を作り直す
-    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0へ戻し、``"subtract"``は閾値を引く
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
         切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
-    :param surrogate: 膜電位から閾値を引いた値を受けとり、スパイクを返す関数。\
+    :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
         記事の規則``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
     :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
@@ -161,7 +161,7 @@ class IF(torch.nn.Module):
 
         :math:`r`はリセットしたあとの膜電位、:math:`\lambda`は漏れです。\
         ``IF``では:math:`\lambda = 0`です。\
-        値は``step``を:math:`T`回呼んだときとビットまで等しく、勾配は丸めの差を除いて等しくなります。\
+        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
         詳しくは``snn_docs.functional.run``にあります。
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
@@ -208,7 +208,7 @@ class LIF(IF):
 
     膜電位は1ステップごとに割合:math:`\lambda`だけ失われます。\
     :math:`r`はリセットしたあとの膜電位で、リセットの規則と使い方は``IF``と同じです。\
-    漏れが0なら、``IF``とビットまで等しくなります。
+    漏れが0なら、``IF``とビット単位で等しくなります。
 
     snnTorchの``beta``は:math:`1 - \lambda`、SpikingJellyの``tau``は:math:`1/\lambda`です。
 

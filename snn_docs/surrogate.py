@@ -149,15 +149,15 @@ class Surrogate(ABC):
 
         H(x) = \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases}
         \qquad
-        \frac{dH}{dx} := \frac{d\sigma_k}{dx}
+        \frac{dH}{dx} := \frac{d\sigma}{dx}
 
-    傾き:math:`k`の意味は、どの派生クラスでも同じです。\
+    傾き:math:`\alpha`の意味は、どの派生クラスでも同じです。\
     :math:`x=0`での微分であり、そこで微分は最も大きくなります。\
     傾きが大きいほど、微分は高く、狭くなります。
 
     自分で作るときは、``smooth``と``derivative``を決めた派生クラスを書きます。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -195,7 +195,7 @@ class Surrogate(ABC):
 
     @abstractmethod
     def smooth(self, input_: Tensor) -> Tensor:
-        r"""微分のもとになる、滑らかな関数:math:`\sigma_k(x)`です。
+        r"""微分のもとになる、滑らかな関数:math:`\sigma(x)`です。
 
         :param input\_: 膜電位から閾値を引いた値。形は``[*]``
         :returns: 関数の値。形は``[*]``
@@ -203,7 +203,7 @@ class Surrogate(ABC):
 
     @abstractmethod
     def derivative(self, input_: Tensor) -> Tensor:
-        r"""スパイクの微分として使う:math:`d\sigma_k/dx`です。
+        r"""スパイクの微分として使う:math:`d\sigma/dx`です。
 
         :param input\_: 膜電位から閾値を引いた値。形は``[*]``
         :returns: 微分の値。形は``[*]``、単位は膜電位の逆数
@@ -216,15 +216,15 @@ class ArcTan(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \frac{1}{2} + \frac{1}{\pi} \arctan(\pi k x)
+        \sigma(x) = \frac{1}{2} + \frac{1}{\pi} \arctan(\pi \alpha x)
         \qquad
-        \frac{d\sigma_k}{dx} = \frac{k}{1 + (\pi k x)^2}
+        \frac{d\sigma}{dx} = \frac{\alpha}{1 + (\pi \alpha x)^2}
 
     裾が長く、閾値から遠い膜電位にも勾配が届きます。
 
-    snnTorchの``atan``とSpikingJellyの``ATan``では、``alpha``が:math:`2k`です。
+    snnTorchの``atan``とSpikingJellyの``ATan``では、``alpha``が:math:`2\alpha`です。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -253,18 +253,18 @@ class FastSigmoid(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \frac{1}{2} + \frac{k x}{1 + 2k|x|}
+        \sigma(x) = \frac{1}{2} + \frac{\alpha x}{1 + 2\alpha|x|}
         \qquad
-        \frac{d\sigma_k}{dx} = \frac{k}{(1 + 2k|x|)^2}
+        \frac{d\sigma}{dx} = \frac{\alpha}{(1 + 2\alpha|x|)^2}
 
     指数関数を使わず、裾が長く残ります。SuperSpikeの代理勾配と同じ形です。
 
-    SpikingJellyの``SoftSign``では、``alpha``が:math:`2k`です。\
-    snnTorchの``fast_sigmoid``の``slope``も:math:`2k`ですが、:math:`x=0`の高さを1にそろえていて、\
-    値はここの:math:`1/k`倍です。\
-    Norseの``superspike``は、``alpha``によらず、:math:`k=1/2`の値の2倍です。
+    SpikingJellyの``SoftSign``では、``alpha``が:math:`2\alpha`です。\
+    snnTorchの``fast_sigmoid``の``slope``も:math:`2\alpha`ですが、:math:`x=0`の高さを1にそろえていて、\
+    値はここの:math:`1/\alpha`倍です。\
+    Norseの``superspike``は、``alpha``によらず、:math:`\alpha=1/2`の値の2倍です。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -291,15 +291,15 @@ class Sigmoid(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \frac{1}{1 + e^{-4kx}}
+        \sigma(x) = \frac{1}{1 + e^{-4\alpha x}}
         \qquad
-        \frac{d\sigma_k}{dx} = 4k\,\sigma_k(x)\,(1 - \sigma_k(x))
+        \frac{d\sigma}{dx} = 4\alpha\,\sigma(x)\,(1 - \sigma(x))
 
     裾は指数関数の速さで消えます。
 
-    snnTorchの``sigmoid``の``slope``とSpikingJellyの``Sigmoid``の``alpha``は:math:`4k`です。
+    snnTorchの``sigmoid``の``slope``とSpikingJellyの``Sigmoid``の``alpha``は:math:`4\alpha`です。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -327,20 +327,20 @@ class Triangle(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \begin{cases}
-        0 & (x \le -1/k) \\
-        \frac{1}{2} + kx - \frac{1}{2} kx\,|kx| & (|x| < 1/k) \\
-        1 & (x \ge 1/k)
+        \sigma(x) = \begin{cases}
+        0 & (x \le -1/\alpha) \\
+        \frac{1}{2} + \alpha x - \frac{1}{2} \alpha x\,|\alpha x| & (|x| < 1/\alpha) \\
+        1 & (x \ge 1/\alpha)
         \end{cases}
         \qquad
-        \frac{d\sigma_k}{dx} = k \max(0,\ 1 - k|x|)
+        \frac{d\sigma}{dx} = \alpha \max(0,\ 1 - \alpha|x|)
 
-    閾値から:math:`1/k`より離れると、勾配は届きません。
+    閾値から:math:`1/\alpha`より離れると、勾配は届きません。
 
-    SpikingJellyの``PiecewiseQuadratic``では、``alpha``が:math:`k`です。\
-    Bellecらは:math:`k=1`の高さを0.3倍にしています。
+    SpikingJellyの``PiecewiseQuadratic``では、``alpha``がそのまま:math:`\alpha`です。\
+    Bellecらは:math:`\alpha=1`の高さを0.3倍にしています。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -368,15 +368,19 @@ class Boxcar(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \min(\max(kx + \tfrac{1}{2},\ 0),\ 1)
+        \sigma(x) = \min(\max(\alpha x + \tfrac{1}{2},\ 0),\ 1)
         \qquad
-        \frac{d\sigma_k}{dx} = \begin{cases} k & (|x| \le 1/(2k)) \\ 0 & (|x| > 1/(2k)) \end{cases}
+        \frac{d\sigma}{dx} = \begin{cases}
+        \alpha & (|x| \le 1/(2\alpha)) \\
+        0 & (|x| > 1/(2\alpha))
+        \end{cases}
 
-    閾値から:math:`1/(2k)`より離れると、勾配は届きません。
+    閾値から:math:`1/(2\alpha)`より離れると、勾配は届きません。
 
-    SpikingJellyの``Rect``では、``alpha``が:math:`k`です。Wuらは幅:math:`a_1 = 1/k`で表します。
+    SpikingJellyの``Rect``では、``alpha``がそのまま:math:`\alpha`です。\
+    Wuらは幅:math:`a_1 = 1/\alpha`で表します。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
@@ -403,15 +407,15 @@ class StraightThrough(Surrogate):
 
     .. math::
 
-        \sigma_k(x) = \frac{1}{2} + kx
+        \sigma(x) = \frac{1}{2} + \alpha x
         \qquad
-        \frac{d\sigma_k}{dx} = k
+        \frac{d\sigma}{dx} = \alpha
 
     発火してもしなくても、勾配は同じです。滑らかな関数は0から1の間に収まりません。
 
-    snnTorchの``straight_through_estimator``は:math:`k=1`です。
+    snnTorchの``straight_through_estimator``は:math:`\alpha=1`です。
 
-    :param slope: 傾き:math:`k`。正の有限な数。単位は膜電位の逆数
+    :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
     :raises ValueError: ``slope``が正の有限な数でないとき
 
