@@ -47,9 +47,12 @@ test:
 endif
 
 # The nir that Sinabs pins is too old for the others: so there are two environments.
+# The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
 peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
 	.venv-peers/bin/python -m pytest tests/peers/test_*norse.py tests/peers/test_*snntorch.py tests/peers/test_*spikingjelly.py
 	.venv-sinabs/bin/python -m pytest tests/peers/test_*sinabs.py tests/test_nir.py
+	.venv-peers/bin/python -m snn_docs.book check docs/peers.md docs/nir.md
+	.venv-sinabs/bin/python -m snn_docs.book check docs/peers.md docs/nir.md
 
 .venv-%/installed: pyproject.toml
 	rm -rf .venv-$*

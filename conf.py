@@ -19,6 +19,7 @@ extensions = [
     "japanese",
     "katex",
     "listing",
+    "search",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
@@ -45,7 +46,9 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 3
 book_strict = True
+book_recorded = "この出力は記録です。このビルドの環境に{packages}がないため、動かしていません。"
 nb_merge_streams = True
+nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some train for a while.
 nb_code_prompt_show = "コードを表示"
 nb_code_prompt_hide = "コードを隠す"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import snn_docs
+from snn_docs.book.page import is_page, read_page
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -126,7 +127,7 @@ def test_one_range_of_pythons() -> None:
     assert f'python-version: "{pythons[0]}"' in workflow
     needed = ", ".join(pythons[0].split("."))
     assert f"sys.version_info < ({needed})" in read("Makefile")
-    for place in ("Makefile", "README.md", "CONTRIBUTING.md"):
+    for place in ("Makefile", "README.md", "CONTRIBUTING.md", "docs/index.md"):
         floors = re.findall(r"Python (3\.\d+)(?:以降| or newer)", read(place))
         assert set(floors) == {pythons[0]}, place
 
@@ -138,6 +139,23 @@ def test_every_dependency_has_an_oldest_version_and_a_reason() -> None:
             own_extras = requirement.startswith(f"{PROJECT['name']}[")
             assert own_extras or re.match(r"[\w.-]+>=\d", requirement), requirement
             assert re.search(rf'"{re.escape(requirement)}",? +# \w', text), requirement
+
+
+def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_peers() -> None:
+    extras = {
+        extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+        for extra, requirements in PROJECT["optional-dependencies"].items()
+    }
+    shared = extras["nir"] | extras["train"] | extras["fast"]
+    checked = re.findall(r"\.venv-(\w+)/.* -m snn_docs\.book check (.+)", read("Makefile"))
+    assert [environment for environment, _ in checked] == ["peers", "sinabs"]
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        for cell in read_page(path).cells if is_page(path) else ():
+            needed, name = set(cell.requires), path.relative_to(ROOT).as_posix()
+            assert not needed or any(
+                needed <= extras[environment] | shared and name in pages.split()
+                for environment, pages in checked
+            ), f"{name}:{cell.line}: {needed}"
 
 
 def test_actions_are_pinned_to_a_commit() -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import article as source
 import pytest
+import search
 from bs4 import BeautifulSoup
+from jinja2 import Template
+from py_mini_racer import MiniRacer
+
+from snn_docs import surrogate
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [*sorted(path.stem for path in DOCS.glob("*.md")), "search"]
@@ -26,7 +34,12 @@ CODE = (
 # Names that are the same in every language.
 NAMES = {
     *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU", "IF", "NIR"),
+    *("Norse", "sinabs", "snnTorch", "SpikingJelly"),
 }
+# Names of code that drawings show: classes of this package, and nodes of a graph with their kinds.
+DRAWN = re.compile(
+    rf"{'|'.join(name for name in vars(surrogate) if name[0].isupper())}|\w+ \([A-Z]\w+\)"
+)
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
 
@@ -68,7 +81,8 @@ def test_language_is_declared(page):
 
 
 def test_visible_text_is_japanese(page):
-    for node in page.select(CODE):
+    drawn = [node for node in page.select("svg text") if DRAWN.fullmatch(node.get_text(strip=True))]
+    for node in (*page.select(CODE), *drawn):
         node.decompose()
     assert not [text for text in page.body.stripped_strings if english(text)]
 
@@ -188,6 +202,28 @@ def test_article_is_stamped_with_the_number_of_outputs_checked(article):
     assert int(found[1]) == blocks > 0
 
 
+CHECKED = "このページの出力2件は、コードを走らせて得たもので、すべて記載と一致しています。"
+WHY = "このビルドの環境にnorse、sinabsがないため、コードを走らせていません。"
+
+
+@pytest.mark.parametrize(
+    ("checked", "recorded", "said"),
+    [
+        (2, 0, CHECKED),
+        (2, 1, f"{CHECKED}ほかの1件は記録です。{WHY}"),
+        (0, 3, f"このページの出力3件は記録です。{WHY}"),
+        (0, 0, ""),
+    ],
+)
+def test_the_stamp_tells_records_from_what_was_checked(checked, recorded, said):
+    template = Template((DOCS / "_templates" / "checked.html").read_text(encoding="utf-8"))
+    told = {"book_checked": checked, "book_recorded": recorded, "book_wrong": 0}
+    shown = BeautifulSoup(template.render(told, book_missing=["norse", "sinabs"]), "html.parser")
+    assert shown.text.strip() == said
+    assert len(shown.select(".book-checked")) == bool(said)
+    assert len(shown.select(".book-unchecked")) == bool(said and not checked)
+
+
 def test_pages_without_cells_are_not_stamped(built_site):
     assert not soup(built_site, "glossary").select(".book-checked")
 
@@ -196,3 +232,86 @@ def test_every_page_names_the_author_and_the_licences(page):
     footer = page.select_one("footer.bd-footer-content").text
     for words in ("chizuchizu", "2022年9月3日", "CC BY 4.0", "MIT"):
         assert words in footer
+
+
+# ---- Search ----
+
+KINDS = {
+    "kanji": re.compile(r"[一-龠々]{2,}"),
+    "katakana": re.compile(r"[ァ-ヺー]{2,}"),
+    "identifiers": re.compile(r"[A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_]"),
+}
+# Formulas count as they are shown; pictures, and formulas on lines of their own, are no text. Nor
+# is what numbers a figure, or names the fold of a cell.
+UNREAD = (
+    ".headerlink, .katex-html, annotation, .math-scroll, .caption-number, .eqno, "
+    "svg, button, script, style, summary"
+)
+BLOCKS = "dd, dt, figcaption, h1, h2, h3, h4, li, p, pre, td, th"
+
+
+@pytest.fixture(scope="module")
+def texts(built_site) -> dict[str, str]:
+    """What a reader reads of each page, in one writing."""
+    found = {}
+    for name in PAGES[:-1]:
+        read = soup(built_site, name).select_one("article")
+        for node in read.select(UNREAD):
+            node.decompose()
+        for node in read.select(BLOCKS):
+            node.append("\n")
+        found[name] = unicodedata.normalize("NFKC", " ".join(read.text.split())).lower()
+    return found
+
+
+@pytest.fixture(scope="module")
+def variants(built_site) -> dict[str, str]:
+    """The other names of the glossary's terms."""
+    text = (built_site / search.FILE).read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("const BOOK = ").removesuffix(";\n"))["variants"]
+
+
+@pytest.fixture(scope="module")
+def find(built_site):
+    """The search page's own function, on the site's own text, in a V8 without a page."""
+    racer = MiniRacer()
+    racer.eval("const document = { addEventListener() {} };")
+    for name in (search.FILE, "_static/search.js"):
+        racer.eval((built_site / name).read_text(encoding="utf-8"))
+    yield lambda query: json.loads(
+        racer.eval(f"JSON.stringify(find({json.dumps(query)}).map((found) => found.page))")
+    )
+    racer.close()
+
+
+def has(text: str, word: str) -> bool:
+    """Tell whether a text has a word; one of two letters must not be a part of another."""
+    if re.fullmatch(r"[a-z0-9]{1,2}", word):
+        return re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", text) is not None
+    return word in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_finds_the_pages_that_have_a_word_and_no_others(texts, find, variants, kind):
+    words = {word for text in texts.values() for word in KINDS[kind].findall(text)}
+    words -= {word for word in words for name in variants if name in word}
+    sample = random.Random(0).sample(sorted(words), min(60, len(words)))
+    assert len(sample) >= 30
+    found = {(word, page) for word in sample for page in find(word)}
+    right = {(word, page) for word in sample for page, text in texts.items() if has(text, word)}
+    assert not right - found
+    assert len(found & right) >= 0.95 * len(found)
+
+
+def test_search_finds_a_term_by_its_other_names(texts, find, variants):
+    assert variants["しきい値"] == "閾値"
+    for name, term in variants.items():
+        pages = {page for page, text in texts.items() if name in text or term.lower() in text}
+        assert set(find(name)) == pages, name
+
+
+def test_only_the_search_page_loads_what_is_searched(built_site, page):
+    loaded = {Path(urlsplit(node["src"]).path).name for node in page.find_all("script", src=True)}
+    assert "search.js" in loaded
+    assert not loaded & {"searchtools.js", "language_data.js", "searchindex.js"}
+    assert (search.FILE in loaded) == (page == soup(built_site, "search"))
