@@ -12,6 +12,7 @@ extensions = [
     "myst_nb",
     "snn_docs.book",
     "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
     "byline",

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import unicodedata
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -135,17 +136,29 @@ def test_whatever_is_loaded_exists(built_site, page):
         assert (built_site / unquote(urlsplit(url).path)).is_file(), url
 
 
-def test_links_lead_somewhere(built_site, page):
-    targets = {name: {n["id"] for n in soup(built_site, name).find_all(id=True)} for name in PAGES}
-    (here,) = [name for name in PAGES if page == soup(built_site, name)]
-    for link in page.find_all("a", href=True):
+@cache
+def ids(site: Path, name: str) -> set[str]:
+    return {node["id"] for node in soup(site, name).find_all(id=True)}
+
+
+@pytest.mark.parametrize("here", PAGES)
+def test_links_lead_somewhere(built_site, here):
+    for link in soup(built_site, here).find_all("a", href=True):
         url = urlsplit(link["href"])
         if url.scheme or url.netloc:
             assert url.scheme == "https", link
             continue
-        name = Path(unquote(url.path)).stem or here
-        assert name in targets, link
-        assert not url.fragment or unquote(url.fragment) in targets[name], link
+        name = unquote(url.path).removesuffix(".html") or here
+        assert name in PAGES or name.startswith("_modules/"), link
+        assert not url.fragment or unquote(url.fragment) in ids(built_site, name), link
+        assert (built_site / f"{name}.html").is_file(), link
+
+
+def test_the_api_shows_the_code_of_each_object(built_site):
+    page = soup(built_site, "api")
+    objects = page.select("dt.sig-object")
+    assert objects
+    assert not [node["id"] for node in objects if not node.select("a .viewcode-link")]
 
 
 def test_only_what_a_reader_needs_is_published(built_site):
