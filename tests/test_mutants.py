@@ -15,6 +15,8 @@ from snn_docs.book.__main__ import main
 pytest_plugins = ["pytester"]
 
 ARTICLE = "docs/if_pytorch.md"
+KEPT = {"index", "heaviside", "if_model", "if_pytorch", "glossary", "references"}
+"""The first pages: those that train networks would take most of the time."""
 LAST_OUTPUT = "True\nFalse tensor([0.5000, 0.5500, 0.6000])\n"
 
 MUTANTS = {
@@ -38,11 +40,14 @@ MUTANTS = {
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory, root):
-    """A copy of the book, one for all mutants: what does not depend on them is kept."""
+    """A copy of the first pages, one for all mutants: what does not depend on them is kept."""
     copy = tmp_path_factory.mktemp("copied")
     for folder in ("docs", "snn_docs"):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(root / "conf.py", copy)
+    for page in (copy / "docs").glob("*.md"):
+        if page.stem not in KEPT:
+            page.unlink()
     return copy
 
 
@@ -66,9 +71,8 @@ def mutated(copied, request, monkeypatch, tmp_path_factory):
 
 
 def build(pytester):
-    status, *said = sphinx_build(
-        *("-q", "-b", "dummy", "-n", "-W", "--keep-going", "-c", ".", "docs", "_build/out")
-    )
+    # without -W: links to the pages that are left out are warned of, and must not fail the build
+    status, *said = sphinx_build("-q", "-b", "dummy", "-c", ".", "docs", "_build/out")
     return status, "".join(said)
 
 
