@@ -112,8 +112,8 @@ class Results:
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
         verdicts = judged(page, notebook, missing=absent)
-        times = {"started": head["started"], "seconds": head["seconds"]}
-        return Run(page, notebook, verdicts, **times, missing=absent, kept=True)
+        started, seconds = head["started"], head["seconds"]
+        return Run(page, notebook, verdicts, started, seconds, missing=absent, kept=True)
 
     def save(self, run: Run) -> None:
         """Keep a result, if the page came to its end and all that it depends on is known."""

@@ -121,14 +121,14 @@ def judged(
     verdicts = []
     for cell in page.cells:
         absent = tuple(name for name in cell.requires if name in missing)
-        if absent and (failure is None or cell.index < failure.index):
-            verdicts.append(Verdict(page, cell, Status.RECORDED, "", missing=absent))
-        elif failure is None or cell.index < failure.index:
-            verdicts.append(judge(page, cell, notebook.cells[cell.index].outputs))
-        elif cell.index == failure.index:
-            verdicts.append(Verdict(page, cell, Status.FAILED, failure.reason, failure.line))
-        else:
+        if failure and cell.index > failure.index:
             verdicts.append(Verdict(page, cell, Status.NOT_RUN, ""))
+        elif failure and cell.index == failure.index:
+            verdicts.append(Verdict(page, cell, Status.FAILED, failure.reason, failure.line))
+        elif absent:
+            verdicts.append(Verdict(page, cell, Status.RECORDED, "", missing=absent))
+        else:
+            verdicts.append(judge(page, cell, notebook.cells[cell.index].outputs))
     return tuple(verdicts)
 
 
