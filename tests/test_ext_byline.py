@@ -59,6 +59,13 @@ def test_short_page_without_an_author_has_no_byline(tmp_path):
     assert "byline" not in built.html()
 
 
+def test_a_page_that_is_looked_up_has_no_reading_time(tmp_path):
+    page = f"# 題\n\n{TEXT}\n\n```{{py:function}} f(x)\n値。\n```\n"
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "byline")
+    assert built.code == 0, built.messages
+    assert "byline" not in built.html()
+
+
 def test_wrong_date_is_a_warning_with_its_page(tmp_path):
     page = "---\nauthor: chizuchizu\ndate: きのう\n---\n# 題\n"
     built = build(tmp_path, {"index.md": page}, "myst_nb", "byline")

@@ -1,4 +1,4 @@
-"""Japanese needs no spaces around markup, and no English labels."""
+"""Japanese needs no spaces around markup, no English labels, and dashes that are dashes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ def test_rst_markup_may_touch_japanese(tmp_path):
     assert built.code == 0, built.messages
     assert built.page().select_one("p > code").text == "x"
     assert built.page().select_one("p > span.math")
+
+
+def test_a_parameter_is_set_off_by_a_dash(tmp_path):
+    page = "# 題\n\n```{eval-rst}\n.. py:function:: f(x)\n\n   :param int x: 値は--xで渡す\n```\n"
+    built = build(tmp_path, {"index.md": page}, "japanese")
+    assert built.code == 0, built.messages
+    assert built.page().select_one(".field-list dd p").text == "x (int) – 値は--xで渡す"
 
 
 def test_folded_cell_is_named_by_its_text_alone(tmp_path):

@@ -63,7 +63,8 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
             except ValueError:
                 logger.warning("date in front matter is not ISO 8601: %r", date, location=title)
         parts.append(f"原記事: {source}")
-    if (minutes := reading_minutes(doctree)) >= LEAST_MINUTES:
+    looked_up = any(doctree.findall(addnodes.desc))
+    if not looked_up and (minutes := reading_minutes(doctree)) >= LEAST_MINUTES:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:
         spans = [nodes.inline("", part) for part in parts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 def read_markup_without_spaces(app: Sphinx) -> None:
     """Let RST markup touch Japanese text: words are not set apart by spaces."""
     app.env.settings["character_level_inline_markup"] = True
+
+
+def write_dashes(_app: Sphinx, doctree: nodes.document) -> None:
+    """Write Sphinx's `` -- `` after a parameter as a dash: smartquotes leaves Japanese alone."""
+    for field in list(doctree.findall(nodes.field_body)):
+        for text in list(field.findall(nodes.Text)):
+            if text == " -- ":
+                text.parent.replace(text, nodes.Text(" – "))
 
 
 def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
@@ -30,8 +39,9 @@ def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> No
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Connect both."""
+    """Connect all three."""
     app.setup_extension("myst_nb")
     app.connect("builder-inited", read_markup_without_spaces)
+    app.connect("doctree-read", write_dashes)
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_HideCellInput))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
