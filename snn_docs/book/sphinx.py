@@ -318,7 +318,7 @@ def _note(text: str, packages: Sequence[str]) -> nodes.paragraph:
     """Return a note, with the names of packages where its text has ``{packages}``."""
     before, _, after = text.partition("{packages}")
     names: list[nodes.Node] = [nodes.literal(name, name) for name in packages]
-    named = [node for name in names for node in (nodes.Text(" "), name)][1:]
+    named = [node for name in names for node in (nodes.Text(", "), name)][1:]
     content = [nodes.Text(before), *named, nodes.Text(after)]
     return nodes.paragraph("", "", *content, classes=["book-recorded"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -274,6 +275,14 @@ def test_the_page_shows_the_record_and_says_that_it_is_one(solver, book):
     assert ">記録。<code" in note
     assert ">solver</span></code>がない。</p>" in note
     assert built.html().index(">4.2\n") < built.html().index("book-recorded")
+
+
+def test_the_note_lists_the_packages(solver, book):
+    both = ":tags: [requires-solver, requires-no_such_package]"
+    book.write("page.md", page(cell(CODE, "4.2", both)))
+    built = book.build()
+    [note] = [line for line in built.html().splitlines() if "book-recorded" in line]
+    assert re.sub(r"<[^>]+>", "", note).endswith(" lack of solver, no_such_package.")
 
 
 def test_the_note_goes_when_the_package_comes(solver, book):
