@@ -233,6 +233,40 @@ def test_a_paragraph_is_one_line(page):
     assert not [plain(part.parent)[:40] for part in breaks]
 
 
+NOUNS = {"api", "glossary", "notation", "references"}
+"""Pages whose titles are words that a sentence takes as they are."""
+
+
+def unmarked(page: Source) -> list[str]:
+    """List the titles of pages that a sentence links to without brackets around them.
+
+    Most titles are phrases, which would be read into the sentence: 次の代理勾配を選ぶでは.
+    """
+    found = []
+    pieces = [Piece(0, ""), *page.prose(), Piece(0, "")]
+    for before, link, after in zip(pieces, pieces[1:], pieces[2:], strict=False):
+        title = link.role == "doc" and "<" not in link.text and link.text not in NOUNS
+        inside = before.line == link.line and before.text.endswith("「")
+        if title and after.line == link.line and not (inside and after.text.startswith("」")):
+            found.append(f"{page.name}.md:{link.line}: {link.text}")
+    return found
+
+
+def test_a_title_without_brackets_is_noticed():
+    page = Source(
+        "page", "次の{doc}`lif`では、\n\n次の「{doc}`lif`」、{doc}`漏れ<lif>`、{doc}`api`では、"
+    )
+    assert unmarked(page) == ["page.md:1: lif"]
+    table = (
+        "```{list-table}\n\n* - {doc}`lif`\n  - 漏れ\n* - 漏れ。{doc}`lif`\n  - {doc}`lif`の式\n```"
+    )
+    assert unmarked(Source("page", table)) == ["page.md:6: lif"]
+
+
+def test_titles_that_are_linked_to_stand_in_brackets(page):
+    assert not unmarked(page)
+
+
 # Rules of the first page
 
 
