@@ -116,6 +116,18 @@ def test_pages_fit_and_are_quiet(browser, address, width, scheme):
             assert not wide, name
 
 
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address, width):
+    with opened(browser, address, width=width) as page:
+        for name in ("lif", "nir", "verification"):
+            page.goto(f"{address}{name}.html", wait_until="networkidle")
+            page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+            outputs = page.locator(".tag_wrap-output .cell_output pre").all()
+            assert outputs, name
+            for output in outputs:
+                assert output.evaluate("node => node.scrollWidth <= node.clientWidth"), name
+
+
 @pytest.mark.parametrize("width", [PHONE, 768, DESK])
 def test_menu_button_opens_and_closes_the_menu(browser, address, width):
     """The theme's script binds the first button it finds, which can be a hidden one."""

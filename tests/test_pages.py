@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ PROSE = {"admonition", "hint", "important", "list-table", "note", "tip", "warnin
 """Directives that hold prose."""
 PROMPTS = {"code_prompt_show": "解答を表示", "code_prompt_hide": "解答を隠す"}
 LONGEST_CELL = 15
+WIDEST_OUTPUT = 92
+"""Columns that a page shows at a desk; a wider line has to be scrolled or broken."""
 
 
 def parse(text: str) -> SyntaxTreeNode:
@@ -204,6 +207,33 @@ def test_every_page_is_in_one_toctree():
 def test_cells_are_short(page):
     lines = {cell.line: len(cell.body.split("\n")) for cell in page.cells()}
     assert not {line: count for line, count in lines.items() if count > LONGEST_CELL}
+
+
+def columns(line: str) -> int:
+    """Return how wide a line is set in a monospaced font: a Japanese letter takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "FWA" else 1 for letter in line)
+
+
+def cut(page: Source) -> list[int]:
+    """List the lines of outputs that would be cut, and that no tag breaks instead."""
+    found = []
+    for cell, output in pairwise(page.directives):
+        wrapped = "wrap-output" in str(cell.options.get("tags"))
+        if output.name == "testoutput" and not wrapped and not output.body.startswith("|"):
+            lines = enumerate(output.body.split("\n"), output.first)
+            found += [number for number, line in lines if columns(line) > WIDEST_OUTPUT]
+    return found
+
+
+def test_an_output_that_is_cut_is_noticed():
+    page = "```{code-cell} ipython3\nx\n```\n\n```{testoutput}\n1\n" + "あ" * 47 + "\n```\n"
+    assert cut(Source("page", page)) == [7]
+    assert cut(Source("page", page.replace("あ" * 47, "あ" * 46))) == []
+    assert cut(Source("page", page.replace("\nx", "\n:tags: [wrap-output]\nx"))) == []
+
+
+def test_an_output_can_be_read_without_scrolling_at_a_desk(page):
+    assert not cut(page)
 
 
 def figure_of(cell: Directive) -> dict:
