@@ -158,6 +158,22 @@ def test_links_lead_somewhere(built_site, here):
         assert (built_site / f"{name}.html").is_file(), link
 
 
+def test_links_of_the_source_lead_somewhere(built_site):
+    pages = sorted((built_site / "_modules").rglob("*.html"))
+    links = [
+        (page, link) for page in pages for link in soup(page.parent, page.stem).select("a[href]")
+    ]
+    for page, link in links:
+        url = urlsplit(link["href"])
+        target = (page.parent / unquote(url.path)).resolve() if url.path else page
+        if not url.scheme:
+            assert target.is_file(), (page.name, link)
+            assert not url.fragment or unquote(url.fragment) in ids(target.parent, target.stem), (
+                link
+            )
+    assert [link for _, link in links if "viewcode-back" in link.get("class", [])]
+
+
 def test_the_api_shows_the_code_of_each_object(built_site):
     page = soup(built_site, "api")
     objects = page.select("dt.sig-object")

@@ -1,0 +1,44 @@
+"""From source back to the documentation, by whichever name an object is documented."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sphinx_project import build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TILL = '''
+def buy():
+    """Buy."""
+
+
+def pay():
+    """Pay."""
+
+
+class Till:
+    """A till, whose name in its own module Sphinx knows too."""
+'''
+NAMES = ["shop.buy", "shop.till.pay", "shop.Till"]
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[::-1]], ids=lambda names: names[0])
+def test_each_link_leads_to_the_name_that_is_documented(tmp_path: Path, monkeypatch, names):
+    package = tmp_path / "package" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from shop.till import Till, buy\n", encoding="utf-8")
+    (package / "till.py").write_text(TILL, encoding="utf-8")
+    monkeypatch.syspath_prepend(package.parent)
+    for name in ("shop", "shop.till"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    kinds = {"shop.Till": "autoclass"}
+    entries = [f".. {kinds.get(name, 'autofunction')}:: {name}\n" for name in names]
+    page = "# 題\n\n```{eval-rst}\n" + "\n".join(entries) + "```\n"
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "sphinx.ext.autodoc", "backlinks")
+    assert built.code == 0, built.messages
+    links = built.page("_modules/shop/till").select("a.viewcode-back")
+    assert {link["href"].partition("#")[2] for link in links} == set(names)
