@@ -27,9 +27,9 @@ html: ## build the book into _build/html; fails if any printed output differs fr
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
 
-watch: ## build the book again whenever a file of it is saved, until Ctrl-C
+watch: ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
 	@$(ready) book
-	.venv/bin/python -m snn_docs.book.watch -n -b html -c . -d _build/doctrees docs _build/html
+	.venv/bin/python -m snn_docs.book.watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
 
 # What is left to remove is half a file of a process that a test has killed.
 ifeq ($(strip $(ARGS)),)

@@ -156,6 +156,11 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
             "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html",
         ),
         ("test", "book,test", "-m coverage run -m pytest"),
+        (
+            "watch",
+            "book",
+            "-m snn_docs.book.watch -n -b html -c . -d _build/doctrees docs _build/html",
+        ),
         ("accept", "book", "-m snn_docs.book accept docs"),
         ("types", "book,test,check", "-m mypy"),
     ],
@@ -170,6 +175,11 @@ def test_a_target_makes_the_environment_and_runs_its_command(
     assert calls[0] == "-m venv .venv"
     assert calls[1].endswith(f"--editable .[{extras}]")
     assert command in calls[2:]
+
+
+def test_what_to_watch_with_can_be_said(clone: Clone) -> None:
+    clone.make("watch", "ARGS=--open --port=8080")
+    assert clone.calls("-m snn_docs.book.watch --open --port=8080 -n -b html -c . ")
 
 
 def test_the_result_and_how_to_look_at_it_are_printed(clone: Clone) -> None:

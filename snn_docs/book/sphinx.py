@@ -205,22 +205,34 @@ class Door:
 class Failures(python_logging.Handler):
     """Lets a build fail where this engine reports an error, or a value in a page's text is missing.
 
-    It sees what is reported by all the processes of a build.
+    It sees what is reported by all the processes of a build. What Sphinx has warned of once, it
+    does not warn of again until the document is saved: the next build would pass with the same
+    fault. Here, each build reads again what the one before was warned of.
     """
 
     def __init__(self, app: Sphinx) -> None:
         super().__init__(python_logging.WARNING)
-        self.app, self.documents = app, set[str]()
+        self.app, self.documents, self.reported = app, set[str](), set[str]()
 
     def emit(self, record: python_logging.LogRecord) -> None:
         """Look at a warning or an error."""
         kind, subtype = getattr(record, "type", ""), getattr(record, "subtype", "")
-        missing = kind == "mystnb" and subtype in {"glue", "glue_ref", "eval"}
-        if missing and is_suppressed_warning(kind, subtype, self.app.config.suppress_warnings):
+        if is_suppressed_warning(kind, subtype, self.app.config.suppress_warnings):
             return
+        location = getattr(record, "location", None)
+        if location and hasattr(self.app, "env"):
+            # it may come again at the end of a phase, when no document is being read
+            names = record.__dict__.setdefault("book_documents", self._documents(location))
+            self.reported |= names
+        missing = kind == "mystnb" and subtype in {"glue", "glue_ref", "eval"}
         if missing or (record.name == logger.logger.name and record.levelno == ERROR):
             self.app.statuscode = 1
-            self.documents |= {self._document(getattr(record, "location", None))}
+            self.documents |= {self._document(location)}
+
+    def _documents(self, location: object) -> set[str]:
+        """Return the documents that a warning may be of: all, if it is of no file of theirs."""
+        env = self.app.env
+        return {self._document(location), env.docname} & env.found_docs or env.found_docs
 
     def _document(self, location: object) -> str:
         """Return the name of the document in which something is wrong."""
@@ -233,7 +245,7 @@ class Failures(python_logging.Handler):
 
     def forget(self, _app: Sphinx, _error: Exception | None) -> None:
         """Let the next build read the documents again, so that it reports what is still wrong."""
-        for name in self.documents:
+        for name in self.documents | self.reported:
             Path(self.app.doctreedir, f"{name}.doctree").unlink(missing_ok=True)
 
 

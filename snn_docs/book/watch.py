@@ -1,23 +1,30 @@
 """Builds a book again whenever one of its files is saved: ``python -m snn_docs.book.watch``.
 
-It takes the arguments of ``sphinx-build``. What costs time stays warm from build to build: the
-template of the kernels, and what Sphinx and its extensions import. Each build is a fork of this
-process, so it knows nothing of the one before but what Sphinx keeps on disk.
+It takes the arguments of ``sphinx-build``, and two of its own: ``--open`` shows the book in the
+browser, ``--port`` asks for a port. What costs time stays warm from build to build: the template of
+the kernels, and what Sphinx and its extensions import. Each build is a fork of this process, so it
+knows nothing of the one before but what Sphinx keeps on disk. `snn_docs.book.serve` serves what was
+built.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
-from contextlib import suppress
+import webbrowser
+from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sphinx.cmd.build import get_parser
 from sphinx.cmd.build import main as sphinx_build
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from watchfiles import Change
 
 ENGINE = Path(__file__).parent
+MESSAGE = re.compile(r"^(?:(?P<place>\S.*?): )?(?P<level>WARNING|ERROR|CRITICAL): ", re.MULTILINE)
 INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
 
 
@@ -47,49 +55,137 @@ class Sources(DefaultFilter):
         return not hidden and super().__call__(change, path)
 
 
+class Outcome(NamedTuple):
+    """What came of a build."""
+
+    status: int
+    imported: list[str]
+    """The names of the installed modules that it took."""
+    messages: list[dict[str, str]]
+    """What it complained of: a place, a level, a text each."""
+
+
+class Server:
+    """The process that serves the book. It ends with this object, or with this process."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        script = Path(__file__).with_name("serve.py")
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", str(script), str(folder), str(port)],
+            stdin=subprocess.PIPE,  # closes when this process ends, however it ends
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+        )
+        assert self.process.stdin  # noqa: S101
+        assert self.process.stdout  # noqa: S101
+        self.builds = self.process.stdin
+        self.port = int(self.process.stdout.readline())
+        self.address = f"http://127.0.0.1:{self.port}/"
+
+    def tell(self, messages: list[dict[str, str]]) -> None:
+        """Tell the pages that are open that a build has ended."""
+        self.builds.write(json.dumps(messages) + "\n")
+        self.builds.flush()
+
+    def close(self) -> None:
+        """Let it end."""
+        self.builds.close()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
 def main(arguments: Sequence[str]) -> None:
     """Build, and build again after each change, until Ctrl-C."""
-    options = get_parser().parse_args(arguments)
+    own, others = _parser().parse_known_args(arguments)
+    options = get_parser().parse_args(others)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what was saved is said below
-    if FORKS:
-        warm_up(find_settings(Path(options.sourcedir, "index")).modules)
-    sources = Sources(Path(options.outputdir).resolve().parent)
-    built = False
-    # the first time-out says that changes are seen from now on, also those during a build
-    for changes in watch(
-        Path.cwd(), watch_filter=sources, step=20, rust_timeout=100, yield_on_timeout=True
-    ):
-        if changes:
-            _tell(changes, arguments)
-        elif built:
-            continue
-        built = True
-        for name in build(arguments):
-            with suppress(Exception):  # some names belong to a module that made them
-                importlib.import_module(name)
+    output = Path(options.outputdir).resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    with closing(Server(output, own.port)) as server:
+        _say(f"the book is at {server.address}")
+        if FORKS:
+            warm_up(find_settings(Path(options.sourcedir, "index")).modules)
+        built = False
+        # the first time-out says that changes are seen from now on, also those during a build
+        for changes in watch(
+            Path.cwd(),
+            watch_filter=Sources(output.parent),
+            step=20,
+            rust_timeout=100,
+            yield_on_timeout=True,
+        ):
+            if changes and _says_engine(changes):
+                server.close()
+                anew = [sys.executable, "-m", "snn_docs.book.watch", f"--port={server.port}"]
+                os.execv(sys.executable, [*anew, *others])  # noqa: S606
+            if changes or not built:
+                outcome = build(others)
+                server.tell(outcome.messages)
+                for name in outcome.imported:
+                    with suppress(Exception):  # some names belong to a module that made them
+                        importlib.import_module(name)
+            if own.open and not built:
+                webbrowser.open(server.address)
+            built = True
 
 
-def _tell(changes: set[tuple[Change, str]], arguments: Sequence[str]) -> None:
-    """Say what was saved; begin anew where it is this program."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("--port", type=int, default=8000)
+    return parser
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _says_engine(changes: set[tuple[Change, str]]) -> bool:
+    """Say what was saved, and return whether a part of this program was."""
     saved = sorted({os.path.relpath(path) for _, path in changes})
-    sys.stdout.write(f"\nsaved: {', '.join(saved)}\n")
-    sys.stdout.flush()
-    if any(Path(path).resolve().is_relative_to(ENGINE) for path in saved):
-        os.execv(sys.executable, [sys.executable, "-m", "snn_docs.book.watch", *arguments])  # noqa: S606
+    _say(f"\nsaved: {', '.join(saved)}")
+    return any(Path(path).resolve().is_relative_to(ENGINE) for path in saved)
 
 
-def build(arguments: Sequence[str]) -> list[str]:
-    """Build once, and return the names of the installed modules that this took."""
+def build(arguments: Sequence[str]) -> Outcome:
+    """Build once."""
     start = time.perf_counter()
-    if FORKS:
-        status, imported = _in_a_fork(arguments)
-    else:
-        command = [sys.executable, "-m", "sphinx", *arguments]
-        status, imported = subprocess.run(command, check=False).returncode, []  # noqa: S603
+    with tempfile.TemporaryDirectory(prefix="book-") as folder:
+        file = Path(folder, "messages")
+        # Sphinx writes there what it also writes to the terminal, without colours
+        arguments = [*arguments, "--warning-file", str(file)]
+        if FORKS:
+            status, imported = _in_a_fork(arguments)
+        else:
+            command = [sys.executable, "-m", "sphinx", *arguments]
+            status, imported = subprocess.run(command, check=False).returncode, []  # noqa: S603
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
     seconds = time.perf_counter() - start
-    sys.stdout.write(f"{'failed' if status else 'built'} in {seconds:.1f} s\n")
-    sys.stdout.flush()
-    return imported
+    _say(f"{'failed' if status else 'built'} in {seconds:.1f} s")
+    found = messages(text)
+    if status and not found:
+        failed = f"the build failed with exit status {status}; the terminal says more"
+        found = [{"place": "", "level": "ERROR", "text": failed}]
+    return Outcome(status, imported, found)
+
+
+def messages(text: str) -> list[dict[str, str]]:
+    """Take apart what Sphinx has written: messages that begin a line each, and go on below it."""
+    text = text.replace(f"{Path.cwd()}{os.sep}", "")
+    starts = [match.start() for match in MESSAGE.finditer(text)]
+    parts = [text[a:b].strip() for a, b in pairwise([0, *starts, len(text)])]
+    return [_message(part) for part in parts if part]
+
+
+def _message(text: str) -> dict[str, str]:
+    """Tell a message from where it belongs. What keeps Sphinx from building at all has no place."""
+    if match := MESSAGE.match(text):
+        place, level = match["place"] or "", match["level"]
+        return {"place": place, "level": level, "text": text[match.end() :]}
+    return {"place": "", "level": "ERROR", "text": text}
 
 
 def _in_a_fork(arguments: Sequence[str]) -> tuple[int, list[str]]:

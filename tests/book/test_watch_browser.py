@@ -1,0 +1,186 @@
+"""What a writer sees in the browser beside the editor."""
+
+import pytest
+import test_browser
+from playwright.sync_api import expect
+from watching import CONF, PAGE, Watcher
+
+pytestmark = test_browser.pytestmark
+browser = test_browser.browser
+LONG = "\n".join(f"## Part {number}\n\n{'Text. ' * 300}\n" for number in range(30))
+OTHER = "# Other\n\n" + LONG
+STYLE = "body { background: rgb(1, 2, 3); overflow-wrap: anywhere }\n"
+FILES = {
+    "conf.py": CONF
+    + 'html_static_path = ["_static"]\nhtml_css_files = ["own.css"]\n'
+    + 'myst_heading_anchors = 2\nlanguage = "ja"\n',
+    "index.md": PAGE + LONG + "\n```{toctree}\nother\n```\n",
+    "other.md": OTHER,
+    "_static/own.css": STYLE,
+}
+
+
+@pytest.fixture(scope="module")
+def watcher(tmp_path_factory):
+    book = tmp_path_factory.mktemp("book")
+    (book / "_static").mkdir()
+    for name, text in FILES.items():
+        (book / name).write_text(text)
+    watcher = Watcher(book)
+    watcher.until("built in")
+    yield watcher
+    watcher.stop()
+
+
+@pytest.fixture
+def save(watcher, tmp_path_factory):
+    """Save a file and wait for the build; in the end, all files are as they were."""
+    book = watcher.folder
+    changed = set()
+
+    def save(name, text, end="built in"):
+        (book / name).write_text(text)
+        changed.add(name)
+        return watcher.until(end)
+
+    yield save
+    for name in changed:
+        if (book / name).read_text() != FILES[name]:
+            save(name, FILES[name])
+
+
+@pytest.fixture
+def page(browser, watcher):
+    context = browser.new_context(viewport={"width": 900, "height": 600}, locale="ja-JP")
+    page = context.new_page()
+    page.goto(watcher.address)
+    yield page
+    context.close()
+
+
+def top(page, anchor):
+    return page.evaluate("id => document.getElementById(id).getBoundingClientRect().top", anchor)
+
+
+def mark(page):
+    """Mark a page, so that one that was loaded anew is told from it."""
+    page.evaluate("document.body.dataset.seen = '1'")
+
+
+def is_marked(page):
+    return page.evaluate("document.body.dataset.seen === '1'")
+
+
+@pytest.mark.parametrize("address", ["", "index.html", "index.html#part-3"])
+def test_a_saved_page_is_loaded_where_its_reader_was(page, watcher, save, address):
+    page.goto(watcher.address + address)
+    page.evaluate("document.getElementById('part-12').scrollIntoView(); scrollBy(0, 123)")
+    before = top(page, "part-12")
+    assert before == pytest.approx(-123, abs=1)
+    height = page.evaluate("document.body.scrollHeight")
+    mark(page)
+    save("index.md", FILES["index.md"].replace("Part 2\n", f"Part 2\n\n{'New text. ' * 2000}\n"))
+    expect(page.locator("#part-2")).to_contain_text("New text.")
+    page.wait_for_function("document.readyState === 'complete'")
+    assert not is_marked(page)
+    assert page.evaluate("document.body.scrollHeight") > height + 600
+    page.wait_for_function(
+        "y => Math.abs(document.getElementById('part-12').getBoundingClientRect().top - y) < 2",
+        arg=before,
+    )
+    assert page.url == watcher.address + address
+    assert page.evaluate("history.scrollRestoration") == "auto"
+
+
+def test_a_page_that_is_shown_no_change_stays(page, watcher, save):
+    page.goto(f"{watcher.address}other.html")
+    mark(page)
+    save("index.md", FILES["index.md"].replace("Text.", "Word."))
+    save("other.md", OTHER.replace("# Other", "# Another", 1))
+    expect(page.get_by_role("heading", name="Another")).to_be_visible()
+    assert not is_marked(page)
+
+
+def test_a_stylesheet_is_put_in_place_of_the_old_one(page, save):
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(background) == "rgb(1, 2, 3)"
+    mark(page)
+    for colour in ("rgb(4, 5, 6)", "rgb(7, 8, 9)"):
+        save("_static/own.css", f"body {{ background: {colour} }}\n")
+        page.wait_for_function(f"{background} === '{colour}'")
+    assert is_marked(page)
+    assert page.locator("link[rel=stylesheet][href*='own.css']").count() == 1
+
+
+def test_a_wrong_output_is_shown_in_the_page_until_it_is_mended(page, save):
+    report = page.get_by_role("region", name="ビルドの報告")
+    expect(report).to_have_count(0)
+    said = save("index.md", FILES["index.md"].replace("1 + 1", "1 + 2"), end="failed in")
+    expect(report).to_be_visible()
+    expect(report.get_by_role("alert")).to_have_text("ビルドで1件の問題が見つかりました。")
+    expect(report.locator("code")).to_have_text("index.md:14")
+    expect(report.locator("del")).to_have_text("    -2\n")
+    expect(report.locator("ins")).to_have_text("    +3\n")
+    shown = report.locator("pre").inner_text()
+    for line in shown.strip().splitlines():
+        assert line in said  # as the terminal shows it
+    assert "accept index.md" in shown
+    save("index.md", FILES["index.md"])
+    expect(report).to_have_count(0)
+
+
+def test_a_warning_stays_while_another_page_is_saved(page, save):
+    report = page.get_by_role("region", name="ビルドの報告")
+    save("other.md", OTHER.replace("Text.", "{doc}`missing`", 1))
+    expect(report.locator("code")).to_have_text("other.md:5")
+    save("index.md", FILES["index.md"].replace("Text.", "Word."))
+    expect(page.locator("#part-2")).to_contain_text("Word.")
+    expect(report.locator("code")).to_have_text("other.md:5")
+    save("other.md", OTHER)
+    expect(report).to_have_count(0)
+
+
+def test_what_keeps_the_book_from_being_built_is_shown(page, save):
+    save("conf.py", "1 / 0\n" + FILES["conf.py"], end="failed in")
+    report = page.get_by_role("region", name="ビルドの報告")
+    expect(report.locator("pre")).to_contain_text("ZeroDivisionError")
+    save("conf.py", FILES["conf.py"])
+    expect(report).to_have_count(0)
+
+
+def test_the_report_can_be_folded_and_scrolled_by_keyboard_and_leaves_the_page_in_reach(page, save):
+    wide = f"{{doc}}`{'missing' * 60}`\n\n"
+    save("index.md", FILES["index.md"].replace("Text.", wide * 30, 1))
+    report = page.get_by_role("region", name="ビルドの報告")
+    expect(report).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    box = report.bounding_box()
+    assert box["height"] <= 300
+    report.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(report.locator("pre").first).to_be_hidden()
+    assert report.bounding_box()["height"] < 120
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = page.locator("#part-29").bounding_box()
+    assert last["y"] + last["height"] <= report.bounding_box()["y"] + 1
+
+
+def test_a_hidden_tab_holds_no_connection_and_catches_up(page, save, watcher):
+    hide = (
+        "value => { Object.defineProperty(document, 'hidden', { value, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')) }"
+    )
+    mark(page)
+    with page.expect_event("requestfailed", lambda request: "/.book/events" in request.url):
+        page.evaluate(hide, arg=True)
+    save("index.md", FILES["index.md"].replace("Text.", "Word."))
+    assert is_marked(page)
+    page.evaluate(hide, arg=False)
+    expect(page.locator("#part-2")).to_contain_text("Word.")
+    assert not is_marked(page)
+
+
+def test_nothing_of_this_is_in_the_built_book(watcher):
+    for path in (watcher.folder / "_build/html").rglob("*.html"):
+        assert ".book/" not in path.read_text()
+    assert not list((watcher.folder / "_build/html").rglob("watch.js"))
