@@ -99,6 +99,7 @@ html_theme_options = {
     # header brings one that comes before the visible one.
     "navbar_persistent": [],
     "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
+    "primary_sidebar_end": ["versions.html"],
     "article_footer_items": ["checked.html"],
     "footer_content_items": ["credits.html"],
 }
