@@ -1,9 +1,10 @@
 """Formulas are typeset while the site is built, by KaTeX in a V8 that comes as a Python wheel.
 
 The reader's browser gets HTML, MathML for those who listen, one stylesheet and its fonts: no
-script. A formula that KaTeX cannot read is a warning at its own line, so the build fails and red
-text is never published. ``katex.min.js`` and ``docs/_static/katex`` come from one release
-(``npm pack katex``); change both together.
+script. Node is neither needed nor used, so there is one way to set a formula, and one look. A
+formula that KaTeX cannot read is a warning at its own line, so the build fails and red text is
+never published. ``katex.min.js`` and ``docs/_static/katex`` come from one release (``npm pack
+katex``); change both together.
 """
 
 from __future__ import annotations
