@@ -2,6 +2,7 @@
 
 import pytest
 import test_browser
+from book_runs import until
 from playwright.sync_api import expect
 from watching import CONF, PAGE, Watcher
 
@@ -49,10 +50,18 @@ def save(watcher, tmp_path_factory):
             save(name, FILES[name])
 
 
+def strict(route):
+    """Send a page as a site may that lets nothing run or look in some way but what it serves."""
+    answer = route.fetch()
+    policy = {"content-security-policy": "default-src 'self'"}
+    route.fulfill(response=answer, headers=answer.headers | policy)
+
+
 @pytest.fixture
 def page(browser, watcher):
     context = browser.new_context(viewport={"width": 900, "height": 600}, locale="ja-JP")
     page = context.new_page()
+    page.route(lambda url: url.split("#")[0].endswith((".html", "/")), strict)
     page.goto(watcher.address)
     yield page
     context.close()
@@ -81,15 +90,12 @@ def test_a_saved_page_is_loaded_where_its_reader_was(page, watcher, save, addres
     mark(page)
     save("index.md", FILES["index.md"].replace("Part 2\n", f"Part 2\n\n{'New text. ' * 2000}\n"))
     expect(page.locator("#part-2")).to_contain_text("New text.")
-    page.wait_for_function("document.readyState === 'complete'")
+    page.wait_for_load_state("load")
     assert not is_marked(page)
     assert page.evaluate("document.body.scrollHeight") > height + 600
-    page.wait_for_function(
-        "y => Math.abs(document.getElementById('part-12').getBoundingClientRect().top - y) < 2",
-        arg=before,
-    )
+    until(lambda: abs(top(page, "part-12") - before) < 2)
     assert page.url == watcher.address + address
-    assert page.evaluate("history.scrollRestoration") == "auto"
+    until(lambda: page.evaluate("history.scrollRestoration") == "auto")
 
 
 def test_a_page_that_is_shown_no_change_stays(page, watcher, save):
@@ -102,12 +108,11 @@ def test_a_page_that_is_shown_no_change_stays(page, watcher, save):
 
 
 def test_a_stylesheet_is_put_in_place_of_the_old_one(page, save):
-    background = "getComputedStyle(document.body).backgroundColor"
-    assert page.evaluate(background) == "rgb(1, 2, 3)"
+    expect(page.locator("body")).to_have_css("background-color", "rgb(1, 2, 3)")
     mark(page)
     for colour in ("rgb(4, 5, 6)", "rgb(7, 8, 9)"):
         save("_static/own.css", f"body {{ background: {colour} }}\n")
-        page.wait_for_function(f"{background} === '{colour}'")
+        expect(page.locator("body")).to_have_css("background-color", colour)
     assert is_marked(page)
     assert page.locator("link[rel=stylesheet][href*='own.css']").count() == 1
 
