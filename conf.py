@@ -74,6 +74,7 @@ python_maximum_signature_line_length = 60
 copybutton_selector = "div:not(.output) > div.highlight > pre"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 # The site. Nothing in it depends on when it is built.
 html_theme = "sphinx_book_theme"
