@@ -17,6 +17,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -65,11 +66,13 @@ class Site:
         return {"stamp": str(self.stamp), "changed": changed, "messages": self.messages}
 
     def _digests(self) -> dict[str, bytes]:
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return {
-            path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).digest()
-            for path in files
-        }
+        digests = {}
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                with suppress(FileNotFoundError):  # it may go meanwhile: make clean
+                    digest = hashlib.sha256(path.read_bytes()).digest()
+                    digests[path.relative_to(self.folder).as_posix()] = digest
+        return digests
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -3,8 +3,10 @@
 import http.client
 import io
 import json
+import shutil
 import sys
 from contextlib import closing
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -211,6 +213,23 @@ def test_only_a_fault_of_its_own_is_told(ask, monkeypatch, capfd, error):
     with pytest.raises(http.client.RemoteDisconnected):
         ask("/")
     assert (error.__name__ in capfd.readouterr().err) == (error is ValueError)
+
+
+def test_files_may_go_while_it_looks(site, folder, monkeypatch):
+    read_bytes = Path.read_bytes
+
+    def read_or_find_gone(path):
+        if path.name == "style.css":
+            path.unlink()
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_or_find_gone)
+    stamp = site.stamp
+    site.note_build([])
+    assert site.state(stamp)["changed"] == ["style.css"]
+    shutil.rmtree(folder)
+    site.note_build([])
+    assert "index.html" in site.state(stamp)["changed"]
 
 
 def test_it_ends_with_the_builds(folder, capsys):
