@@ -21,7 +21,10 @@ extensions = [
     "japanese",
     "katex",
     "listing",
+    "mends",
+    "scripts",
     "search",
+    "stylesheet",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
@@ -82,7 +85,7 @@ html_title = project
 html_favicon = "docs/_static/favicon.svg"
 html_static_path = ["docs/_static"]
 html_css_files = ["book.css"]
-html_js_files = [("copybutton-ja.js", {"defer": "defer"})]
+html_js_files = ["copybutton-ja.js", "scroll.js"]
 html_math_renderer = "katex"
 html_copy_source = False
 html_use_index = False
@@ -96,9 +99,7 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
     "use_download_button": False,
     "use_fullscreen_button": False,
-    # The theme's script binds the first menu button it finds; left to itself, pydata's hidden
-    # header brings one that comes before the visible one.
-    "navbar_persistent": [],
+    "back_to_top_button": False,
     "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
     "primary_sidebar_end": ["versions.html"],
     "article_footer_items": ["checked.html"],

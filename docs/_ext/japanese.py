@@ -28,12 +28,15 @@ def write_dashes(_app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
-    """Open a folded cell as myst-nb does, without its English label over the Japanese text."""
+    """Open a folded cell as myst-nb does, without its English label over the Japanese text.
+
+    Nor with its paragraphs: what can be clicked holds text, not blocks.
+    """
     classes = " ".join(["admonition", "hide", *node["classes"]])
     translator.body.append(
         f'<details class="{classes}">\n<summary>\n'
-        f'<p class="collapsed admonition-title">{escape(node["prompt_show"])}</p>\n'
-        f'<p class="expanded admonition-title">{escape(node["prompt_hide"])}</p>\n'
+        f'<span class="collapsed admonition-title">{escape(node["prompt_show"])}</span>\n'
+        f'<span class="expanded admonition-title">{escape(node["prompt_hide"])}</span>\n'
         "</summary>\n"
     )
 

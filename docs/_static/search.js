@@ -224,11 +224,11 @@ const startMarks = (article, words) => {
   window.addEventListener("load", () => goTo(found));
 };
 
-// The theme opens its search with Ctrl-K; "/" does the same, as on many sites. Sphinx's doctools.js
-// keeps the key from being typed, but looks for a field that is still hidden.
+// The theme opens its search with Ctrl-K; "/" does the same, as on many sites.
 const openBySlash = (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key !== "/" || typing || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault(); // The key is not typed into the field.
   document.querySelector(".search-button__button").click();
 };
 

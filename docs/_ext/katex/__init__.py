@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("katex.min.js")
 STYLE = "katex/katex.min.css"
+APPLIED = "\N{FUNCTION APPLICATION}"
 logger = logging.getLogger(__name__)
 
 
@@ -46,10 +47,20 @@ def render(tex: str, *, display: bool) -> str:
     """Typeset one formula. Raise ValueError if it cannot be read."""
     options = {"displayMode": display, "output": "htmlAndMathml", "strict": "error"}
     try:
-        return str(engine(os.getpid()).call("katex.renderToString", tex, options))
+        shown = str(engine(os.getpid()).call("katex.renderToString", tex, options))
     except JSEvalException as error:
         message = next(line for line in str(error).splitlines() if "Error: " in line)
         raise ValueError(message.partition("Error: ")[2]) from None
+    return valid(shown)
+
+
+def valid(shown: str) -> str:
+    r"""Mend what KaTeX writes and MathML forbids.
+
+    The space between the columns of a table that has only one; and the sign that a function is
+    applied, where the function's name is an index (``d_\max``) and the sign would be a second one.
+    """
+    return shown.replace(' columnspacing=""', "").replace(f"<mo>{APPLIED}</mo></msub>", "</msub>")
 
 
 def lines_aligned(tex: str) -> str:
@@ -94,16 +105,8 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
-def add_style(
-    app: Sphinx, _page: str, _template: str, context: dict[str, object], _doctree: object
-) -> None:
-    """Load the stylesheet on pages that have formulas."""
-    if context.get("has_maths_elements"):
-        app.add_css_file(STYLE)
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the renderer ``html_math_renderer = "katex"``."""
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
-    app.connect("html-page-context", add_style)
+    app.add_css_file(STYLE)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,44 @@
+"""Which scripts a page loads: those that do something here, and none before the page is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+# Sphinx's and the theme's own: page.js and search.js do what is left for them to do.
+UNUSED = {
+    "_static/doctools.js",
+    "_static/sphinx_highlight.js",
+    "_static/translations.js",
+    "_static/scripts/sphinx-book-theme.js",
+}
+# The theme would tell its own search, and its list of versions, where they are.
+UNUSED_TEXT = "DOCUMENTATION_OPTIONS."
+
+
+def is_used(script: Any) -> bool:  # noqa: ANN401  # Sphinx's class has no public name.
+    """Tell whether a page needs a script."""
+    text = script.attributes.get("body") or ""
+    return str(script.filename) not in UNUSED and not text.startswith(UNUSED_TEXT)
+
+
+def choose_scripts(
+    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
+) -> None:
+    """Leave out what is not used, and let the rest wait until the page is there."""
+    if app.builder.name != "html":
+        return
+    context["script_files"] = [script for script in context["script_files"] if is_used(script)]
+    for script in context["script_files"]:
+        if script.filename:
+            script.attributes.setdefault("defer", "defer")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Choose, after everybody has added theirs."""
+    app.add_js_file("page.js")
+    app.connect("html-page-context", choose_scripts, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
