@@ -9,7 +9,7 @@ BENCH ?= build_time
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html watch test peers accept bench check lint types workflows text clean
+.PHONY: help html watch test peers accept bench audit check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -68,6 +68,12 @@ bench: ## measure how long builds take, as ratios; it takes some minutes; others
 	@$(ready) book
 	.venv/bin/python benchmarks/$(BENCH).py $(ARGS)
 
+audit: ## rate the built site page by page, in a table: Lighthouse, axe, HTML, weight; some of it: make audit ARGS=index
+	@$(ready) book test
+	@$(npm_ci)
+	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
+	.venv/bin/python tests/audit.py _build/html $(ARGS)
+
 check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
 
 lint:
@@ -88,12 +94,13 @@ workflows:
 	$(schema) vendor.dependabot .github/dependabot.yml
 	$(schema) vendor.citation-file-format CITATION.cff
 
-# npm ci begins by removing node_modules, and with it the mark of a finished install.
+# npm ci begins by removing node_modules, and with it the mark of a finished install. Without node, or with an older
+# one, nothing is installed, and whoever needs it says so.
+node_is_new = node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null
+npm_ci = ! $(node_is_new) || cmp -s package-lock.json node_modules/.installed.json || { \
+	  npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json node_modules/.installed.json; }
 text:
-	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
-	  cmp -s package-lock.json node_modules/.installed.json || { \
-	    npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json node_modules/.installed.json; } && \
-	  echo 'npm run textlint' && npm run --silent textlint; \
+	@if $(node_is_new); then { $(npm_ci); } && echo 'npm run textlint' && npm run --silent textlint; \
 	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
 	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
 

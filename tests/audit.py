@@ -2,10 +2,10 @@
 
     python tests/audit.py _build/html [page ...]
 
-Each measure is taken by the tool that others would take: Lighthouse, axe-core and the HTML checker of
-the W3C (vnu), which `npm ci` installs; Chromium; Java. What a missing tool would have measured is
-left out, and said to be; with CI set that is an error. Lighthouse measures how fast the machine is
-too: nothing else should run.
+Each measure is taken by the tool that others would take: Chromium; Java; and Lighthouse, axe-core
+and the HTML checker of the W3C (vnu), which `npm ci` installs. What a missing tool would have
+measured is left out, and said to be; with CI set that is an error. Lighthouse measures how fast the
+machine is too: nothing else should run.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ EXPLAINED = (
 
 def pages(site: Path) -> list[str]:
     """Name the pages of a site, in alphabetical order."""
-    return sorted(path.relative_to(site).as_posix()[: -len(".html")] for path in site.rglob("*.html"))
+    return sorted(
+        path.relative_to(site).as_posix()[: -len(".html")] for path in site.rglob("*.html")
+    )
 
 
 # ---- What a browser sees ----
@@ -123,13 +125,12 @@ def violations(page: Page, part: str = "document") -> list[str]:
         page.evaluate(AXE.read_text(encoding="utf-8"))
     # Else colours are looked at while they change.
     page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
-    found = page.evaluate(
+    return page.evaluate(
         "async (part) => (await axe.run(part === 'document' ? document : part,"
         " { resultTypes: ['violations'] })).violations.flatMap(({ id, nodes }) =>"
         " nodes.map(({ target }) => `${id}: ${target.flat().join(' ')}`))",
         part,
     )
-    return found
 
 
 # A state of a page, how it is reached, and the part of the page that is then another.
@@ -234,7 +235,18 @@ def dead_links(site: Path, name: str) -> list[str]:
 
 # ---- The table ----
 
-COLUMNS = ("mobile", "desktop", "kB", "requests", "hosts", "console", "axe", "vnu", "320px", "links")
+COLUMNS = (
+    "mobile",
+    "desktop",
+    "kB",
+    "requests",
+    "hosts",
+    "console",
+    "axe",
+    "vnu",
+    "320px",
+    "links",
+)
 
 
 def tools() -> tuple[set[str], list[str]]:
@@ -242,7 +254,7 @@ def tools() -> tuple[set[str], list[str]]:
     node = shutil.which("node")
     java = shutil.which("java")
     needs = {
-        "a Chromium (set CHROMIUM to name it)": (CHROMIUM, COLUMNS[:7] + ("320px",)),
+        "a Chromium (set CHROMIUM to name it)": (CHROMIUM, (*COLUMNS[:7], "320px")),
         "node, and Lighthouse (npm ci)": (node and LIGHTHOUSE.is_file(), ("mobile", "desktop")),
         "axe-core (npm ci)": (AXE.is_file(), ("axe",)),
         "java, and vnu (npm ci)": (java and VNU.is_file(), ("vnu",)),

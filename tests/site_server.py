@@ -1,4 +1,4 @@
-"""The built site, served as GitHub Pages serves it: compressed, kept by the browser for ten minutes.
+"""The built site, served as GitHub Pages serves it: compressed, and kept for ten minutes.
 
 No other header is sent, so that what the site asks of a browser stands in its pages.
 """

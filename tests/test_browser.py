@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -75,15 +75,7 @@ def opened(browser: Browser, address: str, *, width: int, scheme: str = "light")
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    # The theme tells of what it does ("[PST]: Changed to auto mode"); everything else is wrong.
-    page.on(
-        "console",
-        lambda message: (
-            None
-            if message.type == "log" and message.text.startswith("[PST]")
-            else complaints.append(f"{message.type}: {message.text}")
-        ),
-    )
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on(
         "request",
         lambda request: (
@@ -128,46 +120,191 @@ def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address,
                 assert output.evaluate("node => node.scrollWidth <= node.clientWidth"), name
 
 
-@pytest.mark.parametrize("width", [PHONE, 768, DESK])
-def test_menu_button_opens_and_closes_the_menu(browser, address, width):
-    """The theme's script binds the first button it finds, which can be a hidden one."""
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        button = page.locator(".primary-toggle:visible")
-        menu = page.locator("nav[aria-label=章の一覧] a").first
-        shown = width > 992
-        assert is_on_screen(menu) == shown
-        button.click()
-        page.wait_for_timeout(500)
-        assert is_on_screen(menu) != shown
-        if shown:
-            button.click()
-        else:
-            page.mouse.click(width - 5, 400)
-        page.wait_for_timeout(500)
-        assert is_on_screen(menu) == shown
+# ---- The buttons ----
 
 
-def is_on_screen(locator: Locator) -> bool:
-    """Tell whether a reader could click there."""
-    box = locator.bounding_box()
-    if box is None or box["x"] + box["width"] <= 0 or not locator.is_visible():
-        return False
-    return locator.evaluate(
-        "e => { const r = e.getBoundingClientRect(); "
-        "const hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); "
-        "return hit !== null && (e === hit || e.contains(hit)) }"
+def wait_until_on_screen(page: Page, selector: str, *, shown: bool = True) -> None:
+    """Wait until a reader could click there, or could not."""
+    page.wait_for_function(
+        """([selector, shown]) => {
+          const e = document.querySelector(selector);
+          const { x, y, width, height } = e.getBoundingClientRect();
+          const hit = document.elementFromPoint(x + width / 2, y + height / 2);
+          return (hit !== null && (e === hit || e.contains(hit)) && e.checkVisibility()) === shown;
+        }""",
+        arg=[selector, shown],
     )
 
 
-def test_a_line_is_at_most_40_characters_long(browser, address):
+@pytest.mark.parametrize("width", [PHONE, 768, DESK])
+def test_the_menu_opens_and_closes_by_mouse(browser, address, width):
+    chapter = "nav[aria-label=章の一覧] a"
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        button = page.locator(".primary-toggle")
+        wide = width > 992
+        wait_until_on_screen(page, chapter, shown=wide)
+        button.click()
+        wait_until_on_screen(page, chapter, shown=not wide)
+        if wide:
+            button.click()
+        else:
+            page.mouse.click(width - 5, 400)  # beside it
+        wait_until_on_screen(page, chapter, shown=wide)
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+@pytest.mark.parametrize("button", ["primary-toggle", "secondary-toggle"])
+def test_drawers_open_and_close_by_keyboard(browser, address, button, key):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.locator(f".{button}").focus()
+        page.keyboard.press(key)
+        drawer = page.locator("dialog[open]")
+        drawer.wait_for()
+        assert page.evaluate(
+            "document.querySelector('dialog[open]').contains(document.activeElement)"
+        )
+        page.keyboard.press("Escape")
+        drawer.wait_for(state="detached")
+        assert page.evaluate("document.activeElement.className").split()[1] == button
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(browser, address, key):
     with opened(browser, address, width=DESK) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        characters = page.evaluate(
-            "() => { const p = document.querySelector('.bd-article section > p:not(.byline)');"
-            " return p.clientWidth / parseFloat(getComputedStyle(p).fontSize) }"
+        button = page.locator(".primary-toggle")
+        button.focus()
+        for expanded in ("true", "false", "true"):
+            assert button.get_attribute("aria-expanded") == expanded
+            assert page.evaluate("document.activeElement.matches('.primary-toggle')")
+            # What is folded away must not be reached either.
+            folded = expanded == "false"
+            wait_until_on_screen(page, "nav[aria-label=章の一覧] a", shown=not folded)
+            page.keyboard.press("Tab")
+            page.keyboard.press("Shift+Tab")
+            page.keyboard.press(key)
+
+
+def test_a_link_in_the_contents_closes_them(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.locator(".secondary-toggle").click()
+        link = page.locator("dialog[open] a").nth(3)
+        place = link.get_attribute("href")
+        link.click()
+        page.locator("dialog[open]").wait_for(state="detached")
+        assert page.evaluate("location.hash") == place
+        page.wait_for_function(
+            "id => { const { top } = document.getElementById(id).getBoundingClientRect();"
+            " return 0 <= top && top < innerHeight / 2 }",
+            arg=place[1:],
         )
-        assert 30 <= characters <= 40
+
+
+def test_the_contents_show_what_is_being_read(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        link = page.locator("#pst-page-toc-nav a").nth(4)
+        link.click()
+        page.locator("#pst-page-toc-nav a[aria-current=true]").wait_for()
+        page.wait_for_function(
+            "href => document.querySelector('#pst-page-toc-nav a[aria-current=true]')"
+            "?.getAttribute('href') === href",
+            arg=link.get_attribute("href"),
+        )
+
+
+def test_a_colour_scheme_is_chosen_and_kept(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}index.html", wait_until="networkidle")
+        html = page.locator("html")
+        assert html.get_attribute("data-theme") == "light"
+        page.locator(".theme-switch-button").focus()
+        page.keyboard.press("Enter")
+        schemes = page.locator("#book-schemes")
+        schemes.wait_for()
+        page.keyboard.press("Escape")
+        schemes.wait_for(state="hidden")
+        assert page.evaluate("document.activeElement.matches('.theme-switch-button')")
+        page.keyboard.press("Enter")
+        schemes.get_by_text("暗い配色").click()
+        schemes.wait_for(state="hidden")
+        assert html.get_attribute("data-theme") == "dark"
+        page.goto(f"{address}if_model.html", wait_until="networkidle")
+        assert html.get_attribute("data-theme") == "dark"
+        pressed = page.locator("[aria-pressed=true]")
+        assert pressed.get_attribute("data-mode") == "dark"
+
+
+def test_the_first_stop_of_the_tab_key_leads_to_the_text(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.keyboard.press("Tab")
+        focus = page.locator(":focus")
+        assert focus.inner_text() == "本文へスキップ"
+        assert focus.evaluate("e => e.getBoundingClientRect().top") >= 0
+        page.keyboard.press("Enter")
+        assert page.evaluate("location.hash") == "#main-content"
+
+
+def test_where_the_focus_is_can_be_seen(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            outline = page.locator(":focus").evaluate(
+                "e => { const s = getComputedStyle(e); return [s.outlineStyle, s.outlineWidth] }"
+            )
+            assert outline == ["solid", "3px"], page.locator(":focus").evaluate("e => e.outerHTML")
+
+
+def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        box = page.locator(".bd-article pre").first
+        box.scroll_into_view_if_needed()
+        page.wait_for_function("e => e.tabIndex === 0", arg=box.element_handle())
+        assert box.get_attribute("role") == "group"
+        assert box.get_attribute("aria-label") == "コード（スクロールできます）"
+        page.set_viewport_size({"width": 2000, "height": 844})
+        page.wait_for_function("e => !e.hasAttribute('tabindex')", arg=box.element_handle())
+        assert box.get_attribute("role") is None
+
+
+# ---- On paper ----
+
+
+def test_the_print_has_the_text_and_nothing_around_it(browser, address):
+    with opened(browser, address, width=DESK, scheme="dark") as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.emulate_media(media="print")
+        for around in (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer", "summary"):
+            assert not page.locator(around).first.is_visible(), around
+        colours = page.locator("body, .bd-article p, .bd-article pre span").evaluate_all(
+            "all => [...new Set(all.map((e) => getComputedStyle(e).color))]"
+        )
+        assert colours == ["rgb(0, 0, 0)"]
+        folded = page.locator("details:not([open]) pre").first
+        assert folded.evaluate("e => e.checkVisibility({ contentVisibilityAuto: true })")
+        assert folded.bounding_box()["height"] > 0
+        page.goto(f"{address}references.html", wait_until="networkidle")
+        link = page.locator(".bd-article a[href^=http]").first
+        shown = link.evaluate("e => getComputedStyle(e, '::after').content")
+        assert "（" in shown
+
+
+def test_a_line_is_at_most_40_characters_long(browser, address):
+    widths = {}
+    with opened(browser, address, width=DESK) as page:
+        for name in PAGES:
+            page.goto(f"{address}{name}.html")
+            widths[name] = page.evaluate(
+                "() => Math.max(...[...document.querySelectorAll('.bd-article :is(p, li, dd)')]"
+                ".map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))"
+            )
+    assert 30 <= min(widths.values()) <= max(widths.values()) <= 40
 
 
 def test_figures_follow_the_scheme(browser, address):

@@ -92,8 +92,9 @@ def selectors(prelude: list[Node]) -> Iterator[list[Node]]:
 
 def written(tokens: Iterable[Node]) -> str:
     """Write tokens without what only people read."""
-    text = tinycss2.serialize([token for token in tokens if token.type != "comment"])
-    return re.sub(r"\s+", " ", text).strip()
+    kept = (token for token in tokens if token.type != "comment")
+    parts = (" " if token.type == "whitespace" else token.serialize() for token in kept)
+    return "".join(parts).strip()
 
 
 def used_rules(rules: Iterable[Node], names: set[str]) -> Iterator[str]:
@@ -205,7 +206,9 @@ class Stylesheet:
             return
         static = Path(app.outdir, "_static")
         pages = [file.read_text(encoding="utf-8") for file in Path(app.outdir).rglob("*.html")]
-        vain = brought_in_vain(app, static, {name for page in pages for name in LOADED.findall(page)})
+        vain = brought_in_vain(
+            app, static, {name for page in pages for name in LOADED.findall(page)}
+        )
         scripts = [
             file.read_text(encoding="utf-8")
             for file in static.rglob("*")
