@@ -1,5 +1,6 @@
 """Settings of the book's site, and nothing but settings: what the site does lives in docs/_ext."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,7 +18,9 @@ extensions = [
     "sphinxcontrib.bibtex",
     "backlinks",
     "byline",
+    "feed",
     "figures",
+    "head",
     "japanese",
     "katex",
     "listing",
@@ -82,6 +85,8 @@ copybutton_line_continuation_character = "\\"
 # The site. Nothing in it depends on when it is built.
 html_theme = "sphinx_book_theme"
 html_title = project
+# The address at which the site will stand, which the workflow that publishes it knows.
+html_baseurl = os.environ.get("BOOK_URL", "")
 html_favicon = "docs/_static/favicon.svg"
 html_static_path = ["docs/_static"]
 html_css_files = ["book.css"]
@@ -105,3 +110,25 @@ html_theme_options = {
     "article_footer_items": ["checked.html"],
     "footer_content_items": ["credits.html"],
 }
+
+# What pages tell machines.
+head_descriptions = {
+    "search": "この本の全文検索。日本語の語のどこからでも、識別子でも引ける。",
+    "404": "このアドレスにページはない。検索と章の一覧から、読みたいページへ進める。",
+    "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
+    "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
+}
+head_languages = {"ja": html_baseurl}  # Another language is another line; the first is the default.
+head_picture = "_static/card.png"  # Made by docs/_data/card.py.
+head_book = {
+    "author": {"@type": "Organization", "name": "The snn_docs authors"},
+    "license": "https://creativecommons.org/licenses/by/4.0/",
+    "isAccessibleForFree": True,
+    "isBasedOn": {
+        "@type": "BlogPosting",
+        "headline": "IFモデルをPyTorchで動かす",
+        "author": {"@type": "Person", "name": "chizuchizu"},
+        "datePublished": "2022-09-03",
+    },
+}
+feed_source = "CHANGELOG.md"

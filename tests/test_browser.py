@@ -7,7 +7,7 @@ import http.server
 import os
 import shutil
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -30,20 +30,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Strict(http.server.SimpleHTTPRequestHandler):
-    def end_headers(self) -> None:
-        """Let nothing come from elsewhere, and no text be run as code."""
-        policy = "default-src 'self' data: 'unsafe-inline'"
-        self.send_header("Content-Security-Policy", policy)
-        super().end_headers()
-
+class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_args: object) -> None:
         """Leave the test's output alone."""
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Strict, directory=str(folder))
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -489,3 +483,76 @@ def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, pla
         result.locator("a").click()
         page.wait_for_url("**mark=**")
         assert set(marks(page)) == {"代理勾配"}
+
+
+# ---- The policy ----
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_no_page_does_what_its_policy_forbids(browser, built_site, address, place):
+    start = f"{built_site.as_uri()}/" if place == "file" else address
+    with opened(browser, start, width=DESK) as page:
+        for path in sorted(built_site.rglob("*.html")):
+            name = path.relative_to(built_site).as_posix()
+            if not name.startswith("_static/"):  # The theme's macros, which nobody opens.
+                page.goto(start + name)
+                assert page.locator("meta[http-equiv=Content-Security-Policy]").count() == 1, name
+                assert page.evaluate("document.documentElement.dataset.mode") == "auto", name
+
+
+ATTACKS = """() => {
+  window.blocked = [];
+  addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
+  const add = (name, values) => {
+    const made = Object.assign(document.createElement(name), values);
+    document.body.append(made);
+    return made;
+  };
+  add("script", { textContent: "window.ran = 'script'" });
+  add("script", { src: "https://example.invalid/x.js" });
+  add("style", { textContent: "body { color: red }" });
+  add("div", { innerHTML: `<i onclick="window.ran = 'attribute'"></i>` }).firstChild.click();
+  add("iframe", { src: "search.html" });
+  add("object", { data: "search.html" });
+  add("img", { src: "https://example.invalid/x.png" });
+  add("base", { href: "https://example.invalid/" });
+  add("form", { action: "https://example.invalid/" }).submit();
+  fetch("https://example.invalid/").catch(() => {});
+  // Out of the reach of the browser's tools, which may do more than pages may.
+  setTimeout(() => {
+    const runs = [() => eval("window.ran = 'eval'"), () => new Function("window.ran = 'new'")()];
+    for (const run of runs) try { run(); } catch { blocked.push("eval"); }
+  });
+}"""
+FORBIDDEN = {
+    *("script-src-elem", "script-src-attr", "style-src-elem", "frame-src", "object-src"),
+    *("img-src", "base-uri", "form-action", "connect-src", "eval"),
+}
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_what_is_put_into_a_page_does_nothing(browser, built_site, address, place):
+    start = f"{built_site.as_uri()}/" if place == "file" else address
+    with closing(browser.new_page()) as page:
+        page.goto(f"{start}if_pytorch.html")
+        page.evaluate(ATTACKS)
+        page.wait_for_function(
+            "wanted => wanted.every((name) => blocked.includes(name))", arg=sorted(FORBIDDEN)
+        )
+        assert page.evaluate("window.ran") is None
+        assert page.evaluate("blocked.filter((name) => name === 'eval').length") == 2
+
+
+def test_a_page_may_talk_to_its_own_server_alone(browser, address):
+    """Live cells do, over a WebSocket. This server does not answer; the policy lets it be asked."""
+    own, other = f"{address.replace('http', 'ws')}live", "ws://example.invalid/"
+    with closing(browser.new_page()) as page:
+        page.goto(f"{address}if_pytorch.html")
+        page.evaluate(
+            "urls => { window.blocked = []; window.failed = 0;"
+            " addEventListener('securitypolicyviolation', (e) => blocked.push(e.blockedURI));"
+            " for (const url of urls) new WebSocket(url).onerror = () => failed++ }",
+            [own, other],
+        )
+        page.wait_for_function("() => failed === 2 && blocked.length")
+        assert page.evaluate("blocked") == [other]
