@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
-import matplotlib_fontja
+import matplotlib_fontja  # type: ignore[import-untyped]
 
 from snn_docs.book.page import read_page
 

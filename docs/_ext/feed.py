@@ -63,7 +63,8 @@ def atom(news: list[Version], *, title: str, base: str, language: str) -> str:
         add(entry, "link", href=start)
         add(entry, "content", MarkdownIt("commonmark").render(version.changes), type="html")
     ET.indent(feed)
-    return ET.tostring(feed, encoding="utf-8", xml_declaration=True).decode() + "\n"
+    text: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def find_news(app: Sphinx) -> list[Version]:

@@ -158,7 +158,8 @@ def sitemap(urls: Iterable[str]) -> str:
     for url in urls:
         ET.SubElement(ET.SubElement(root, "url"), "loc").text = url
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True).decode() + "\n"
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def rooted(html: str, base: str) -> str:
@@ -195,7 +196,7 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
 
 def not_found_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:
     """Add the page that a server shows where there is none."""
-    named = {"title": "ページが見つかりません"}
+    named: dict[str, object] = {"title": "ページが見つかりません"}
     return [(NOT_FOUND, named, "404.html")] if app.builder.name == "html" else []
 
 
