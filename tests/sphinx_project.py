@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bs4 import BeautifulSoup
 from sphinx import locale
 from sphinx.cmd.build import build_main
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 EXTENSIONS = Path(__file__).parent.parent / "docs" / "_ext"
 CELLS = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
@@ -47,6 +52,14 @@ def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str =
     options = ("-n", "-W", "--keep-going", "-b", "html", "-d", str(folder / "doctrees"))
     code, _, messages = sphinx_build(*options, str(source), str(out))
     return Built(out, code, messages)
+
+
+def script(path: Path) -> ModuleType:
+    """Import a script, which does nothing by being imported."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def sphinx_build(*arguments: str) -> tuple[int, str, str]:

@@ -83,8 +83,8 @@ class LinkNames(SphinxPostTransform):
                 target = next(
                     (name for name in span.targets if name in own or name in elsewhere), ""
                 )
-                if not target:
-                    continue
+                if not target or (links and span.start < links[-1][1]):
+                    continue  # Nowhere, or a part of what is linked.
                 if entry := own.get(target):
                     place = self.app.builder.get_relative_uri(docname, entry.docname)
                     tag = f'class="code-link" href="{place}#{entry.node_id}"'

@@ -187,7 +187,10 @@ class Reader(ast.NodeVisitor):
         self.spans: list[Span] = []
 
     def read(self, source: str) -> list[Span]:
-        """Follow a cell. One that is not Python says nothing, and changes nothing."""
+        """Follow a cell. One that is not Python says nothing, and changes nothing.
+
+        ``torch.nn.Linear`` is three names: the longest that begin at a place come first.
+        """
         plain = "\n".join(re.sub(r"^(\s*)[%!]", r"\1#", line) for line in source.split("\n"))
         try:
             tree = ast.parse(plain)
@@ -195,7 +198,7 @@ class Reader(ast.NodeVisitor):
             return []
         self.lines, self.spans = plain.split("\n"), []
         self.visit(tree)
-        return sorted(set(self.spans))
+        return sorted(set(self.spans), key=lambda span: (span.start, -span.end))
 
     def place(self, line: int, column: int) -> int:
         """Count characters, where Python counts lines and the bytes in a line."""
@@ -203,17 +206,16 @@ class Reader(ast.NodeVisitor):
         return before + len(self.lines[line - 1].encode()[:column].decode())
 
     def note(self, node: Any, targets: tuple[str, ...]) -> None:
-        """Note a name, with the names before its dots: ``torch.nn.Linear`` is one."""
+        """Note a name, with those before its dots, as far as they are of one package."""
         end = self.place(node.end_lineno, node.end_col_offset)
         start = self.place(node.lineno, node.col_offset)
-        if isinstance(node, ast.Attribute):
-            root: ast.expr = node
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name) and isinstance(self.look_up(root.id), Thing):
-                self.spans = [span for span in self.spans if not start <= span.start < end]
-            else:
-                start = end - len(node.attr)
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if root is not node and not (
+            isinstance(root, ast.Name) and isinstance(self.look_up(root.id), Thing)
+        ):
+            start = end - len(node.attr)
         if targets:
             self.spans.append(Span(start, end, targets))
 
