@@ -330,6 +330,27 @@ def test_outputs_are_not_copied(browser, address):
         assert page.locator(".cell_output button.copybtn").count() == 0
 
 
+def test_links_in_code_are_not_copied_and_are_reached_by_keyboard(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        cell = page.locator(".cell_input", has=page.locator("a.code-link[tabindex]")).first
+        cell.hover()
+        cell.locator("button.copybtn").click()
+        cell.locator("button.copybtn.success").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.strip() == cell.locator("pre").text_content().strip()
+        first = page.locator("a.code-link:not([tabindex])").first
+        first.focus()
+        line = "e => getComputedStyle(e).textDecorationStyle"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab")
+        assert first.evaluate("e => e === document.activeElement")
+        assert first.evaluate(line) == "solid"
+        page.keyboard.press("Tab")
+        assert first.evaluate(line) == "dotted"
+
+
 def test_wide_formulas_and_code_scroll_by_themselves(browser, address):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
