@@ -90,6 +90,18 @@ def test_a_type_of_the_same_package_stands_for_a_constant():
     assert spans[2].targets == ("math.pi",)
 
 
+def test_a_function_that_returns_one_thing_or_another_returns_nothing_certain():
+    def function():
+        """function(x) -> Tensor
+
+        function(x, y) -> bool
+        """
+
+    assert names.documented_type(function) is None
+    function.__doc__ = function.__doc__.replace("bool", "Tensor")
+    assert names.documented_type(function).__name__ == "Tensor"
+
+
 def test_a_name_is_also_known_nearer_than_where_it_is_made():
     assert names.aliases(__import__("torch").nn.Linear)[::3] == [
         "torch.nn.modules.linear.Linear",

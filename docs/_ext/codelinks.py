@@ -79,7 +79,8 @@ class LinkNames(SphinxPostTransform):
         docname, seen = self.env.current_document.docname, set[str]()
         blocks = cells_of(self.document)
         for block, spans in zip(blocks, meanings([b.rawsource for b in blocks]), strict=True):
-            block["links"] = links = []
+            links: list[Link] = []
+            block["links"] = links
             for span in spans:
                 target = next(
                     (name for name in span.targets if name in own or name in elsewhere), ""
