@@ -29,6 +29,7 @@ extensions = [
     "scripts",
     "search",
     "stylesheet",
+    "takeaway",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
@@ -88,6 +89,15 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 
+# Pages to take away. Once the repository is on GitHub, name it here ("owner/name"): notebooks then
+# install the package from there, and pages link to Colab.
+takeaway_repository = ""
+takeaway_requirement = "snn-docs[notebooks]"
+takeaway_credit = (
+    "もとの記事は、chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）です。"
+    "文章と図はCC BY 4.0、コードはMITライセンスで利用できます。"
+)
+
 # The site. Nothing in it depends on when it is built.
 html_theme = "sphinx_book_theme"
 html_title = project
@@ -113,7 +123,7 @@ html_theme_options = {
     "back_to_top_button": False,
     "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
     "primary_sidebar_end": ["versions.html"],
-    "article_footer_items": ["checked.html"],
+    "article_footer_items": ["checked.html", "takeaway.html"],
     "footer_content_items": ["credits.html"],
 }
 

@@ -174,6 +174,9 @@ def test_links_lead_somewhere(built_site, here):
             assert url.scheme == "https", link
             continue
         path = posixpath.normpath(posixpath.join(posixpath.dirname(here), unquote(url.path)))
+        if path.startswith("download/"):
+            assert (built_site / path).is_file(), link
+            continue
         name = path.removesuffix(".html") if url.path else here
         assert name in PAGES, link
         assert not url.fragment or unquote(url.fragment) in ids(built_site, name), link
@@ -205,8 +208,10 @@ def test_the_api_shows_the_code_of_each_object(built_site):
 
 def test_only_what_a_reader_needs_is_published(built_site):
     assert not list(built_site.rglob("katex*.js"))
-    assert not list(built_site.rglob("*.ipynb"))
-    assert not list(built_site.rglob("*.md"))
+    taken_away = {
+        path.parent.name for kind in ("ipynb", "md") for path in built_site.rglob(f"*.{kind}")
+    }
+    assert taken_away == {"download"}
 
 
 def test_no_page_loads_the_icon_script(page):
