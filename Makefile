@@ -27,6 +27,14 @@ html: ## build the book into _build/html; fails if any printed output differs fr
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
 
+# What carries a date carries the commit's, so that a commit makes the same books each time.
+books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
+books: ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
+	@$(ready) book
+	.venv/bin/python -m sphinx -n -W --keep-going -b epub -c . -d _build/doctrees docs _build/epub
+	.venv/bin/python -m sphinx -n -W --keep-going -b paper -c . -d _build/doctrees docs _build/paper
+	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees -D takeaway_books=_build/epub,_build/paper docs _build/html
+
 watch: ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
 	@$(ready) book
 	.venv/bin/python -m snn_docs.book.watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html

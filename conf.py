@@ -20,6 +20,7 @@ extensions = [
     "byline",
     "codelinks",
     "feed",
+    "ebook",
     "figures",
     "head",
     "japanese",
@@ -148,3 +149,22 @@ head_book = {
     },
 }
 feed_source = "CHANGELOG.md"
+
+# The book as one file (make books): an EPUB, and a PDF for paper.
+version = "0.1.0"
+html_theme_path = ["docs"]
+epub_theme = "_ebook"
+epub_basename = "snn_docs"
+epub_author = "snn_docsの著者"
+epub_publisher = epub_author
+epub_contributor = "chizuchizu（もとの記事）"
+epub_description = "ニューロンを動かしながら学ぶ本。印字された出力は、どれもコードを走らせて得た。"
+epub_copyright = "文章と図: CC BY 4.0、コード: MIT License"
+epub_identifier = "urn:uuid:2f0b0f4c-5d0e-5c8a-9a55-6f9c8a1d7e42"
+epub_scheme = "UUID"
+epub_uid = "book-id"
+epub_cover = ("_static/cover.png", "cover.html")
+epub_show_urls = "no"
+epub_tocdepth = 2
+epub_tocdup = False
+epub_tocscope = "includehidden"

@@ -136,6 +136,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
     assert re.findall(r"^  make (\w+) ", listed, re.MULTILINE) == [
         "help",
         "html",
+        "books",
         "watch",
         "test",
         "peers",
@@ -154,6 +155,14 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
             "html",
             "book",
             "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html",
+        ),
+        (
+            "books",
+            "book",
+            (
+                "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees "
+                "-D takeaway_books=_build/epub,_build/paper docs _build/html"
+            ),
         ),
         ("test", "book,test", "-m coverage run -m pytest"),
         (
@@ -180,6 +189,17 @@ def test_a_target_makes_the_environment_and_runs_its_command(
 def test_what_to_watch_with_can_be_said(clone: Clone) -> None:
     clone.make("watch", "ARGS=--open --port=8080")
     assert clone.calls("-m snn_docs.book.watch --open --port=8080 -n -b html -c . ")
+
+
+def test_books_carry_the_date_of_the_commit_or_the_one_that_is_given(clone: Clone) -> None:
+    clone.executable("git", "#!/bin/sh\necho 1700000000\n")
+    python = clone.python3.read_text(encoding="utf-8")
+    seen = '  *) echo "$SOURCE_DATE_EPOCH" >>"$STATE/dates"; if ['
+    clone.executable("python3", python.replace("  *) if [", seen))
+    clone.make("books")
+    clone.make("books", SOURCE_DATE_EPOCH="1600000000")
+    dates = (clone.state / "dates").read_text(encoding="utf-8").split()
+    assert dates == ["1700000000"] * 3 + ["1600000000"] * 3
 
 
 def test_the_result_and_how_to_look_at_it_are_printed(clone: Clone) -> None:

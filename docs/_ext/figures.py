@@ -50,14 +50,14 @@ REFERRING = ("clip-path", "fill", "filter", "mask", "stroke")
 logger = logging.getLogger(__name__)
 
 
-def themed_style(style: str) -> str:
+def themed_style(style: str, *, themed: bool = True) -> str:
     """Replace known colours by the theme's, and leave the choice of the font to the page."""
     declarations = (part.partition(":")[::2] for part in style.split(";") if part.strip())
     kept = []
     for key, value in ((key.strip(), value.strip()) for key, value in declarations):
         if key == "font-family":
             continue
-        variable = COLOURS.get(value.lower())
+        variable = COLOURS.get(value.lower()) if themed else None
         kept.append(f"{key}: var({variable}, {value})" if variable else f"{key}: {value}")
     return "; ".join(kept)
 
@@ -81,8 +81,11 @@ def without_namespaces(element: ET.Element) -> None:
             node.set(name.rpartition("}")[2], node.attrib.pop(name))
 
 
-def inline_svg(source: bytes, *, prefix: str, alt: str) -> str:
-    """Turn an SVG file by matplotlib into an element of a page. ``prefix`` begins every id."""
+def inline_svg(source: bytes, *, prefix: str, alt: str, themed: bool = True) -> str:
+    """Turn an SVG file by matplotlib into an element of a page. ``prefix`` begins every id.
+
+    Without a theme it keeps its colours, and it is an element of XHTML.
+    """
     root = ET.fromstring(source)  # noqa: S314  # Our own cells drew it.
     without_namespaces(root)
     targets = {target for node in root.iter() for _, target, _ in references(node)}
@@ -96,7 +99,7 @@ def inline_svg(source: bytes, *, prefix: str, alt: str) -> str:
     for node in root.iter():
         for name, target, write in list(references(node)):
             node.set(name, write(names[target]))
-        if style := themed_style(node.get("style", "")):
+        if style := themed_style(node.get("style", ""), themed=themed):
             node.set("style", style)
     width = float(root.get("viewBox", "0 0 0 0").split()[2])
     root.attrib = {
@@ -105,8 +108,10 @@ def inline_svg(source: bytes, *, prefix: str, alt: str) -> str:
         "aria-label": alt,
         "viewBox": root.get("viewBox", ""),
         "width": f"{width * SCALE:.0f}",
-        "style": themed_style(ROOT_STYLE),
+        "style": themed_style(ROOT_STYLE, themed=themed),
     }
+    if not themed:
+        root.set("xmlns", "http://www.w3.org/2000/svg")
     return ET.tostring(root, encoding="unicode")
 
 
@@ -123,6 +128,7 @@ class InlineFigures(SphinxPostTransform):
 
     default_priority = 10  # Right after myst-nb has chosen which form of an output to show.
     formats = ("html",)
+    themed = True
 
     def run(self, **_kwargs: object) -> None:
         """Replace the pictures, in order."""
@@ -145,7 +151,8 @@ class InlineFigures(SphinxPostTransform):
                 )
             if image["uri"].endswith(".svg"):
                 source = Path(self.env.srcdir, image["uri"]).read_bytes()
-                svg = inline_svg(source, prefix=f"{stem}-figure{next(numbers)}", alt=alt)
+                prefix = f"{stem}-figure{next(numbers)}"
+                svg = inline_svg(source, prefix=prefix, alt=alt, themed=self.themed)
                 image.replace_self(nodes.raw("", svg, format="html"))
 
 

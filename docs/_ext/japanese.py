@@ -30,8 +30,13 @@ def write_dashes(_app: Sphinx, doctree: nodes.document) -> None:
 def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
     """Open a folded cell as myst-nb does, without its English label over the Japanese text.
 
-    Nor with its paragraphs: what can be clicked holds text, not blocks.
+    Nor with its paragraphs: what can be clicked holds text, not blocks. Where nothing can be folded
+    (``on_site`` is False), say what it is.
     """
+    if not getattr(translator.builder, "on_site", True):
+        title = escape(node["prompt_show"].removesuffix("を表示"))
+        translator.body.append(f'<div class="folded">\n<p class="folded-title">{title}</p>\n')
+        return
     classes = " ".join(["admonition", "hide", *node["classes"]])
     translator.body.append(
         f'<details class="{classes}">\n<summary>\n'
@@ -41,10 +46,18 @@ def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> No
     )
 
 
+def depart_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
+    """Close it."""
+    if getattr(translator.builder, "on_site", True):
+        depart_HideCellInput(translator, node)
+    else:
+        translator.body.append("</div>\n")
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect all three."""
     app.setup_extension("myst_nb")
     app.connect("builder-inited", read_markup_without_spaces)
     app.connect("doctree-read", write_dashes)
-    app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_HideCellInput))
+    app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_hidden_cell))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

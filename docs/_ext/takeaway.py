@@ -8,7 +8,7 @@ from there, and pages link to Colab. Colab opens notebooks from GitHub alone: it
 branch ``notebooks``, which the workflow that publishes the site fills from the site's ``download``.
 A page whose cells read files of the repository says ``needs_repository: true`` in its front matter.
 
-With ``takeaway_books`` naming a folder, its EPUB and its PDF are offered too, whichever are there.
+With ``takeaway_books`` naming folders, the EPUB and the PDF in them are offered too.
 """
 
 from __future__ import annotations
@@ -269,14 +269,15 @@ def write_whole(file: Path, content: bytes) -> None:
 
 def offered(app: Sphinx) -> list[tuple[str, str]]:
     """Copy the books that were made, and return what links say and where they lead."""
-    folder = Path(app.confdir, app.config.takeaway_books or FOLDER)
-    if app.config.takeaway_books and not folder.is_dir():
-        raise ConfigError(f"takeaway_books must name a folder, but there is none: {folder}")
     for old in Path(app.outdir, FOLDER).glob("*"):
         if old.suffix in BOOKS:
             old.unlink()
-    found = sorted(folder.iterdir()) if app.config.takeaway_books else []
-    books = [book for book in found if book.suffix in BOOKS]
+    books = []
+    for name in app.config.takeaway_books:
+        folder = Path(app.confdir, name)
+        if not folder.is_dir():
+            raise ConfigError(f"takeaway_books names folders, but there is no folder {folder}")
+        books += [book for book in sorted(folder.iterdir()) if book.suffix in BOOKS]
     for book in books:
         write_whole(Path(app.outdir, FOLDER, book.name), book.read_bytes())
     return [(BOOKS[book.suffix], f"{FOLDER}/{book.name}") for book in books]
@@ -322,6 +323,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("takeaway_repository", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_requirement", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_credit", default="", rebuild="html", types=str)
-    app.add_config_value("takeaway_books", default="", rebuild="html", types=str)
+    app.add_config_value("takeaway_books", default=[], rebuild="html", types=list)
     app.connect("builder-inited", start)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -43,9 +43,9 @@ def engine(_pid: int) -> MiniRacer:
 
 
 @cache
-def render(tex: str, *, display: bool) -> str:
+def render(tex: str, *, display: bool, output: str = "htmlAndMathml") -> str:
     """Typeset one formula. Raise ValueError if it cannot be read."""
-    options = {"displayMode": display, "output": "htmlAndMathml", "strict": "error"}
+    options = {"displayMode": display, "output": output, "strict": "error"}
     try:
         shown = str(engine(os.getpid()).call("katex.renderToString", tex, options))
     except JSEvalException as error:
