@@ -13,6 +13,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from pybtex.database import parse_string
 
 import snn_docs
 from snn_docs.book.page import is_page, read_page
@@ -116,6 +118,24 @@ def test_one_version() -> None:
     version = snn_docs.__version__
     assert re.search(rf"^version: {re.escape(version)}$", read("CITATION.cff"), re.MULTILINE)
     assert re.search(r"^## \[([^\]]+)\]", read("CHANGELOG.md"), re.MULTILINE)[1] == version
+    assert f'\nversion = "{version}"\n' in read("conf.py")
+
+
+def test_the_site_is_cited_as_the_citation_file_says() -> None:
+    cited = yaml.safe_load(read("CITATION.cff"))
+    (block,) = re.findall(r"^```bibtex\n(.*?)^```", read("docs/index.md"), re.MULTILINE | re.DOTALL)
+    entries = parse_string(block, "bibtex").entries
+    book, article = entries["snn_docs"], entries["chizuchizu2022if"]
+    source = cited["references"][0]
+    plain = {key: value.replace("\\_", "_") for key, value in book.fields.items()}
+    assert (plain["title"], plain["version"]) == (cited["title"], cited["version"])
+    names = [str(person).strip("{}").replace("\\_", "_") for person in book.persons["author"]]
+    assert names == [author["name"] for author in cited["authors"]]
+    assert article.fields["title"] == source["title"]
+    assert [str(person) for person in article.persons["author"]] == [source["authors"][0]["alias"]]
+    months = {"09": "September"}
+    year, month, _ = source["date-published"].split("-")
+    assert (article.fields["year"], article.fields["month"]) == (year, months[month])
 
 
 def test_one_range_of_pythons() -> None:
