@@ -32,7 +32,7 @@ books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/n
 books: ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
 	@$(ready) book
 	.venv/bin/python -m sphinx -n -W --keep-going -b epub -c . -d _build/doctrees docs _build/epub
-	.venv/bin/python -m sphinx -n -W --keep-going -b paper -c . -d _build/doctrees docs _build/paper
+	.venv/bin/python -m sphinx -n -W --keep-going -b epub-paper -c . -d _build/doctrees docs _build/paper
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees -D takeaway_books=_build/epub,_build/paper docs _build/html
 
 watch: ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open

@@ -577,3 +577,24 @@ def test_a_page_may_talk_to_its_own_server_alone(browser, address):
         )
         page.wait_for_function("() => failed === 2 && blocked.length")
         assert page.evaluate("blocked") == [other]
+
+
+# ---- What a page can be taken away as ----
+
+
+def test_a_page_is_taken_away_by_keyboard_and_without_scripts(browser, built_site, address):
+    context = browser.new_context(java_script_enabled=False, locale="ja-JP")
+    page = context.new_page()
+    page.goto(f"{address}if_model.html")
+    menu = page.locator("details.takeaway")
+    link = menu.get_by_text("ノートブック（.ipynb）")
+    assert not link.is_visible()
+    menu.locator("summary").press("Enter")
+    assert link.is_visible()
+    page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "if_model.ipynb"
+    file = built_site / "download" / "if_model.ipynb"
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+    context.close()

@@ -37,6 +37,10 @@ plt.plot([0, 1], "o-");
 """
 INDEX = f"""{CELLS}# 本
 
+```{{eval-rst}}
+.. autofunction:: textwrap.dedent
+```
+
 $v_{{\\max}}$と{{term}}`電位`と{{numref}}`rise`と{{doc}}`節のある<second>`と{{ref}}`here`。
 
 $$
@@ -61,7 +65,8 @@ SECOND = "# 二つ目\n\n(here)=\n## 節\n\n[戻る](index.md)\n\n## 節\n\n### 
 SETTINGS = f"""\
 import sys
 sys.path.insert(0, {str(EXTENSIONS)!r})
-extensions = ["myst_nb", "ebook", "figures", "japanese", "katex"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions += ["ebook", "figures", "japanese", "katex"]
 project, language, version = "小さな<本>", "ja", "1"
 myst_enable_extensions = ["dollarmath", "deflist"]
 nb_execution_mode = "cache"
@@ -270,7 +275,7 @@ def test_names_are_those_of_the_whole_book(key, value, placed):
 def paper(small) -> Path:
     if ebook.find_browser() is None:
         pytest.skip("no browser to print with")
-    return make(small, "paper")
+    return make(small, "epub-paper")
 
 
 def test_all_pages_are_bound_into_one(paper):
@@ -279,7 +284,9 @@ def test_all_pages_are_bound_into_one(paper):
     assert len(ids) == len(set(ids))
     links = [node.get("href") for node in book.iter(f"{XHTML}a")]
     inner = [link[1:] for link in links if link.startswith("#")]
+    assert len(inner) == len([link for link in links if "://" not in link])
     assert set(inner) <= set(ids)
+    assert "ソース" not in "".join(book.itertext())
     assert {"second", "second--here", "index", "index--rise"} <= set(inner)
     headings = [(n.tag[-2:], n.text) for n in book.iter() if re.fullmatch(rf"{XHTML}h\d", n.tag)]
     parts = [("h1", "目次"), ("h1", "本"), ("h1", "第1部"), ("h2", "二つ目"), ("h3", "節")]
@@ -315,15 +322,16 @@ def fonts_of(page):
     return page["/Resources"].get("/Font", {}).values()
 
 
-def test_pdf_carries_the_date_it_is_told(paper):
+def test_pdf_carries_the_date_it_is_told_and_is_the_same_each_time(small, paper):
     text = (paper / "small.pdf").read_bytes()
+    assert (make(small, "epub-paper") / "small.pdf").read_bytes() == text
     assert re.findall(rb"/(?:Creation|Mod)Date \(D:(\d+)", text) == [b"19800101000000"] * 2
 
 
 def test_where_there_is_no_browser_it_is_said_and_nothing_fails(small, monkeypatch):
     monkeypatch.setattr(ebook, "find_browser", lambda: None)
     monkeypatch.delenv("CI", raising=False)
-    assert not list(make(small, "paper", "unprinted").glob("*.pdf"))
+    assert not list(make(small, "epub-paper", "unprinted").glob("*.pdf"))
     monkeypatch.setenv("CI", "1")
     with pytest.raises(ExtensionError, match="with CI set nothing is skipped"):
         ebook.tell_skipped("the PDF")

@@ -230,6 +230,14 @@ def test_errors_are_kept_without_the_way_through_this_machine():
     assert cleaned(error).traceback == ["ValueError: not so"]
 
 
+def test_drawings_do_not_say_when_they_were_drawn():
+    svg = "<svg>\n <metadata>\n  <dc:date>2026</dc:date>\n </metadata>\n <g/>\n</svg>"
+    said = {"needs_background": "light", "seconds": 0.1}
+    output = cleaned(new_output("display_data", {"image/svg+xml": svg}, metadata=said))
+    assert output.data["image/svg+xml"] == "<svg>\n <g/>\n</svg>"
+    assert output.metadata == {"needs_background": "light"}
+
+
 # ---- Small books ----
 
 BOOK = f"{CELLS}# 題\n\n前\n\n```{{code-cell}} ipython3\nprint(1)\n```\n\n後\n"

@@ -1,8 +1,8 @@
 """The book as one file to keep: an EPUB, and a PDF for paper.
 
 Both come from the same pages of XHTML with one stylesheet, ``docs/_ebook``: no script, no theme of
-the site, colours that are fixed. ``-b epub`` packs them; its formulas are MathML. ``-b paper`` puts
-them one after the other and has a browser print them; there KaTeX's own type is used.
+the site, colours that are fixed. ``-b epub`` packs them; its formulas are MathML. ``-b epub-paper``
+puts them one after the other and has a browser print them; there KaTeX's own type is used.
 
 The same pages give the same bytes: the date is ``SOURCE_DATE_EPOCH``, or the earliest that a ZIP
 file knows.
@@ -91,7 +91,7 @@ class FixedFigures(InlineFigures):
     """Put the pictures of cells into the pages, in their own colours."""
 
     default_priority = InlineFigures.default_priority - 1
-    builders = ("epub", "paper")
+    builders = ("epub", "epub-paper")
     themed = False
 
 
@@ -201,12 +201,12 @@ class Ebook(Epub3Builder):
 class Paper(Ebook):
     """Makes the PDF, if there is a browser to print with."""
 
-    name = "paper"
+    name = "epub-paper"  # It begins with epub: then viewcode makes no pages of source.
     epilog = ""
     math_renderer_name = "katex"
 
     def init(self) -> None:
-        """Be an EPUB to whoever asks: what an output is shown as depends on the builder's name."""
+        """Be an EPUB to whoever asks: by the name, MyST-NB chooses the form of an output."""
         self.name = Ebook.name  # type: ignore[misc]
         super().init()
 
