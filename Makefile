@@ -9,7 +9,7 @@ BENCH ?= build_time
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html watch test peers accept bench audit check lint types workflows text clean
+.PHONY: help html books live watch test peers accept bench audit check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -26,6 +26,10 @@ html: ## build the book into _build/html; fails if any printed output differs fr
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
+
+live: html ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
+	@$(ready) book live
+	.venv/bin/python -m snn_docs.book.live docs _build/html
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
 books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)

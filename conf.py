@@ -63,6 +63,35 @@ myst_enable_extensions = [
 myst_heading_anchors = 3
 book_strict = True
 book_recorded = "この出力は記録です。このビルドの環境に{packages}がないため、動かしていません。"
+book_live = {
+    "enter": "本を開く",
+    "locked": "この本は、端末に示されたファイルから開いてください。",
+    "cell": "セル{n}の操作",
+    "code": "セル{n}のコード",
+    "keys": "Shift+Enterで実行し、Escでコードから出ます。",
+    "output": "セル{n}の新しい出力",
+    "figure": "セル{n}が描いた図",
+    "run": "実行",
+    "stop": "停止",
+    "restart": "再起動",
+    "edit": "書き換える",
+    "reset": "本のセルに戻す",
+    "starting": "カーネルを起動しています。",
+    "before": "先に、前のセル{n}を実行しています。",
+    "running": "実行しています。",
+    "done": "実行しました。",
+    "failed": "セル{n}はエラーで終わりました。",
+    "failed_before": "前のセル{n}がエラーで終わったので、このセルは実行していません。",
+    "stopped": "停止しました。",
+    "cut": "出力が多すぎるので、途中で停止しました。",
+    "restarted": "再起動しました。どのセルもまだ実行していません。",
+    "is_reset": "本のセルに戻しました。",
+    "idle": "しばらく使われなかったので、カーネルを終えました。実行すると、新しく始まります。",
+    "died": "カーネルが終わってしまいました。メモリが足りなかったのかもしれません。",
+    "late": "時間がかかりすぎたので、カーネルごと停止しました。",
+    "full": "セルを動かしているページが多すぎます。1つ閉じてから、もう一度実行してください。",
+    "lost": "カーネルにつながりません。本を開き直してください。",
+}
 nb_merge_streams = True
 nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some train for a while.
 nb_code_prompt_show = "コードを表示"

@@ -202,9 +202,9 @@ class Execution:
             prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
         ) as private:
             manager = AsyncKernelManager(
-                kernel_name=_kernel(self.notebook, warm=self.warm),
+                kernel_name=kernel_name(self.notebook, warm=self.warm),
                 client_factory=PromptKernelClient,
-                config=_config(private, self.page.settings.modules),
+                config=kernel_config(private, self.page.settings.modules),
             )
             client = Client(
                 self.notebook,
@@ -384,7 +384,7 @@ async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) 
     return f"the kernel died: {how}\n{last}".rstrip()
 
 
-def _kernel(notebook: NotebookNode, *, warm: bool) -> str:
+def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:
     """Return the name of a page's kernel: of the warm one, where the page wants this Python."""
     name = notebook.metadata.get("kernelspec", {}).get("name", "python3")
     return KERNEL if warm and _is_this_python(name) else str(name)
@@ -400,7 +400,8 @@ def _is_this_python(name: str) -> bool:
     return here and plain and rest == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
-def _config(folder: str, modules: Sequence[str]) -> Config:
+def kernel_config(folder: str, modules: Sequence[str]) -> Config:
+    """Return the settings of a kernel whose files are in a folder."""
     manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
     if sys.platform != "win32":
         # a socket in a private folder: a TCP port is open to every user of the machine

@@ -16,6 +16,7 @@ from sphinx.errors import ConfigError
 from sphinx.util.tags import Tags
 
 from snn_docs.book.kernel import MODULES
+from snn_docs.book.labels import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,9 @@ class Settings:
     """What warm kernels have imported when they start."""
     suffixes: tuple[str, ...] = (".md",)
     """How the names of files end that are notebooks if their front matter says so."""
+    language: str = "en"
+    live: Mapping[str, str] = field(default_factory=LABELS.copy)
+    """What live cells say to their reader."""
 
 
 def find_settings(path: Path) -> Settings:
@@ -87,6 +91,8 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         strict=strict,
         modules=tuple(modules),
         suffixes=(".md", *_suffixes(values)),
+        language=str(values.get("language", "en")),
+        live=LABELS | _labels(values.get("book_live", {})),
     )
 
 
@@ -94,7 +100,19 @@ def names() -> list[str]:
     """Return the names in ``conf.py`` that `read_settings` reads."""
     configs: Sequence[tuple[str, type[Any]]] = (("myst_", MdParserConfig), ("nb_", NbParserConfig))
     parsers = [prefix + name for prefix, config in configs for name in _fields(config)]
-    return [*parsers, "book_strict", "book_modules", "source_suffix"]
+    return [*parsers, "book_strict", "book_modules", "book_live", "language", "source_suffix"]
+
+
+def _labels(labels: object) -> dict[str, str]:
+    """Return the labels that a book gives itself."""
+    if not isinstance(labels, dict) or not all(isinstance(text, str) for text in labels.values()):
+        raise ConfigError(f"book_live is {labels!r}, but takes names with their texts")
+    if unknown := labels.keys() - LABELS.keys():
+        raise ConfigError(
+            f"book_live has {', '.join(map(repr, sorted(unknown, key=str)))}, but takes these "
+            f"names: {', '.join(LABELS)}"
+        )
+    return labels
 
 
 def _suffixes(values: Mapping[str, Any]) -> list[str]:

@@ -290,6 +290,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
     app.add_config_value("book_recorded", default=RECORDED, rebuild="env", types=str)
     app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
+    app.add_config_value("book_live", default={}, rebuild="", types=dict)
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
     door = Door(app)

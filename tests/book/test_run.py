@@ -125,7 +125,7 @@ def test_sockets_are_in_a_private_folder_that_goes_with_the_kernel(tmp_path):
 
 def test_windows_has_no_such_sockets(monkeypatch):
     def options():
-        return runs._config("folder", ())["KernelManager"]  # noqa: SLF001
+        return runs.kernel_config("folder", ())["KernelManager"]
 
     assert options()["transport"] == "ipc"
     monkeypatch.setattr(runs.sys, "platform", "win32")

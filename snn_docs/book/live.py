@@ -1,0 +1,404 @@
+"""Opens a built book with cells that run: ``python -m snn_docs.book.live SOURCE OUTPUT``.
+
+The server gives the book's pages, two files of its own and one WebSocket, over which a page runs
+its cells in a kernel (`snn_docs.book.session`). There is nothing else to ask for. Every request
+must
+
+* come to 127.0.0.1 and name it as its host, with the port: no other name may lead here;
+* bring the cookie of a reader who came through the door, a file that only they can read; and, if
+  it opens the WebSocket, come from one of these pages.
+
+A kernel lives as long as the WebSocket of its page. Cookies know hosts, not ports: another server
+on this machine that the reader opens in the same browser would see this one's cookie, so open none
+of a stranger's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import hmac
+import html
+import json
+import re
+import secrets
+import signal
+import sys
+import webbrowser
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import IdentityProvider
+from jupyter_server.base.handlers import JupyterHandler
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, HTTPError, StaticFileHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from snn_docs.book.files import write_atomically
+from snn_docs.book.kernel import warm_up
+from snn_docs.book.page import Page, PageError, is_page, read_page
+from snn_docs.book.session import DIED, FULL, EndError, Limits, Session
+from snn_docs.book.settings import Settings, find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+HOST = "127.0.0.1"
+OWN = "/_live/"
+FILES = Path(__file__).parent
+FORM = 10_000
+"""Bytes that the body of a request may have."""
+PATIENCE = 5.0
+"""Seconds in which a kernel that has just been left makes room for the next one."""
+MALFORMED = 1008
+"""The number with which a WebSocket closes on a page that does not keep to the rules."""
+# The door: neither a URL nor a command line holds the secret, so no history, log, referrer or list
+# of processes does. A form that leads elsewhere takes the secret there in the request's body.
+DOOR = Template("""\
+<!doctype html>
+<html lang="$language">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
+<title>$enter</title>
+<form method="post" action="$address">
+<input type="hidden" name="secret" value="$secret">
+<button>$enter</button>
+</form>
+<script>document.forms[0].submit()</script>
+</html>
+""")
+# A page of this server leads on to the book: a request that still came from the file would be
+# another site's, and SameSite=Strict keeps the cookie from those.
+INSIDE = """\
+<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<meta http-equiv="refresh" content="0; url=/">
+"""
+HEAD = Template("""\
+<link rel="stylesheet" href="${own}live.css">
+<script type="application/json" id="book-live">$data</script>
+<script type="module" src="${own}live.js"></script>
+</head>""")
+SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+
+
+class Book:
+    """A book that is served: its sources, what was built from them, and who runs what."""
+
+    def __init__(
+        self, source: Path, output: Path, settings: Settings, limits: Limits | None = None
+    ) -> None:
+        self.source, self.output, self.settings = source.resolve(), output.resolve(), settings
+        self.limits = limits or Limits()
+        self.slots = asyncio.Semaphore(self.limits.kernels)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for one of the places for kernels."""
+        try:
+            await asyncio.wait_for(self.slots.acquire(), PATIENCE)
+        except TimeoutError as error:
+            raise EndError(FULL) from error
+        try:
+            yield
+        finally:
+            self.slots.release()
+
+    def page(self, name: str) -> Page | None:
+        """Return the notebook that an HTML page was built from, if it is one."""
+        formats = self.settings.notebooks.custom_formats
+        for suffix in (*self.settings.suffixes, ".ipynb", *formats):
+            path = self.source / f"{name.removesuffix('.html')}{suffix}"
+            inside = path.resolve().is_relative_to(self.source)
+            if inside and is_page(path, self.settings):
+                with suppress(PageError, UnicodeDecodeError):
+                    return read_page(path, self.settings)
+        return None
+
+    def html(self, place: Path) -> str:
+        """Return an HTML page, with live cells if it has cells."""
+        text = place.read_text(encoding="utf-8")
+        page = self.page(place.relative_to(self.output).as_posix())
+        return text.replace("</head>", live_head(page), 1) if page else text
+
+
+class Door:
+    """The file through which the book's reader comes in."""
+
+    def __init__(self, file: Path, address: str, settings: Settings) -> None:
+        self.file, self.address, self.settings = file, address, settings
+        self.renew()
+
+    def renew(self) -> None:
+        """Write the file with a new secret."""
+        self.secret = secrets.token_urlsafe(32)
+        values = {
+            "address": f"{self.address}{OWN}enter",
+            "secret": self.secret,
+            "enter": html.escape(self.settings.live["enter"]),
+            "language": self.settings.language,
+        }
+        self.file.unlink(missing_ok=True)  # others might read one that is there
+        write_atomically(self.file, DOOR.substitute(values).encode())
+
+    def admits(self, secret: str) -> bool:
+        """Whether this is the secret. It is good for one use."""
+        right = hmac.compare_digest(secret.encode(), self.secret.encode())
+        if right:
+            self.renew()
+        return right
+
+
+class Guarded(JupyterHandler):
+    """What every request must pass."""
+
+    def check_host(self) -> bool:
+        """Whether the request names this very server: another name may be a stranger's."""
+        door: Door = self.settings["door"]
+        return f"http://{self.request.host}" == door.address
+
+    async def prepare(self, **_: object) -> None:
+        """Refuse a reader who is not known, where Jupyter would show its own page to log in."""
+        await super().prepare(_redirect_to_login=False)
+
+    def set_default_headers(self) -> None:
+        """Let nothing be loaded, framed, embedded or kept by anybody else."""
+        self.set_header("Content-Security-Policy", policy([], self.settings["door"].address))
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say what went wrong without a word of the request."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        labels = self.settings["book"].settings.live
+        self.finish(labels["locked"] if status_code == 403 else f"{status_code} {self._reason}")  # noqa: PLR2004
+
+
+class Enter(Guarded):
+    """Takes the secret, and gives the cookie for it."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for no second secret: who does not know the first gets nothing here."""
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        """Let in who brings the secret, from a file and not from a page of the web."""
+        secret = self.get_body_argument("secret", "")
+        if self.get_origin() != "null" or not self.settings["door"].admits(secret):
+            raise HTTPError(403)
+        self.identity_provider.set_login_cookie(
+            self, self.identity_provider.generate_anonymous_user(self)
+        )
+        self.finish(INSIDE)
+
+
+class File(Guarded, StaticFileHandler):
+    """Gives the files of the book, and the live cells with each page that has cells."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Complete the types that the machine's tables may not know."""
+        if path.endswith(".js"):
+            self.set_header("Content-Type", "text/javascript; charset=utf-8")
+
+    def compute_etag(self) -> None:
+        """Mark nothing: a browser is told to keep nothing."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Give a file."""
+        self.path = self.parse_url_path(path)
+        place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
+        if place is None or not place.endswith(".html"):
+            await super().get(path, include_body)
+            return
+        text = self.settings["book"].html(Path(place))
+        scripts = SCRIPT.findall(text)
+        self.set_header("Content-Security-Policy", policy(scripts, self.settings["door"].address))
+        self.finish(text)
+
+
+class Cells(Guarded, WebSocketHandler):
+    """Runs the cells of a page: ``{"run": code}`` and ``{"stop": true}`` come in.
+
+    Out go ``{"ready": true}``, ``{"output": {…}}`` and, after each run, ``{"done": how}``.
+    """
+
+    task: asyncio.Task[None] | None = None
+
+    async def prepare(self, **_: object) -> None:
+        """Refuse other origins, and who tells none: browsers always do."""
+        if self.get_origin() != self.settings["door"].address:
+            raise HTTPError(403)
+        await super().prepare()
+
+    async def get(self, name: str) -> None:
+        """Open the connection of a page that has cells."""
+        book: Book = self.settings["book"]
+        page = book.page(name)
+        if not page:
+            raise HTTPError(404)
+        self.session = Session(page, book.limits, self.tell)
+        await super().get(name)
+
+    def open(self, *_: str) -> None:
+        """Begin to serve the page."""
+        book: Book = self.settings["book"]
+        self.task = asyncio.create_task(self.serve(book))
+        book.tasks.add(self.task)
+        self.task.add_done_callback(book.tasks.discard)
+
+    async def serve(self, book: Book) -> None:
+        """Serve the page until one of both ends, then say why."""
+        code = DIED
+        try:
+            async with book.slot():
+                await self.session.serve()
+        except EndError as end:
+            code = end.code
+        finally:
+            self.close(code)
+
+    async def tell(self, message: dict[str, Any]) -> None:
+        """Send a message, no faster than it is read."""
+        with suppress(WebSocketClosedError):
+            await self.write_message(message)
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Do what is asked, but for a page that does not keep to the rules nothing more."""
+        try:
+            request = json.loads(message)
+            match request:
+                case {"run": str(code), **rest} if not rest:
+                    self.session.run(code)
+                case {"stop": True, **rest} if not rest:
+                    await self.session.stop()
+                case _:
+                    self.close(MALFORMED)
+        except (ValueError, RecursionError, asyncio.QueueFull):
+            self.close(MALFORMED)
+
+    def on_close(self) -> None:
+        """End the kernel of a page that is gone."""
+        if self.task:
+            self.task.cancel()
+
+
+def live_head(page: Page) -> str:
+    """Return what makes the cells of a page run: the labels, and the code as its source has it."""
+    data = {"labels": page.settings.live, "cells": [cell.source for cell in page.cells]}
+    packed = json.dumps(data, ensure_ascii=False).replace("<", r"\u003c")
+    return HEAD.substitute(own=OWN, data=packed)
+
+
+def policy(scripts: Sequence[str], address: str) -> str:
+    """Return a policy under which no script runs but files of this server and these."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    hashes = [f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    socket = address.replace("http", "ws", 1)
+    return (
+        f"default-src 'self'; script-src 'self'{''.join(hashes)}; style-src 'self' 'unsafe-inline';"
+        f" img-src 'self' data:; font-src 'self' data:; connect-src 'self' {socket};"
+        " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def application(book: Book, door: Door) -> Application:
+    """Return the server's routes, which are all there are."""
+    files = {"path": str(FILES)}
+    site = {"path": str(book.output), "default_filename": "index.html"}
+    identity = IdentityProvider(
+        token="",  # no token in a URL or a header is ever good
+        cookie_options={"samesite": "Strict", "expires_days": None},
+    )
+    return Application(
+        [
+            (f"{OWN}enter", Enter),
+            (f"{OWN}(live\\.(?:js|css))", File, files),
+            (f"{OWN}cells/(.+\\.html)", Cells),
+            (r"/((?!_live/).*)", File, site),
+        ],
+        book=book,
+        door=door,
+        identity_provider=identity,
+        cookie_secret=secrets.token_bytes(32),  # the cookies of an earlier start are not good
+        xsrf_cookies=True,
+        serverapp=None,
+        log_function=lambda _: None,
+        websocket_max_message_size=book.limits.code,
+        websocket_ping_interval=30,
+    )
+
+
+async def serve(book: Book, opened: Callable[[Door], None]) -> None:
+    """Serve a book until this is cancelled; no kernel outlives it."""
+    sockets = bind_sockets(0, HOST)
+    address = f"http://{HOST}:{sockets[0].getsockname()[1]}"
+    door = Door(book.output.parent / "live.html", address, book.settings)
+    server = HTTPServer(application(book, door), max_body_size=FORM, body_timeout=10)
+    server.add_sockets(sockets)
+    try:
+        opened(door)
+        await asyncio.Event().wait()
+    finally:
+        server.stop()
+        door.file.unlink(missing_ok=True)
+        tasks = list(book.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.close_all_connections()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m snn_docs.book.live",
+        description="Open a built book with cells that run on this machine, for its user alone.",
+    )
+    parser.add_argument("source", type=Path, help="the folder of the pages' sources")
+    parser.add_argument("output", type=Path, help="the folder of the HTML that was built")
+    parser.add_argument("--no-browser", action="store_true", help="start no browser")
+    options = parser.parse_args(arguments)
+    if not (options.output / "index.html").is_file():
+        parser.error(f"there is no index.html in {options.output}: build the book first")
+    if not options.source.is_dir():
+        parser.error(f"there is no folder {options.source}: name the one with the book's sources")
+    settings = find_settings(options.source / "index")
+    warm_up(settings.modules)
+
+    def opened(door: Door) -> None:
+        _end_when_told()
+        sys.stdout.write(
+            f"The book is open at {door.address}, for you alone. If no browser shows it, open this "
+            f"file in one:\n  {door.file}\nCtrl-C ends it.\n"
+        )
+        sys.stdout.flush()
+        if not options.no_browser:
+            webbrowser.open(door.file.as_uri())
+
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(serve(Book(options.source, options.output, settings), opened))
+    return 0
+
+
+def _end_when_told() -> None:
+    """Clean up also when the system or a closed terminal ends this, as at Ctrl-C."""
+    task = asyncio.current_task()
+    if task and sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""What runs behind one open page: a kernel that takes a cell at a time, within limits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from base64 import b64encode
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.manager import AsyncKernelManager
+from myst_nb.core.render import strip_ansi
+
+from snn_docs.book.kernel import environment, socket_folder
+from snn_docs.book.run import PromptKernelClient, kernel_config, kernel_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from snn_docs.book.page import Page
+
+# Why a session ends. WebSockets leave the numbers from 4000 on to applications; live.js knows them.
+IDLE, DIED, LATE, FULL = 4000, 4001, 4002, 4003
+SILENCE = 1.0
+"""Seconds without an output after which it is asked whether the kernel is still there."""
+REPLY = 0.1
+"""Seconds that a reply may come later than the last output."""
+COST = 1000
+"""Characters that an output counts besides its own, for its element on the page."""
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one reader may use of this machine."""
+
+    kernels: int = 4
+    memory: int = 4 << 30
+    """Bytes that a kernel may allocate; kept on Linux only."""
+    run: float = 600
+    """Seconds that a cell may run."""
+    idle: float = 1800
+    """Seconds that a kernel waits for the next cell."""
+    code: int = 200_000
+    """Bytes of a message that asks for something."""
+    output: int = 2_000_000
+    """Characters that a cell may put out, pictures included."""
+
+
+class EndError(Exception):
+    """A session ends, for one of the reasons above."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Session:
+    """Runs the cells of one page, in turn. It tells what comes of them as JSON can hold it."""
+
+    def __init__(
+        self, page: Page, limits: Limits, tell: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
+        self.page, self.limits, self.tell = page, limits, tell
+        self.asked: asyncio.Queue[str] = asyncio.Queue(1)
+        self.manager: AsyncKernelManager | None = None
+
+    def run(self, code: str) -> None:
+        """Ask for a run. Raises `asyncio.QueueFull` if one is waiting already."""
+        self.asked.put_nowait(code)
+
+    async def stop(self) -> None:
+        """Interrupt what runs."""
+        if self.manager:
+            await self.manager.interrupt_kernel()
+
+    async def serve(self) -> None:
+        """Start a kernel and run cells in it, until this is cancelled or raises `EndError`."""
+        async with _kernel(self.page, self.limits) as (self.manager, client):
+            await self.tell({"ready": True})
+            while True:
+                async with _at_most(self.limits.idle, IDLE):
+                    code = await self.asked.get()
+                async with _at_most(self.limits.run, LATE):
+                    await self._run(client, code)
+
+    async def _run(self, client: PromptKernelClient, code: str) -> None:
+        request = client.execute(code, allow_stdin=False)
+        left, cut = self.limits.output, False
+        async for message in _messages(client, request):
+            if message["msg_type"] == "execute_reply":
+                await self.tell({"done": "cut" if cut else _ending(message["content"])})
+            elif not cut and (output := _output(message)):
+                left -= COST + len(output.get("image", output.get("text", "")))
+                if left < 0:  # keep what fits
+                    cut = True
+                    output.pop("image", None)
+                    output["text"] = output.get("text", "")[:left]
+                    await self.stop()
+                await self.tell({"output": output})
+
+
+@asynccontextmanager
+async def _at_most(seconds: float, code: int) -> AsyncIterator[None]:
+    """End the session if something takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise EndError(code) from error
+
+
+@asynccontextmanager
+async def _kernel(
+    page: Page, limits: Limits
+) -> AsyncIterator[tuple[AsyncKernelManager, PromptKernelClient]]:
+    """Start a kernel as a page's build does, and end it, however this ends."""
+    with tempfile.TemporaryDirectory(
+        prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
+    ) as private:
+        manager = AsyncKernelManager(
+            kernel_name=kernel_name(page.notebook, warm=True),
+            client_factory=_client(limits),
+            config=kernel_config(private, page.settings.modules),
+        )
+        client: Any = None
+        with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
+            try:
+                await manager.start_kernel(
+                    extra_arguments=["--HistoryManager.hist_file=:memory:"],
+                    env=environment(),
+                    cwd=str(page.path.parent.resolve()),
+                    stdout=nowhere,
+                    stderr=nowhere,
+                )
+                _bound_memory(manager, limits.memory)
+                client = manager.client()
+                client.start_channels()
+                try:
+                    await client.wait_for_ready()
+                except (RuntimeError, TimeoutError) as error:
+                    raise EndError(DIED) from error
+                yield manager, client
+            finally:
+                if client:
+                    client.stop_channels()
+                if manager.has_kernel:
+                    await manager.shutdown_kernel(now=True)
+
+
+def _client(limits: Limits) -> type[PromptKernelClient]:
+    class Client(PromptKernelClient):
+        """A client to which no message comes that would be too large to pass on."""
+
+        def _context_default(self) -> Any:  # noqa: ANN401
+            context = super()._context_default()
+            context.maxmsgsize = 2 * limits.output
+            return context
+
+    return Client
+
+
+def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
+    """Let a kernel, and what it starts, allocate no more than that: it then has a `MemoryError`."""
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415
+
+        pid = manager.provisioner.pid  # type: ignore[union-attr]
+        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+
+
+async def _messages(client: PromptKernelClient, request: str) -> AsyncIterator[dict[str, Any]]:
+    """Yield a request's outputs as they come, then its reply.
+
+    In a flood of outputs, some are lost, and the word of their end may be among them. The reply
+    never is. Raises `EndError` if the kernel dies.
+    """
+    while True:
+        with suppress(Empty):
+            message = await client.get_iopub_msg(timeout=SILENCE)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            if message["content"].get("execution_state") != "idle":
+                yield message
+                continue
+        with suppress(Empty):
+            reply = await client.get_shell_msg(timeout=REPLY)
+            if reply["parent_header"].get("msg_id") == request:
+                yield reply
+                return
+        if not await client.is_alive():
+            raise EndError(DIED)
+
+
+def _ending(reply: Mapping[str, Any]) -> str:
+    if reply["status"] == "ok":
+        return "done"
+    return "stopped" if reply.get("ename") == "KeyboardInterrupt" else "failed"
+
+
+def _output(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a page needs of an output: text, or the address of a picture."""
+    content = message["content"]
+    match message["msg_type"]:
+        case "stream":
+            return {"kind": content["name"], "text": strip_ansi(content["text"])}
+        case "error" if content["ename"] != "KeyboardInterrupt":  # the reader asked for that
+            return {"kind": "error", "text": strip_ansi("\n".join(content["traceback"]))}
+        case "display_data" | "execute_result" | "update_display_data":
+            shown = {"kind": "result", **_shown(content["data"])}
+            if name := content.get("transient", {}).get("display_id"):
+                shown["name"] = str(name)
+            return shown
+        case "clear_output":
+            return {"kind": "clear"}
+        case _:
+            return None
+
+
+def _shown(data: Mapping[str, Any]) -> dict[str, str]:
+    """Choose a form of a result: a picture, which can do nothing in a page, or text; never HTML."""
+    text = str(data.get("text/plain", ""))
+    if svg := data.get("image/svg+xml"):
+        packed = b64encode(str(svg).encode(errors="replace")).decode()
+        return {"image": f"data:image/svg+xml;base64,{packed}", "text": text}
+    for kind in PICTURES:
+        if picture := data.get(kind):
+            packed = re.sub(r"[^A-Za-z0-9+/=]", "", str(picture))
+            return {"image": f"data:{kind};base64,{packed}", "text": text}
+    return {"text": text}

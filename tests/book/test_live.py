@@ -1,0 +1,771 @@
+"""Live cells are for the reader who sits at this machine, and for nobody else who can reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+
+import psutil
+import pytest
+import websocket
+from book_project import cell, page
+from book_runs import template, until
+
+from snn_docs.book import kernel, live
+from snn_docs.book.labels import LABELS
+from snn_docs.book.session import Limits
+from snn_docs.book.settings import Settings
+
+pytestmark = [
+    pytest.mark.usefixtures("settled"),
+    pytest.mark.skipif(not kernel.FORKS, reason="these tests look for the forks of a template"),
+]
+
+HTML = "<html><head><title>Page</title><script>inline()</script></head><body></body></html>"
+SITE = "http://127.0.0.1"
+ROUTES = ("/", "/page.html", "/plain.txt", "/_live/live.js", "/_live/live.css", "/nothing.html")
+SECOND = 60
+
+
+class Reader:
+    """Whoever asks the server, with whatever headers they please."""
+
+    def __init__(self, server):
+        self.server, self.port = server, int(server.door.address.rpartition(":")[2])
+        self.cookie = ""
+
+    def ask(self, path="/", method="GET", body=None, **headers):
+        """Send a request; return the status, the headers and the text of the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECOND)
+        headers = {"Host": f"127.0.0.1:{self.port}", "Cookie": self.cookie, **headers}
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            if value:
+                connection.putheader(name, value)
+        data = (body or "").encode()
+        if method in {"POST", "PUT", "PATCH"}:
+            connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+            connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders(data)
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+        connection.close()
+        return answer.status, answer.headers, text
+
+    def enter(self, secret=None, **headers):
+        """Go through the door, as a form in a file does."""
+        if secret is None:
+            secret = self.server.secret
+        body = f"secret={secret}"
+        answer = self.ask("/_live/enter", "POST", body, **{"Origin": "null", **headers})
+        if cookie := answer[1]["Set-Cookie"]:
+            self.cookie = cookie.partition(";")[0]
+        return answer
+
+    def connect(self, name="page.html", **headers):
+        """Open the WebSocket of a page, as its script does."""
+        headers = {
+            "Host": f"127.0.0.1:{self.port}",
+            "Origin": f"{SITE}:{self.port}",
+            "Cookie": self.cookie,
+            **headers,
+        }
+        host, origin = headers.pop("Host"), headers.pop("Origin")
+        return Cells(
+            websocket.create_connection(
+                f"ws://127.0.0.1:{self.port}/_live/cells/{name}",
+                timeout=SECOND,
+                host=host,
+                origin=origin,
+                suppress_origin=not origin,
+                header=[f"{name}: {value}" for name, value in headers.items() if value],
+            )
+        )
+
+    def refused(self, *arguments, **headers):
+        """Return the status with which a WebSocket is refused."""
+        with pytest.raises(websocket.WebSocketBadStatusException) as error:
+            self.connect(*arguments, **headers).close()
+        return error.value.status_code
+
+
+class Cells:
+    """The connection of a page."""
+
+    def __init__(self, connection):
+        self.connection, self.close, self.send = connection, connection.close, connection.send
+
+    def receive(self):
+        return json.loads(self.connection.recv())
+
+    def run(self, code, meanwhile=lambda _: None):
+        """Run code; return its outputs, and how it ended."""
+        self.send(json.dumps({"run": code}))
+        outputs = []
+        while True:
+            message = self.receive()
+            if "done" in message:
+                return outputs, message["done"]
+            if output := message.get("output"):
+                outputs.append(output)
+                meanwhile(output)
+
+    def closing(self):
+        """Return the number with which the server closes."""
+        while True:
+            opcode, frame = self.connection.recv_data_frame(control_frame=True)
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(frame.data[:2])
+
+
+class Server:
+    def __init__(self, book):
+        self.book, self.opened = book, threading.Event()
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.serve()))
+        self.thread.start()
+        assert self.opened.wait(SECOND)
+
+    async def serve(self):
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def opened(door):
+            self.door = door
+            self.opened.set()
+
+        with suppress(asyncio.CancelledError):
+            await live.serve(self.book, opened)
+
+    @property
+    def secret(self):
+        return re.search(r'name="secret" value="([^"]+)"', self.door.file.read_text())[1]
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.task.cancel)
+        self.thread.join(SECOND)
+        assert not self.thread.is_alive()
+
+
+def text(outputs):
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def kernels():
+    """Return the processes that the template has forked, and theirs."""
+    return psutil.Process(template().process.pid).children(recursive=True)
+
+
+def write_book(folder):
+    """Write the source of a book and what could have been built from it; return both folders."""
+    source, output = folder / "docs", folder / "_build" / "html"
+    for name in (source / "part", output / "part"):
+        name.mkdir(parents=True)
+    (source / "page.md").write_text(page(cell("print('<1>')")))
+    (source / "part" / "page.md").write_text(page(cell("print(2)")))
+    (source / "plain.md").write_text("# No cells\n")
+    (source / "wrong.md").write_text(page("\n```{code-cell}\n"))
+    (folder / "outside.md").write_text(page(cell("print('outside')")))
+    for name in ("index", "page", "plain", "wrong", "part/page"):
+        (output / f"{name}.html").write_text(HTML)
+    (output / "plain.txt").write_text("plain")
+    (folder / "_build" / "other.html").write_text("SECRET")
+    return source, output
+
+
+@pytest.fixture
+def book(tmp_path):
+    return live.Book(*write_book(tmp_path), Settings(modules=()))
+
+
+@contextmanager
+def served(book):
+    server = Server(book)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def server(book):
+    with served(book) as server:
+        yield server
+    assert not kernels()
+
+
+@pytest.fixture
+def stranger(server):
+    """Someone who has not come through the door."""
+    return Reader(server)
+
+
+@pytest.fixture
+def reader(server):
+    reader = Reader(server)
+    assert reader.enter()[0] == 200
+    return reader
+
+
+@pytest.fixture
+def limited(tmp_path):
+    """Serve the book within other limits; return a reader who is inside."""
+    with ExitStack() as stack:
+
+        def serve(**limits):
+            source, output = write_book(tmp_path)
+            book = live.Book(source, output, Settings(modules=()), replace(Limits(), **limits))
+            reader = Reader(stack.enter_context(served(book)))
+            reader.enter()
+            return reader
+
+        yield serve
+    assert not kernels()
+
+
+# The door
+
+
+def test_the_door_is_a_file_for_its_owner_alone(server):
+    assert stat.S_IMODE(server.door.file.stat().st_mode) == 0o600
+    assert f'method="post" action="{server.door.address}/_live/enter"' in server.door.file.read_text()
+
+
+def test_a_file_that_others_may_read_does_not_stay_so(tmp_path):
+    file = tmp_path / "live.html"
+    file.write_text("")
+    file.chmod(0o644)
+    live.Door(file, SITE, Settings())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
+    secret = server.secret
+    status, headers, said = stranger.enter(secret)
+    assert status == 200
+    [cookie] = headers.get_all("Set-Cookie")
+    assert re.fullmatch(r"username-[^;]+; HttpOnly; Path=/; SameSite=Strict", cookie)
+    assert secret not in said + str(headers)
+    assert stranger.cookie.partition("=")[2] not in said
+    assert server.secret != secret
+    status, headers, _ = Reader(server).enter(secret)
+    assert (status, headers["Set-Cookie"]) == (403, None)
+    assert Reader(server).enter()[0] == 200  # the file has another one by now
+
+
+@pytest.mark.parametrize("secret", ["", "guess", "x" * 43, "%00", "é", "&secret=a"])
+def test_a_wrong_secret_opens_nothing(server, stranger, secret):
+    status, headers, _ = stranger.enter(secret)
+    assert (status, headers["Set-Cookie"]) == (403, None)
+    assert stranger.ask()[0] == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": ""},
+        {"Host": "evil.example"},
+        {"Host": "localhost"},
+    ],
+)
+def test_the_right_secret_from_elsewhere_is_not_taken(server, stranger, headers):
+    secret = server.secret
+    status, answered, _ = stranger.enter(secret, **headers)
+    assert (status, answered["Set-Cookie"]) == (403, None)
+    assert server.secret == secret
+
+
+def test_a_form_that_is_too_large_is_not_read(stranger):
+    with pytest.raises((http.client.HTTPException, ConnectionError)):  # noqa: PT012 (which of both is a race)
+        status, _, _ = stranger.enter("x" * 2 * live.FORM)
+        if status in {400, 413}:
+            raise ConnectionError
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_without_the_cookie_there_is_nothing(stranger, path):
+    status, headers, said = stranger.ask(path)
+    assert (status, headers["Set-Cookie"]) == (403, None)
+    assert said == LABELS["locked"]
+    assert stranger.refused() == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": "username-127-0-0-1-{port}=forged"},
+        {"Cookie": "username-127-0-0-1-{port}={earlier}"},
+        {"Authorization": "token {secret}"},
+        {"Authorization": "token "},
+    ],
+)
+def test_a_guessed_or_stale_cookie_or_a_token_is_of_no_use(book, stranger, headers):
+    with served(live.Book(book.source, book.output, book.settings)) as other:
+        before = Reader(other)
+        before.enter()
+        secret = other.secret
+    values = {
+        "port": stranger.port, "earlier": before.cookie.partition("=")[2], "secret": secret
+    }  # fmt: skip
+    headers = {name: value.format(**values) for name, value in headers.items()}
+    assert stranger.ask(**headers)[0] == 403
+    assert stranger.ask(f"/?token={secret}", **headers)[0] == 403
+    assert stranger.refused(**headers) == 403
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost:{port}",
+     "[::1]:{port}", "127.0.0.1.evil.example:{port}", "127.0.0.1:{port}@evil.example"],
+)  # fmt: skip
+def test_no_other_name_leads_here(reader, host):
+    """A stranger's name can be made to mean 127.0.0.1, and is then the stranger's own origin."""
+    host = host.format(port=reader.port)
+    for path in ROUTES:
+        assert reader.ask(path, Host=host)[0] in {400, 403}
+    assert reader.refused(Host=host) in {400, 403}
+    assert reader.refused(Host=host, Origin=f"http://{host}") in {400, 403}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["", "null", "https://evil.example", "http://127.0.0.1", "http://127.0.0.1:1",
+     "https://127.0.0.1:{port}", "http://localhost:{port}", "http://127.0.0.1:{port}.evil.example"],
+)  # fmt: skip
+def test_no_other_origin_opens_the_websocket(reader, origin):
+    assert reader.refused(Origin=origin.format(port=reader.port)) == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:{port}"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_nothing_else_can_be_done(reader, method, origin):
+    for path in (*ROUTES, "/_live/cells/page.html", "/api/kernels"):
+        status, headers, _ = reader.ask(path, method, "{}", Origin=origin.format(port=reader.port))
+        assert status in {403, 404, 405}, path
+        assert not [name for name in headers if name.startswith("Access-Control")]
+
+
+def test_no_origin_is_let_in_to_what_is_answered(reader):
+    for path in ROUTES:
+        _, headers, _ = reader.ask(path, Origin="https://evil.example")
+        assert not [name for name in headers if name.startswith("Access-Control")]
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+# What there is
+
+
+def test_a_page_with_cells_gets_them_and_no_file_is_changed(reader, book):
+    status, headers, html = reader.ask("/page.html")
+    assert status == 200
+    assert headers["Content-Type"] == "text/html; charset=UTF-8"
+    data = re.search(r'<script type="application/json" id="book-live">(.*?)</script>', html)[1]
+    assert "<" not in data
+    assert json.loads(data) == {"labels": LABELS, "cells": ["print('<1>')"]}
+    assert (book.output / "page.html").read_text() == HTML
+    status, _, html = reader.ask("/part/page.html")
+    assert '["print(2)"]' in html
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/plain.html", "/wrong.html"])
+def test_a_page_without_cells_is_as_it_was_built(reader, path):
+    assert reader.ask(path)[::2] == (200, HTML)
+    assert reader.ask("/plain.txt")[::2] == (200, "plain")
+
+
+@pytest.mark.parametrize("path", ["/page.html", "/plain.html"])
+def test_no_script_runs_but_those_that_were_built(reader, path):
+    policy = reader.ask(path)[1]["Content-Security-Policy"]
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    digests = re.findall(r"'sha256-[^']+'", directives["script-src"])
+    assert digests[0] == "'sha256-fyoFIuhHbxPnDkt80oY6VkZ+KzhXiXlo1mBKEtnhf54='"  # of inline()
+    assert "unsafe" not in directives["script-src"]
+    assert directives["default-src"] == "'self'"
+    assert directives["connect-src"] == f"'self' ws://127.0.0.1:{reader.port}"
+    assert directives["form-action"] == "'self'"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../other.html", "/%2e%2e/other.html", "/..%2fother.html", "/%2e%2e%2fother.html",
+     "/%252e%252e/other.html", "/..\\other.html", "/..%5cother.html", "//etc/passwd",
+     "/%2fetc%2fpasswd", "/part/../../other.html", "/part/%2e%2e/%2e%2e/other.html",
+     "/page.html%00", "/%00", "/../live.html", "/%2e%2e/live.html", "/_live/live.py",
+     "/_live/session.py", "/_live/../live.py", "/_live/..%2flive.py", "/_live/live.js/../live.py",
+     "/_live/", "/_live/live.css%2f..%2flive.py"],
+)  # fmt: skip
+def test_no_path_leads_out_of_the_book(server, reader, path):
+    status, _, said = reader.ask(path)
+    assert status in {400, 403, 404}
+    for secret in ("SECRET", "root:", "import", server.secret):
+        assert secret not in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.html", "..%2foutside.html", "%2e%2e/outside.html", "%2e%2e%2foutside.html",
+     "part/../../outside.html", "plain.html", "nothing.html", "wrong.html", "page.md", "page.html/",
+     "%00.html", "page%00.html", "../_live/enter", ".html", "%2fetc%2fpasswd.html"],
+)  # fmt: skip
+def test_only_pages_with_cells_have_a_websocket(reader, name):
+    assert reader.refused(name) in {400, 403, 404}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/api/kernels", "/api/contents", "/api/sessions", "/api/status", "/api/terminals",
+     "/api/kernelspecs", "/api/config/x", "/terminals/1", "/files/page.md", "/nbconvert/html/x",
+     "/view/page.html", "/login", "/logout", "/lab", "/tree", "/metrics", "/static/favicon.ico"],
+)  # fmt: skip
+def test_jupyters_other_routes_are_not_there(reader, path):
+    assert reader.ask(path)[0] == 404
+
+
+def test_the_routes_are_these(server):
+    application = live.application(server.book, server.door)
+    handlers = [rule.target for rule in application.wildcard_router.rules]
+    assert handlers == [live.Enter, live.File, live.Cells, live.File]
+    assert len(application.default_router.rules) == 1
+
+
+# Cells
+
+
+@pytest.fixture
+def cells(reader):
+    cells = reader.connect()
+    yield cells
+    cells.close()
+
+
+def test_cells_run_where_the_page_is_and_keep_what_they_made(cells, book):
+    assert cells.run("import os\nx = 1\nprint(os.getcwd())") == (
+        [{"kind": "stdout", "text": f"{book.source}\n"}], "done"
+    )  # fmt: skip
+    assert cells.run("x + 1") == ([{"kind": "result", "text": "2"}], "done")
+
+
+def test_outputs_are_text_or_pictures(cells):
+    code = (
+        "import sys\nfrom IPython.display import HTML, SVG, display, clear_output\n"
+        "print('\\x1b[31mred\\x1b[0m', file=sys.stderr)\n"
+        "display(HTML('<script>alert(1)</script>'))\n"
+        "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"><script>1</script></svg>'))\n"
+        "display({'image/png': 'AAAA\"><b>', 'text/plain': 'a picture'}, raw=True)\n"
+        "display({'text/html': '<b>', 'text/plain': 7}, raw=True)\n"
+        "handle = display('before', display_id='a')\nhandle.update('after')\n"
+        "clear_output()\n"
+    )
+    outputs, done = cells.run(code)
+    assert done == "done"
+    assert outputs[0] == {"kind": "stderr", "text": "red\n"}
+    assert outputs[1] == {"kind": "result", "text": "<IPython.core.display.HTML object>"}
+    assert outputs[2]["image"].startswith("data:image/svg+xml;base64,")
+    assert outputs[3] == {
+        "kind": "result", "image": "data:image/png;base64,AAAAb", "text": "a picture"
+    }  # fmt: skip
+    assert outputs[4] == {"kind": "result", "text": "7"}
+    assert outputs[5:] == [
+        {"kind": "result", "text": "'before'", "name": "a"},
+        {"kind": "result", "text": "'after'", "name": "a"},
+        {"kind": "clear"},
+    ]
+
+
+def test_an_error_is_told_and_the_kernel_goes_on(cells):
+    outputs, done = cells.run("1 / 0")
+    assert done == "failed"
+    assert outputs[-1]["kind"] == "error"
+    assert "ZeroDivisionError: division by zero" in text(outputs)
+    assert "\x1b" not in text(outputs)
+    assert cells.run("def")[1] == "failed"
+    assert cells.run("input()")[1] == "failed"
+    assert cells.run("print(3)") == ([{"kind": "stdout", "text": "3\n"}], "done")
+
+
+def test_a_cell_that_runs_away_is_stopped(cells):
+    loop = "x = 1\nprint('started', flush=True)\nwhile True: pass"
+    outputs, done = cells.run(loop, lambda _: cells.send('{"stop": true}'))
+    assert (text(outputs), done) == ("started\n", "stopped")
+    assert cells.run("x")[0] == [{"kind": "result", "text": "1"}]
+    cells.send('{"stop": true}')  # there is nothing to stop
+    assert cells.run("x")[0] == [{"kind": "result", "text": "1"}]
+
+
+IMMORTAL = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+DEAF = (
+    "import ctypes\nwhile True:\n    try:\n        print('on', flush=True)\n"
+    "        while True: pass\n    except BaseException: pass"
+)
+
+
+@pytest.mark.parametrize("code", [DEAF, IMMORTAL + DEAF, "import subprocess\n"
+                         "subprocess.Popen(['sleep', '1000'])\nprint('on', flush=True)\n" + DEAF])  # fmt: skip
+def test_a_cell_that_heeds_nothing_ends_with_its_page(reader, code):
+    cells = reader.connect()
+    cells.send(json.dumps({"run": code}))
+    assert cells.receive() == {"ready": True}
+    assert cells.receive()["output"]["text"].startswith("on\n")
+    cells.send('{"stop": true}')
+    assert kernels()
+    cells.connection.sock.close()  # as a browser that is killed
+    until(lambda: not kernels())
+    again = reader.connect()
+    assert again.run("print(1)")[1] == "done"
+    again.close()
+
+
+def test_a_page_that_is_closed_at_once_leaves_nothing(reader, server):
+    for _ in range(5):
+        reader.connect().close()
+    cells = reader.connect()
+    cells.send('{"run": "print(1)"}')
+    cells.close()
+    until(lambda: not kernels() and not server.book.tasks)
+
+
+def test_each_page_has_a_kernel_of_its_own(reader):
+    one, other = reader.connect(), reader.connect("part/page.html")
+    assert one.run("x = 1")[1] == "done"
+    assert other.run("import os; print(os.path.basename(os.getcwd()), 'x' in globals())")[0] == [
+        {"kind": "stdout", "text": "part False\n"}
+    ]
+    assert len(kernels()) == 2
+    one.close()
+    until(lambda: len(kernels()) == 1)
+    other.close()
+
+
+# Malformed messages
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "{", "[]", "1", "null", '"run"', "{}", '{"run": 1}', '{"run": null}', '{"stop": false}',
+     '{"run": "1", "stop": true}', '{"run": "1", "more": 1}', '{"execute_request": {}}',
+     "[" * 100_000, '{"header": {"msg_type": "execute_request"}, "content": {"code": "1"}}'],
+    ids=lambda message: message[:20],
+)  # fmt: skip
+def test_a_malformed_message_ends_the_connection(reader, message):
+    cells = reader.connect()
+    cells.send(message)
+    assert cells.closing() == live.MALFORMED
+    until(lambda: not kernels())
+
+
+def test_a_message_of_bytes_that_are_no_text_ends_the_connection(reader):
+    cells = reader.connect()
+    cells.connection.send_binary(b"\xff\xfe\x00")
+    assert cells.closing() == live.MALFORMED
+    broken = reader.connect()
+    broken.connection.send_frame(
+        websocket.ABNF(1, 0, 0, 0, websocket.ABNF.OPCODE_TEXT, 1, b"\xff\xfe")
+    )
+    until(lambda: not kernels())
+
+
+def test_a_message_that_is_too_large_ends_the_connection(limited):
+    reader = limited(code=1000)
+    cells = reader.connect()
+    assert cells.run("#" * 900)[1] == "done"
+    with suppress(ConnectionError):
+        cells.send(json.dumps({"run": "#" * 1000}))
+    assert cells.closing() == 1009
+
+
+def test_runs_do_not_pile_up(reader):
+    cells = reader.connect()
+    for _ in range(5):
+        cells.send('{"run": "import time; time.sleep(1000)"}')
+    assert cells.closing() == live.MALFORMED
+    until(lambda: not kernels())
+
+
+# Limits
+
+
+def test_the_kernels_are_few(limited, monkeypatch):
+    reader = limited(kernels=2)
+    monkeypatch.setattr(live, "PATIENCE", 0.1)
+    one, two = reader.connect(), reader.connect()
+    assert one.run("1")[1] == two.run("1")[1] == "done"
+    assert reader.connect().closing() == 4003
+    assert len(kernels()) == 2
+    monkeypatch.setattr(live, "PATIENCE", SECOND)
+    three = reader.connect()
+    one.close()  # which makes room
+    assert three.run("1")[1] == "done"
+    for cells in (two, three):
+        cells.close()
+
+
+def test_an_idle_kernel_ends(limited):
+    cells = limited(idle=0.2).connect()
+    assert cells.run("import time; time.sleep(0.5)")[1] == "done"  # that is not idle
+    assert cells.closing() == 4000
+    until(lambda: not kernels())
+
+
+def test_a_cell_ends_with_its_time(limited):
+    cells = limited(run=0.3).connect()
+    cells.send(json.dumps({"run": DEAF}))
+    assert cells.closing() == 4002
+    until(lambda: not kernels())
+
+
+def test_a_kernel_has_so_much_memory(limited):
+    cells = limited(memory=1 << 30).connect()
+    outputs, done = cells.run("x = bytearray(2 << 30)")
+    assert done == "failed"
+    assert "MemoryError" in text(outputs)
+    assert cells.run("x = bytearray(1 << 20)")[1] == "done"
+    code = "import resource\nresource.getrlimit(resource.RLIMIT_DATA)"
+    assert cells.run(code)[0] == [{"kind": "result", "text": f"({1 << 30}, {1 << 30})"}]
+    cells.close()
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(1)", "import ctypes; ctypes.string_at(0)"])
+def test_a_kernel_that_dies_is_told(reader, code):
+    cells = reader.connect()
+    cells.send(json.dumps({"run": code}))
+    assert cells.closing() == 4001
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["while True: print(100 * 'x')", "print(3_000_000 * 'x')", "print(50_000_000 * 'x')",
+     "while True: display('x')", "while True: display('x', display_id='a')",
+     "display({'image/png': 3_000_000 * 'A'}, raw=True)"],
+)  # fmt: skip
+def test_a_cell_that_puts_out_too_much_is_cut_and_stopped(reader, code):
+    cells = reader.connect()
+    outputs, done = cells.run(code)
+    sizes = [len(json.dumps(output)) for output in outputs]
+    assert sum(sizes) <= Limits().output + 1000
+    assert len(sizes) <= Limits().output // 1000 + 1
+    assert done == "cut" or (code.startswith("print(50") and not outputs)  # it is lost as a whole
+    assert cells.run("print(1)") == ([{"kind": "stdout", "text": "1\n"}], "done")
+    cells.close()
+
+
+# The command
+
+
+CONF = "language = 'fr'\nbook_modules = []\nbook_live = {'enter': 'Ouvrir <ici>'}\n"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Start the command; its browser is a script that notes how it was called."""
+    source, output = write_book(tmp_path)
+    (source / "conf.py").write_text(CONF)
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\nps -o args= -p $$ > '{tmp_path}/called.new'\n"
+                       f"mv '{tmp_path}/called.new' '{tmp_path}/called'\n")  # fmt: skip
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    processes = []
+
+    def start(*options):
+        command = [sys.executable, "-m", "snn_docs.book.live", *options, str(source), str(output)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        processes.append(process)
+        process.said = "".join(process.stdout.readline() for _ in range(3))
+        address = re.search(r"http://[\d.:]+", process.said)[0]
+        process.door = live.Door.__new__(live.Door)
+        process.door.address, process.door.file = address, output.parent / "live.html"
+        process.secret = re.search(r'value="([^"]+)"', process.door.file.read_text())[1]
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_the_server(start, number):
+    process = start("--no-browser")
+    reader = Reader(process)
+    assert reader.enter()[0] == 200
+    cells = reader.connect()
+    cells.send(json.dumps({"run": IMMORTAL + DEAF}))
+    assert cells.receive() == {"ready": True}
+    assert cells.receive()["output"]["text"].startswith("on\n")
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2  # the template and its kernel
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=SECOND)
+    assert not psutil.wait_procs(family, SECOND)[1]
+    assert not complaints
+    if number != signal.SIGKILL:
+        assert process.returncode == 0
+        assert not process.door.file.exists()
+
+
+def test_the_secret_is_in_the_file_and_nowhere_else(start, tmp_path):
+    process = start()
+    called = tmp_path / "called"
+    until(called.exists)
+    assert called.read_text().split()[-1] == process.door.file.as_uri()
+    reader = Reader(process)
+    secrets = {process.secret}
+    assert reader.enter()[0] == 200
+    secrets |= {re.search(r'value="([^"]+)"', process.door.file.read_text())[1]}
+    secrets |= {reader.cookie.partition("=")[2]}
+    for path in (*ROUTES, "/?token=x"):
+        said = reader.ask(path)[2]
+        assert not [secret for secret in secrets if secret in said]
+    reader.enter("wrong")
+    reader.ask(Cookie="username-127-0-0-1-1=x", Host="evil.example")
+    process.send_signal(signal.SIGINT)
+    rest, complaints = process.communicate(timeout=SECOND)
+    for said in (process.said, rest, complaints, called.read_text()):
+        assert not [secret for secret in secrets if secret in said]
+
+
+def test_the_book_says_it_in_its_own_words(start):
+    process = start("--no-browser")
+    door = process.door.file.read_text()
+    assert '<html lang="fr">' in door
+    assert "<button>Ouvrir &lt;ici&gt;</button>" in door
+
+
+def test_it_listens_on_this_machine_alone(start):
+    process = psutil.Process(start("--no-browser").pid)
+    listening = [c.laddr.ip for c in process.net_connections() if c.status == "LISTEN"]
+    assert listening == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        (("docs", "nothing"), "there is no index.html in nothing: build the book first"),
+        (("nothing", "_build/html"), "there is no folder nothing: name the one with the book's"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path, monkeypatch, capsys, names, error):
+    write_book(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        live.main(names)
+    assert ended.value.code == 2
+    assert error in capsys.readouterr().err
