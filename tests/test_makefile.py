@@ -136,6 +136,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
     assert re.findall(r"^  make (\w+) ", listed, re.MULTILINE) == [
         "help",
         "html",
+        "live",
         "books",
         "watch",
         "test",
@@ -200,6 +201,18 @@ def test_books_carry_the_date_of_the_commit_or_the_one_that_is_given(clone: Clon
     clone.make("books", SOURCE_DATE_EPOCH="1600000000")
     dates = (clone.state / "dates").read_text(encoding="utf-8").split()
     assert dates == ["1700000000"] * 3 + ["1600000000"] * 3
+
+
+def test_what_is_opened_was_built_just_before(clone: Clone) -> None:
+    done = clone.make("live")
+    assert done.returncode == 0, done.stderr
+    modules = re.findall(r"\.venv/bin/python -m (\S+)", done.stdout)
+    assert modules == ["sphinx", "snn_docs.book.live"]
+    assert clone.calls("-m pip")[-1].endswith("--editable .[book,live]")
+    (clone.state / "fails").write_text("-m sphinx", encoding="utf-8")
+    done = clone.make("live")
+    assert done.returncode != 0
+    assert "snn_docs.book.live" not in done.stdout
 
 
 def test_the_result_and_how_to_look_at_it_are_printed(clone: Clone) -> None:

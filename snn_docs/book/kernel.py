@@ -84,8 +84,8 @@ class Template:
             socket.send_fds(connection, [json.dumps(job).encode() + b"\n"], streams)
             connection.setblocking(False)  # noqa: FBT003
             # an answer is short enough to come whole; a second one says that the kernel has ended
-            answer = asyncio.get_running_loop().sock_recv(connection, ANSWERS)
-            data = await asyncio.wait_for(answer, PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                data = await asyncio.get_running_loop().sock_recv(connection, ANSWERS)
         except TimeoutError:
             data = b'{"error": "the template process does not answer"}'
         except OSError:

@@ -3,7 +3,7 @@
 const { labels, cells: sources } = JSON.parse(document.getElementById("book-live").textContent);
 const label = (name, n) => labels[name].replace("{n}", n);
 // How the server ends a kernel: see snn_docs/book/session.py.
-const ENDINGS = { 4000: "idle", 4001: "died", 4002: "late", 4003: "full" };
+const ENDINGS = { 4000: "idle", 4001: "died", 4002: "late", 4003: "full", 4004: "cut" };
 
 const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
@@ -103,8 +103,9 @@ const kernel = new Kernel();
 class Cell {
   hasRun = false;
 
-  constructor(box, n, code, before) {
-    Object.assign(this, { box, n, code, before });
+  // What runs before it are cells that the page leaves out; absent is what it needs, if so.
+  constructor(box, n, code, { before, absent }) {
+    Object.assign(this, { n, code, before, absent });
     this.input = box.querySelector(".cell_input");
     this.printed = box.querySelector(".cell_output");
     this.buttons = Object.fromEntries(
@@ -122,12 +123,9 @@ class Cell {
     return this.editor?.value ?? this.code;
   }
 
-  // What the book says of this cell: that it ends with an error, or that it was not run.
+  // Whether it ends with an error in the book, too.
   get fails() {
     return this.printed?.querySelector(".traceback") != null;
-  }
-  get isRecord() {
-    return this.printed?.querySelector(".book-recorded") != null;
   }
 
   say(name, n = this.n) {
@@ -157,7 +155,7 @@ class Cell {
     if (kernel.running) return;
     last = this;
     for (const cell of all.slice(0, all.indexOf(this))) {
-      if (cell.hasRun || cell.isRecord) continue;
+      if (cell.hasRun || cell.absent) continue;
       this.say("before", cell.n);
       const how = await cell.#execute();
       if (how !== "done" && !(how === "failed" && cell.fails))
@@ -272,10 +270,11 @@ const makeCells = () => {
   const boxes = [...document.querySelectorAll("div.cell")].filter((box) => box.querySelector(".cell_input pre"));
   return boxes.map((box, i) => {
     const code = shownCode(box);
-    const at = sources.findIndex((source, j) => j >= next && source.trim() === code.trim());
-    const before = at < 0 ? [] : sources.slice(next, at);
-    if (at >= 0) next = at + 1;
-    return new Cell(box, i + 1, code, before);
+    const at = sources.findIndex((source, j) => j >= next && source.code.trim() === code.trim());
+    if (at < 0) return new Cell(box, i + 1, code, { before: [], absent: false });
+    const before = sources.slice(next, at).filter((source) => !source.absent);
+    next = at + 1;
+    return new Cell(box, i + 1, code, { before: before.map((source) => source.code), absent: sources[at].absent });
   });
 };
 

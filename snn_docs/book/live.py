@@ -42,6 +42,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from snn_docs.book.files import write_atomically
 from snn_docs.book.kernel import warm_up
+from snn_docs.book.optional import missing
 from snn_docs.book.page import Page, PageError, is_page, read_page
 from snn_docs.book.session import DIED, FULL, EndError, Limits, Session
 from snn_docs.book.settings import Settings, find_settings
@@ -105,7 +106,8 @@ class Book:
     async def slot(self) -> AsyncIterator[None]:
         """Wait for one of the places for kernels."""
         try:
-            await asyncio.wait_for(self.slots.acquire(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self.slots.acquire()
         except TimeoutError as error:
             raise EndError(FULL) from error
         try:
@@ -168,6 +170,8 @@ class Guarded(JupyterHandler):
 
     async def prepare(self, **_: object) -> None:
         """Refuse a reader who is not known, where Jupyter would show its own page to log in."""
+        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
+            raise HTTPError(400)
         await super().prepare(_redirect_to_login=False)
 
     def set_default_headers(self) -> None:
@@ -291,12 +295,22 @@ class Cells(Guarded, WebSocketHandler):
     def on_close(self) -> None:
         """End the kernel of a page that is gone."""
         if self.task:
-            self.task.cancel()
+            end(self.task)
+
+
+def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task, but not the cleaning up of one that ends already."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def live_head(page: Page) -> str:
-    """Return what makes the cells of a page run: the labels, and the code as its source has it."""
-    data = {"labels": page.settings.live, "cells": [cell.source for cell in page.cells]}
+    """Return what makes the cells of a page run: the labels, and the cells as its source has them.
+
+    A cell is ``absent`` if a package that it needs is.
+    """
+    cells = [{"code": c.source, "absent": bool(missing(c.requires))} for c in page.cells]
+    data = {"labels": page.settings.live, "cells": cells}
     packed = json.dumps(data, ensure_ascii=False).replace("<", r"\u003c")
     return HEAD.substitute(own=OWN, data=packed)
 
@@ -355,7 +369,7 @@ async def serve(book: Book, opened: Callable[[Door], None]) -> None:
         door.file.unlink(missing_ok=True)
         tasks = list(book.tasks)
         for task in tasks:
-            task.cancel()
+            end(task)
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.close_all_connections()
 

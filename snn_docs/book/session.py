@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from jupyter_client.manager import AsyncKernelManager
 from myst_nb.core.render import strip_ansi
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from snn_docs.book.page import Page
 
 # Why a session ends. WebSockets leave the numbers from 4000 on to applications; live.js knows them.
-IDLE, DIED, LATE, FULL = 4000, 4001, 4002, 4003
+IDLE, DIED, LATE, FULL, CUT = 4000, 4001, 4002, 4003, 4004
 SILENCE = 1.0
 """Seconds without an output after which it is asked whether the kernel is still there."""
 REPLY = 0.1
 """Seconds that a reply may come later than the last output."""
+LARGEST = 1 << 25
+"""Bytes of a message from a kernel; one that is larger ends the session."""
+PATIENCE = 5
+"""Seconds in which a kernel's outputs must come again after a flood of them."""
 COST = 1000
 """Characters that an output counts besides its own, for its element on the page."""
 PICTURES = ("image/png", "image/jpeg", "image/gif")
@@ -90,11 +94,14 @@ class Session:
                 async with _at_most(self.limits.run, LATE):
                     await self._run(client, code)
 
-    async def _run(self, client: PromptKernelClient, code: str) -> None:
+    async def _run(self, client: BoundedKernelClient, code: str) -> None:
         request = client.execute(code, allow_stdin=False)
         left, cut = self.limits.output, False
         async for message in _messages(client, request):
             if message["msg_type"] == "execute_reply":
+                if message["lost"]:
+                    await _come_again(client)
+                cut = cut or message["lost"]
                 await self.tell({"done": "cut" if cut else _ending(message["content"])})
             elif not cut and (output := _output(message)):
                 left -= COST + len(output.get("image", output.get("text", "")))
@@ -119,51 +126,67 @@ async def _at_most(seconds: float, code: int) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _kernel(
     page: Page, limits: Limits
-) -> AsyncIterator[tuple[AsyncKernelManager, PromptKernelClient]]:
+) -> AsyncIterator[tuple[AsyncKernelManager, BoundedKernelClient]]:
     """Start a kernel as a page's build does, and end it, however this ends."""
     with tempfile.TemporaryDirectory(
         prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
     ) as private:
         manager = AsyncKernelManager(
             kernel_name=kernel_name(page.notebook, warm=True),
-            client_factory=_client(limits),
+            client_factory=BoundedKernelClient,
             config=kernel_config(private, page.settings.modules),
         )
-        client: Any = None
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
+            start = asyncio.ensure_future(_start(manager, page.path.parent, nowhere, limits))
             try:
-                await manager.start_kernel(
-                    extra_arguments=["--HistoryManager.hist_file=:memory:"],
-                    env=environment(),
-                    cwd=str(page.path.parent.resolve()),
-                    stdout=nowhere,
-                    stderr=nowhere,
-                )
-                _bound_memory(manager, limits.memory)
-                client = manager.client()
-                client.start_channels()
-                try:
-                    await client.wait_for_ready()
-                except (RuntimeError, TimeoutError) as error:
-                    raise EndError(DIED) from error
+                # left half-way, a start would leave things behind: so it is not, and is soon done
+                client = await asyncio.shield(start)
                 yield manager, client
             finally:
-                if client:
-                    client.stop_channels()
+                await asyncio.wait([start])
+                if not start.exception():
+                    start.result().stop_channels()
                 if manager.has_kernel:
                     await manager.shutdown_kernel(now=True)
 
 
-def _client(limits: Limits) -> type[PromptKernelClient]:
-    class Client(PromptKernelClient):
-        """A client to which no message comes that would be too large to pass on."""
+async def _start(
+    manager: AsyncKernelManager, folder: Path, nowhere: IO[bytes], limits: Limits
+) -> BoundedKernelClient:
+    """Start a kernel, and return its client as soon as it answers."""
+    await manager.start_kernel(
+        extra_arguments=["--HistoryManager.hist_file=:memory:"],
+        env=environment(),
+        cwd=str(folder),
+        stdout=nowhere,
+        stderr=nowhere,
+    )
+    _bound_memory(manager, limits.memory)
+    client: Any = manager.client()
+    client.start_channels()
+    try:
+        await client.wait_for_ready()
+    except (RuntimeError, TimeoutError) as error:
+        client.stop_channels()
+        raise EndError(DIED) from error
+    return client  # type: ignore[no-any-return]
 
-        def _context_default(self) -> Any:  # noqa: ANN401
-            context = super()._context_default()
-            context.maxmsgsize = 2 * limits.output
-            return context
 
-    return Client
+class BoundedKernelClient(PromptKernelClient):
+    """A client that takes no message of a size to worry about."""
+
+    def _context_default(self) -> Any:  # noqa: ANN401
+        context = super()._context_default()
+        context.maxmsgsize = LARGEST
+        return context
+
+
+async def _come_again(client: BoundedKernelClient) -> None:
+    """Wait for outputs after some were lost: none come any more after one that was too large."""
+    try:
+        await client.wait_for_ready(PATIENCE)
+    except (RuntimeError, TimeoutError) as error:
+        raise EndError(CUT) from error
 
 
 def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
@@ -175,24 +198,26 @@ def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
 
 
-async def _messages(client: PromptKernelClient, request: str) -> AsyncIterator[dict[str, Any]]:
-    """Yield a request's outputs as they come, then its reply.
+async def _messages(client: BoundedKernelClient, request: str) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield the outputs of a request as they come, then its reply.
 
-    In a flood of outputs, some are lost, and the word of their end may be among them. The reply
-    never is. Raises `EndError` if the kernel dies.
+    Outputs can be lost: one that is too large, many in a flood, and among them the word that all
+    have come. The reply never is; it then has ``lost``. Raises `EndError` if the kernel dies.
     """
+    whole = False
     while True:
         with suppress(Empty):
             message = await client.get_iopub_msg(timeout=SILENCE)
             if message["parent_header"].get("msg_id") != request:
                 continue
-            if message["content"].get("execution_state") != "idle":
+            whole = message["content"].get("execution_state") == "idle"
+            if not whole:
                 yield message
                 continue
         with suppress(Empty):
             reply = await client.get_shell_msg(timeout=REPLY)
             if reply["parent_header"].get("msg_id") == request:
-                yield reply
+                yield {**reply, "lost": not whole}
                 return
         if not await client.is_alive():
             raise EndError(DIED)

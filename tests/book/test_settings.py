@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sphinx_project import sphinx_build
 
 from snn_docs.book import sphinx
 from snn_docs.book.kernel import MODULES
+from snn_docs.book.labels import LABELS
 from snn_docs.book.settings import MODES, Settings, find_settings, names
 
 
@@ -165,6 +167,26 @@ def test_sphinx_keeps_results_beside_its_output(book):
     assert book.build(out="site/html").status == 0
     assert len(list((book.folder / "site" / ".book").glob("page-*.json"))) == 1
     assert not (book.folder / "_build").exists()
+
+
+def test_a_book_gives_live_cells_its_own_labels(conf):
+    settings = conf("language = 'fr'\nbook_live = {'run': 'Lancer'}")
+    assert settings.live == LABELS | {"run": "Lancer"}
+    assert settings.language == "fr"
+    assert conf("").live == LABELS
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("'Lancer'", "book_live is 'Lancer', but takes names with their texts"),
+        ("{'run': 1}", "book_live is {'run': 1}, but takes names with their texts"),
+        ("{'go': 'a'}", "book_live has 'go', but takes these names: enter, locked, "),
+    ],
+)
+def test_labels_that_live_cells_do_not_have_are_refused(conf, value, error):
+    with pytest.raises(ConfigError, match=re.escape(error)):
+        conf(f"book_live = {value}")
 
 
 def test_the_names_are_those_of_sphinx(book):
