@@ -1,0 +1,199 @@
+"""``{interactive} NAME``: a figure that a reader works by hand, with the package's own numbers.
+
+The figures are ES modules beside this file, one for each, with what they share. While the site is
+built they run in a V8 that comes as a Python wheel: their first state becomes a part of the page,
+and is all there is where no script runs. Browsers load no modules from ``file://``; so a page gets
+its figure's modules as one ordinary script, which `bundle` makes of them by two rules of text.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from py_mini_racer import MiniRacer
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.writers.html5 import HTML5Translator
+
+HERE = Path(__file__).parent
+FIGURES = ("if-neuron", "resets", "surrogate", "raster")
+STYLE = "interactive.css"
+# Three draws of 64 steps for the 17 values of raster.mjs, one after the other.
+UNIFORM_SHAPE = (3 * 64, 17)
+IMPORT = re.compile(r'import (\{ \w+(?:, \w+)* \}) from "\./([a-z-]+)\.mjs";')
+EXPORT = re.compile(r"export (const (\w+) =.*)")
+
+
+class InteractiveNode(nodes.General, nodes.Element):
+    """The part of a figure that a module draws."""
+
+
+@cache
+def uniform() -> str:
+    """Write a module of torch's own random numbers, so that no generator is written again.
+
+    Of each number there is the first hexadecimal digit after the point.
+    """
+    import torch  # noqa: PLC0415 - takes a second, which only a page with the figure has to wait
+
+    numbers = torch.rand(UNIFORM_SHAPE, generator=torch.Generator().manual_seed(0))
+    digits = "".join(f"{int(16 * u):x}" for u in numbers.flatten().tolist())
+    return f'export const uniform = "{digits}";\n'
+
+
+def module(name: str) -> str:
+    """Return the text of a module."""
+    return uniform() if name == "uniform" else (HERE / f"{name}.mjs").read_text(encoding="utf-8")
+
+
+def as_function(name: str, text: str) -> tuple[str, list[str]]:
+    """Make a module part of an ordinary script; return that, and the modules it takes from.
+
+    What it imports it takes from ``modules``, and what it exports it returns. Imports and exports
+    of other forms are an error, here and not in a browser.
+    """
+    lines, needed, exported = [], [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := IMPORT.fullmatch(line):
+            needed.append(found[2])
+            lines.append(f'const {found[1]} = modules["{found[2]}"];')
+        elif found := EXPORT.fullmatch(line):
+            exported.append(found[2])
+            lines.append(found[1])
+        elif re.match(r"(import|export)\b", line):
+            raise ExtensionError(
+                f'{name}.mjs:{number}: {line!r}: write import {{ a, b }} from "./module.mjs"; '
+                "or export const a = …, each on a line of its own"
+            )
+        else:
+            lines.append(line)
+    code = "\n".join(lines).strip()
+    return (
+        f'modules["{name}"] = (() => {{\n{code}\nreturn {{ {", ".join(exported)} }};\n}})();\n',
+        needed,
+    )
+
+
+def definitions(*names: str) -> str:
+    """Join modules and all that they need, each after those that it needs."""
+    done: dict[str, str] = {}
+
+    def add(name: str, above: tuple[str, ...] = ()) -> None:
+        if name in above:
+            raise ExtensionError(f"modules need each other: {' → '.join((*above, name))}")
+        if name not in done:
+            code, needed = as_function(name, module(name))
+            for other in needed:
+                add(other, (*above, name))
+            done[name] = code
+
+    for name in names:
+        add(name)
+    return "const modules = {};\n" + "".join(done.values())
+
+
+def bundle(name: str) -> str:
+    """Return the script of a figure, for the pages that hold it."""
+    begin = f'modules.widget.start(modules["{name}"].figure);'
+    return f'"use strict";\n{{\n{definitions(name, "widget")}{begin}\n}}\n'
+
+
+@cache
+def engine(name: str, _pid: int) -> MiniRacer:
+    """Load a figure. Once for each process: a forked one cannot use its parent's threads."""
+    racer = MiniRacer()
+    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
+    atexit.register(racer.close)
+    racer.eval(definitions(name, "widget"))
+    return racer
+
+
+def first_state(name: str, form: str, *arguments: str) -> str:
+    """Return a figure before anybody has touched it: its ``markup``, ``still`` or ``words``."""
+    written = ", ".join([f'modules["{name}"].figure', *map(json.dumps, arguments)])
+    return str(engine(name, os.getpid()).eval(f"modules.widget.{form}({written})"))
+
+
+class Interactive(SphinxDirective):
+    """Show one of the figures, numbered and with its caption, which is the content."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar[OptionSpec] = {"name": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Make a figure as any other, but for what is drawn."""
+        name = self.arguments[0]
+        if name not in FIGURES:
+            raise self.error(f"no interactive figure {name!r}: there are {', '.join(FIGURES)}")
+        if not self.content or "name" not in self.options:
+            raise self.error(f"the figure {name!r} needs a :name: and, below it, a caption")
+        for path in sorted(HERE.glob("*.mjs")):
+            self.env.note_dependency(path)
+        words, messages = self.parse_inline(" ".join(self.content), lineno=self.content_offset + 1)
+        figure = nodes.figure("", InteractiveNode(figure=name), nodes.caption("", "", *words))
+        self.set_source_info(figure)
+        self.add_name(figure)
+        return [figure, *messages]
+
+
+def visit(translator: HTML5Translator, node: InteractiveNode) -> None:
+    """Write a figure into a page; into an e-book, where scripts may not run, a still one."""
+    if translator.builder.embedded:
+        translator.body.append(first_state(node["figure"], "still"))
+    else:
+        translator.body.append(first_state(node["figure"], "markup", node.parent["ids"][0]))
+    raise nodes.SkipNode
+
+
+def put_into_words(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Say what a figure shows, where neither HTML nor SVG is understood."""
+    if app.builder.format != "html":
+        for node in list(doctree.findall(InteractiveNode)):
+            node.replace_self(nodes.paragraph("", first_state(node["figure"], "words")))
+
+
+def add_files(
+    app: Sphinx,
+    _page: str,
+    _template: str,
+    _context: dict[str, object],
+    doctree: nodes.document | None,
+) -> None:
+    """Load the stylesheet and the scripts on pages that have figures."""
+    found = doctree.findall(InteractiveNode) if doctree is not None else ()
+    for name in sorted({node["figure"] for node in found}):
+        app.add_css_file(STYLE)
+        if not app.builder.embedded:  # type: ignore[attr-defined]
+            script = f"interactive/{name}.js"
+            write(Path(app.outdir, "_static", script), bundle(name))
+            app.add_js_file(script, loading_method="defer")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that nobody ever finds half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8", newline="")
+    beside.replace(path)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directive and what follows from it."""
+    app.add_node(InteractiveNode, html=(visit, None))
+    app.add_directive("interactive", Interactive)
+    app.connect("doctree-resolved", put_into_words)
+    app.connect("html-page-context", add_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

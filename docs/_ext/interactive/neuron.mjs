@@ -1,0 +1,20 @@
+// One IF neuron in float32, as `IF(threshold, reset=reset).run(inputs)` computes it: each operation
+// is rounded by itself, so that every bit is the same.
+
+const f = Math.fround;
+
+// What happens in each step, from the potential that the step before has left.
+export const run = (inputs, { threshold = 1, reset = "zero", left = 0 }) => {
+  const limit = f(threshold);
+  let kept = f(left);
+  return inputs.map((input) => {
+    const potential = f(kept + f(input));
+    const fired = potential > limit;
+    const after = reset === "zero" ? 0 : f(potential - limit);
+    kept = fired ? after : potential;
+    return { potential, fired };
+  });
+};
+
+// The numbers of the steps that fired, from 1.
+export const firings = (steps) => steps.flatMap(({ fired }, t) => (fired ? [t + 1] : []));

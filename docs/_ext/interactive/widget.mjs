@@ -1,0 +1,127 @@
+// A figure in the page. The site is built with what `markup` makes of its first state, which is all
+// there is without a script; `start` goes on from there.
+
+import { escaped, WIDTH } from "./plot.mjs";
+
+const PAUSE = 700; // milliseconds without a change, after which a screen reader is told
+
+// What stands beside a slider: as many decimals as it has, and the unit.
+const shown = ({ step, unit = "" }, value) =>
+  `${value.toFixed(Number.isInteger(step) ? 0 : 2)}${unit}`;
+
+const select = (id, { name, options, value }) => {
+  const items = options.map(
+    ([key, words]) =>
+      `<option value="${key}"${key === value ? ' selected="selected"' : ""}>${words}</option>`,
+  );
+  return `<select id="${id}" name="${name}">${items.join("")}</select>`;
+};
+
+const slider = (id, control) => {
+  const { name, min, max, step, value } = control;
+  return (
+    `<input type="range" id="${id}" name="${name}" min="${min}" max="${max}" step="${step}" ` +
+    `value="${value}" aria-valuetext="${shown(control, value)}" />`
+  );
+};
+
+const field = (prefix, control) => {
+  const id = `${prefix}-${control.name}`;
+  const value = control.options
+    ? ""
+    : `<span class="interactive-value" aria-hidden="true">${shown(control, control.value)}</span>`;
+  return (
+    `<div class="interactive-field"><label for="${id}">${control.label}</label>${value}` +
+    `${control.options ? select(id, control) : slider(id, control)}</div>`
+  );
+};
+
+const form = (figure, prefix) =>
+  '<form class="interactive-controls pst-js-only" autocomplete="off">' +
+  '<fieldset disabled="disabled"><legend class="visually-hidden">図の設定</legend>' +
+  figure.controls.map((control) => field(prefix, control)).join("") +
+  '<button type="button">元に戻す</button></fieldset></form>';
+
+const heads = ({ head }) => head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join("");
+
+const row = (cells) => `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`;
+
+const body = ({ rows }) => rows.map(row).join("");
+
+const tableOf = (table) =>
+  "<details><summary>数値の表</summary>" +
+  '<div class="interactive-table" tabindex="0" role="group" aria-label="数値の表">' +
+  `<table class="table"><thead><tr>${heads(table)}</tr></thead>` +
+  `<tbody>${body(table)}</tbody></table></div></details>`;
+
+const drawing = (figure, result) =>
+  `<svg xmlns="http://www.w3.org/2000/svg" class="book-figure" role="img" ` +
+  `aria-label="${escaped(figure.label)}" viewBox="0 0 ${WIDTH} ${figure.height}" ` +
+  `width="${WIDTH}" height="${figure.height}">${figure.draw(result)}</svg>`;
+
+const first = (figure) =>
+  figure.compute(Object.fromEntries(figure.controls.map(({ name, value }) => [name, value])));
+
+// What the figure looks like, and what it shows: where nothing can be drawn.
+export const words = (figure) => figure.label + figure.summary(first(figure));
+
+// The picture, and the sentence on what it shows: for an e-book.
+export const still = (figure) => {
+  const result = first(figure);
+  const summary = escaped(figure.summary(result));
+  return `<div class="interactive">${drawing(figure, result)}<p>${summary}</p></div>`;
+};
+
+// All of it. The sentence follows each change; its double, which is only heard, waits for a rest.
+export const markup = (figure, prefix) => {
+  const result = first(figure);
+  const summary = escaped(figure.summary(result));
+  return (
+    `<div class="interactive" data-interactive="${figure.name}">${form(figure, prefix)}` +
+    drawing(figure, result) +
+    `<p class="interactive-summary" aria-hidden="true">${summary}</p>` +
+    `<p class="visually-hidden" role="status">${summary}</p>` +
+    `${tableOf(figure.table(result))}</div>`
+  );
+};
+
+const attach = (figure, root) => {
+  const form = root.querySelector("form");
+  const status = root.querySelector("[role=status]");
+  let pause;
+  const values = () =>
+    Object.fromEntries(
+      figure.controls.map(({ name, options }) => {
+        const input = form.elements[name];
+        return [name, options ? input.value : input.valueAsNumber];
+      }),
+    );
+  const update = () => {
+    const now = values();
+    for (const control of figure.controls.filter(({ options }) => !options)) {
+      const words = shown(control, now[control.name]);
+      const input = form.elements[control.name];
+      input.setAttribute("aria-valuetext", words);
+      input.previousElementSibling.textContent = words;
+    }
+    const result = figure.compute(now);
+    const summary = figure.summary(result);
+    root.querySelector("svg").innerHTML = figure.draw(result);
+    root.querySelector(".interactive-summary").textContent = summary;
+    root.querySelector("tbody").innerHTML = body(figure.table(result));
+    clearTimeout(pause);
+    pause = setTimeout(() => (status.textContent = summary), PAUSE);
+  };
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelector("button").addEventListener("click", () => {
+    form.reset();
+    update();
+  });
+  form.querySelector("fieldset").disabled = false;
+};
+
+export const start = (figure) => {
+  for (const root of document.querySelectorAll(`[data-interactive="${figure.name}"]`))
+    attach(figure, root);
+};

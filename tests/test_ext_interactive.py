@@ -1,0 +1,231 @@
+"""Figures to work by hand: modules become scripts, and their first state becomes a page."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import interactive
+import pytest
+import torch
+from py_mini_racer import MiniRacer
+from sphinx.errors import ExtensionError
+from sphinx_project import build, sphinx_build
+
+from snn_docs import IF
+
+PAGE = """
+# 題
+
+{numref}`fig-one`を動かします。
+
+```{interactive} if-neuron
+:name: fig-one
+三角は**発火**、破線は閾値。
+```
+"""
+PICTURE = """
+```{figure} picture.png
+:alt: 絵
+別の図。
+```
+"""
+PLAIN = "# 別の題\n\n図のないページ。\n"
+SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
+EXTENSIONS = ("myst_parser", "interactive")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "picture.png").write_bytes(b"")
+    pages = {"index.md": f"{PAGE}{PICTURE}\n```{{toctree}}\nplain\n```\n", "plain.md": PLAIN}
+    return build(folder, pages, *EXTENSIONS, settings=SETTINGS)
+
+
+# ---- Modules become one ordinary script ----
+
+
+def test_a_module_takes_what_it_imports_and_gives_what_it_exports():
+    text = 'import { b, c } from "./other-one.mjs";\n\nexport const a = b + c;\nconst d = a;\n'
+    code, needed = interactive.as_function("one", text)
+    assert needed == ["other-one"]
+    racer = MiniRacer()
+    racer.eval('const modules = { "other-one": { b: 1, c: 2 } };')
+    racer.eval(code)
+    assert racer.eval("JSON.stringify(modules.one)") == '{"a":3}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import other from "./other.mjs";',
+        'import { a as b } from "./other.mjs";',
+        'import { a } from "other";',
+        "export default 1;",
+        "export { a };",
+        "export function a() {}",
+    ],
+)
+def test_an_import_or_export_of_another_form_is_an_error_that_says_where(line):
+    with pytest.raises(ExtensionError, match=r"one\.mjs:2: .* on a line of its own"):
+        interactive.as_function("one", f"// A comment.\n{line}\n")
+
+
+def test_modules_come_once_each_after_those_that_they_need(monkeypatch):
+    texts = {
+        "top": 'import { a } from "./left.mjs";\nimport { b } from "./right.mjs";',
+        "left": 'import { one } from "./base.mjs";\nexport const a = one;',
+        "right": 'import { one } from "./base.mjs";\nexport const b = one;',
+        "base": "export const one = 1;",
+    }
+    monkeypatch.setattr(interactive, "module", texts.__getitem__)
+    code = interactive.definitions("top", "left")
+    assert re.findall(r'^modules\["(\w+)"\]', code, re.MULTILINE) == [
+        "base",
+        "left",
+        "right",
+        "top",
+    ]
+
+
+def test_modules_that_need_each_other_are_an_error(monkeypatch):
+    texts = {
+        "a": 'import { b } from "./b.mjs";\nexport const a = 1;',
+        "b": 'import { a } from "./a.mjs";\nexport const b = 1;',
+    }
+    monkeypatch.setattr(interactive, "module", texts.__getitem__)
+    with pytest.raises(ExtensionError, match="a → b → a"):
+        interactive.definitions("a")
+
+
+@pytest.mark.parametrize("name", interactive.FIGURES)
+def test_a_script_leaves_no_name_behind_and_needs_no_eval(name):
+    script = interactive.bundle(name)
+    assert not re.search(r"\b(eval|Function|import|export)\b *[({\"]", script)
+    racer = MiniRacer()
+    racer.eval(
+        "var document = { querySelectorAll: (asked) => { this.asked = asked; return []; } };"
+    )
+    before = racer.eval("JSON.stringify(Object.getOwnPropertyNames(globalThis))")
+    racer.eval(script)
+    after = racer.eval("JSON.stringify(Object.getOwnPropertyNames(globalThis))")
+    assert set(re.findall(r"\w+", after)) - set(re.findall(r"\w+", before)) == {"asked"}
+    assert racer.eval("asked") == f'[data-interactive="{name}"]'
+    assert racer.eval("typeof modules") == "undefined"
+
+
+# ---- The first state becomes a page ----
+
+
+@pytest.mark.parametrize("name", interactive.FIGURES)
+def test_a_figure_is_whole_without_a_script(name):
+    root = ET.fromstring(interactive.first_state(name, "markup", "here"))
+    (svg,) = root.iter("{http://www.w3.org/2000/svg}svg")
+    assert svg.get("aria-label").endswith("。")
+    assert len(list(svg)) > 20
+    sentences = [node.text for node in root.iter("p")]
+    assert sentences[0] == sentences[1]
+    assert sentences[0].endswith("。")
+    assert interactive.first_state(name, "words") == svg.get("aria-label") + sentences[0]
+    assert len(list(root.iter("tr"))) > 10
+    assert root.find("form").get("class").split()[-1] == "pst-js-only"
+    labels = {label.get("for") for label in root.iter("label")}
+    controls = {node.get("id") for tag in ("input", "select") for node in root.iter(tag)}
+    assert labels == controls
+    assert all(identifier.startswith("here-") for identifier in labels)
+
+
+@pytest.mark.parametrize("name", interactive.FIGURES)
+def test_markup_has_neither_styles_nor_scripts_of_its_own(name):
+    root = ET.fromstring(interactive.first_state(name, "markup", "here"))
+    attributes = {key for node in root.iter() for key in node.attrib}
+    assert not {key for key in attributes if key == "style" or key.startswith("on")}
+    assert not {node.tag for node in root.iter()} & {"script", "style"}
+
+
+def test_the_first_state_is_what_the_package_computes():
+    root = ET.fromstring(interactive.first_state("if-neuron", "markup", "here"))
+    body = [[cell.text for cell in row] for row in root.iter("tr")][1:]
+    spikes, v = IF().run(torch.full((20,), 0.3))
+    assert torch.equal(torch.tensor([float(row[1]) for row in body]), v)
+    assert [float(row[2]) for row in body] == spikes.tolist()
+
+
+# ---- The directive ----
+
+
+def test_it_is_a_figure_with_a_number_and_a_caption(built):
+    assert built.code == 0, built.messages
+    page = built.page()
+    figure = page.select_one("figure#fig-one")
+    assert figure.select_one("figcaption .caption-number").text.strip() == "図1"
+    assert figure.select_one("figcaption strong").text == "発火"
+    assert page.select_one("a[href='#fig-one'] .std-numref").text == "図1"
+    assert page.select("figcaption .caption-number")[1].text.strip() == "図2"
+    assert figure.select_one("#fig-one-threshold")["type"] == "range"
+
+
+def test_only_pages_that_have_one_load_its_script_and_style(built):
+    script = "_static/interactive/if-neuron.js"
+    loaded = built.page().select_one(f"script[src^='{script}?v=']")
+    assert loaded["defer"] == "defer"
+    assert (built.folder / script).read_text(encoding="utf-8") == interactive.bundle("if-neuron")
+    assert "interactive.css" in built.html()
+    assert "interactive" not in built.html("plain")
+    files = (built.folder / "_static" / "interactive").iterdir()
+    assert [path.name for path in files] == ["if-neuron.js"]
+
+
+def test_a_page_is_read_again_when_a_module_has_changed(built):
+    data = (built.folder.parent / "doctrees" / "environment.pickle").read_bytes()
+    names = {Path(name).name for name in pickle.loads(data).dependencies["index"]}
+    assert {"widget.mjs", "if-neuron.mjs", "neuron.mjs"} <= names
+
+
+@pytest.mark.parametrize(
+    ("directive", "said"),
+    [
+        ("if-nueron\n:name: fig-a\n題", "no interactive figure 'if-nueron': there are if-neuron, "),
+        ("if-neuron\n:name: fig-a", "needs a :name: and, below it, a caption"),
+        ("if-neuron\n題", "needs a :name: and, below it, a caption"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path, directive, said):
+    page = f"# 題\n\n```{{interactive}} {directive}\n```\n"
+    built = build(tmp_path, {"index.md": page}, *EXTENSIONS, settings=SETTINGS)
+    assert built.code == 1
+    assert re.search(rf"index\.md:3: .*{re.escape(said)}", built.messages)
+
+
+# ---- Where there is no browser ----
+
+
+def build_as(builder: str, folder: Path, pattern: str) -> str:
+    """Build the page once more, and return the file of that name."""
+    build(folder, {"index.md": PAGE}, *EXTENSIONS, settings=SETTINGS)
+    out = folder / builder
+    options = ("-n", "-W", "-b", builder, "-d", str(folder / "doctrees"))
+    code, _, messages = sphinx_build(*options, str(folder / "docs"), str(out))
+    assert code == 0, messages
+    (file,) = out.glob(pattern)
+    return file.read_text(encoding="utf-8")
+
+
+def test_an_e_book_has_the_still_figure(tmp_path):
+    page = build_as("epub", tmp_path, "index.xhtml")
+    assert ET.fromstring(page) is not None
+    assert "<svg xmlns" in page
+    assert "5回（4、8、12、16、20ステップ目）" in page
+    for unwanted in ("<form", "<input", "interactive/if-neuron.js", 'role="status"'):
+        assert unwanted not in page
+    assert not (tmp_path / "epub" / "_static" / "interactive").exists()
+
+
+@pytest.mark.parametrize(("builder", "pattern"), [("latex", "*.tex"), ("text", "index.txt")])
+def test_text_says_what_the_figure_shows(tmp_path, builder, pattern):
+    page = build_as(builder, tmp_path, pattern)
+    assert "5回（4、8、12、16、20ステップ目）" in "".join(page.split())
