@@ -12,7 +12,7 @@ import bisect
 import html
 import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from names import meanings
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # Pygments puts each name into an element of its own, and none into another.
 PIECE = re.compile(r"<span[^>]*>[^<]*</span>|<[^>]*>|[^<]+")
-BACKLINK = re.compile(r'(<a class="viewcode-back" href="[^"#]*#)([^"]+)')
 Link = tuple[int, int, str]  # From this character to that one, and what the tag says.
 
 
@@ -125,30 +124,9 @@ def visit_literal_block(translator: HTML5Translator, node: nodes.literal_block) 
             translator.body[begin:] = [linked(written, node.rawsource, links)]
 
 
-def mend_backlinks(
-    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
-) -> None:
-    """Lead code on a module's page back to its description, whatever that is described under.
-
-    viewcode takes all objects of a module for being described under one name, that of the first.
-    """
-    if not pagename.startswith("_modules/"):
-        return
-    known = app.env.domains.python_domain.objects
-
-    def described(match: re.Match[str]) -> str:
-        parts = match[2].split(".")
-        ends = (f".{'.'.join(parts[count:])}" for count in range(len(parts)))
-        found = ([name for name in known if f".{name}".endswith(end)] for end in ends)
-        return match[1] + next((names[0] for names in found if len(names) == 1), match[2])
-
-    context["body"] = BACKLINK.sub(described, context["body"])
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register them all."""
     app.setup_extension("sphinx.ext.intersphinx")
-    app.connect("html-page-context", mend_backlinks)
     app.connect("missing-reference", find_elsewhere, priority=600)  # After intersphinx.
     app.add_post_transform(LinkNames)
     app.add_node(nodes.literal_block, override=True, html=(visit_literal_block, None))

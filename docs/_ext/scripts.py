@@ -15,15 +15,6 @@ UNUSED = {
     "_static/translations.js",
     "_static/scripts/sphinx-book-theme.js",
 }
-# The theme would tell its own search, and its list of versions, where they are.
-UNUSED_TEXT = "DOCUMENTATION_OPTIONS."
-
-
-def is_used(script: Any) -> bool:  # noqa: ANN401  # Sphinx's class has no public name.
-    """Tell whether a page needs a script."""
-    text = script.attributes.get("body") or ""
-    return str(script.filename) not in UNUSED and not text.startswith(UNUSED_TEXT)
-
 
 def choose_scripts(
     app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
@@ -31,10 +22,10 @@ def choose_scripts(
     """Leave out what is not used, and let the rest wait until the page is there."""
     if app.builder.name != "html":
         return
-    context["script_files"] = [script for script in context["script_files"] if is_used(script)]
-    for script in context["script_files"]:
-        if script.filename:
-            script.attributes.setdefault("defer", "defer")
+    scripts = [script for script in context["script_files"] if str(script.filename) not in UNUSED]
+    context["script_files"] = scripts
+    for script in scripts:
+        script.attributes.setdefault("defer", "defer")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
