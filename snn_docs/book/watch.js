@@ -31,11 +31,11 @@ function takePlace() {
     const top = mark ? scrollY + mark.getBoundingClientRect().top - place.top : place.y;
     scrollTo({ top, behavior: "instant" });
   };
-  history.scrollRestoration = "manual"; // The browser knows the height, not the section.
+  history.scrollRestoration = "manual"; // Not every browser knows more than the height.
   go();
-  addEventListener("load", () => {
-    go();
-    history.scrollRestoration = "auto";
+  addEventListener("load", go);
+  addEventListener("pagehide", () => {
+    history.scrollRestoration = "auto"; // For whoever comes back to it.
   });
 }
 

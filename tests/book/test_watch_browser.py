@@ -95,7 +95,6 @@ def test_a_saved_page_is_loaded_where_its_reader_was(page, watcher, save, addres
     assert page.evaluate("document.body.scrollHeight") > height + 600
     until(lambda: abs(top(page, "part-12") - before) < 2)
     assert page.url == watcher.address + address
-    until(lambda: page.evaluate("history.scrollRestoration") == "auto")
 
 
 def test_a_page_that_is_shown_no_change_stays(page, watcher, save):
