@@ -14,9 +14,8 @@ BACKSLASH = chr(92)
 
 
 def number(kind: str, node: nodes.Element) -> str:
-    return (
-        {"table": "表1", "code-block": "リスト2", "displaymath": "3"}[kind] if node["ids"] else ""
-    )
+    numbers = {"figure": "図4", "table": "表1", "code-block": "リスト2", "displaymath": "3"}
+    return numbers[kind] if node["ids"] else ""
 
 
 def address(node: nodes.reference) -> str:
@@ -134,10 +133,21 @@ def test_code_with_backquotes_is_shown_as_it_is(text):
     assert shown(fenced(f"```\n{text}\n```")) == f"<pre><code>```\n{text}\n```\n</code></pre>\n"
 
 
+class Drawn(nodes.General, nodes.Element):
+    def astext(self):
+        return "三角が5つある。"
+
+
+def test_a_figure_is_put_into_the_words_of_what_draws_it():
+    figure = nodes.figure("", Drawn(), nodes.caption("", "発火。"), ids=["spikes"])
+    assert WRITER.block(figure) == "三角が5つある。\n\n**図4** 発火。"
+
+
 @pytest.mark.parametrize(
     "node",
     [
         nodes.line_block(),
+        nodes.figure("", nodes.image(), nodes.caption("", "発火。")),
         nodes.paragraph("", "", nodes.raw("", "<b>", format="html")),
         nodes.table("", nodes.tgroup("", nodes.tbody("", nodes.row("", nodes.entry(morecols=1))))),
     ],

@@ -171,6 +171,14 @@ class Writer:
         number = self.number(kind, node)
         return f"**{number}** {self.line(text)}" if number else self.line(text)
 
+    def figure(self, node: nodes.Element) -> str:
+        """Write a figure that no cell draws: in words, as what draws it says, and its caption."""
+        *drawn, caption = node.children
+        words = [escaped(part.astext()) for part in drawn]
+        if not all(words):
+            raise Unwritable(node)
+        return "\n\n".join([*words, self.caption("figure", node, caption)])
+
     def code(self, node: nodes.Element) -> str:
         """Write code that is shown."""
         language = node.get("language", "")
@@ -253,6 +261,7 @@ class Writer:
         nodes.title: heading,
         nodes.Admonition: admonition,
         nodes.literal_block: code,
+        nodes.figure: figure,
         nodes.math_block: formula,
         nodes.paragraph: paragraph,
         nodes.bullet_list: items,

@@ -39,6 +39,10 @@ EXPORT = re.compile(r"export (const (\w+) =.*)")
 class InteractiveNode(nodes.General, nodes.Element):
     """The part of a figure that a module draws."""
 
+    def astext(self) -> str:
+        """Say what it shows."""
+        return first_state(self["figure"], "words")
+
 
 @cache
 def uniform() -> str:
@@ -162,7 +166,7 @@ def put_into_words(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
     """Say what a figure shows, where neither HTML nor SVG is understood."""
     if app.builder.format != "html":
         for node in list(doctree.findall(InteractiveNode)):
-            node.replace_self(nodes.paragraph("", first_state(node["figure"], "words")))
+            node.replace_self(nodes.paragraph("", node.astext()))
 
 
 def add_files(
