@@ -16,6 +16,7 @@ UNUSED = {
     "_static/scripts/sphinx-book-theme.js",
 }
 
+
 def choose_scripts(
     app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
