@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 # Keys without a character, as WebDriver writes them.
 ENTER, ESCAPE = "\ue007", "\ue00c"
+ABORTED = "NS_BINDING_ABORTED"
 SECONDS = 60
 
 
@@ -54,7 +55,8 @@ class Firefox:
             assert said, "Firefox has closed the connection"
             if said["method"] == "log.entryAdded":
                 self.complaints.append(f"{said['params']['level']}: {said['params']['text']}")
-            if said["method"] == "network.fetchError":
+            # Firefox fetches the next page ahead, and stops when it is left.
+            if said["method"] == "network.fetchError" and said["params"]["errorText"] != ABORTED:
                 self.complaints.append(f"failed: {said['params']['request']['url']}")
 
     def resize(self, width: int) -> None:

@@ -149,7 +149,7 @@ def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
     files = []
     for text in ("# x\n\na\n", "# x\n\nb\n"):
         built = build(
-            tmp_path, {"index.md": text}, "myst_parser", "scripts", "stylesheet", settings=settings
+            tmp_path, {"index.md": text}, "myst_nb", "scripts", "stylesheet", settings=settings
         )
         assert built.code == 0, built.messages
         files.append((built.folder / "_static" / stylesheet.FILE).read_bytes())

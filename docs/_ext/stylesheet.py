@@ -136,12 +136,12 @@ def used_stylesheet(file: Path, names: set[str], to: Path) -> str:
 def cut_font(source: Path, characters: str, target: Path) -> None:
     """Write a font with the glyphs for some characters alone."""
     options = subset.Options(flavor="woff2", layout_features=["*"], notdef_outline=True)
-    font = subset.load_font(source, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters)
-    subsetter.subset(font)
     beside = target.with_suffix(".part")
-    subset.save_font(font, beside, options)
+    with subset.load_font(source, options) as font:
+        subsetter.subset(font)
+        subset.save_font(font, beside, options)
     beside.replace(target)
 
 
