@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import shutil
-import threading
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import sync_playwright
+from site_server import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,24 +26,6 @@ PHONE, DESK = 390, 1350
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
 )
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_args: object) -> None:
-        """Leave the test's output alone."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:  # A thread that goes on would keep pytest from ending.
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urljoin
 import pytest
 import test_browser
 from bs4 import BeautifulSoup
-from test_browser import DESK, PHONE, opened, served
+from site_server import served
+from test_browser import DESK, PHONE, opened
 
 CI = Path(__file__).parent.parent / ".ci"
 ADDRESS = "https://example.org/book/"

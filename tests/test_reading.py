@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import test_browser
+from site_server import served
 from sphinx_project import CELLS
-from test_browser import DESK, PHONE, opened, served
+from test_browser import DESK, PHONE, opened
 
 pytestmark = test_browser.pytestmark
 browser = test_browser.browser
