@@ -10,6 +10,7 @@ import mends
 import myst_nb.sphinx_
 import pydata_sphinx_theme
 import pytest
+import sphinx.ext.viewcode
 import sphinx_book_theme
 from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
@@ -136,6 +137,13 @@ def test_docutils_still_gives_entries_a_role_that_is_given_up(stock):
     mended = BeautifulSoup(mends.mend(stock), "html.parser")
     assert mended.select("[role=list] > [role=listitem]")
     assert not mended.select("[role=doc-biblioentry]")
+
+
+def test_sphinx_still_puts_blocks_into_listings_of_code(built_site):
+    page = (built_site / "_modules" / "snn_docs" / "neurons.html").read_text(encoding="utf-8")
+    assert "viewcode-block" in page
+    assert 'div class="viewcode-block"' not in page
+    assert 'div class="viewcode-block"' in inspect.getsource(sphinx.ext.viewcode)
 
 
 def test_the_mends_are_at_work(built_site):

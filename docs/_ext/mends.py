@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The parameters of a long signature, a line for each: a list without terms, within a term.
 SIGNATURE = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
+# The objects in a listing of code: blocks, one in another, within what holds text alone.
+LISTING = re.compile(r'<pre>.*?<div class="viewcode-block".*?</pre>', re.DOTALL)
 
 
 def as_lines(match: re.Match[str]) -> str:
@@ -22,9 +24,15 @@ def as_lines(match: re.Match[str]) -> str:
     return f'<span class="sig-lines">{lines}</span>'
 
 
+def as_text(match: re.Match[str]) -> str:
+    """Write the objects of a listing, which has no other blocks, as stretches of text."""
+    return match[0].replace("<div ", "<span ").replace("</div>", "</span>")
+
+
 def mend(body: str) -> str:
     """Mend the body of a page."""
     body = SIGNATURE.sub(as_lines, body)
+    body = LISTING.sub(as_text, body)
     # An entry of a bibliography has a role that is given up, and that a list may not have in it.
     return body.replace('role="doc-biblioentry"', 'role="listitem"')
 
