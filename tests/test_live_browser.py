@@ -173,7 +173,7 @@ def test_the_file_leads_in_and_leaves_no_trace(browser, server):
     page.goto(server.door.file.as_uri())
     page.wait_for_url(f"{server.door.address}/")
     page.goto(f"{server.door.address}/{PAGE}")
-    [cookie] = [c for c in context.cookies() if c["name"].startswith("username")]
+    [cookie] = [c for c in context.cookies() if c["name"].startswith("book-live")]
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
     assert cookie["expires"] == -1

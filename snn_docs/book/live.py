@@ -332,6 +332,7 @@ def application(book: Book, door: Door) -> Application:
     files = {"path": str(FILES)}
     site = {"path": str(book.output), "default_filename": "index.html"}
     identity = IdentityProvider(
+        cookie_name=f"book-live-{door.address.rpartition(':')[2]}",  # not another server's
         token="",  # no token in a URL or a header is ever good
         cookie_options={"samesite": "Strict", "expires_days": None},
     )

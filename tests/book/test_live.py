@@ -220,7 +220,7 @@ def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     status, headers, said = stranger.enter(secret)
     assert status == 200
     [cookie] = headers.get_all("Set-Cookie")
-    assert re.fullmatch(r"username-[^;]+; HttpOnly; Path=/; SameSite=Strict", cookie)
+    assert re.fullmatch(r"book-live-\d+=[^;]+; HttpOnly; Path=/; SameSite=Strict", cookie)
     assert secret not in said + str(headers)
     assert stranger.cookie.partition("=")[2] not in said
     assert server.secret != secret
@@ -273,8 +273,8 @@ def test_without_the_cookie_there_is_nothing(stranger, path):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Cookie": "username-127-0-0-1-{port}=forged"},
-        {"Cookie": "username-127-0-0-1-{port}={earlier}"},
+        {"Cookie": "book-live-{port}=forged"},
+        {"Cookie": "book-live-{port}={earlier}"},
         {"Authorization": "token {secret}"},
         {"Authorization": "token "},
     ],
@@ -408,6 +408,12 @@ def test_only_pages_with_cells_have_a_websocket(reader, name):
 )  # fmt: skip
 def test_jupyters_other_routes_are_not_there(reader, path):
     assert reader.ask(path)[0] == 404
+
+
+def test_each_start_signs_its_cookies_anew(server):
+    """A later start may have the port of an earlier one, and so the name of its cookie."""
+    keys = {live.application(server.book, server.door).settings["cookie_secret"] for _ in range(2)}
+    assert [len(key) for key in keys] == [32, 32]
 
 
 def test_the_routes_are_these(server):
@@ -718,7 +724,7 @@ def test_the_secret_is_in_the_file_and_nowhere_else(start, tmp_path):
         said = reader.ask(path)[2]
         assert not [secret for secret in secrets if secret in said]
     reader.enter("wrong")
-    reader.ask(Cookie="username-127-0-0-1-1=x", Host="evil.example")
+    reader.ask(Cookie="book-live-1=x", Host="evil.example")
     process.send_signal(signal.SIGINT)
     rest, complaints = process.communicate(timeout=PATIENCE)
     for said in (process.said, rest, complaints, called.read_text()):
