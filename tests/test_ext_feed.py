@@ -37,7 +37,7 @@ def made(folder, changelog: str, address: str = ADDRESS):
         "{% endblock %}"
     )
     (folder / "docs" / "layout.html").write_text(layout, encoding="utf-8")
-    built = build(folder, {"index.md": "# 題\n"}, "myst_parser", "feed", settings=settings)
+    built = build(folder, {"index.md": "# 題\n"}, "myst_nb", "feed", settings=settings)
     assert built.code == 0, built.messages
     return built
 

@@ -34,7 +34,7 @@ PICTURE = """
 """
 PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
-EXTENSIONS = ("myst_parser", "interactive")
+EXTENSIONS = ("myst_nb", "interactive")
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,8 @@ def tell(
     doctree: nodes.document | None,
 ) -> None:
     """Give the templates what they write into the head of a page."""
+    if app.builder.name != "html":
+        return
     context["content_policy"] = content_policy
     # What the theme says so on every page is read by nobody, and would have to be allowed.
     context["script_files"] = [file for file in context["script_files"] if file.filename]
