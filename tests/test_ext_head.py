@@ -219,7 +219,8 @@ def test_the_policy_comes_first_and_allows_the_one_script_within(site):
         digest = base64.b64encode(hashlib.sha256(inline.string.encode()).digest()).decode()
         rules = dict(rule.split(" ", 1) for rule in policy["content"].split("; "))
         assert rules["script-src"] == f"'self' 'sha256-{digest}'"
-        assert rules["default-src"] == "'none'"
+        assert rules["default-src"] == "'self'"
+        assert rules["frame-src"] == rules["object-src"] == "'none'"
         assert not read.select("style")
         assert not [name for node in read.find_all() for name in node.attrs if name[:2] == "on"]
 
@@ -233,9 +234,7 @@ def test_nothing_is_allowed_that_could_run_text_or_ask_others():
 
 
 def test_a_page_without_a_description_is_a_warning(tmp_path):
-    made = build(
-        tmp_path, {"index.md": "# 題\n"}, "myst_nb", "head", "search", settings=SETTINGS
-    )
+    made = build(tmp_path, {"index.md": "# 題\n"}, "myst_nb", "head", "search", settings=SETTINGS)
     assert made.code == 1
     assert "index.md: WARNING: this page has no description" in made.messages
 

@@ -133,6 +133,12 @@ def test_code_with_backquotes_is_shown_as_it_is(text):
     assert shown(fenced(f"```\n{text}\n```")) == f"<pre><code>```\n{text}\n```\n</code></pre>\n"
 
 
+def test_footnotes_keep_their_marks():
+    assert written("電位 [1]_ です。\n\n----\n\n.. [1] 膜の内外の差。\n") == (
+        "電位 [1] です。\n\n***\n\n[1] 膜の内外の差。"
+    )
+
+
 class Drawn(nodes.General, nodes.Element):
     def astext(self):
         return "三角が5つある。"

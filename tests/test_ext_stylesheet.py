@@ -140,6 +140,7 @@ def test_what_the_theme_brings_in_vain_is_not_published(built_site):
 SETTINGS = """
 html_theme = "sphinx_book_theme"
 html_copy_source = False
+head_descriptions = {{"*": "説明。"}}
 templates_path = [{templates!r}]
 """
 
@@ -149,7 +150,13 @@ def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
     files = []
     for text in ("# x\n\na\n", "# x\n\nb\n"):
         built = build(
-            tmp_path, {"index.md": text}, "myst_nb", "scripts", "stylesheet", settings=settings
+            tmp_path,
+            {"index.md": text},
+            "myst_nb",
+            "head",
+            "scripts",
+            "stylesheet",
+            settings=settings,
         )
         assert built.code == 0, built.messages
         files.append((built.folder / "_static" / stylesheet.FILE).read_bytes())

@@ -208,7 +208,7 @@ def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch, name)
 def test_pages_that_need_the_repository_say_so(folder):
     for name in WITH_CODE:
         introduction = notebook(folder, name).cells[0].source
-        assert ("`docs`に置いて" in introduction) == bool(FRONT[name].get("needs_repository"))
+        assert ("`docs`に置" in introduction) == bool(FRONT[name].get("needs_repository"))
         assert "chizuchizu" in introduction
     assert (
         "`norse`、`sinabs`、`snntorch`、`spikingjelly`" in notebook(folder, "peers").cells[0].source

@@ -143,6 +143,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
         "peers",
         "accept",
         "bench",
+        "audit",
         "check",
         "clean",
     ]

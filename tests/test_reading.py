@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 import test_browser
 from site_server import served
-from sphinx_project import CELLS
 from test_browser import DESK, PHONE, opened
 
 pytestmark = test_browser.pytestmark
@@ -141,6 +141,9 @@ HTML("<table><tr>" + "<td>1234567890</td>" * 20 + "</tr></table>")
 second
 ```
 """
+DESCRIBED = "myst: {html_meta: {description: 説明。}}"
+CELLS = f"---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n{DESCRIBED}\n---\n"
+FRONT = f"---\n{DESCRIBED}\n---\n"
 SECOND = f"# 次の頁の{NAME}\n\n式のない頁です。\n\n```{{toctree}}\nthird\n```\n"
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1600 90" width="1600" height="90"></svg>'
@@ -153,9 +156,10 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reading")
     source = folder / "docs"
     source.mkdir()
-    (source / "index.md").write_text(CELLS + PAGE, encoding="utf-8")
-    (source / "second.md").write_text(SECOND, encoding="utf-8")
-    (source / "third.md").write_text("# 最後の頁\n", encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "_data", source / "_data")
+    pages = {"index": CELLS + PAGE, "second": FRONT + SECOND, "third": f"{FRONT}# 最後の頁\n"}
+    for name, page in pages.items():
+        (source / f"{name}.md").write_text(page, encoding="utf-8")
     (source / "wide.svg").write_text(SVG, encoding="utf-8")
     options = ("-W", "--keep-going", "-b", "html", "-c", ROOT, "-d", folder / "doctrees")
     done = subprocess.run(

@@ -157,7 +157,7 @@ def test_every_dependency_has_an_oldest_version_and_a_reason() -> None:
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
         for requirement in group:
             own_extras = requirement.startswith(f"{PROJECT['name']}[")
-            assert own_extras or re.match(r"[\w.-]+>=\d", requirement), requirement
+            assert own_extras or re.match(r"[\w.\[\]-]+>=\d", requirement), requirement
             assert re.search(rf'"{re.escape(requirement)}",? +# \w', text), requirement
 
 

@@ -122,6 +122,10 @@ class Writer:
         titles = any("doc" in part["classes"] for part in node.findall(nodes.inline))
         return f"「{text}」" if titles else text
 
+    def note_mark(self, node: nodes.Node, cell: bool) -> str:  # noqa: ARG002, FBT001
+        """Write the mark of a footnote, which Jupyter has no form for."""
+        return f"[{node.astext()}]"
+
     def part(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
         """Write a part that has no form of its own."""
         return self.line(node, cell=cell)
@@ -134,6 +138,7 @@ class Writer:
         nodes.strong: marked,
         nodes.emphasis: marked,
         nodes.reference: reference,
+        nodes.footnote_reference: note_mark,
         nodes.inline: part,
     }
 
@@ -248,6 +253,15 @@ class Writer:
         """Write a cell of a table: one line, whatever stands in it."""
         return "<br>".join(self.line(part, cell=True) for part in node.children)
 
+    def note(self, node: nodes.Element) -> str:
+        """Write a footnote."""
+        label, *text = node.children
+        return f"[{label.astext()}] {self.blocks(text)}"
+
+    def rule(self, _node: nodes.Element) -> str:
+        """Write a line across the page, as over the footnotes."""
+        return "***"
+
     def quotation(self, node: nodes.Element) -> str:
         """Write what somebody else said."""
         return quoted(self.blocks(node.children))
@@ -269,6 +283,8 @@ class Writer:
         nodes.definition_list: definitions,
         nodes.table: table,
         nodes.block_quote: quotation,
+        nodes.footnote: note,
+        nodes.transition: rule,
         nodes.section: section,
         nodes.container: container,
         nodes.compound: section,

@@ -176,10 +176,9 @@ def add_files(
     _context: dict[str, object],
     doctree: nodes.document | None,
 ) -> None:
-    """Load the stylesheet and the scripts on pages that have figures."""
+    """Load the scripts on pages that have figures."""
     found = doctree.findall(InteractiveNode) if doctree is not None else ()
     for name in sorted({node["figure"] for node in found}):
-        app.add_css_file(STYLE)
         if not app.builder.embedded:  # type: ignore[attr-defined]
             script = f"interactive/{name}.js"
             write(Path(app.outdir, "_static", script), bundle(name))
@@ -199,5 +198,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_node(InteractiveNode, html=(visit, None))
     app.add_directive("interactive", Interactive)
     app.connect("doctree-resolved", put_into_words)
+    app.add_css_file(STYLE)
     app.connect("html-page-context", add_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
