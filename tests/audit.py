@@ -50,7 +50,8 @@ EXPLAINED = (
     "Article lacks heading",  # Its heading is the h1 of its section.
     "Document uses the Unicode Private Use Area",  # KaTeX's ≠, which is hidden from listeners.
     # It knows neither the page's address nor its hashes; browsers judge this, in test_browser.py.
-    "violates Content Security Policy (meta tag)",
+    "Inline script violates Content Security Policy (meta tag)",
+    "Resource violates Content Security Policy (meta tag)",
     "This document appears to be written in English",  # The titles of the works in references.
 )
 

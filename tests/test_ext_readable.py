@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from readable import Unwritable, Writer, fenced, literal, parts
+from sphinx import addnodes
 
 BACKSLASH = chr(92)
 
@@ -153,6 +154,7 @@ def test_a_figure_is_put_into_the_words_of_what_draws_it():
     "node",
     [
         nodes.line_block(),
+        addnodes.desc("", addnodes.desc_content()),
         nodes.figure("", nodes.image(), nodes.caption("", "発火。")),
         nodes.paragraph("", "", nodes.raw("", "<b>", format="html")),
         nodes.table("", nodes.tgroup("", nodes.tbody("", nodes.row("", nodes.entry(morecols=1))))),

@@ -229,6 +229,8 @@ class Writer:
         first = node.children[0]
         if isinstance(first, nodes.title):
             title, rest = self.line(first), node.children[1:]
+        elif node.tagname not in admonitionlabels:  # Descriptions of objects are of this kind too.
+            raise Unwritable(node)
         else:
             title, rest = str(admonitionlabels[node.tagname]), node.children
         return quoted(f"**{title}**\n\n{self.blocks(rest)}")

@@ -179,7 +179,7 @@ def test_the_kernel_is_warm_where_the_page_wants_this_python(tmp_path, install_k
         ordinary = name or "python3"
         chosen = "warm-python3" if name in {"python3", "mine", None} else name
         assert runs.kernel_name(notebook, warm=True) == chosen
-        assert runs._kernel(notebook, warm=False) == ordinary  # noqa: SLF001
+        assert runs.kernel_name(notebook, warm=False) == ordinary
 
 
 # What stops a page
