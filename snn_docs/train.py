@@ -57,7 +57,7 @@ READOUTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class RunError(ValueError):
-    """学習を、頼まれたとおりには進められません。"""
+    """学習を、頼まれたとおりには進められないときの例外です。"""
 
 
 class Task(NamedTuple):
