@@ -35,6 +35,8 @@ LARGEST = 1 << 25
 """Bytes of a message from a kernel; one that is larger ends the session."""
 PATIENCE = 5
 """Seconds in which a kernel's outputs must come again after a flood of them."""
+NO_REPLY = {"status": "error", "ename": "KeyboardInterrupt"}
+"""What stands for a reply that a stop has kept from being written."""
 COST = 1000
 """Characters that an output counts besides its own, for its element on the page."""
 PICTURES = ("image/png", "image/jpeg", "image/gif")
@@ -202,9 +204,11 @@ async def _messages(client: BoundedKernelClient, request: str) -> AsyncIterator[
     """Yield the outputs of a request as they come, then its reply.
 
     Outputs can be lost: one that is too large, many in a flood, and among them the word that all
-    have come. The reply never is; it then has ``lost``. Raises `EndError` if the kernel dies.
+    have come; and the reply, if a stop comes just as the kernel writes it. The reply then has
+    ``lost``. A kernel answers in turn: what is asked in a silence it answers after the reply.
+    Raises `EndError` if the kernel dies.
     """
-    whole = False
+    whole, later = False, ""
     while True:
         with suppress(Empty):
             message = await client.get_iopub_msg(timeout=SILENCE)
@@ -219,6 +223,10 @@ async def _messages(client: BoundedKernelClient, request: str) -> AsyncIterator[
             if reply["parent_header"].get("msg_id") == request:
                 yield {**reply, "lost": not whole}
                 return
+            if reply["parent_header"].get("msg_id") == later:
+                yield {"msg_type": "execute_reply", "content": NO_REPLY, "lost": not whole}
+                return
+        later = later or client.kernel_info()
         if not await client.is_alive():
             raise EndError(DIED)
 
