@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from queue import Empty
 
 import psutil
 import pytest
@@ -19,7 +21,7 @@ from book_project import cell, page
 from book_runs import until
 from live_servers import PATIENCE, kernels, served
 
-from snn_docs.book import kernel, live
+from snn_docs.book import kernel, live, session
 from snn_docs.book.labels import LABELS
 from snn_docs.book.session import LARGEST, Limits
 from snn_docs.book.settings import Settings
@@ -646,6 +648,37 @@ def test_a_cell_that_puts_out_too_much_is_cut_and_stopped(reader, code):
     assert done == "cut"
     assert cells.run("print(1)") == ([{"kind": "stdout", "text": "1\n"}], "done")
     cells.close()
+
+
+class SilentClient:
+    """A client of a kernel that has lost a reply, and answers what it is asked after it."""
+
+    def __init__(self):
+        self.answers = []
+
+    def kernel_info(self):
+        self.answers.append({"parent_header": {"msg_id": "later"}})
+        return "later"
+
+    async def get_iopub_msg(self, **_):
+        raise Empty
+
+    async def get_shell_msg(self, **_):
+        if self.answers:
+            return self.answers.pop()
+        raise Empty
+
+    async def is_alive(self):
+        return True
+
+
+def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
+    async def messages():
+        return [message async for message in session._messages(SilentClient(), "request")]  # noqa: SLF001
+
+    (reply,) = asyncio.run(messages())
+    assert session._ending(reply["content"]) == "stopped"  # noqa: SLF001
+    assert reply["lost"]
 
 
 def test_an_output_that_no_server_should_hold_ends_the_kernel(reader):
