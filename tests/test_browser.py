@@ -228,7 +228,7 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_text(browser, address):
         page.keyboard.press("Tab")
         focus = page.locator(":focus")
         assert focus.inner_text() == "本文へスキップ"
-        page.wait_for_function("document.activeElement.getBoundingClientRect().top >= 0")
+        page.wait_for_function("() => document.activeElement.getBoundingClientRect().top >= 0")
         page.keyboard.press("Enter")
         assert page.evaluate("location.hash") == "#main-content"
 
