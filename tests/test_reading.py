@@ -342,7 +342,7 @@ def test_pages_lead_to_each_other(browser, address):
         page.locator(".bd-breadcrumbs a[aria-label=ホーム]").click()
         page.wait_for_url(f"{address}index.html")
         page.locator("#pst-page-toc-nav a", has_text="出力と").click()
-        page.wait_for_function("decodeURIComponent(location.hash) !== ''")
+        page.wait_for_function("() => decodeURIComponent(location.hash) !== ''")
 
 
 def test_the_scheme_that_is_chosen_stays(browser, address):
