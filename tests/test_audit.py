@@ -7,45 +7,22 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 import audit
 import pytest
-from audit import AXE, CHROMIUM, DESK, NARROW, PHONE, VNU
-from playwright.sync_api import sync_playwright
+from audit import AXE, DESK, NARROW, PHONE, VNU
 from site_server import served
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser
+from test_browser import pytestmark as needs_browser
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [*sorted(path.stem for path in DOCS.glob("*.md")), "search", "_modules/index"]
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(audit.NAMES)}"
-)
 needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm ci")
 needs_vnu = pytest.mark.skipif(
     not (VNU.is_file() and shutil.which("java")),
     reason="the HTML checker is not there, or no java to run it: npm ci",
 )
-
-
-@pytest.fixture(scope="module")
-def address(built_site) -> Iterator[str]:
-    with served(built_site) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @needs_browser

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import sync_playwright
+from audit import CHROMIUM, DESK, NAMES, PHONE
 from site_server import served
 
 if TYPE_CHECKING:
@@ -18,28 +16,11 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 PAGES = sorted(path.stem for path in (Path(__file__).parent.parent / "docs").glob("*.md"))
-PHONE, DESK = 390, 1350
 
 pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
+    CHROMIUM is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
 )
-
-
-@pytest.fixture(scope="module")
-def address(built_site) -> Iterator[str]:
-    with served(built_site) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -245,12 +245,6 @@ def test_what_lay_in_the_folder_is_not_packed(small):
         assert "old.xhtml" not in file.namelist()
 
 
-def test_parameters_of_a_signature_are_no_descriptions():
-    body = "<dt>f(<dl>\n<dd>a</dd>\n<dd>b</dd>\n</dl>\n)</dt><dl><dt>x</dt><dd>y</dd></dl>"
-    parameters = '<div class="parameter">a</div>\n<div class="parameter">b</div>\n'
-    assert ebook.valid(body) == f"<dt>f({parameters}\n)</dt><dl><dt>x</dt><dd>y</dd></dl>"
-
-
 # ---- Paper ----
 
 

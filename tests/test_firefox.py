@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bidi import ENTER, ESCAPE, firefox
-from site_server import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +26,6 @@ PHONE = 390
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason=f"no Firefox: set FIREFOX, or install one of {', '.join(NAMES)}"
 )
-
-
-@pytest.fixture(scope="module")
-def address(built_site) -> Iterator[str]:
-    with served(built_site) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from test_browser import DESK, PHONE, opened
 from snn_docs import IF, Heaviside, encoding, surrogate
 
 pytestmark = test_browser.pytestmark
-address, browser = test_browser.address, test_browser.browser
 
 PAGES = {
     "if-neuron": "if_pytorch",

@@ -19,7 +19,6 @@ from test_browser import DESK, PHONE, opened
 
 CI = Path(__file__).parent.parent / ".ci"
 ADDRESS = "https://example.org/book/"
-browser = test_browser.browser
 in_browser = test_browser.pytestmark
 
 PAGE = """\

@@ -15,7 +15,6 @@ from site_server import served
 from test_browser import DESK, PHONE, opened
 
 pytestmark = test_browser.pytestmark
-browser = test_browser.browser
 
 ROOT = Path(__file__).parent.parent
 NARROW = 320

@@ -58,10 +58,6 @@ def mathml(tex: str, *, display: bool) -> str:
     """Write a formula that needs no stylesheet, with its TeX for readers without MathML."""
     written = render(tex.strip(), display=display, output="mathml")
     (formula,) = re.findall(r"<semantics>(.*)<annotation ", written, re.DOTALL)
-    # What KaTeX writes and MathML's schema does not have: no spacing of columns where there is
-    # but one, and an invisible sign that applies a function to nothing, as max in an index.
-    formula = formula.replace(' columnspacing=""', "")
-    formula = re.sub("<mo>\u2061</mo>(?=</m(?:sub|sup|subsup)>)", "", formula)
     kind = ' display="block"' if display else ""
     return f'<math xmlns="{MATHML}" alttext="{escape(tex.strip())}"{kind}>{formula}</math>'
 
@@ -103,23 +99,6 @@ def moment() -> time.struct_time:
     return time.gmtime(max(EARLIEST, int(os.environ.get("SOURCE_DATE_EPOCH", EARLIEST))))
 
 
-def valid(body: str) -> str:
-    """Mend what Sphinx writes and an EPUB must not have.
-
-    The parameters of a long signature are a list of descriptions that describe nothing, and works
-    cited have a role that is no more.
-    """
-    body = body.replace(' role="doc-biblioentry"', "")
-    return re.sub(
-        r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>",
-        lambda found: (
-            found[1].replace("<dd>", '<div class="parameter">').replace("</dd>", "</div>")
-        ),
-        body,
-        flags=re.DOTALL,
-    )
-
-
 class Ebook(Epub3Builder):
     """Makes the EPUB: Sphinx's, without what belongs to the site, and valid."""
 
@@ -142,13 +121,6 @@ class Ebook(Epub3Builder):
         self._static_dir.mkdir(parents=True)
         self.create_pygments_style_file()
         self.copy_theme_static_files(self.globalcontext.copy())
-
-    def update_page_context(
-        self, pagename: str, templatename: str, ctx: dict[str, Any], event_arg: object
-    ) -> None:
-        """Hand the template a body that is valid."""
-        super().update_page_context(pagename, templatename, ctx, event_arg)
-        ctx["body"] = valid(ctx.get("body", ""))
 
     def toc_metadata(self, level: int, navpoints: list[Any]) -> dict[str, Any]:
         """Identify the older table of contents by what identifies the book."""
@@ -335,7 +307,8 @@ def dated(pdf: bytes) -> bytes:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register both."""
+    """Register both. What the site's pages need mended, an EPUB must not have either."""
+    app.setup_extension("mends")
     for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
         ET.register_namespace(prefix, namespace)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
-from head import write
+from head import write_or_remove
 from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def write_feed(app: Sphinx, exception: Exception | None) -> None:
     title, base, language = app.config.project, app.config.html_baseurl, app.config.language
     news = find_news(app)
     text = atom(news, title=title, base=base, language=language) if news else ""
-    write(Path(app.outdir, FILE), text)
+    write_or_remove(Path(app.outdir, FILE), text)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

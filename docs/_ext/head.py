@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from docutils import nodes
+from files import write_atomically
 from sphinx.util import logging
 
 if TYPE_CHECKING:
@@ -172,14 +173,12 @@ def rooted(html: str, base: str) -> str:
     return url.sub(lambda match: match[1] + folder, html)
 
 
-def write(file: Path, text: str) -> None:
-    """Write a file beside its place, then put it there; without text there is to be none."""
-    if not text:
+def write_or_remove(file: Path, text: str) -> None:
+    """Write a file; without text there is to be none."""
+    if text:
+        write_atomically(file, text)
+    else:
         file.unlink(missing_ok=True)
-        return
-    beside = file.with_name(f"{file.name}.new")
-    beside.write_text(text, encoding="utf-8", newline="")
-    beside.replace(file)
 
 
 def write_files(app: Sphinx, exception: Exception | None) -> None:
@@ -190,11 +189,13 @@ def write_files(app: Sphinx, exception: Exception | None) -> None:
     pages = sorted(page_name(config, docname) for docname in app.env.found_docs)
     urls = [address(config, page) for page in pages]
     at = address(config, "sitemap.xml")
-    write(out / "sitemap.xml", sitemap(urls) if at else "")
-    write(out / "robots.txt", "User-agent: *\nAllow: /\n" + (f"\nSitemap: {at}\n" if at else ""))
+    write_or_remove(out / "sitemap.xml", sitemap(urls) if at else "")
+    robots = "User-agent: *\nAllow: /\n" + (f"\nSitemap: {at}\n" if at else "")
+    write_atomically(out / "robots.txt", robots)
     not_found = out / f"{NOT_FOUND}.html"
     if at:
-        write(not_found, rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl))
+        html = rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl)
+        write_atomically(not_found, html)
 
 
 def not_found_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:

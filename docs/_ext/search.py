@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docutils import nodes
+from files import write_atomically
 from katex import render
 from sphinx import addnodes
 
@@ -162,7 +163,7 @@ class Index:
         }
         data = {"variants": variants(terms), "pages": list(book.items())}
         packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        file.write_text(BEFORE + packed + AFTER, encoding="utf-8", newline="")
+        write_atomically(file, BEFORE + packed + AFTER)
 
 
 def earlier(file: Path) -> dict[str, list[Passage]]:

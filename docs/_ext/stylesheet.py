@@ -17,12 +17,12 @@ import html
 import logging
 import os
 import re
-import shutil
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tinycss2
+from files import write_atomically
 from fontTools import subset, version
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ def cut_fonts(files: Iterable[Path], characters: str, cache: Path) -> None:
         known = cache / hashlib.sha256(made_from).hexdigest()
         if not known.is_file():
             cut_font(file, characters, known)
-        beside = file.with_suffix(".part")
-        shutil.copyfile(known, beside)
-        beside.replace(file)
+        write_atomically(file, known.read_bytes())
 
 
 # ---- The site ----
@@ -217,9 +215,7 @@ class Stylesheet:
         names = set().union(*map(names_of_page, pages), *map(NAME.findall, scripts))
         files = [Path(app.outdir, file) for file in joined(app)]
         style = "\n".join(used_stylesheet(file, names, static) for file in files)
-        beside = static / f"{FILE}.part"
-        beside.write_text(style, encoding="utf-8", newline="")
-        beside.replace(static / FILE)
+        write_atomically(static / FILE, style)
 
         named = {static / match[2] for match in URL.finditer(style)}
         shown = set().union(*map(characters, [*pages, *scripts, style]))

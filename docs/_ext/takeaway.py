@@ -22,6 +22,7 @@ from urllib.parse import urljoin
 import jupytext
 import nbformat
 from docutils import nodes
+from files import write_atomically
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from readable import Unwritable, Writer, escaped, parts
 from sphinx.errors import ConfigError
@@ -259,14 +260,6 @@ class Page:
         }
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file, of which nobody sees a half."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f"{file.name}.part")
-    beside.write_bytes(content)
-    beside.replace(file)
-
-
 def offered(app: Sphinx) -> list[tuple[str, str]]:
     """Copy the books that were made, and return what links say and where they lead."""
     for old in Path(app.outdir, FOLDER).glob("*"):
@@ -279,7 +272,7 @@ def offered(app: Sphinx) -> list[tuple[str, str]]:
             raise ConfigError(f"takeaway_books names folders, but there is no folder {folder}")
         books += [book for book in sorted(folder.iterdir()) if book.suffix in BOOKS]
     for book in books:
-        write_whole(Path(app.outdir, FOLDER, book.name), book.read_bytes())
+        write_atomically(Path(app.outdir, FOLDER, book.name), book.read_bytes())
     return [(BOOKS[book.suffix], f"{FOLDER}/{book.name}") for book in books]
 
 
@@ -301,7 +294,7 @@ def add_page(
         logger.warning("%s", error, location=error.node, type="takeaway")
         return
     for suffix, content in files.items():
-        write_whole(Path(app.outdir, FOLDER, f"{docname}{suffix}"), content)
+        write_atomically(Path(app.outdir, FOLDER, f"{docname}{suffix}"), content)
     named = {".ipynb": NOTEBOOK, ".py": SCRIPT, ".md": SOURCE}
     links = [(f"{named[end]}（{end}）", f"{FOLDER}/{docname}{end}") for end in files]
     context["takeaway"] = links + books

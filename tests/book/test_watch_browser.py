@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 from watching import CONF, PAGE, Watcher
 
 pytestmark = test_browser.pytestmark
-browser = test_browser.browser
 LONG = "\n".join(f"## Part {number}\n\n{'Text. ' * 300}\n" for number in range(30))
 OTHER = "# Other\n\n" + LONG
 STYLE = "body { background: rgb(1, 2, 3); overflow-wrap: anywhere }\n"

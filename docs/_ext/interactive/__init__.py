@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from files import write_atomically
 from py_mini_racer import MiniRacer
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
@@ -181,16 +182,8 @@ def add_files(
     for name in sorted({node["figure"] for node in found}):
         if not app.builder.embedded:  # type: ignore[attr-defined]
             script = f"interactive/{name}.js"
-            write(Path(app.outdir, "_static", script), bundle(name))
+            write_atomically(Path(app.outdir, "_static", script), bundle(name))
             app.add_js_file(script, loading_method="defer")
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that nobody ever finds half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8", newline="")
-    beside.replace(path)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

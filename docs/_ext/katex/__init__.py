@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("katex.min.js")
 STYLE = "katex/katex.min.css"
-APPLIED = "\N{FUNCTION APPLICATION}"
+APPLIED_TO_NOTHING = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
 logger = logging.getLogger(__name__)
 
 
@@ -60,7 +61,7 @@ def valid(shown: str) -> str:
     The space between the columns of a table that has only one; and the sign that a function is
     applied, where the function's name is an index (``d_\max``) and the sign would be a second one.
     """
-    return shown.replace(' columnspacing=""', "").replace(f"<mo>{APPLIED}</mo></msub>", "</msub>")
+    return APPLIED_TO_NOTHING.sub("", shown.replace(' columnspacing=""', ""))
 
 
 def lines_aligned(tex: str) -> str:

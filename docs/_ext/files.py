@@ -1,0 +1,17 @@
+"""Files of the site, of which nobody ever finds a half."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Write a file beside its place, then put it there; other processes may write the same one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f"{file.name}.{os.getpid()}.part")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
+    beside.replace(file)
