@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import sysconfig
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from audit import CHROMIUM
 from mystnb import FRONT_MATTER
 from playwright.sync_api import sync_playwright
 from site_server import served
+from sphinx_project import build_book
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,17 +41,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def built_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the whole site, built as `make html` builds it."""
-    out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", "html"]
-    done = subprocess.run(
-        [*command, "-c", ".", "-d", str(out / "doctrees"), "docs", str(out / "html")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return out / "html"
+    return build_book(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")

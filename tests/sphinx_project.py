@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -52,6 +53,20 @@ def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str =
     options = ("-n", "-W", "--keep-going", "-b", "html", "-d", str(folder / "doctrees"))
     code, _, messages = sphinx_build(*options, str(source), str(out))
     return Built(out, code, messages)
+
+
+def build_book(folder: Path, builder: str = "html") -> Path:
+    """Build the book as `make html` does; return the folder of what was built."""
+    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", builder]
+    done = subprocess.run(
+        [*command, "-c", ".", "-d", str(folder / "doctrees"), "docs", str(folder / builder)],
+        cwd=EXTENSIONS.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / builder
 
 
 def script(path: Path) -> ModuleType:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,7 +12,7 @@ import ebook
 import pytest
 from pypdf import PdfReader
 from sphinx.errors import ExtensionError
-from sphinx_project import CELLS, EXTENSIONS, sphinx_build
+from sphinx_project import CELLS, EXTENSIONS, build_book, sphinx_build
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -110,17 +108,7 @@ def epub(small) -> Path:
 @pytest.fixture(scope="module")
 def book(built_site) -> Path:
     """The whole book as an EPUB, from what was read for the site."""
-    folder = built_site.parent
-    command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", "epub"]
-    done = subprocess.run(
-        [*command, "-c", ".", "-d", str(folder / "doctrees"), "docs", str(folder / "epub")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "epub" / "snn_docs.epub"
+    return build_book(built_site.parent, "epub") / "snn_docs.epub"
 
 
 def documents(book: Path) -> dict[str, ET.Element]:

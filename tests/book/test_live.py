@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from queue import Empty
@@ -112,8 +113,16 @@ class Cells:
         self.connection.close()
         self.connection.shutdown()
 
+    def frame(self, kind):
+        """Wait for a frame, but not for ever: a server that is silent still sends pings."""
+        opcode, end = None, time.monotonic() + PATIENCE
+        while opcode != kind:
+            assert time.monotonic() < end, "nothing came but pings"
+            opcode, frame = self.connection.recv_data_frame(control_frame=True)
+        return frame.data
+
     def receive(self):
-        return json.loads(self.connection.recv())
+        return json.loads(self.frame(websocket.ABNF.OPCODE_TEXT))
 
     def run(self, code, meanwhile=lambda _: None):
         """Run code; return its outputs, and how it ended."""
@@ -129,11 +138,9 @@ class Cells:
 
     def closing(self):
         """Return the number with which the server closes."""
-        opcode = None
-        while opcode != websocket.ABNF.OPCODE_CLOSE:
-            opcode, frame = self.connection.recv_data_frame(control_frame=True)
+        code = self.frame(websocket.ABNF.OPCODE_CLOSE)[:2]
         self.close()
-        return int.from_bytes(frame.data[:2])
+        return int.from_bytes(code)
 
 
 def text(outputs):
