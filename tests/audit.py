@@ -110,16 +110,13 @@ def overflow(page: Page, width: int) -> int:
     """Return how many pixels of a page stand out of a window of some width."""
     page.set_viewport_size({"width": width, "height": 844})
     page.evaluate(OPEN_FOLDS)
-    page.evaluate(LAY_OUT)
+    page.evaluate(TWO_FRAMES)
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
 OPEN_FOLDS = "for (const fold of document.querySelectorAll('details')) fold.open = true;"
-# Sections out of view are not laid out. Two frames later, the page's scripts have been told of it.
-LAY_OUT = """async () => {
-  for (const { style } of document.querySelectorAll('section')) style.contentVisibility = 'visible';
-  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-}"""
+# After which the page's scripts have been told of a new size.
+TWO_FRAMES = "async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }"
 
 
 def violations(page: Page, part: str = "document") -> list[str]:
@@ -147,7 +144,6 @@ STATES = (
 
 def violations_in_states(page: Page) -> list[str]:
     """Return what axe finds with folds closed, with folds open, and with each dialog open."""
-    page.evaluate(LAY_OUT)
     found = violations(page)
     if page.locator("details").count():
         page.evaluate(OPEN_FOLDS)

@@ -116,6 +116,11 @@ async def connect(address: str) -> WebSocketClientConnection:
     return await websocket_connect(address, connect_timeout=SECONDS, max_message_size=2**26)
 
 
+async def close(socket: WebSocketClientConnection) -> None:
+    """Close a connection, which needs the loop to be running."""
+    socket.close()
+
+
 @contextmanager
 def firefox(executable: str, profile: Path) -> Iterator[Firefox]:
     """Start a Firefox that nobody sees, with a profile of its own."""
@@ -129,7 +134,7 @@ def firefox(executable: str, profile: Path) -> Iterator[Firefox]:
             threading.Thread(target=process.stderr.read, daemon=True).start()
             socket = loop.run_until_complete(connect(f"{address}/session"))
             yield Firefox(loop, socket)
-            socket.close()
+            loop.run_until_complete(close(socket))
         finally:
             process.kill()
             loop.close()
