@@ -203,6 +203,44 @@ def test_a_colour_scheme_is_chosen_and_kept(browser, address):
         assert pressed.get_attribute("data-mode") == "dark"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "system", "shown"),
+    [
+        (None, "dark", "dark"),
+        (None, "light", "light"),
+        ("light", "dark", "light"),
+        ("auto", "dark", "dark"),
+    ],
+)
+def test_the_colour_scheme_is_settled_before_anything_is_shown(
+    browser, address, chosen, system, shown
+):
+    with opened(browser, address, width=DESK, scheme=system) as page:
+        page.goto(f"{address}404.html")
+        # As an earlier visit has left it, by day.
+        page.evaluate("(chosen) => chosen && localStorage.setItem('mode', chosen)", chosen)
+        page.evaluate("localStorage.setItem('theme', 'light')")
+        page.route("**/page.js*", lambda route: route.fulfill(body=""))
+        page.goto(f"{address}index.html")
+        assert page.evaluate("document.documentElement.dataset.theme") == shown
+
+
+def test_formulas_come_with_the_stylesheet(browser, address):
+    """The fonts that a page asks for at once are all used in it; browsers complain of others."""
+    asked, used = {}, {}
+    with opened(browser, address, width=PHONE) as page:
+        for name in PAGES:
+            page.goto(f"{address}{name}.html", wait_until="networkidle")
+            asked[name] = page.locator("link[rel=preload]").count()
+            used[name] = page.evaluate(
+                "[...document.fonts].filter(({ family, style, weight, status }) =>"
+                " status === 'loaded' && weight === '400' &&"
+                " ['KaTeX_Main normal', 'KaTeX_Math italic'].includes(`${family} ${style}`)).length"
+            )
+    assert asked == used
+    assert set(asked.values()) == {0, 2}
+
+
 def test_the_first_stop_of_the_tab_key_leads_to_the_text(browser, address):
     with opened(browser, address, width=DESK) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")

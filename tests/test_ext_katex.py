@@ -53,6 +53,13 @@ def test_lines_are_aligned_as_sphinx_does(tex, aligned):
     assert katex.render(aligned, display=True)
 
 
+def test_a_long_formula_in_a_line_is_marked(tmp_path):
+    """Its parts are what stands between its signs: lines can be broken there."""
+    text = "# 題\n\n$a + b + c + d$、$a + b + c + d = e$。\n"
+    built = build(tmp_path, {"index.md": text}, "myst_nb", "katex", settings=SETTINGS)
+    assert ["math-long" in span["class"] for span in built.page().select("span.math")] == [0, 1]
+
+
 def test_page_with_formulas(tmp_path):
     text = (
         "# 題\n\n記号$x$です。\n\n$$\nx = 1 \\\\\ny = 2\n$$ (eq)\n\n{eq}`eq`を見る。\n\n"

@@ -22,8 +22,7 @@ const setScheme = (mode) => {
 };
 
 const startSchemes = () => {
-  const { mode } = document.documentElement.dataset;
-  setScheme(["light", "dark"].includes(mode) ? mode : "auto");
+  setScheme(document.documentElement.dataset.mode); // Settled in the page's head.
   for (const button of document.querySelectorAll(".theme-change-button"))
     button.addEventListener("click", () => setScheme(button.dataset.mode));
   DARK.addEventListener("change", () => setScheme(document.documentElement.dataset.mode));

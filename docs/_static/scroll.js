@@ -14,14 +14,19 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const [selector, name] of Object.entries(SCROLLERS))
     for (const box of document.querySelectorAll(`.bd-article :is(${selector})`)) names.set(box, name);
 
-  const tell = (box) => {
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) {
+  const scrolls = (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  const tell = (box, does) => {
+    if (does) {
       box.tabIndex = 0;
       box.role = "group";
       box.ariaLabel = `${names.get(box)}（スクロールできます）`;
     } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
   };
-  // Called once at the beginning, when a fold is opened, and when the window is made narrower.
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => tell(target)));
+  // Called once at the beginning, when a fold is opened, and when the window is made narrower. All are
+  // measured before one is told: after that, a browser would have to lay out the page to measure.
+  const observer = new ResizeObserver((entries) => {
+    const found = entries.map(({ target }) => [target, scrolls(target)]);
+    for (const [box, does] of found) tell(box, does);
+  });
   for (const box of names.keys()) observer.observe(box);
 });

@@ -14,7 +14,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from py_mini_racer import JSEvalException, MiniRacer
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("katex.min.js")
 STYLE = "katex/katex.min.css"
+# By what in a page they are used: any formula, whose lines have this font's height, and letters.
+FONTS = {
+    "katex/fonts/KaTeX_Main-Regular.woff2": 'class="katex"',
+    "katex/fonts/KaTeX_Math-Italic.woff2": 'class="mord mathnormal',
+}
 APPLIED_TO_NOTHING = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
+# The parts between its signs that make a formula too long for what is left of a line on a phone.
+LONG = 5
 logger = logging.getLogger(__name__)
 
 
@@ -72,19 +79,22 @@ def lines_aligned(tex: str) -> str:
     return tex
 
 
-def typeset(translator: HTML5Translator, node: nodes.Element, tex: str, *, display: bool) -> None:
-    """Append a formula to the page, or warn where its node stands."""
+def typeset(node: nodes.Element, tex: str, *, display: bool) -> str:
+    """Return a formula's HTML, or warn where its node stands."""
     try:
-        translator.body.append(render(tex.strip(), display=display))
+        return render(tex.strip(), display=display)
     except ValueError as error:
         logger.warning("%s", error, location=node, type="katex")
+        return ""
 
 
 def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula in a line of text."""
-    translator.body.append(translator.starttag(node, "span", "", CLASS="math"))
-    typeset(translator, node, node.astext(), display=False)
-    translator.body.append("</span>")
+    """Write a formula in a line of text; a long one may be broken after its signs."""
+    shown = typeset(node, node.astext(), display=False)
+    # Told here: a stylesheet that counts them makes each layout of the page longer.
+    classes = "math math-long" if shown.count('class="katex-base"') >= LONG else "math"
+    translator.body.append(translator.starttag(node, "span", "", CLASS=classes))
+    translator.body.append(f"{shown}</span>")
     raise nodes.SkipNode
 
 
@@ -95,8 +105,7 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     translator.body.append('<div class="math-scroll" tabindex="0">')
     as_written = node.get("no-wrap", node.get("nowrap", False))
     tex = node.astext() if as_written else lines_aligned(node.astext())
-    typeset(translator, node, tex, display=True)
-    translator.body.append("</div>")
+    translator.body.append(f"{typeset(node, tex, display=True)}</div>")
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})')
@@ -106,8 +115,21 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
+def fetch_fonts(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
+) -> None:
+    """Name the fonts that nearly every formula needs: a page that needs them asks for them at once.
+
+    Left to its stylesheet, a browser asks once it has laid out the page, and then does so again.
+    """
+    body = context.get("body", "")
+    needed = [font for font, used in FONTS.items() if used in body]
+    context["early_fonts"] = [context["pathto"](f"_static/{font}", 1) for font in needed]
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the renderer ``html_math_renderer = "katex"``."""
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file(STYLE)
+    app.connect("html-page-context", fetch_fonts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
