@@ -31,8 +31,8 @@ def step(
     .. math::
 
         r_{t-1} &= \begin{cases}
-        v_{t-1} (1 - s_{t-1}) & (\text{reset = zero}) \\
-        v_{t-1} - \theta s_{t-1} & (\text{reset = subtract})
+        v_{t-1} (1 - s_{t-1}) & (\texttt{zero}) \\
+        v_{t-1} - \theta s_{t-1} & (\texttt{subtract})
         \end{cases} \\
         v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
         s_t &= H(v_t - \theta)
@@ -89,10 +89,10 @@ def run(
 
     .. math::
 
-        D_t = \frac{\partial L}{\partial v_t}
-        = \Bigl(G^s_t
-        + (1 - \lambda) D_{t+1} \frac{\partial r_t}{\partial s_t}\Bigr) H'(v_t - \theta)
-        + (1 - \lambda) D_{t+1} \frac{\partial r_t}{\partial v_t} + G^v_t
+        D_t &= \frac{\partial L}{\partial v_t} \\
+        &= \Bigl(G^s_t + E_t \frac{\partial r_t}{\partial s_t}\Bigr) H'(v_t - \theta) \\
+        &\quad + E_t \frac{\partial r_t}{\partial v_t} + G^v_t \\
+        E_t &= (1 - \lambda) D_{t+1}
 
     確保する大きさ``[T, *]``のバッファは、順伝播で2つ、逆伝播でもう1つです。\
     勾配の要らないときは、何も保存しません。
@@ -148,9 +148,9 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
 
     .. math::
 
-        v^{\text{numba}}_t = v^{\text{torch}}_t, \qquad
-        s^{\text{numba}}_t = s^{\text{torch}}_t, \qquad
-        D^{\text{numba}}_t = D^{\text{torch}}_t
+        v^{\text{numba}}_t &= v^{\text{torch}}_t \\
+        s^{\text{numba}}_t &= s^{\text{torch}}_t \\
+        D^{\text{numba}}_t &= D^{\text{torch}}_t
 
     はじめは``"torch"``で、PyTorchの演算だけを使います。\
     ``"numba"``は、``run``の繰り返しを機械語に翻訳して使います。\

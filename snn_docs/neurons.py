@@ -19,8 +19,8 @@ class IF(torch.nn.Module):
         v_t &= r_{t-1} + I_t \\
         s_t &= H(v_t - \theta) \\
         r_t &= \begin{cases}
-        v_t (1 - s_t) & (\text{reset = zero}) \\
-        v_t - \theta s_t & (\text{reset = subtract})
+        v_t (1 - s_t) & (\texttt{zero}) \\
+        v_t - \theta s_t & (\texttt{subtract})
         \end{cases}
 
     膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻にリセットされます。\

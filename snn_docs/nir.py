@@ -8,10 +8,10 @@ NIRの``LIF``の微分方程式を、幅``dt``の前進オイラー法で1ステ
 
 .. math::
 
-    \tau \frac{dv}{dt} = (v_{\mathrm{leak}} - v) + R I
-    \quad\longrightarrow\quad
-    v_t = \left(1 - \frac{\Delta t}{\tau}\right) v_{t-1}
-    + \frac{\Delta t}{\tau} (v_{\mathrm{leak}} + R I_t)
+    \tau \frac{dv}{dt} &= (v_{\mathrm{leak}} - v) + R I \\
+    &\downarrow \\
+    v_t &= \left(1 - \frac{\Delta t}{\tau}\right) v_{t-1} \\
+    &\quad + \frac{\Delta t}{\tau} (v_{\mathrm{leak}} + R I_t)
 
 このパッケージの式と同じになるのは、次のように置いたときです。
 
@@ -71,9 +71,9 @@ def to_nir(
 
     .. math::
 
-        \tau = \frac{\Delta t}{\mathrm{leak}} \qquad
-        R_{\mathrm{LIF}} = \frac{\tau}{\Delta t} \qquad
-        R_{\mathrm{IF}} = \frac{1}{\Delta t}
+        \tau &= \frac{\Delta t}{\mathrm{leak}} \\
+        R_{\mathrm{LIF}} &= \frac{\tau}{\Delta t} \\
+        R_{\mathrm{IF}} &= \frac{1}{\Delta t}
 
     数で渡した閾値と漏れは、``float64``の配列にして、ニューロンの数だけ並べます。\
     割り算の誤差で漏れが変わらないように、もとの値を``metadata["leak"]``に添えます。\

@@ -60,9 +60,8 @@ class Heaviside(SpikeFunction):
 
     .. math::
 
-        H(x) = \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases}
-        \qquad
-        \frac{dH}{dx} := H(x)
+        H(x) &= \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases} \\
+        \frac{dH}{dx} &:= H(x)
 
     本来の微分は、定義できない0を除いてどこでも0で、そのままでは学習が進みません。\
     そこで、発火したところ（:math:`x > 0`）では1、しなかったところでは0を微分とします。\
@@ -147,9 +146,8 @@ class Surrogate(ABC):
 
     .. math::
 
-        H(x) = \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases}
-        \qquad
-        \frac{dH}{dx} := \frac{d\sigma}{dx}
+        H(x) &= \begin{cases} 1 & (x > 0) \\ 0 & (x \le 0) \end{cases} \\
+        \frac{dH}{dx} &:= \frac{d\sigma}{dx}
 
     傾き:math:`\alpha`の意味は、どの派生クラスでも同じです。\
     :math:`x=0`での微分であり、そこで微分は最も大きくなります。\
@@ -216,9 +214,8 @@ class ArcTan(Surrogate):
 
     .. math::
 
-        \sigma(x) = \frac{1}{2} + \frac{1}{\pi} \arctan(\pi \alpha x)
-        \qquad
-        \frac{d\sigma}{dx} = \frac{\alpha}{1 + (\pi \alpha x)^2}
+        \sigma(x) &= \frac{1}{2} + \frac{1}{\pi} \arctan(\pi \alpha x) \\
+        \frac{d\sigma}{dx} &= \frac{\alpha}{1 + (\pi \alpha x)^2}
 
     裾が長く、閾値から遠い膜電位にも勾配が届きます。
 
@@ -253,9 +250,8 @@ class FastSigmoid(Surrogate):
 
     .. math::
 
-        \sigma(x) = \frac{1}{2} + \frac{\alpha x}{1 + 2\alpha|x|}
-        \qquad
-        \frac{d\sigma}{dx} = \frac{\alpha}{(1 + 2\alpha|x|)^2}
+        \sigma(x) &= \frac{1}{2} + \frac{\alpha x}{1 + 2\alpha|x|} \\
+        \frac{d\sigma}{dx} &= \frac{\alpha}{(1 + 2\alpha|x|)^2}
 
     指数関数を使わず、裾が長く残ります。SuperSpikeの代理勾配と同じ形です。
 
@@ -291,9 +287,8 @@ class Sigmoid(Surrogate):
 
     .. math::
 
-        \sigma(x) = \frac{1}{1 + e^{-4\alpha x}}
-        \qquad
-        \frac{d\sigma}{dx} = 4\alpha\,\sigma(x)\,(1 - \sigma(x))
+        \sigma(x) &= \frac{1}{1 + e^{-4\alpha x}} \\
+        \frac{d\sigma}{dx} &= 4\alpha\,\sigma(x)\,(1 - \sigma(x))
 
     裾は指数関数の速さで消えます。
 
@@ -327,13 +322,13 @@ class Triangle(Surrogate):
 
     .. math::
 
-        \sigma(x) = \begin{cases}
-        0 & (x \le -1/\alpha) \\
-        \frac{1}{2} + \alpha x - \frac{1}{2} \alpha x\,|\alpha x| & (|x| < 1/\alpha) \\
-        1 & (x \ge 1/\alpha)
-        \end{cases}
-        \qquad
-        \frac{d\sigma}{dx} = \alpha \max(0,\ 1 - \alpha|x|)
+        u &= \alpha x \\
+        \sigma(x) &= \begin{cases}
+        0 & (u \le -1) \\
+        \frac{1}{2} + u - \frac{1}{2} u\,|u| & (|u| < 1) \\
+        1 & (u \ge 1)
+        \end{cases} \\
+        \frac{d\sigma}{dx} &= \alpha \max(0,\ 1 - |u|)
 
     閾値から:math:`1/\alpha`より離れると、勾配は届きません。
 
@@ -368,9 +363,8 @@ class Boxcar(Surrogate):
 
     .. math::
 
-        \sigma(x) = \min(\max(\alpha x + \tfrac{1}{2},\ 0),\ 1)
-        \qquad
-        \frac{d\sigma}{dx} = \begin{cases}
+        \sigma(x) &= \min(\max(\alpha x + \tfrac{1}{2},\ 0),\ 1) \\
+        \frac{d\sigma}{dx} &= \begin{cases}
         \alpha & (|x| \le 1/(2\alpha)) \\
         0 & (|x| > 1/(2\alpha))
         \end{cases}
@@ -407,9 +401,8 @@ class StraightThrough(Surrogate):
 
     .. math::
 
-        \sigma(x) = \frac{1}{2} + \alpha x
-        \qquad
-        \frac{d\sigma}{dx} = \alpha
+        \sigma(x) &= \frac{1}{2} + \alpha x \\
+        \frac{d\sigma}{dx} &= \alpha
 
     発火してもしなくても、勾配は同じです。滑らかな関数は0から1の間に収まりません。
 
