@@ -48,6 +48,9 @@ UNCHECKED = (
 )
 RECORDED = "This output is a record. It was not run here, for lack of {packages}."
 """What a page says below a record, unless ``book_recorded`` says it in the book's own language."""
+
+COMMAS = {"ja": "、", "zh": "、"}
+"""What stands between the items of a list, in languages that do not write a comma and a space."""
 REREAD = (
     "some extension changes the page after it is read, so that its cells or blocks are not those "
     "which were checked; the page shows what was. Let the extension leave them alone"
@@ -144,7 +147,7 @@ class Door:
             if names := absent.get(cell.get("cell_index")):
                 for output in cell.findall(nodes.container):
                     if output.get("nb_element") == "cell_code_output":
-                        output.append(_note(app.config.book_recorded, names))
+                        output.append(_note(app.config, names))
 
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
@@ -327,11 +330,12 @@ def _settings(app: Sphinx) -> Settings:
     return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
 
 
-def _note(text: str, packages: Sequence[str]) -> nodes.paragraph:
+def _note(config: Config, packages: Sequence[str]) -> nodes.paragraph:
     """Return a note, with the names of packages where its text has ``{packages}``."""
-    before, _, after = text.partition("{packages}")
+    before, _, after = config.book_recorded.partition("{packages}")
+    comma = COMMAS.get(config.language[:2], ", ")
     names: list[nodes.Node] = [nodes.literal(name, name) for name in packages]
-    named = [node for name in names for node in (nodes.Text(", "), name)][1:]
+    named = [node for name in names for node in (nodes.Text(comma), name)][1:]
     content = [nodes.Text(before), *named, nodes.Text(after)]
     return nodes.paragraph("", "", *content, classes=["book-recorded"])
 
