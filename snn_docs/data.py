@@ -46,8 +46,7 @@ def digits(*, seed: int = 0) -> Split:
     >>> split.test_labels.bincount()
     tensor([36, 36, 35, 37, 36, 37, 36, 36, 35, 36])
 
-    出典: Alpaydin and Kaynak「Optical Recognition of Handwritten Digits」\
-    UCI Machine Learning Repository 1998
+    出典: :cite:t:`alpaydin1998digits`
     """
     check_integer(minimum=0, seed=seed)
     try:

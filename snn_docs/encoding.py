@@ -37,7 +37,7 @@ def rate(values: Tensor, steps: int, *, generator: torch.Generator | None = None
             [0., 0., 1.],
             [0., 1., 1.]])
 
-    出典: Gerstner et al.『Neuronal Dynamics』2014 第7章（ポアソン過程）
+    出典: :cite:t:`gerstner2014neuronal`の第7章（ポアソン過程）
     """
     check_unit_interval(values)
     check_integer(minimum=1, steps=steps)
@@ -72,8 +72,7 @@ def latency(values: Tensor, steps: int) -> Tensor:
             [0., 0., 0., 0.],
             [0., 0., 1., 0.]])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_unit_interval(values)
     check_integer(minimum=1, steps=steps)
@@ -115,8 +114,7 @@ def delta(signal: Tensor, threshold: float) -> Tensor:
     >>> encoding.delta(torch.tensor([5.0, 5.5, 7.0, 7.0, 4.0]), threshold=1.0)
     tensor([ 0.,  0.,  1.,  0., -1.])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_finite("signal", signal)
     if signal.dim() == 0:
@@ -155,8 +153,7 @@ def direct(values: Tensor, steps: int) -> Tensor:
             [0.3000, 1.5000],
             [0.3000, 1.5000]])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_finite("values", values)
     check_integer(minimum=1, steps=steps)

@@ -64,7 +64,7 @@ def step(
     >>> step(v, torch.tensor([0.25, 0.25]), s, leak=0.5, reset="subtract")
     (tensor([0., 0.]), tensor([0.5000, 0.5000]))
 
-    出典: Gerstner et al. (2014), Neuronal Dynamics, Cambridge University Press
+    出典: :cite:t:`gerstner2014neuronal`
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
@@ -133,7 +133,7 @@ def run(
     >>> torch.equal(torch.cat([first[1], rest[1]]), v)
     True
 
-    出典: Neftci, Mostafa, Zenke (2019), IEEE Signal Processing Magazine 36:51–63
+    出典: :cite:t:`neftci2019surrogate`
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
@@ -172,7 +172,7 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
     >>> functional.backend("torch")
     'torch'
 
-    出典: Lam, Pitrou, Seibert (2015), LLVM-HPC, Numba: a LLVM-based Python JIT compiler
+    出典: :cite:t:`lam2015numba`
     """
     global _loops  # noqa: PLW0603 - one setting for the process, as torch.set_num_threads
     if name not in (None, "torch", "numba"):

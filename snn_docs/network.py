@@ -40,7 +40,7 @@ class Network(torch.nn.Module):
       )
     )
 
-    出典: Neftci, Mostafa, Zenke「Surrogate Gradient Learning in Spiking Neural Networks」2019
+    出典: :cite:t:`neftci2019surrogate`
     """
 
     def __init__(self, sizes: Sequence[int], neuron: Callable[[], IF]) -> None:
@@ -87,7 +87,7 @@ class Network(torch.nn.Module):
         >>> spikes.shape, v.shape
         (torch.Size([10, 5, 2]), torch.Size([10, 5, 2]))
 
-        出典: Neftci, Mostafa, Zenke「Surrogate Gradient Learning in Spiking Neural Networks」2019
+        出典: :cite:t:`neftci2019surrogate`
         """
         check_floating(inputs=inputs)
         if inputs.dim() != 3 or inputs.shape[-1] != self.features:  # noqa: PLR2004 - as below
@@ -118,8 +118,7 @@ def count(spikes: Tensor) -> Tensor:
     >>> count(torch.tensor([[[0.0, 1.0]], [[1.0, 1.0]], [[0.0, 1.0]]]))
     tensor([[1., 3.]])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_output(spikes=spikes)
     return spikes.sum(0)
@@ -143,8 +142,7 @@ def last_potential(v: Tensor) -> Tensor:
     >>> last_potential(torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 0.9]]]))
     tensor([[0.7000, 0.9000]])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_output(v=v)
     return v[-1]
@@ -170,8 +168,7 @@ def max_potential(v: Tensor) -> Tensor:
     >>> max_potential(torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 0.9]]]))
     tensor([[1.5000, 2.0000]])
 
-    出典: Eshraghian et al.「Training Spiking Neural Networks Using Lessons From Deep Learning」\
-    2023
+    出典: :cite:t:`eshraghian2023training`
     """
     check_output(v=v)
     return v.amax(0)

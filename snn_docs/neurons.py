@@ -53,7 +53,7 @@ class IF(torch.nn.Module):
     >>> layer(zeros, torch.tensor([0.5, 1.0, 1.5]), zeros)
     tensor([0., 0., 1.])
 
-    出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+    出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
     threshold: float | Tensor
@@ -114,7 +114,7 @@ class IF(torch.nn.Module):
         tensor([0., 1.]) tensor([0.8000, 1.2000])
         tensor([1., 0.]) tensor([1.2000, 0.6000])
 
-        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03。\
+        出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）。\
         記事の``forward``が捨てる:math:`v_t`も返す
         """
         return functional.checked_step(v_previous, vt, s_previous, self._rule)
@@ -145,7 +145,7 @@ class IF(torch.nn.Module):
         >>> vt.grad
         tensor([0., 1.])
 
-        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+        出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
         return self.step(v_previous, vt, s_previous)[0]
 
@@ -184,7 +184,7 @@ class IF(torch.nn.Module):
         >>> v
         tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000, 1.2000])
 
-        出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+        出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
         return functional.checked_run(inputs, state, self._rule)
 
@@ -236,7 +236,7 @@ class LIF(IF):
     >>> spikes
     tensor([0., 0., 1., 0., 0.])
 
-    出典: Gerstner et al. (2014), Neuronal Dynamics, Cambridge University Press
+    出典: :cite:t:`gerstner2014neuronal`
     """
 
     leak: float | Tensor

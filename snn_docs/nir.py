@@ -98,7 +98,7 @@ def to_nir(
     >>> graph.nodes["layer_1"].tau
     array([0.004, 0.004])
 
-    出典: Pedersen et al. (2024), Nature Communications 15:8122
+    出典: :cite:t:`pedersen2024nir`
     """
     _check_dt(dt)
     nodes, shape = [], input_shape
@@ -154,7 +154,7 @@ def from_nir(
     >>> layer.run(torch.tensor([[0.4, 0.6]]))[0]
     tensor([[0., 1.]])
 
-    出典: Pedersen et al. (2024), Nature Communications 15:8122
+    出典: :cite:t:`pedersen2024nir`
     """
     _check_dt(dt)
     if not isinstance(graph, nir.NIRGraph):

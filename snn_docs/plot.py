@@ -71,7 +71,7 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
     >>> marks.get_xdata(), marks.get_ydata()
     (array([1, 2, 2]), array([1, 0, 1]))
 
-    出典: Gerstner et al.『Neuronal Dynamics』2014
+    出典: :cite:t:`gerstner2014neuronal`
     """
     check_shape("spikes", spikes, ["[T, N]"])
     wrong = spikes[(spikes != 0) & (spikes != 1)]
@@ -115,7 +115,7 @@ def potential(ax: Axes, v: Tensor, threshold: float | None = None) -> list[Line2
     >>> [line.get_label() for line in lines]
     ['ニューロン0', 'ニューロン1', '閾値']
 
-    出典: Gerstner et al.『Neuronal Dynamics』2014
+    出典: :cite:t:`gerstner2014neuronal`
     """
     check_shape("v", v, ["[T]", "[T, N]"])
     if v.dim() == 1:
@@ -161,7 +161,7 @@ def surrogates(
     >>> line.get_ydata()[[0, -1]]
     array([0., 1.])
 
-    出典: Neftci, Mostafa and Zenke「Surrogate Gradient Learning in Spiking Neural Networks」2019
+    出典: :cite:t:`neftci2019surrogate`
     """
     x = torch.arange(-200, 201) / 100  # has 0 itself, where most have their maximum
     named = named_functions(functions).items()
@@ -197,7 +197,7 @@ def tuning_curve(ax: Axes, currents: Tensor, rates: Tensor) -> Line2D:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('入力電流', '発火率（回/ステップ）')
 
-    出典: Gerstner et al.『Neuronal Dynamics』2014
+    出典: :cite:t:`gerstner2014neuronal`
     """
     check_shape("currents", currents, ["[N]"])
     check_shape("rates", rates, ["[N]"])

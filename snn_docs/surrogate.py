@@ -85,7 +85,7 @@ class Heaviside(SpikeFunction):
     >>> x.grad
     tensor([0., 0., 1.])
 
-    出典: chizuchizu「IFモデルをPyTorchで動かす」2022-09-03
+    出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
     @staticmethod
@@ -170,7 +170,7 @@ class Surrogate(ABC):
     >>> x.grad
     tensor([0., 2., 2., 0.])
 
-    出典: Neftci, Mostafa, Zenke (2019), IEEE Signal Processing Magazine 36:51–63
+    出典: :cite:t:`neftci2019surrogate`
     """
 
     slope: float = 1.0
@@ -230,7 +230,7 @@ class ArcTan(Surrogate):
     >>> ArcTan(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2.0000, 0.5768, 0.1840])
 
-    出典: Fang et al. (2021), ICCV, 2661–2671
+    出典: :cite:t:`fang2021plif`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:
@@ -269,7 +269,7 @@ class FastSigmoid(Surrogate):
     >>> FastSigmoid(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2.0000, 0.5000, 0.2222])
 
-    出典: Zenke, Ganguli (2018), Neural Computation 30:1514–1541
+    出典: :cite:t:`zenke2018superspike`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:
@@ -303,7 +303,7 @@ class Sigmoid(Surrogate):
     >>> Sigmoid(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2.0000, 0.8399, 0.1413])
 
-    出典: Zenke, Vogels (2021), Neural Computation 33:899–925
+    出典: :cite:t:`zenke2021robustness`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:
@@ -344,7 +344,7 @@ class Triangle(Surrogate):
     >>> Triangle(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2., 1., 0.])
 
-    出典: Esser et al. (2016), PNAS 113:11441–11446; Bellec et al. (2018), NeurIPS
+    出典: :cite:t:`esser2016convolutional`、:cite:t:`bellec2018lsnn`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:
@@ -383,7 +383,7 @@ class Boxcar(Surrogate):
     >>> Boxcar(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2., 2., 0.])
 
-    出典: Wu et al. (2018), Frontiers in Neuroscience 12:331
+    出典: :cite:t:`wu2018stbp`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:
@@ -417,7 +417,7 @@ class StraightThrough(Surrogate):
     >>> StraightThrough(slope=2.0).derivative(torch.tensor([0.0, 0.25, -0.5]))
     tensor([2., 2., 2.])
 
-    出典: Bengio, Léonard, Courville (2013), arXiv:1308.3432
+    出典: :cite:t:`bengio2013estimating`
     """
 
     def smooth(self, input_: Tensor) -> Tensor:

@@ -268,7 +268,7 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
     >>> [record["epoch"] for record in both], both[:1] == first
     ([1, 2], True)
 
-    出典: Kingma and Ba「Adam: A Method for Stochastic Optimization」2015
+    出典: :cite:t:`kingma2015adam`
     """
     out = Path(out)
     config, state = agreed(lambda: begin(out, flags, resume=resume))

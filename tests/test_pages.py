@@ -480,6 +480,16 @@ def test_every_work_of_the_bibliography_is_cited_and_the_other_way_round():
     assert set().union(*(page.cited() for page in pages)) == WORKS
 
 
+def test_docstrings_cite_as_the_pages_do():
+    package = DOCS.parent / "snn_docs"
+    lines = [line for path in package.glob("*.py") for line in path.read_text().splitlines()]
+    sources = [line.strip() for line in lines if "出典" in line]
+    assert sources
+    article, task = "chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）", "遅延見本合わせ課題"
+    form = re.compile(rf"出典: ({article}|{task}|:cite:t:`({'|'.join(WORKS)})`)")
+    assert not [line for line in sources if not form.match(line)]
+
+
 def test_the_references_say_what_each_work_is_cited_for():
     page = source("references")
     roles = [piece.text for piece in page.prose() if piece.role == "cite:t"]
