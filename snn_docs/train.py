@@ -106,8 +106,28 @@ def flag(default: T, text: str) -> T:
 
 @dataclass(frozen=True)
 class Config:
-    """学習の設定です。どの項目も、コマンドラインでは同じ名前のフラグになります。
+    r"""学習の設定です。どの項目も、コマンドラインでは同じ名前のフラグになります。
 
+    :param task: 課題。``"digits"``（手書きの数字）か``"delayed_match"``（遅延見本合わせ）。\
+        既定は``"digits"``
+    :param encoding: 数字の画素の値を、時刻を追う入力に変える方法。``"direct"``（直接入力）、\
+        ``"rate"``（レート符号化）、``"latency"``（潜時符号化）。既定は``"direct"``。\
+        入力が初めからスパイクの``delayed_match``では省く
+    :param readout: 最後の層から読み出す量。``"count"``（スパイクの数）、\
+        ``"last"``（終わりの時刻の膜電位）、``"max"``（膜電位の最大値）。既定は``"count"``
+    :param surrogate: スパイクの代理勾配。傾きは1。``"heaviside"``、``"arctan"``、\
+        ``"fast_sigmoid"``、``"sigmoid"``、``"triangle"``、``"boxcar"``、``"straight_through"``。\
+        既定は``"arctan"``
+    :param reset: リセットの規則。``"zero"``（0に戻す）か``"subtract"``（閾値を引く）。\
+        既定は``"subtract"``
+    :param detach\_reset: リセットに勾配を通さないかどうか。既定は``False``
+    :param leak: 漏れ:math:`\lambda`。1ステップで失われる膜電位の割合で、0から1まで。単位はない。\
+        既定は``0.1``
+    :param steps: 時刻の長さ:math:`T`。単位はステップで、1以上の整数。\
+        ``delayed_match``では10以上で、10を引いた残りが沈黙の長さになる。既定は``16``
+    :param epochs: すべての訓練データを何回見るか。単位はエポックで、1以上の整数。既定は``30``
+    :param seed: 乱数の種。重みの初期値、標本の順番、レート符号化を決める。\
+        0以上:math:`2^{63}`未満の整数。既定は``0``
     :raises TypeError: 型が違う項目があるとき
     :raises ValueError: 選べない値か、範囲の外の値があるとき
 
