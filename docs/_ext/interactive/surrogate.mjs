@@ -56,6 +56,9 @@ export const figure = {
     `傾き${slope}の${kind}で届く勾配は${gradient.toFixed(3)}です。記事の規則では${spike}です。`,
   table: ({ table, x, spike, gradient }) => ({
     head: ["膜電位と閾値の差", "スパイク", "勾配"],
-    rows: [[x, spike, gradient], ...table].map((row) => row.map(shortest)),
+    rows: [
+      [`${shortest(x)}（選んだ電位）`, shortest(spike), shortest(gradient)],
+      ...table.map((row) => row.map(shortest)),
+    ],
   }),
 };
