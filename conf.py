@@ -18,6 +18,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "backlinks",
     "byline",
+    "citations",
     "codelinks",
     "ebook",
     "feed",
@@ -103,7 +104,7 @@ numfig = True
 numfig_secnum_depth = 0
 numfig_format = {"figure": "図%s", "table": "表%s", "code-block": "リスト%s", "section": "%s"}
 bibtex_bibfiles = ["docs/references.bib"]
-bibtex_default_style = "plain"
+bibtex_default_style = "author_year"
 bibtex_reference_style = "author_year"
 
 # The package's docstrings.
