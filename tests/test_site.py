@@ -219,6 +219,12 @@ def test_no_page_loads_the_icon_script(page):
     assert not [node for node in page.find_all("script", src=True) if "mathjax" in node["src"]]
 
 
+def test_only_pages_with_code_load_what_copies_it(page):
+    loaded = [script["src"] for script in page.select("script[src]")]
+    copying = [source for source in loaded if re.search("clipboard|copybutton", source)]
+    assert len(copying) == (3 if page.select("pre") else 0)
+
+
 def test_headings_of_the_article_are_verbatim_and_in_order(article):
     for node in article.select(".headerlink"):
         node.decompose()

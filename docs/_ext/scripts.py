@@ -15,6 +15,8 @@ UNUSED = {
     "_static/translations.js",
     "_static/scripts/sphinx-book-theme.js",
 }
+# What puts a button on code.
+COPYING = {"_static/clipboard.min.js", "_static/copybutton.js", "_static/copybutton-ja.js"}
 
 
 def choose_scripts(
@@ -23,7 +25,8 @@ def choose_scripts(
     """Leave out what is not used, and let the rest wait until the page is there."""
     if app.builder.name != "html":
         return
-    scripts = [script for script in context["script_files"] if str(script.filename) not in UNUSED]
+    unused = UNUSED if "<pre" in context.get("body", "") else UNUSED | COPYING
+    scripts = [script for script in context["script_files"] if str(script.filename) not in unused]
     context["script_files"] = scripts
     for script in scripts:
         script.attributes.setdefault("defer", "defer")
