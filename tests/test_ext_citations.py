@@ -17,8 +17,8 @@ def work(key: str, authors: str, year: int = 1999) -> str:
     return f"@misc{{{key}, author = {{{authors}}}, title = {{{key}}}, year = {year}}}\n"
 
 
-def built(folder, *works):
-    pages = {"index.md": PAGE, "works.bib": "".join(works)}
+def built(folder, *works, **more):
+    pages = {"index.md": PAGE, "works.bib": "".join(works), **more}
     return build(folder, pages, "myst_nb", "sphinxcontrib.bibtex", "citations", settings=SETTINGS)
 
 
@@ -42,3 +42,17 @@ def test_two_works_with_one_label_are_an_error(tmp_path):
     found = built(tmp_path, work("one", authors), work("two", authors), work("three", "Shi, C."))
     assert found.code == 1
     assert 'duplicate label "Wu and Li, 1999"' in found.messages
+
+
+def test_a_page_of_docstrings_has_no_anchor_twice(tmp_path):
+    docstring = "```{eval-rst}\n出典: :cite:t:`one`\n```\n\n"
+    works = [work(key, f"{key}, A.") for key in ("one", "two", "three")]
+    toc = "\n```{toctree}\napi\n```\n"
+    more = {"index.md": PAGE + toc, "api.md": f"# API\n\n{2 * docstring}"}
+    found = built(tmp_path, *works, **more)
+    assert found.code == 0, found.messages
+    ids = [node["id"] for node in found.page("api").find_all(id=True)]
+    assert len(ids) == len(set(ids))
+    assert len(found.page("api").select(".bibtex-citation")) == 2
+    cited = found.page().select_one(".bibtex-citation")
+    assert found.page().select_one(f".citation a[href='#{cited['id']}']")

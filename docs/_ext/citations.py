@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.plain import Style
 from pybtex.style.labels import BaseLabelStyle
+from sphinx.addnodes import pending_xref
+from sphinxcontrib.bibtex.nodes import bibliography
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from docutils import nodes
     from pybtex.database import Entry
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
@@ -39,7 +42,19 @@ class AuthorYear(Style):  # type: ignore[misc]
     default_label_style = Labels
 
 
-def setup(_app: Sphinx) -> ExtensionMetadata:
-    """Make the style known."""
+def leave_out_anchors(_app: Sphinx, doctree: nodes.document) -> None:
+    """Take the anchors from citations where no list of works leads back to them.
+
+    They are counted anew in each ``{eval-rst}``, so that a page of docstrings has each many times.
+    """
+    if not any(doctree.findall(bibliography)):
+        for node in doctree.findall(pending_xref):
+            if node["refdomain"] == "cite":
+                node["ids"] = []
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Make the style known, and mend each page."""
+    app.connect("doctree-read", leave_out_anchors)
     register_plugin("pybtex.style.formatting", "author_year", AuthorYear)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
