@@ -27,6 +27,14 @@ FAULTS = {
     "layout.html: loads Sphinx's search": (PYDATA / "layout.html", "_static/searchtools.js"),
     "layout.html: a banner that may be empty": (PYDATA / "layout.html", '<header id="pst-header"'),
     "layout.html: the label of the printed contents": (BOOK / "layout.html", 'aria-label="Page"'),
+    "layout.html: a dialog without a name": (
+        PYDATA / "layout.html",
+        '<dialog id="pst-search-dialog">',
+    ),
+    "page.js: drawers without a name": (
+        PYDATA / "layout.html",
+        '<dialog id="pst-primary-sidebar-modal"></dialog>',
+    ),
     "navbar-logo.html: the title of the book is in no landmark": (
         PYDATA / "layout.html",
         '<div id="pst-primary-sidebar" class="bd-sidebar-primary',

@@ -59,7 +59,8 @@ const startSearch = () => {
 
 // What stands beside the text on a wide screen is shown in a dialog on a narrow one. It is moved
 // there, with the classes that give it its look, and back.
-const startDrawer = (button, side, dialog) => {
+const startDrawer = (button, side, dialog, name) => {
+  dialog.ariaLabel = name;
   const move = (from, to) => {
     to.append(...from.childNodes);
     to.classList.add(...from.classList);
@@ -89,7 +90,7 @@ const startChapters = () => {
     tell();
   };
   button.addEventListener("click", fold);
-  startDrawer(button, side, first("#pst-primary-sidebar-modal"));
+  startDrawer(button, side, first("#pst-primary-sidebar-modal"), "メニュー");
   WIDE.addEventListener("change", tell);
   tell();
   // An observer is told where things are once they have been laid out; asking forces it.
@@ -125,7 +126,7 @@ const startContents = () => {
     { rootMargin: "0px 0px -70% 0px" },
   );
   for (const heading of links.keys()) observer.observe(heading);
-  if (button && side) startDrawer(button, side, first("#pst-secondary-sidebar-modal"));
+  if (button && side) startDrawer(button, side, first("#pst-secondary-sidebar-modal"), "目次");
 };
 
 document.addEventListener("DOMContentLoaded", () => {
