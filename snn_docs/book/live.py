@@ -57,8 +57,9 @@ FORM = 10_000
 """Bytes that the body of a request may have."""
 PATIENCE = 5.0
 """Seconds in which a kernel that has just been left makes room for the next one."""
-MALFORMED = 1008
-"""The number with which a WebSocket closes on a page that does not keep to the rules."""
+# The numbers with which a WebSocket closes as its server ends, and on a page that does not keep to
+# the rules.
+LEAVING, MALFORMED = 1001, 1008
 # The door: neither a URL nor a command line holds the secret, so no history, log, referrer or list
 # of processes does. A form that leads elsewhere takes the secret there in the request's body.
 DOOR = Template("""\
@@ -77,12 +78,15 @@ DOOR = Template("""\
 """)
 # A page of this server leads on to the book: a request that still came from the file would be
 # another site's, and SameSite=Strict keeps the cookie from those.
-INSIDE = """\
+INSIDE = Template("""\
 <!doctype html>
+<html lang="$language">
 <meta charset="utf-8">
 <link rel="icon" href="data:,">
+<title>$enter</title>
 <meta http-equiv="refresh" content="0; url=/">
-"""
+</html>
+""")
 HEAD = Template("""\
 <link rel="stylesheet" href="${own}live.css">
 <script type="application/json" id="book-live">$data</script>
@@ -143,14 +147,9 @@ class Door:
     def renew(self) -> None:
         """Write the file with a new secret."""
         self.secret = secrets.token_urlsafe(32)
-        values = {
-            "address": f"{self.address}{OWN}enter",
-            "secret": self.secret,
-            "enter": html.escape(self.settings.live["enter"]),
-            "language": self.settings.language,
-        }
+        way = {"address": f"{self.address}{OWN}enter", "secret": self.secret}
         self.file.unlink(missing_ok=True)  # others might read one that is there
-        write_atomically(self.file, DOOR.substitute(values).encode())
+        write_atomically(self.file, DOOR.substitute(words(self.settings), **way).encode())
 
     def admits(self, secret: str) -> bool:
         """Whether this is the secret. It is good for one use."""
@@ -205,7 +204,7 @@ class Enter(Guarded):
         self.identity_provider.set_login_cookie(
             self, self.identity_provider.generate_anonymous_user(self)
         )
-        self.finish(INSIDE)
+        self.finish(INSIDE.substitute(words(self.settings["book"].settings)))
 
 
 class File(Guarded, StaticFileHandler):
@@ -270,6 +269,9 @@ class Cells(Guarded, WebSocketHandler):
                 await self.session.serve()
         except EndError as end:
             code = end.code
+        except asyncio.CancelledError:
+            code = LEAVING
+            raise
         finally:
             self.close(code)
 
@@ -302,6 +304,11 @@ def end(task: asyncio.Task[None]) -> None:
     """Cancel a task, but not the cleaning up of one that ends already."""
     if not task.cancelling():
         task.cancel()
+
+
+def words(settings: Settings) -> dict[str, str]:
+    """Return what the pages around the book say, in its language."""
+    return {"enter": html.escape(settings.live["enter"]), "language": settings.language}
 
 
 def live_head(page: Page) -> str:

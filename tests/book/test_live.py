@@ -230,6 +230,8 @@ def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     assert status == 200
     [cookie] = headers.get_all("Set-Cookie")
     assert re.fullmatch(r"book-live-\d+=[^;]+; HttpOnly; Path=/; SameSite=Strict", cookie)
+    assert f'<html lang="{Settings().language}">' in said
+    assert f"<title>{Settings().live['enter']}</title>" in said
     assert secret not in said + str(headers)
     assert stranger.cookie.partition("=")[2] not in said
     assert server.secret != secret
