@@ -37,6 +37,9 @@ class Server:
         return re.search(r'name="secret" value="([^"]+)"', self.door.file.read_text())[1]
 
     def stop(self):
+        """Press Ctrl-C. Once is enough."""
+        if not self.thread.is_alive():
+            return
         self.loop.call_soon_threadsafe(self.task.cancel)
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()

@@ -5,33 +5,27 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import re
 import shutil
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from audit import CHROMIUM, DESK, PHONE, violations, violations_in_states
 from book_project import cell
 from book_project import page as write_page
 from book_runs import until
-from live_servers import PATIENCE, kernels, served
+from live_pages import DOCS, PAGE, SETTINGS, Cell, opened
+from live_servers import kernels, served
 from playwright.sync_api import expect, sync_playwright
+from test_audit import needs_axe
+from test_browser import pytestmark as needs_browser
 
 from snn_docs.book import live
 from snn_docs.book.kernel import FORKS
 from snn_docs.book.labels import LABELS
-from snn_docs.book.settings import find_settings
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-DOCS = Path(__file__).parent.parent / "docs"
-SETTINGS = find_settings(DOCS / "index")
-PHONE, DESK = 390, 1350
-PAGE = "if_pytorch.html"
 EVIL = "evil.example"
 # What a page may not do, tried from another origin. Each attempt tells whether it came through.
 ATTACKS = {
@@ -52,9 +46,7 @@ ATTACKS = {
 }
 
 pytestmark = [
-    pytest.mark.skipif(
-        BROWSER is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
-    ),
+    needs_browser,
     pytest.mark.skipif(not FORKS, reason="these tests look for the forks of a template"),
 ]
 
@@ -69,42 +61,11 @@ def server(built_site):
 def browser():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=BROWSER,
+            executable_path=CHROMIUM,
             args=["--no-sandbox", f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"],
         )
         yield browser
         browser.close()
-
-
-@contextmanager
-def opened(browser, server, *, width=DESK, scheme="light"):
-    """Go through the door. On leaving, nothing must have been complained of, or asked of others."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 844}, color_scheme=scheme, locale="ja-JP"
-    )
-    page = context.new_page()
-    complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(message.text) if not message.text.startswith("[PST]") else None
-        ),
-    )
-    ours = (server.door.address, server.door.file.as_uri(), "data:")
-    page.on(
-        "request",
-        lambda request: (
-            complaints.append(request.url) if not request.url.startswith(ours) else None
-        ),
-    )
-    try:
-        page.goto(server.door.file.as_uri())
-        page.wait_for_url(f"{server.door.address}/")
-        yield page
-        assert not complaints
-    finally:
-        context.close()
 
 
 @pytest.fixture
@@ -114,38 +75,6 @@ def page(browser, server):
         page.goto(f"{server.door.address}/{PAGE}")
         yield page
     until(lambda: not kernels(SETTINGS.modules))
-
-
-class Cell:
-    """A cell, by its number."""
-
-    def __init__(self, page, number):
-        self.page = page
-        name = SETTINGS.live["cell"].format(n=number)
-        self.bar = page.get_by_role("group", name=name, exact=True)
-        self.state = self.bar.get_by_role("status")
-        self.box = page.locator("div.cell:has(.live-bar)").nth(number - 1)
-        self.output = page.get_by_role(
-            "region", name=SETTINGS.live["output"].format(n=number), exact=True
-        )
-        self.editor = page.get_by_role(
-            "textbox", name=SETTINGS.live["code"].format(n=number), exact=True
-        )
-
-    def button(self, name):
-        return self.bar.get_by_role("button", name=SETTINGS.live[name], exact=True)
-
-    def press(self, name):
-        self.button(name).click()
-
-    def says(self, name, number=0):
-        expect(self.state).to_have_text(
-            SETTINGS.live[name].format(n=number), timeout=1000 * PATIENCE
-        )
-
-    def write(self, code):
-        self.press("edit")
-        self.editor.fill(code)
 
 
 def test_the_book_says_everything_in_japanese():
@@ -468,3 +397,36 @@ def test_live_pages_fit_the_screen(browser, server, width, scheme):
             assert box["x"] + box["width"] <= width
         for button in cell.bar.get_by_role("button").all():
             assert button.bounding_box()["height"] >= 24
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_axe_finds_nothing_whatever_a_cell_does(browser, built_site, tmp_path, width, scheme):
+    found = {}
+    output = shutil.copytree(built_site, tmp_path / "html")  # A book has one door at a time.
+    with (
+        served(live.Book(DOCS, output, SETTINGS)) as server,
+        opened(browser, server, width=width, scheme=scheme) as page,
+    ):
+        drawing, cell = Cell(page, 1), Cell(page, 2)
+        found["no cell has run"] = violations_in_states(page)
+        cell.press("run")
+        cell.says("done")
+        expect(drawing.output.get_by_role("img")).to_be_visible()
+        found["run"] = violations(page)
+        cell.write(f"print('{9 * 'wide '}')\n1 / 0  # {99 * '-'}")
+        cell.press("run")
+        cell.says("failed", 2)
+        found["failed"] = violations(page)
+        cell.editor.fill("while True: pass")
+        cell.press("run")
+        cell.says("running")
+        found["running"] = violations(page)
+        cell.press("stop")
+        cell.says("stopped")
+        found["stopped"] = violations(page)
+        server.stop()
+        cell.says("lost")
+        found["lost"] = violations(page)
+    assert not {state: lines for state, lines in found.items() if lines}
