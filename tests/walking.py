@@ -22,7 +22,8 @@ JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 
 # What has the focus, and what keeps a reader from seeing it there.
 FOCUS = """() => {
-  const e = document.activeElement;
+  let e = document.activeElement;
+  while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
   if (e === document.body) return { what: "", faults: [] };
   const what = e.outerHTML.slice(0, 120);
   const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(e);
@@ -37,7 +38,7 @@ FOCUS = """() => {
   const whole = bottom - top > box.height - 2 && right - left > box.width - 2;
   if (right <= left || bottom <= top || (!whole && box.height < innerHeight / 2))
     return { what, faults: [...faults, "outside of the window"] };
-  const above = document.elementsFromPoint((left + right) / 2, (top + bottom) / 2)
+  const above = e.getRootNode().elementsFromPoint((left + right) / 2, (top + bottom) / 2)
     .find((hit) => hit.checkVisibility({ opacityProperty: true }));
   if (!e.contains(above) && above?.closest("label")?.control !== e)
     faults.push(`covered by ${above?.outerHTML.slice(0, 80)}`);

@@ -75,6 +75,7 @@ function follow({ stamp, changed, messages }) {
 
 const STYLE = `
 :host { display: block; position: sticky; bottom: 0; z-index: 100000; }
+:host(.aside) { position: static; }
 section {
   background: #1b1d22; border-top: 4px solid #ff7b72; color: #f2f2f2; box-sizing: border-box;
   font: 15px/1.6 system-ui, sans-serif; max-height: 50vh; overflow: auto; padding: 0.6em 1em;
@@ -122,7 +123,8 @@ function line(text) {
 
 function item({ place, level, text }) {
   const head = place ? [element("code", {}, place), ` ${level}`] : [level];
-  return element("li", {}, ...head, element("pre", { tabindex: "0" }, ...text.split("\n").map(line)));
+  const scrolls = { tabindex: "0", role: "group", "aria-label": place || level };
+  return element("li", {}, ...head, element("pre", scrolls, ...text.split("\n").map(line)));
 }
 
 function report(messages) {
@@ -134,6 +136,17 @@ function report(messages) {
   shadow ??= panel();
   shadow.querySelector("p").textContent = words.found(messages.length);
   shadow.querySelector("ol").replaceChildren(...messages.map(item));
+}
+
+// Where the report would hide what the keyboard has come to, it steps aside: to the page's end. Where
+// that is, is known once the browser has scrolled there.
+function stepAside({ target }) {
+  requestAnimationFrame(() => {
+    if (!shadow) return;
+    shadow.host.classList.remove("aside");
+    const hides = target.getBoundingClientRect().bottom > shadow.host.getBoundingClientRect().top;
+    shadow.host.classList.toggle("aside", hides && target !== shadow.host && target.matches(":focus-visible"));
+  });
 }
 
 // ---- The news ----
@@ -154,6 +167,7 @@ function listen() {
 }
 
 takePlace();
+document.addEventListener("focusin", stepAside);
 document.addEventListener("visibilitychange", listen);
 addEventListener("pagehide", () => events?.close());
 addEventListener("pageshow", ({ persisted }) => persisted && listen());

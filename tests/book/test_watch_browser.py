@@ -1,10 +1,17 @@
 """What a writer sees in the browser beside the editor."""
 
+from threading import Thread
+
 import pytest
 import test_browser
+from audit import DESK, PHONE, violations
 from book_runs import until
 from playwright.sync_api import expect
+from test_audit import needs_axe
+from walking import Keyboard, Listener
 from watching import CONF, PAGE, Watcher
+
+from snn_docs.book import serve
 
 pytestmark = test_browser.pytestmark
 LONG = "\n".join(f"## Part {number}\n\n{'Text. ' * 300}\n" for number in range(30))
@@ -187,3 +194,69 @@ def test_nothing_of_this_is_in_the_built_book(watcher):
     for path in (watcher.folder / "_build/html").rglob("*.html"):
         assert ".book/" not in path.read_text()
     assert not list((watcher.folder / "_build/html").rglob("watch.js"))
+
+
+@pytest.fixture(scope="module")
+def watched_site(built_site):
+    """A site whose builds are told of, without being done."""
+    site = serve.Site(built_site)
+    with serve.listen(site, 0) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", site
+        server.shutdown()
+        thread.join()
+
+
+MESSAGES = [
+    {"place": "heaviside.md:5", "level": "warning", "text": f"unknown document: {'missing' * 30}"},
+    {"place": "", "level": "error", "text": "expected:\n    -2\ngot:\n    +3\n"},
+]
+
+
+@pytest.fixture(params=[PHONE, DESK])
+def watched(browser, watched_site, request):
+    """A page of a site, and what tells it of a build."""
+    address, site = watched_site
+    context = browser.new_context(viewport={"width": request.param, "height": 844}, locale="ja-JP")
+    page = context.new_page()
+    page.goto(f"{address}index.html")
+    report = page.get_by_role("region", name="ビルドの報告")
+
+    def tell(messages):
+        site.note_build(messages)
+        expect(report).to_have_count(1 if messages else 0)
+        expect(report.locator("pre")).to_have_count(len(messages))
+        return report
+
+    yield page, tell
+    tell([])
+    context.close()
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_with_a_report_and_with_it_gone(watched, scheme):
+    page, tell = watched
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+    report = tell(MESSAGES)
+    found = {"open": violations(page)}
+    report.locator("summary").click()
+    expect(report.locator("pre").first).to_be_hidden()
+    found["folded"] = violations(page)
+    tell([])
+    found["gone"] = violations(page)
+    assert not {state: lines for state, lines in found.items() if lines}
+
+
+def test_the_report_is_heard_and_hides_no_stop_of_the_tab_key(watched):
+    page, tell = watched
+    tell(MESSAGES)
+    listener, keys = Listener(page), Keyboard(page)
+    said = listener.text(("region", "ビルドの報告"), ("alert", ""))
+    assert said == "ビルドで2件の問題が見つかりました。"
+    assert not listener.faults()
+    there = keys.stops("Tab")
+    assert [keys.press("Shift+Tab") for _ in there] == there[::-1]
+    assert len([what for what in there if "heaviside.md:5" in what]) == 1
