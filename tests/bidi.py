@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 # Keys without a character, as WebDriver writes them.
-ENTER, ESCAPE = "\ue007", "\ue00c"
+ENTER, ESCAPE, SHIFT = "\ue007", "\ue00c", "\ue008"
 ABORTED = "NS_BINDING_ABORTED"
 SECONDS = 60
 
@@ -87,8 +87,11 @@ class Firefox:
                     return
         raise AssertionError(f"after {SECONDS} s this still does not hold: {condition}")
 
-    def press(self, keys: str) -> None:
-        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+    def press(self, keys: str, *, held: str = "") -> None:
+        """Press keys one by one, while others are held."""
+        strokes = [(kind, key) for key in keys for kind in ("keyDown", "keyUp")]
+        hold, let_go = ([(kind, key) for key in held] for kind in ("keyDown", "keyUp"))
+        actions = [{"type": kind, "value": key} for kind, key in [*hold, *strokes, *let_go]]
         source = {"type": "key", "id": "keyboard", "actions": actions}
         self.command("input.performActions", context=self.tab, actions=[source])
 

@@ -1,14 +1,19 @@
-"""The site in the other browser: a walk through it, on a phone."""
+"""The site and its live cells in the other browser: a walk through them, on a phone."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from bidi import ENTER, ESCAPE, firefox
+from bidi import ENTER, ESCAPE, SHIFT, firefox
+from book_runs import until
+from live_pages import DOCS, PAGE, SETTINGS
+from live_servers import kernels, served
+
+from snn_docs.book import live
+from snn_docs.book.kernel import FORKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 NAMES = ("firefox", "firefox-esr")
 BROWSER = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, NAMES)), None)
 PAGES = [
-    *sorted(path.stem for path in (Path(__file__).parent.parent / "docs").glob("*.md")),
+    *sorted(path.stem for path in DOCS.glob("*.md")),
     "search",
 ]
 PHONE = 390
@@ -89,3 +94,84 @@ def test_a_colour_scheme_is_chosen_by_touch(tab, address):
     tab.tap("#book-schemes [data-mode=dark]")
     tab.wait_for("document.documentElement.dataset.theme === 'dark'")
     tab.wait_for("!document.querySelector('#book-schemes').matches(':popover-open')")
+
+
+# Live cells
+
+
+@pytest.fixture
+def live_tab(tab, built_site):
+    """A page with cells, and the way to it through the door."""
+    with served(live.Book(DOCS, built_site, SETTINGS)) as server:
+        tab.open(server.door.file.as_uri())
+        tab.wait_for(f"location.href === '{server.door.address}/'")
+        tab.open(f"{server.door.address}/{PAGE}")
+        yield tab
+        tab.open("about:blank")
+        until(lambda: not kernels(SETTINGS.modules))
+
+
+def press_button(tab, name, number):
+    """Touch a button of a cell."""
+    labels = SETTINGS.live
+    group = f"[aria-label='{labels['cell'].format(n=number)}']"
+    tab.evaluate(f"document.querySelector(\"{group}\").scrollIntoView({{ block: 'center' }})")
+    tab.tap(f"{group} .live-{name}")
+
+
+def says(tab, name, number):
+    group = f"[aria-label='{SETTINGS.live['cell'].format(n=number)}']"
+    text = SETTINGS.live[name].format(n=number)
+    tab.wait_for(f"document.querySelector(\"{group} [role=status]\").textContent === '{text}'")
+
+
+def printed(number):
+    """Return what is an expression for the text of a cell's new output."""
+    name = SETTINGS.live["output"].format(n=number)
+    return f"document.querySelector(\"[aria-label='{name}']\")?.textContent"
+
+
+needs_forks = pytest.mark.skipif(not FORKS, reason="these tests look for the forks of a template")
+
+
+@needs_forks
+def test_the_file_leads_in_with_a_cookie_that_no_script_sees(live_tab):
+    assert live_tab.evaluate("document.cookie") == ""
+    [cookie] = [
+        cookie
+        for cookie in live_tab.command("storage.getCookies")["cookies"]
+        if cookie["name"].startswith("book-live")
+    ]
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "strict"
+    assert "expiry" not in cookie
+    assert cookie["value"]["value"] not in live_tab.evaluate("document.documentElement.outerHTML")
+
+
+@needs_forks
+def test_a_cell_runs_is_changed_stopped_and_restarted(live_tab):
+    tab = live_tab
+    press_button(tab, "run", 2)
+    says(tab, "done", 2)
+    assert "tensor" in tab.evaluate(printed(2))
+    press_button(tab, "edit", 2)
+    tab.evaluate("document.activeElement.select()")
+    tab.press("print(x)")
+    tab.press(ENTER, held=SHIFT)
+    says(tab, "done", 2)
+    tab.evaluate("document.activeElement.select()")
+    tab.press("while True: pass")
+    tab.press(ENTER, held=SHIFT)
+    says(tab, "running", 2)
+    tab.press(ESCAPE)
+    assert tab.evaluate("document.activeElement.matches('.live-run')")
+    press_button(tab, "stop", 2)
+    says(tab, "stopped", 2)
+    press_button(tab, "restart", 2)
+    says(tab, "restarted", 2)
+    until(lambda: not kernels(SETTINGS.modules))
+    press_button(tab, "reset", 2)
+    says(tab, "is_reset", 2)
+    press_button(tab, "run", 1)
+    says(tab, "done", 1)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
