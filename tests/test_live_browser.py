@@ -192,44 +192,6 @@ def test_a_strangers_name_for_this_machine_leads_nowhere(browser, server):
 # Cells
 
 
-def test_a_reader_runs_a_cell_with_the_keyboard_alone(browser, server):
-    with opened(browser, server) as page:
-
-        def tab_to(wanted):
-            """Press Tab until something has the focus."""
-            for _ in range(400):
-                page.keyboard.press("Tab")
-                if page.evaluate("(e) => document.activeElement === e", wanted.element_handle()):
-                    return
-            pytest.fail("Tab does not lead there")
-
-        tab_to(page.locator(f"nav a[href='{PAGE}']").first)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"**/{PAGE}")
-        cell = Cell(page, 2)
-        tab_to(cell.button("run"))
-        page.keyboard.press("Enter")
-        cell.says("done")
-        expect(cell.output).to_contain_text("tensor")
-        tab_to(cell.button("edit"))
-        page.keyboard.press("Space")
-        expect(cell.editor).to_be_focused()
-        page.keyboard.press("Control+a")
-        page.keyboard.type("print(6 * 7)")
-        page.keyboard.press("Shift+Enter")
-        expect(cell.output).to_have_text("42\n")
-        cell.says("done")
-        expect(cell.editor).to_have_value("print(6 * 7)")
-        page.keyboard.press("Escape")
-        expect(cell.button("run")).to_be_focused()
-        tab_to(cell.button("reset"))
-        page.keyboard.press("Enter")
-        cell.says("is_reset")
-        expect(cell.output).to_have_count(0)
-        expect(cell.editor).to_have_count(0)
-        expect(cell.box.locator(".cell_input")).to_be_visible()
-
-
 def test_what_a_cell_prints_is_what_the_book_has(page):
     cell = Cell(page, 4)
     booked = cell.box.locator(".cell_output pre").first.inner_text()

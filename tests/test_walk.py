@@ -183,9 +183,11 @@ def search_by_ear(listener):
     page.keyboard.insert_text(WORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?*")
-    listener.find(("main", ""), ("search", ""), ("searchbox", "検索"))
     found = listener.text(("status", ""))
     assert re.fullmatch(r"\d+件見つかりました。", found)
+    field = listener.find(("main", ""), ("search", ""), ("searchbox", "検索"))
+    assert field.properties["focused"]
+    assert field.description == found  # What was there as the page came is not announced.
     listener.listen()
     page.keyboard.insert_text("ではない")
     listener.hears("見つかりませんでした。短い言葉に変えて試してください。")

@@ -44,7 +44,7 @@ FOCUS = """() => {
     faults.push(`covered by ${above?.outerHTML.slice(0, 80)}`);
   return { what, faults };
 }"""
-SECONDS = 2
+SECONDS = 10
 
 
 class Keyboard:
@@ -135,11 +135,16 @@ class Listener:
         self.places: set[str] = set()
 
     def nodes(self) -> list[Node]:
-        """Return what there is, in order."""
+        """Return what there is, in the order in which it is read."""
         tree = self.session.send("Accessibility.getFullAXTree")["nodes"]
-        # The lines of a text have no element.
-        found = [raw for raw in tree if not raw["ignored"] and "backendDOMNodeId" in raw]
-        return [Node.told(raw) for raw in found]
+        known = {raw["nodeId"]: raw for raw in tree}
+        nodes, ahead = [], [tree[0]]
+        while ahead:
+            raw = ahead.pop()
+            if not raw["ignored"] and "backendDOMNodeId" in raw:  # The lines of a text have none.
+                nodes.append(Node.told(raw))
+            ahead += [known[child] for child in reversed(raw["childIds"]) if child in known]
+        return nodes
 
     def query(self, place: Node | None = None, **what: str) -> list[Node]:
         """Return what has a role, or a name, in some place or on the page."""
@@ -190,13 +195,9 @@ class Listener:
         there = self.session.send("Runtime.evaluate", {"expression": STOPS})["result"]
         own = {"objectId": there["objectId"], "ownProperties": True}
         elements = self.session.send("Runtime.getProperties", own)["result"]
-        return [
-            self.session.send("DOM.describeNode", {"objectId": one["value"]["objectId"]})["node"][
-                "backendNodeId"
-            ]
-            for one in elements
-            if one["name"].isdecimal()
-        ]
+        ids = [one["value"]["objectId"] for one in elements if one["name"].isdecimal()]
+        described = (self.session.send("DOM.describeNode", {"objectId": id_}) for id_ in ids)
+        return [one["node"]["backendNodeId"] for one in described]
 
     def faults(self) -> list[str]:
         """Return what keeps a listener from finding the way."""

@@ -148,7 +148,10 @@ const startSearchPage = (output) => {
   const input = document.querySelector("main input[name=q]");
   const status = element("p", "search-summary");
   status.role = "status";
+  status.id = "search-summary";
   output.append(status, element("ul", "search"));
+  // What is there as the page comes is not announced; what describes the focus is.
+  input.setAttribute("aria-describedby", status.id);
   input.focus(); // The theme means to, but finds the one of its closed dialog.
   input.value = new URLSearchParams(location.search).get("q") ?? "";
   show(input.value);
