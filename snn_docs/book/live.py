@@ -55,6 +55,10 @@ OWN = "/_live/"
 FILES = Path(__file__).parent
 FORM = 10_000
 """Bytes that the body of a request may have."""
+SLOW = 10.0
+"""Seconds in which a request must come; a connection without one is closed."""
+PING = 30.0
+"""Seconds after which a page is asked whether it is still there."""
 PATIENCE = 5.0
 """Seconds in which a kernel that has just been left makes room for the next one."""
 # The numbers with which a WebSocket closes as its server ends, and on a page that does not keep to
@@ -278,7 +282,9 @@ class Cells(Guarded, WebSocketHandler):
     async def tell(self, message: dict[str, Any]) -> None:
         """Send a message, no faster than it is read."""
         with suppress(WebSocketClosedError):
-            await self.write_message(message)
+            writing = self.write_message(message)
+            writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait([writing])  # cancelled, it leaves that alone: Tornado can't bear it
 
     async def on_message(self, message: str | bytes) -> None:
         """Do what is asked, but for a page that does not keep to the rules nothing more."""
@@ -286,6 +292,7 @@ class Cells(Guarded, WebSocketHandler):
             request = json.loads(message)
             match request:
                 case {"run": str(code), **rest} if not rest:
+                    code.encode()  # half a character, which JSON may hold, is a ValueError
                     self.session.run(code)
                 case {"stop": True, **rest} if not rest:
                     await self.session.stop()
@@ -358,7 +365,7 @@ def application(book: Book, door: Door) -> Application:
         serverapp=None,
         log_function=lambda _: None,
         websocket_max_message_size=book.limits.code,
-        websocket_ping_interval=30,
+        websocket_ping_interval=PING,
     )
 
 
@@ -367,7 +374,12 @@ async def serve(book: Book, opened: Callable[[Door], None]) -> None:
     sockets = bind_sockets(0, HOST)
     address = f"http://{HOST}:{sockets[0].getsockname()[1]}"
     door = Door(book.output.parent / "live.html", address, book.settings)
-    server = HTTPServer(application(book, door), max_body_size=FORM, body_timeout=10)
+    server = HTTPServer(
+        application(book, door),
+        max_body_size=FORM,
+        body_timeout=SLOW,
+        idle_connection_timeout=SLOW,
+    )
     server.add_sockets(sockets)
     try:
         opened(door)

@@ -8,12 +8,13 @@ import re
 import sys
 import tempfile
 from base64 import b64encode
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import IO, TYPE_CHECKING, Any
 
+import psutil
 from jupyter_client.manager import AsyncKernelManager
 from myst_nb.core.render import strip_ansi
 
@@ -21,7 +22,7 @@ from snn_docs.book.kernel import environment, socket_folder
 from snn_docs.book.run import PromptKernelClient, kernel_config, kernel_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from snn_docs.book.page import Page
 
@@ -33,6 +34,8 @@ REPLY = 0.1
 """Seconds that a reply may come later than the last output."""
 LARGEST = 1 << 25
 """Bytes of a message from a kernel; one that is larger ends the session."""
+WAITING = 8
+"""Messages from a kernel that may wait here; more wait there, in the kernel's own memory."""
 PATIENCE = 5
 """Seconds in which a kernel's outputs must come again after a flood of them."""
 NO_REPLY = {"status": "error", "ename": "KeyboardInterrupt"}
@@ -48,7 +51,7 @@ class Limits:
 
     kernels: int = 4
     memory: int = 4 << 30
-    """Bytes that a kernel may allocate; kept on Linux only."""
+    """Bytes that a kernel, and each process that it starts, may allocate; kept on Linux only."""
     run: float = 600
     """Seconds that a cell may run."""
     idle: float = 1800
@@ -106,11 +109,10 @@ class Session:
                 cut = cut or message["lost"]
                 await self.tell({"done": "cut" if cut else _ending(message["content"])})
             elif not cut and (output := _output(message)):
-                left -= COST + len(output.get("image", output.get("text", "")))
+                left -= COST + sum(map(len, output.values()))
                 if left < 0:  # keep what fits
                     cut = True
-                    output.pop("image", None)
-                    output["text"] = output.get("text", "")[:left]
+                    output = {"kind": output["kind"], "text": output.get("text", "")[:left]}
                     await self.stop()
                 await self.tell({"output": output})
 
@@ -149,7 +151,23 @@ async def _kernel(
                 if not start.exception():
                     start.result().stop_channels()
                 if manager.has_kernel:
-                    await manager.shutdown_kernel(now=True)
+                    with _ended_with(manager):
+                        await manager.shutdown_kernel(now=True)
+
+
+@contextmanager
+def _ended_with(manager: AsyncKernelManager) -> Iterator[None]:
+    """Kill what a kernel has started, too: workers in sessions of their own do not end with it."""
+    started: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        kernel = psutil.Process(manager.provisioner.pid)  # type: ignore[union-attr]
+        started = kernel.children(recursive=True)
+    try:
+        yield
+    finally:
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 async def _start(
@@ -175,11 +193,12 @@ async def _start(
 
 
 class BoundedKernelClient(PromptKernelClient):
-    """A client that takes no message of a size to worry about."""
+    """A client that takes no message of a size to worry about, nor many at a time."""
 
     def _context_default(self) -> Any:  # noqa: ANN401
         context = super()._context_default()
         context.maxmsgsize = LARGEST
+        context.rcvhwm = WAITING
         return context
 
 
@@ -192,7 +211,7 @@ async def _come_again(client: BoundedKernelClient) -> None:
 
 
 def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
-    """Let a kernel, and what it starts, allocate no more than that: it then has a `MemoryError`."""
+    """Let a kernel, and each that it starts, allocate no more: it then has a `MemoryError`."""
     if sys.platform == "linux":
         import resource  # noqa: PLC0415
 
@@ -237,12 +256,13 @@ def _ending(reply: Mapping[str, Any]) -> str:
     return "stopped" if reply.get("ename") == "KeyboardInterrupt" else "failed"
 
 
-def _output(message: Mapping[str, Any]) -> dict[str, Any] | None:
+def _output(message: Mapping[str, Any]) -> dict[str, str] | None:
     """Return what a page needs of an output: text, or the address of a picture."""
     content = message["content"]
     match message["msg_type"]:
         case "stream":
-            return {"kind": content["name"], "text": strip_ansi(content["text"])}
+            kind = "stderr" if content["name"] == "stderr" else "stdout"
+            return {"kind": kind, "text": strip_ansi(content["text"])}
         case "error" if content["ename"] != "KeyboardInterrupt":  # the reader asked for that
             return {"kind": "error", "text": strip_ansi("\n".join(content["traceback"]))}
         case "display_data" | "execute_result" | "update_display_data":
