@@ -100,6 +100,8 @@ def test_myst_nb_still_folds_with_paragraphs_in_a_summary():
     [
         (r"\begin{aligned}a \\ b\end{aligned}", ' columnspacing=""'),
         (r"d_{\max}", "<mo>\N{FUNCTION APPLICATION}</mo></msub>"),
+        (r"d^{\max}", "<mo>\N{FUNCTION APPLICATION}</mo></msup>"),
+        (r"d_a^{\max}", "<mo>\N{FUNCTION APPLICATION}</mo></msubsup>"),
     ],
 )
 def test_katex_still_writes_what_mathml_forbids(tex, fault):
@@ -152,6 +154,13 @@ def test_sphinx_still_puts_blocks_into_listings_of_code(built_site):
     assert "viewcode-block" in page
     assert 'div class="viewcode-block"' not in page
     assert 'div class="viewcode-block"' in inspect.getsource(sphinx.ext.viewcode)
+
+
+def test_only_listings_are_mended():
+    listing = '<pre>a\n<div class="viewcode-block" id="x">\n<a>b</a>\n</div>\n</pre>'
+    around = "<div><pre>c</pre></div>"
+    mended = listing.replace("div", "span")
+    assert mends.mend(2 * (around + listing) + around) == 2 * (around + mended) + around
 
 
 def test_the_mends_are_at_work(built_site):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # The parameters of a long signature, a line for each: a list without terms, within a term.
 SIGNATURE = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
 # The objects in a listing of code: blocks, one in another, within what holds text alone.
-LISTING = re.compile(r'<pre>.*?<div class="viewcode-block".*?</pre>', re.DOTALL)
+LISTING = re.compile(r'<pre>(?:(?!</pre>).)*?<div class="viewcode-block".*?</pre>', re.DOTALL)
 
 
 def as_lines(match: re.Match[str]) -> str:
