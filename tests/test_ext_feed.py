@@ -59,6 +59,13 @@ def test_versions_with_a_date_are_entries_and_others_are_not(tmp_path):
         ["2026-11-27T00:00:00Z"],
     ]
     assert len({texts(entry, "id")[0] for entry in entries}) == 2
+    links = {link.get("rel"): link.get("href") for link in root.findall(f"{ATOM}link")}
+    assert links == {"self": f"{ADDRESS}/atom.xml", None: f"{ADDRESS}/"}
+    for entry in entries:
+        assert entry.find(f"{ATOM}link").get("href") == f"{ADDRESS}/"
+        assert entry.find(f"{ATOM}content").get("type") == "html"  # or readers show the tags
+    assert root.find(f"{ATOM}author/{ATOM}name").text == "本"
+    assert root.get("{http://www.w3.org/XML/1998/namespace}lang") == "ja"
     (content,) = texts(entries[0], "content")
     assert "<code>IF</code>を&lt;速く&gt;した" in content
     assert texts(entries[1], "content") == ["<p>最初の版</p>\n"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "atom.xml"
 VERSION = re.compile(
-    r"^## \[([^\]]+)\] - (\d{4}-\d{2}-\d{2})$(.*?)(?=^## |^\[[^\]]+\]: |\Z)",
+    r"^## \[([^\]]+)\] - (\d{4}-\d{2}-\d{2})$(.*?)(?=^## |\Z)",
     re.MULTILINE | re.DOTALL,
 )
 
