@@ -7,6 +7,7 @@ import hashlib
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import head
@@ -186,6 +187,36 @@ def test_what_an_earlier_build_wrote_for_its_address_goes(tmp_path):
     assert not (built(tmp_path).folder / "sitemap.xml").exists()
 
 
+# ---- Builds ----
+
+
+def finished(folder: Path, builder: str = "html") -> SimpleNamespace:
+    """What a build leaves, as far as the files beside the pages go."""
+    (folder / "404.html").write_text("<a href='#'>", encoding="utf-8")
+    config = SimpleNamespace(html_baseurl=ADDRESS, root_doc="index")
+    env = SimpleNamespace(found_docs=["b", "index", "a"])  # a set: in any order
+    return SimpleNamespace(
+        builder=SimpleNamespace(name=builder), outdir=folder, config=config, env=env
+    )
+
+
+def test_the_sitemap_is_the_same_each_time(tmp_path):
+    head.write_files(finished(tmp_path), None)
+    text = (tmp_path / "sitemap.xml").read_text(encoding="utf-8")
+    found = [line.strip() for line in text.splitlines() if "<loc>" in line]
+    names = ("", "a.html", "b.html")
+    assert found == [f"<loc>{ADDRESS}/{name}</loc>" for name in names]
+
+
+def test_a_build_that_failed_and_other_builders_write_nothing(tmp_path):
+    head.write_files(finished(tmp_path), ValueError("it failed"))
+    head.write_files(finished(tmp_path, "epub"), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["404.html"]
+    context: dict[str, object] = {}
+    head.tell(finished(tmp_path, "epub"), "page", "page.html", context, None)
+    assert not context
+
+
 # ---- Either way ----
 
 
@@ -231,6 +262,10 @@ def test_nothing_is_allowed_that_could_run_text_or_ask_others():
     assert not [word for word in said.split() if "//" in word or word == "*"]
     unsafe = {name for name, sources in head.POLICY.items() if "unsafe-inline" in sources}
     assert unsafe == {"style-src", "style-src-attr"}
+    # What no rule names, others allow: stylesheets style-src, forms and bases any place.
+    for name in ("style-src-elem", "form-action", "base-uri"):
+        assert head.POLICY[name] == "'self'"
+    assert head.POLICY["img-src"] == "'self' data:"
 
 
 def test_a_page_without_a_description_is_a_warning(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import katex
 import pytest
-from sphinx_project import build
+from sphinx_project import EXTENSIONS, build
 
 SITE = Path(__file__).parent.parent / "docs" / "_static" / "katex"
 SETTINGS = (
@@ -71,6 +71,9 @@ def test_page_with_formulas(tmp_path):
     page = built.page()
     assert len(page.select("span.math > .katex")) == 1
     assert len(page.select("div.math > .math-scroll[tabindex='0'] > .katex-display")) == 2
+    texts = [node.text for node in page.select("annotation")]
+    assert texts[1].startswith(r"\begin{aligned}")
+    assert texts[2].startswith(r"\begin{align*}")  # which says so itself
     number = page.select_one("div.math#equation-eq > .eqno")
     assert number.text.startswith("(1)")
     assert page.select_one("a[href='#equation-eq'] .eqno, a[href='#equation-eq']")
@@ -105,6 +108,26 @@ def test_node_is_not_used_where_it_is_and_not_missed_where_it_is_not(tmp_path):
     pages = [(tmp_path / name / "index.html").read_bytes() for name in ("html", "with", "without")]
     assert b"katex-display" in pages[0]
     assert len(set(pages)) == 1
+
+
+FORK = """
+import os, signal, sys
+import katex
+katex.render("x", display=False)
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    katex.render("y", display=False)
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_sets_formulas_too():
+    """As those do in which Sphinx writes pages side by side."""
+    environment = os.environ | {"PYTHONPATH": str(EXTENSIONS)}
+    subprocess.run([sys.executable, "-c", FORK], env=environment, check=True)
 
 
 def test_wrong_formulas_fail_the_build_where_they_stand(tmp_path):

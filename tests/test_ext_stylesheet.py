@@ -39,6 +39,7 @@ def used(css: str, *names: str) -> str:
         (r".a\:b{a:b}", ["a:b"], r".a\:b{a:b}"),
         ("@media print{.x{a:b}.y{a:b}}", ["x"], "@media print{.x{a:b}}"),
         ("@media print{.y{a:b}}", ["x"], ""),
+        ("@supports (a:b){.x{a:b}.y{a:b}}", ["x"], "@supports (a:b){.x{a:b}}"),
         ("@supports (a:b){@media print{.x{a:b}}}", ["x"], "@supports (a:b){@media print{.x{a:b}}}"),
         ("@font-face{font-family:x}", [], "@font-face{font-family:x}"),
         ("@keyframes x{from{a:b}}", [], "@keyframes x{from{a:b}}"),
@@ -82,6 +83,22 @@ def test_a_font_has_the_wanted_characters_alone(tmp_path, root):
     assert set(TTFont(tmp_path / "a").getBestCmap()) == {ord("A"), ord("1")}
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a").stat().st_size < source.stat().st_size / 5
+
+
+def test_fonts_are_cut_anew_only_when_they_or_the_characters_change(tmp_path, root, monkeypatch):
+    fonts = root / "docs" / "_static" / "katex" / "fonts"
+    font, cache = tmp_path / "font.woff2", tmp_path / "cache"
+
+    def cut(name: str, characters: str) -> bytes:
+        font.write_bytes((fonts / f"KaTeX_{name}-Regular.woff2").read_bytes())
+        stylesheet.cut_fonts([font], characters, cache)
+        assert set(TTFont(font).getBestCmap()) == set(map(ord, characters))
+        return font.read_bytes()
+
+    first, more, other = cut("Main", "A"), cut("Main", "AB"), cut("SansSerif", "A")
+    assert len({first, more, other}) == 3
+    monkeypatch.setattr(stylesheet, "cut_font", None)
+    assert [cut("Main", "A"), cut("Main", "AB"), cut("SansSerif", "A")] == [first, more, other]
 
 
 # ---- In a site ----

@@ -103,6 +103,7 @@ def test_folders_are_not_listed(ask):
     status, body, _ = ask("/part/")
     assert status == 404
     assert b"page.html" not in body
+    assert ask("/part/", "HEAD")[0] == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
@@ -121,6 +122,16 @@ def test_another_host_is_refused(server, ask, host, method, path):
     assert status == 403
     assert b"Home" not in body
     assert b"p {}" not in body
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1:{}", "a.example"), ("a.example", "127.0.0.1:{}")])
+def test_who_names_two_hosts_names_none(server, hosts):
+    with closing(http.client.HTTPConnection("127.0.0.1", server.server_port)) as connection:
+        connection.putrequest("GET", "/", skip_host=True)
+        for host in hosts:
+            connection.putheader("Host", host.format(server.server_port))
+        connection.endheaders()
+        assert connection.getresponse().status == 403
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{}", "localhost:{}"])
@@ -142,6 +153,7 @@ def test_other_sites_cannot_take_it_into_their_pages(ask):
 def test_another_port_is_taken_where_the_one_asked_for_is_not_free(site, server):
     with serve.listen(site, server.server_port) as second:
         assert second.server_port != server.server_port
+        assert second.server_address[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("since", ["", "x", "-1", "1.5"])
