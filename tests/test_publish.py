@@ -118,6 +118,7 @@ def test_the_menu_leads_to_the_same_page_or_else_to_the_first_one(site):
         "v1.10": "v1.10/part/a b.html",
         "v1.9": "v1.9/index.html",
     }
+    assert site.page("v1.10/part/a b.html").nav.li.a["href"] == "../../part/a%20b.html"
     for name, label in (("if.html", "最新"), ("v1.10/if.html", "v1.10")):
         page = site.page(name)
         assert page.select_one("nav a[aria-current=true]").text == label
@@ -237,10 +238,11 @@ def test_what_cannot_be_published_leaves_the_site_as_it_is(site, spoil, said):
     assert not (site.folder / "outside.html").exists()
 
 
-def test_an_address_that_is_none_is_refused(site):
-    done = site.publish(BOOK_URL="example.org")
+@pytest.mark.parametrize("address", ["example.org", "https://example.org/book"])
+def test_an_address_that_is_none_is_refused(site, address):
+    done = site.publish(BOOK_URL=address)
     assert done.returncode == 1
-    assert "BOOK_URL is 'example.org'" in done.stderr
+    assert f"BOOK_URL is '{address}'" in done.stderr
     assert not site.whole.exists()
 
 

@@ -229,6 +229,7 @@ def test_a_file_that_others_may_read_does_not_stay_so(tmp_path):
 
 def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     secret = server.secret
+    assert re.fullmatch(r"[\w-]{43}", secret)  # 32 bytes, which nobody guesses
     status, headers, said = stranger.enter(secret)
     assert status == 200
     [cookie] = headers.get_all("Set-Cookie")
@@ -317,7 +318,7 @@ def test_a_guessed_or_stale_cookie_or_a_token_is_of_no_use(book, stranger, heade
     with served(live.Book(book.source, book.output, book.settings)) as other:
         before = Reader(other)
         before.enter()
-        secret = other.secret
+    secret = stranger.server.door.secret  # the right one, but this is not the door
     values = {
         "port": stranger.port, "earlier": before.cookie.partition("=")[2], "secret": secret
     }  # fmt: skip
