@@ -598,6 +598,32 @@ def test_a_page_that_is_closed_at_once_leaves_nothing(reader, server):
     until(lambda: not kernels() and not server.book.tasks)
 
 
+def test_a_start_that_is_left_half_way_is_finished_and_undone(book, monkeypatch):
+    happened = []
+
+    async def leave():
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def start(*_):
+            begun.set()
+            await go_on.wait()
+            happened.append("started")
+            return SimpleNamespace(stop_channels=lambda: happened.append("stopped"))
+
+        monkeypatch.setattr(session, "_start", start)
+        page = session.Session(book.page("page.html"), Limits(), happened.append)
+        serving = asyncio.create_task(page.serve())
+        await begun.wait()
+        serving.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.wait([serving])
+        assert serving.cancelled()
+
+    asyncio.run(leave())
+    assert happened == ["started", "stopped"]
+
+
 def test_each_page_has_a_kernel_of_its_own(reader):
     one, other = reader.connect(), reader.connect("part/page.html")
     assert one.run("x = 1")[1] == "done"
