@@ -69,6 +69,10 @@ def test_a_name_is_known(code, name, target):
         "class IF:\n    pass\nIF()",
         "run = torch.ones\nrun",
         "not torch.ones(1).nothing",
+        "x = torch.ones(1)\nlambda x: x.sum()",
+        "[x for x in torch.ones(2)]\nx.sum()",
+        "with torch.ones(1) as x:\n    x.sum()",
+        "from .torch import ones\nones",
         "this is no Python (",
         'f"{math.pi}"',  # Python before 3.12 does not know where that stands.
     ],
