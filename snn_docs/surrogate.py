@@ -210,7 +210,7 @@ class Surrogate(ABC):
 
 @dataclass(frozen=True)
 class ArcTan(Surrogate):
-    r"""逆正接 (arctangent) の微分を借ります。
+    r"""逆正接（arctangent）の微分を借ります。
 
     .. math::
 
@@ -246,7 +246,7 @@ class ArcTan(Surrogate):
 
 @dataclass(frozen=True)
 class FastSigmoid(Surrogate):
-    r"""高速シグモイド (fast sigmoid) の微分を借ります。
+    r"""高速シグモイド（fast sigmoid）の微分を借ります。
 
     .. math::
 
@@ -283,7 +283,7 @@ class FastSigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
-    r"""シグモイド (sigmoid) の微分を借ります。
+    r"""シグモイド（sigmoid）の微分を借ります。
 
     .. math::
 
@@ -318,7 +318,7 @@ class Sigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class Triangle(Surrogate):
-    r"""三角形 (triangle) の微分です。
+    r"""三角形（triangle）の微分です。
 
     .. math::
 
@@ -359,7 +359,7 @@ class Triangle(Surrogate):
 
 @dataclass(frozen=True)
 class Boxcar(Surrogate):
-    r"""矩形 (boxcar) の微分です。
+    r"""矩形（boxcar）の微分です。
 
     .. math::
 
@@ -397,7 +397,7 @@ class Boxcar(Surrogate):
 
 @dataclass(frozen=True)
 class StraightThrough(Surrogate):
-    r"""勾配をそのまま通します (straight-through estimator)。
+    r"""勾配をそのまま通します（straight-through estimator）。
 
     .. math::
 

@@ -107,6 +107,32 @@ def test_types_are_found_by_where_they_are_made(site):
     ]
 
 
+@pytest.mark.parametrize("wrong", ["{py:class}`Thing`", "{option}`Tensor`", "{py:class}`a.Zeros`"])
+def test_a_type_that_is_two_or_none_is_a_warning(tmp_path, wrong):
+    (tmp_path / "docs").mkdir()
+    two = "torch.fft.Thing class fft.html\ntorch.nn.Thing class nn.html\n"
+    (tmp_path / "docs" / "torch.txt").write_text(INVENTORY + two, encoding="utf-8")
+    page = {"index.md": f"# 題\n\n{wrong}\n"}
+    built = build(tmp_path, page, "myst_nb", "codelinks", settings=SETTINGS)
+    assert built.code == 1
+    assert "reference target not found" in built.messages or "unknown option" in built.messages
+    assert not built.page().select("p a[href^=https]")
+
+
+def test_addresses_are_written_as_html_has_them(tmp_path):
+    (tmp_path / "docs").mkdir()
+    odd = "torch.amp function amp.html?a=1&lt=2\n"
+    (tmp_path / "docs" / "torch.txt").write_text(INVENTORY + odd, encoding="utf-8")
+    page = {
+        "index.md": PAGE.partition("# 題")[0]
+        + "# 題\n\n```{code-cell}\nimport torch\ntorch.amp()\n```\n"
+    }
+    built = build(tmp_path, page, "myst_nb", "codelinks", settings=SETTINGS)
+    assert built.code == 0, built.messages
+    link = built.page().select("div.cell_input a")[-1]
+    assert link["href"] == "https://example.org/amp.html?a=1&lt=2#torch.amp"
+
+
 @pytest.mark.parametrize(
     ("source", "highlighted", "links", "expected"),
     [
@@ -138,7 +164,12 @@ def test_types_are_found_by_where_they_are_made(site):
             '<pre><span class="s">&lt;</span><a t><span class="n">b</span></a></pre>',
         ),
         ("a", "<pre>a</pre>", [(0, 1, "t")], None),
-        ("a\nb", "<pre>1 <span>a</span>\n2 <span>b</span></pre>", [(0, 1, "t")], None),
+        (
+            "a\nb",
+            "<pre><span>1</span><span>a</span>\n<span>2</span><span>b</span></pre>",
+            [(2, 3, "t")],
+            None,
+        ),
     ],
 )
 def test_links_hold_whole_elements(source, highlighted, links, expected):
