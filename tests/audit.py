@@ -125,8 +125,9 @@ def violations(page: Page, part: str = "document") -> list[str]:
     """Return what axe finds wrong in a page, or in the part that a selector names."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    # Else colours are looked at while they change.
-    page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
+    # Else colours are looked at while they change. A change may be called off.
+    ended = "document.getAnimations().map((animation) => animation.finished)"
+    page.evaluate(f"Promise.allSettled({ended}).then(() => null)")
     return page.evaluate(
         "async (part) => (await axe.run(part === 'document' ? document : part,"
         " { resultTypes: ['violations'] })).violations.flatMap(({ id, nodes }) =>"
