@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 # Keys without a character, as WebDriver writes them.
 ENTER, ESCAPE, SHIFT = "\ue007", "\ue00c", "\ue008"
-ABORTED = "NS_BINDING_ABORTED"
+# A page that is left had not fetched all yet, such as the next page, ahead of time, or a font.
+ABORTED, FONT_ABORTED = "NS_BINDING_ABORTED", "download failed .* status=2152398850 "
 SECONDS = 60
 
 
@@ -53,11 +54,11 @@ class Firefox:
                 assert said["type"] == "success", said
                 return said["result"]
             assert said, "Firefox has closed the connection"
-            if said["method"] == "log.entryAdded":
-                self.complaints.append(f"{said['params']['level']}: {said['params']['text']}")
-            # Firefox fetches the next page ahead, and stops when it is left.
-            if said["method"] == "network.fetchError" and said["params"]["errorText"] != ABORTED:
-                self.complaints.append(f"failed: {said['params']['request']['url']}")
+            what = said["params"]
+            if said["method"] == "log.entryAdded" and not re.search(FONT_ABORTED, what["text"]):
+                self.complaints.append(f"{what['level']}: {what['text']}")
+            if said["method"] == "network.fetchError" and what["errorText"] != ABORTED:
+                self.complaints.append(f"failed: {what['request']['url']}")
 
     def resize(self, width: int) -> None:
         size = {"width": width, "height": 844}
