@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
+import test_browser
 from audit import DESK
 from live_servers import PATIENCE
 from playwright.sync_api import expect
@@ -19,27 +20,11 @@ PAGE = "if_pytorch.html"
 @contextmanager
 def opened(browser, server, *, width=DESK, scheme="light"):
     """Go through the door. On leaving, nothing must have been complained of, or asked of others."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 844}, color_scheme=scheme, locale="ja-JP"
-    )
-    page = context.new_page()
-    complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text))
-    ours = (server.door.address, server.door.file.as_uri(), "data:")
-    page.on(
-        "request",
-        lambda request: (
-            complaints.append(request.url) if not request.url.startswith(ours) else None
-        ),
-    )
-    try:
+    way = server.door.address, server.door.file.as_uri()
+    with test_browser.opened(browser, *way, width=width, scheme=scheme) as page:
         page.goto(server.door.file.as_uri())
         page.wait_for_url(f"{server.door.address}/")
         yield page
-        assert not complaints
-    finally:
-        context.close()
 
 
 class Cell:

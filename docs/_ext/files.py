@@ -1,4 +1,7 @@
-"""Files of the site, of which nobody ever finds a half."""
+"""Files of the site, of which nobody ever finds a half.
+
+The engine writes its own files by itself: none of these extensions knows it.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ const setScheme = (mode) => {
     button.ariaPressed = String(button.dataset.mode === mode);
   }
   localStorage.setItem("mode", mode);
-  localStorage.setItem("theme", theme);
 };
 
 const startSchemes = () => {

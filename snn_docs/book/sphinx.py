@@ -13,6 +13,9 @@ from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from babel import Locale
+from babel.lists import format_list
+from babel.localedata import locale_identifiers
 from docutils import nodes
 from myst_nb.core.execute.base import ExecutionResult
 from myst_nb.core.read import create_nb_reader
@@ -48,9 +51,6 @@ UNCHECKED = (
 )
 RECORDED = "This output is a record. It was not run here, for lack of {packages}."
 """What a page says below a record, unless ``book_recorded`` says it in the book's own language."""
-
-COMMAS = {"ja": "、", "zh": "、"}
-"""What stands between the items of a list, in languages that do not write a comma and a space."""
 REREAD = (
     "some extension changes the page after it is read, so that its cells or blocks are not those "
     "which were checked; the page shows what was. Let the extension leave them alone"
@@ -331,12 +331,14 @@ def _settings(app: Sphinx) -> Settings:
 
 
 def _note(config: Config, packages: Sequence[str]) -> nodes.paragraph:
-    """Return a note, with the names of packages where its text has ``{packages}``."""
+    """Return a note, with a list of packages in its language where its text has ``{packages}``."""
     before, _, after = config.book_recorded.partition("{packages}")
-    comma = COMMAS.get(config.language[:2], ", ")
-    names: list[nodes.Node] = [nodes.literal(name, name) for name in packages]
-    named = [node for name in names for node in (nodes.Text(comma), name)][1:]
-    content = [nodes.Text(before), *named, nodes.Text(after)]
+    locale = Locale.negotiate([config.language], locale_identifiers()) or "en"
+    _, *between = format_list(["\0"] * len(packages), locale=locale).split("\0")
+    content: list[nodes.Node] = [nodes.Text(before)]
+    for name, text in zip(packages, between, strict=True):
+        content += [nodes.literal(name, name), nodes.Text(text)]
+    content.append(nodes.Text(after))
     return nodes.paragraph("", "", *content, classes=["book-recorded"])
 
 

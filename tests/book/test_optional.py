@@ -277,14 +277,16 @@ def test_the_page_shows_the_record_and_says_that_it_is_one(solver, book):
     assert built.html().index(">4.2\n") < built.html().index("book-recorded")
 
 
-@pytest.mark.parametrize(("language", "comma"), [("en", ", "), ("ja", "、"), ("zh_CN", "、")])
-def test_the_note_lists_the_packages_as_its_language_does(solver, book, language, comma):
+@pytest.mark.parametrize(
+    ("language", "between"), [("en", " and "), ("ja", "、"), ("de", " und "), ("xx", " and ")]
+)
+def test_the_note_lists_the_packages_as_its_language_does(solver, book, language, between):
     both = ":tags: [requires-solver, requires-no_such_package]"
     book.write("conf.py", Path("conf.py").read_text() + f"language = {language!r}\n")
     book.write("page.md", page(cell(CODE, "4.2", both)))
     built = book.build()
     [note] = [line for line in built.html().splitlines() if "book-recorded" in line]
-    assert re.sub(r"<[^>]+>", "", note).endswith(f" lack of solver{comma}no_such_package.")
+    assert re.sub(r"<[^>]+>", "", note).endswith(f" lack of solver{between}no_such_package.")
 
 
 def test_the_note_goes_when_the_package_comes(solver, book):
