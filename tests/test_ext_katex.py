@@ -60,6 +60,25 @@ def test_a_long_formula_in_a_line_is_marked(tmp_path):
     assert ["math-long" in span["class"] for span in built.page().select("span.math")] == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("fold", "names"),
+    [
+        ("<details>{}</details>", ["Main-Regular", "Math-Italic"]),
+        ('<details class="a">{}</details>', ["Main-Regular", "Math-Italic"]),
+        ("<details open>{}</details>", ["Main-Regular", "Math-Italic", "Size1-Regular"]),
+        ("<p>{}</p>", ["Main-Regular", "Math-Italic", "Size1-Regular"]),
+    ],
+)
+def test_fonts_are_asked_for_that_are_seen_before_anything_is_unfolded(fold, names):
+    formula, large = (katex.render(tex, display=False) for tex in ("x", r"\sum_i 1"))
+    context = {"body": formula + fold.format(large), "pathto": lambda path, _: path}
+    katex.fetch_fonts(None, "page", "page.html", context, None)
+    asked = [Path(path).stem.removeprefix("KaTeX_") for path in context["early_fonts"]]
+    assert asked == names
+    fonts = {path.name for path in (SITE / "fonts").iterdir()}
+    assert {Path(path).name for path in context["early_fonts"]} <= fonts
+
+
 def test_page_with_formulas(tmp_path):
     text = (
         "# 題\n\n記号$x$です。\n\n$$\nx = 1 \\\\\ny = 2\n$$ (eq)\n\n{eq}`eq`を見る。\n\n"
