@@ -152,6 +152,19 @@ def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(browser, address
             page.keyboard.press(key)
 
 
+@pytest.mark.parametrize("width", [992, 1100, DESK])
+def test_what_stands_beside_the_text_is_not_cut(browser, address, width):
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        side = page.locator("#pst-primary-sidebar").bounding_box()
+        left, right = side["x"], side["x"] + side["width"]
+        words = page.locator("#pst-primary-sidebar :is(p, a)").evaluate_all(
+            "all => all.map((e) => [e.textContent.trim(), e.getBoundingClientRect().toJSON()])"
+        )
+        assert words
+        assert not [text for text, box in words if box["left"] < left or box["right"] > right]
+
+
 def test_a_link_in_the_contents_closes_them(browser, address):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
