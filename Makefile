@@ -9,7 +9,7 @@ BENCH ?= build_time
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test peers accept bench audit check lint types workflows text clean
+.PHONY: help html books live watch test test-all peers accept bench audit check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -18,18 +18,18 @@ export PYTHONUTF8 := 1
 export PIP_USER := 0
 
 help: ## list the targets (the default)
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 	@echo 'The first call makes .venv, with torch in it; the next ones start at once. Another Python: make html PYTHON=python3.12'
 
 html: ## build the book into _build/html; fails if any printed output differs from its page
 	@$(ready) book
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
-	@echo '  python3 -m http.server -d _build/html    (then look at http://localhost:8000)'
+	@echo '  python3 -m http.server --bind 127.0.0.1 -d _build/html    (then look at http://localhost:8000)'
 
 live: html ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
-	@$(ready) book live
-	.venv/bin/python -m snn_docs.book.live docs _build/html
+	@$(ready) book
+	.venv/bin/python -m bookproof live docs _build/html
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
 books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
@@ -41,40 +41,49 @@ books: ## build the book as an EPUB too, as a PDF where a browser is, and a site
 
 watch: ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
 	@$(ready) book
-	.venv/bin/python -m snn_docs.book.watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
+	.venv/bin/python -m bookproof watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
 
-# What is left to remove is half a file of a process that a test has killed.
+# Each file has its tests run by one process, which shares what it has set up for them.
+parallel = -m pytest --numprocesses=auto --dist=loadfile
+python = .venv/bin/python
 ifeq ($(strip $(ARGS)),)
-test: ## run every test and every cell of the book, with coverage; a part of them: make test ARGS="tests/test_x.py -x"
+test: ## run all tests but the slow ones, and every cell of the book; a part: make test ARGS="tests/test_x.py -x"
 	@$(ready) book test
-	.venv/bin/python -m coverage erase
-	.venv/bin/python -m coverage run -m pytest
-	.venv/bin/python -m coverage combine --quiet
-	rm -f .coverage.*
-	.venv/bin/python -m coverage report
+	$(python) $(parallel) -m "not slow"
 else
 test:
 	@$(ready) book test
 	.venv/bin/python -m pytest $(ARGS)
 endif
 
+# Coverage doubles the time, so `make test` alone does without. Old files would count as this run's; what is left to
+# remove at the end is half a file of a process that a test has killed.
+test-all: python = .venv/bin/python -m coverage run
+test-all: uncovered test ## run every test, those of `make test` first, and measure coverage
+	$(python) $(parallel) -m slow
+	.venv/bin/python -m coverage combine --quiet
+	rm -f .coverage.*
+	.venv/bin/python -m coverage report
+uncovered:
+	rm -f .coverage .coverage.*
+
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
 peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
-	.venv-peers/bin/python -m pytest tests/peers/test_*norse.py tests/peers/test_*snntorch.py tests/peers/test_*spikingjelly.py
-	.venv-sinabs/bin/python -m pytest tests/peers/test_*sinabs.py tests/test_nir.py
-	.venv-peers/bin/python -m snn_docs.book check docs/peers.md docs/nir.md
-	.venv-sinabs/bin/python -m snn_docs.book check docs/peers.md docs/nir.md
+	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py
+	.venv-sinabs/bin/python -m pytest tests/neurons/peers/test_*sinabs.py tests/neurons/test_nir.py
+	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
+	.venv-sinabs/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
 
-.venv-%/installed: pyproject.toml
+.venv-%/installed: pyproject.toml engine/pyproject.toml
 	rm -rf .venv-$*
 	"$$PYTHON" -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --disable-pip-version-check --editable ".[book,test,$*]"
+	.venv-$*/bin/python -m pip install --disable-pip-version-check --editable "./engine[test]" --editable ".[book,test,$*]"
 	touch $@
 
 accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
 	@$(ready) book
-	.venv/bin/python -m snn_docs.book accept docs
+	.venv/bin/python -m bookproof accept docs
 
 bench: ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
 	@$(ready) book
@@ -84,7 +93,7 @@ audit: ## rate the built site page by page, in a table: Lighthouse, axe, HTML, w
 	@$(ready) book test
 	@$(npm_ci)
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
-	.venv/bin/python tests/audit.py _build/html $(ARGS)
+	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
 
 check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
 
@@ -104,6 +113,7 @@ workflows:
 	$(schema) vendor.github-workflows .github/workflows/*.yml
 	$(schema) custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(schema) vendor.dependabot .github/dependabot.yml
+	$(schema) vendor.readthedocs .readthedocs.yaml
 	$(schema) vendor.citation-file-format CITATION.cff
 
 # npm ci begins by removing node_modules, and with it the mark of a finished install. Without node, or with an older
@@ -169,13 +179,14 @@ if [ -n "$$broken" ]; then
 fi
 
 for extra; do case " $$extras " in *" $$extra "*) ;; *) extras="$${extras:+$$extras }$$extra" ;; esac; done
-wanted() { printf '%s\n' "$$here" "$$extras"; cat pyproject.toml; }
+wanted() { printf '%s\n' "$$here" "$$extras"; cat engine/pyproject.toml pyproject.toml; }
 wanted | cmp -s - .venv/installed && exit 0
 extras_list=$$(printf %s "$$extras" | tr ' ' ,)
 say "installing this project with $$extras_list into .venv; the first time takes some minutes, most of them for torch"
 wanted >.venv/incomplete
 trap 'exit 130' HUP INT TERM
-.venv/bin/python -m pip install --disable-pip-version-check --editable ".[$$extras_list]" || {
+case " $$extras " in *" test "*) engine=test ;; *) engine=live ;; esac
+.venv/bin/python -m pip install --disable-pip-version-check --editable "./engine[$$engine]" --editable ".[$$extras_list]" || {
   code=$$?
   [ "$$code" -ge 128 ] || rm .venv/incomplete
   stop 'the install failed: see above. The same command tries again.'

@@ -11,33 +11,22 @@ project = "スパイキングニューロンをPyTorchで動かす"
 language = "ja"
 extensions = [
     "myst_nb",
-    "snn_docs.book",
+    "bookproof",
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
-    "backlinks",
-    "byline",
-    "citations",
-    "codelinks",
-    "ebook",
-    "feed",
-    "figures",
-    "head",
+    "page",
+    "formulas",
     "interactive",
-    "japanese",
-    "katex",
-    "listing",
-    "mends",
-    "scripts",
+    "links",
     "search",
-    "stylesheet",
-    "takeaway",
+    "web",
+    "downloads",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
 exclude_patterns = ["_*"]
-templates_path = ["docs/_templates"]
 locale_dirs = [str(DOCS / "_locale")]  # Absolute: Sphinx looks for sphinx.js from where it runs.
 nitpicky = True
 nitpick_ignore_regex = [
@@ -64,8 +53,8 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 3
 book_strict = True
-book_recorded = "この出力は記録です。このビルドの環境に{packages}がないため、動かしていません。"
-book_live = {
+book_words = {
+    "recorded": "この出力は記録です。このビルドの環境に{packages}がないため、動かしていません。",
     "enter": "本を開く",
     "locked": "この本は、端末に示されたファイルから開いてください。",
     "cell": "セル{n}の操作",
@@ -91,8 +80,13 @@ book_live = {
     "idle": "しばらく使われなかったので、カーネルを終えました。実行すると、新しく始まります。",
     "died": "カーネルが終わってしまいました。メモリが足りなかったのかもしれません。",
     "late": "時間がかかりすぎたので、カーネルごと停止しました。",
+    "greedy": "カーネルと、それが起動したプロセスが計算機を使いすぎたので、終えました。",
     "full": "セルを動かしているページが多すぎます。1つ閉じてから、もう一度実行してください。",
     "lost": "カーネルにつながりません。本を開き直してください。",
+    "report": "ビルドの報告",
+    "found": "ビルドで{n}件の問題が見つかりました。",
+    "problems": "問題の一覧",
+    "no_page": "このページは、作った本にありません。",
 }
 nb_merge_streams = True
 nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some train for a while.
@@ -154,7 +148,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "back_to_top_button": False,
     "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
-    "primary_sidebar_end": ["versions.html"],
+    "primary_sidebar_end": [],
     "article_footer_items": ["checked.html", "takeaway.html"],
     "footer_content_items": ["credits.html"],
 }
@@ -163,10 +157,12 @@ html_theme_options = {
 head_descriptions = {
     "search": "この本の全文検索。日本語の語のどこからでも、識別子でも引ける。",
     "404": "このアドレスにページはない。検索と章の一覧から、読みたいページへ進める。",
+    "provenance": "このビルドの版、環境、照合した数は、「この本の確かめ方」のページに移った。",
     "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
     "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
 }
 head_languages = {"ja": html_baseurl}  # Another language is another line; the first is the default.
+head_moved = {"provenance": "verification"}  # Old addresses, and where they lead.
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
 head_book = {
     "author": {"@type": "Organization", "name": "The snn_docs authors"},
@@ -179,17 +175,16 @@ head_book = {
         "datePublished": "2022-09-03",
     },
 }
-feed_source = "CHANGELOG.md"
 
 # The book as one file (make books): an EPUB, and a PDF for paper.
 version = "0.1.0"
-html_theme_path = ["docs"]
-epub_theme = "_ebook"
+html_theme_path = ["docs/_ext/downloads"]
+epub_theme = "theme"
 epub_basename = "snn_docs"
 epub_author = "snn_docsの著者"
 epub_publisher = epub_author
 epub_contributor = "chizuchizu（もとの記事）"
-epub_description = "ニューロンを動かしながら学ぶ本。印字された出力は、どれもコードを走らせて得た。"
+epub_description = "ニューロンを動かしながら学ぶ本。載っている出力は、どれもコードを走らせて得た。"
 epub_copyright = "文章と図: CC BY 4.0、コード: MIT License"
 epub_identifier = "urn:uuid:2f0b0f4c-5d0e-5c8a-9a55-6f9c8a1d7e42"
 epub_scheme = "UUID"

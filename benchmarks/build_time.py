@@ -1,6 +1,7 @@
-"""How long does building a book take with snn_docs.book, and how long with MyST-NB alone?
+"""How long does building a book take with bookproof, and how long with MyST-NB alone?
 
-Makes books of 8, 24 and 240 pages in a temporary folder, builds them again and again with both, and
+Makes books of 8, 24 and 240 pages in a temporary folder, and two like those of other authors: one
+whose cells compute for long, one of many small pages. Builds them again and again with both, and
 prints one line for each question: the measured ratio, the goal, and whether it is reached. All
 ratios come from one run on one machine, so they can be compared between machines; seconds, of which
 there is one row, cannot. With --record the figures are also kept in docs/_data/build_time.json,
@@ -10,7 +11,6 @@ A run with all rows and 3 rounds takes some 10 minutes on 2 processors, most of 
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import os
 import signal
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from record import Row as Measured
 
-PAGE = """\
+HEAD = """\
 ---
 file_format: mystnb
 kernelspec:
@@ -41,6 +41,8 @@ kernelspec:
   language: python
 ---
 
+"""
+PAGE = """\
 # Page {number}
 
 A layer of 40 neurons that integrate and fire, each with a constant input of its own.
@@ -107,6 +109,41 @@ ax.imshow(torch.stack(spikes), aspect="auto", cmap="gray_r")
 ax.set(xlabel="neuron", ylabel="step", title=f"page {{page}}");
 ```
 """
+# What most public books are like: the time goes into what the cells compute.
+LONG_PAGE = """\
+# Tutorial {number}
+
+```{{code-cell}}
+import numpy as np
+
+noise = np.random.default_rng({number}).normal(size=160_000)
+```
+
+```{{code-cell}}
+for _ in range(100):
+    values = np.sort(noise)
+round(float(values[-1]), 3)
+```
+
+```{{code-cell}}
+import matplotlib.pyplot as plt
+
+plt.plot(values[::1000]);
+```
+"""
+# What the documentation of a tool is like.
+SMALL_PAGE = """\
+# Reference {number}
+
+```{{code-cell}}
+name = "page {number}"
+name.upper()
+```
+
+```{{code-cell}}
+print(*sorted(name))
+```
+"""
 CONF = """\
 import atexit, pathlib, resource
 
@@ -135,6 +172,8 @@ def setup(app):
 LIBRARIES = "import torch, matplotlib.pyplot, IPython, ipykernel.kernelapp"
 FORCE, OFF = "nb_execution_mode=force", "nb_execution_mode=off"
 FEW, SOME, MANY = 8, 24, 240
+OTHERS = {"long": (8, LONG_PAGE, ["matplotlib.pyplot"]), "small": (40, SMALL_PAGE, [])}
+"""Books like those of other authors: pages, the text of each, and what a kernel imports first."""
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -151,20 +190,22 @@ class Cost:
 class Book:
     """A book of some pages, and the builds of it."""
 
-    def __init__(self, folder: Path, pages: int) -> None:
-        self.folder, self.pages = folder / str(pages), pages
+    def __init__(self, folder: Path, name: str) -> None:
+        self.pages, text, modules = OTHERS[name] if name in OTHERS else (int(name), PAGE, None)
+        self.folder = folder / name
         self.edits = 0
         self.source, self.stock = self.folder / "book", self.folder / "stock"
         for place in (self.source, self.stock):
             place.mkdir(parents=True)
-        engine = CONF.format(extensions=["myst_nb", "snn_docs.book"])
-        (self.source / "conf.py").write_text(engine)
+        engine = CONF.format(extensions=["myst_nb", "bookproof"])
+        first = "" if modules is None else f"book_modules = {modules}\n"
+        (self.source / "conf.py").write_text(engine + first)
         (self.stock / "conf.py").write_text(CONF.format(extensions=["myst_nb"]) + NO_CHECK)
-        names = [f"page{number}" for number in range(pages)]
+        names = [f"page{number}" for number in range(self.pages)]
         toctree = "\n".join(["# Book", "", "```{toctree}", *names, "```", ""])
         (self.source / "index.md").write_text(toctree)
-        for number, name in enumerate(names):
-            (self.source / f"{name}.md").write_text(PAGE.format(number=number))
+        for number, page in enumerate(names):
+            (self.source / f"{page}.md").write_text(HEAD + text.format(number=number))
 
     def build(self, kind: str, out: str) -> Cost:
         """Build the book with the engine, or with MyST-NB in one of its modes."""
@@ -181,7 +222,7 @@ class Book:
         # a handler, even the default one, so that the watcher does not inherit an ignored signal
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "snn_docs.book.watch", "-q", "-b", "html", ".", str(out)],
+            [sys.executable, "-m", "bookproof", "watch", "-q", "-b", "html", ".", str(out)],
             cwd=self.source, stdout=subprocess.PIPE, text=True,
         ) as watcher:  # fmt: skip
             built(watcher)
@@ -195,7 +236,7 @@ class Book:
     def edit(self) -> None:
         """Change a cell of a page, but not what it prints."""
         self.edits += 1
-        text = PAGE.format(number=self.pages // 2)
+        text = HEAD + PAGE.format(number=self.pages // 2)
         changed = text.replace("page = ", f"edits = {self.edits}\npage = ")
         (self.source / f"page{self.pages // 2}.md").write_text(changed)
 
@@ -205,7 +246,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.books: dict[int, Book] = {}
+        self.books: dict[str, Book] = {}
         self.costs: defaultdict[str, list[Cost]] = defaultdict(list)
         self.builds = 0
 
@@ -216,27 +257,26 @@ class Lab:
 
     def measure(self, series: str) -> None:
         """Measure a series, named like "engine 24": a clean build and what follows on it."""
-        kind, _, number = series.partition(" ")
+        kind, _, name = series.partition(" ")
         if kind == "libraries":
             self.note(series, measure(["-c", LIBRARIES], self.folder))
             return
-        pages = int(number)
-        if pages not in self.books:
-            self.books[pages] = Book(self.folder, pages)
-        book = self.books[pages]
+        if name not in self.books:
+            self.books[name] = Book(self.folder, name)
+        book = self.books[name]
         if kind == "watch":
             for cost in book.watch():
                 self.note(series, cost)
             return
         if kind == "check":
-            command: list[str | Path] = ["-m", "snn_docs.book", "check", "--anew", book.source]
+            command: list[str | Path] = ["-m", "bookproof", "check", "--anew", book.source]
             self.note(series, measure(command, book.folder))
             return
         self.builds += 1
         out = f"{kind}-{self.builds}"
         how = {"engine": "engine", "stock": FORCE, "plain": OFF}[kind]
         self.note(series, book.build(how, out))
-        if pages == SOME and kind != "stock":
+        if name == str(SOME) and kind != "stock":
             for _ in range(3):
                 self.note(f"{series}, unchanged", book.build(how, out))
             book.edit()
@@ -300,6 +340,18 @@ ROWS = {
         "stock 24, engine 24",
         lambda lab: lab.seconds("stock 24") / lab.seconds("engine 24"),
         at_least=10,
+    ),
+    "long": Row(
+        "8 pages that compute for long, clean: MyST-NB's time / ours",
+        "stock long, engine long",
+        lambda lab: lab.seconds("stock long") / lab.seconds("engine long"),
+        at_least=1.5,
+    ),
+    "small": Row(
+        "40 small pages without libraries, clean: MyST-NB's time / ours",
+        "stock small, engine small",
+        lambda lab: lab.seconds("stock small") / lab.seconds("engine small"),
+        at_least=4,
     ),
     "floor": Row(
         "24 pages, clean: time / (build without running + import + 0.1 s a page)",
@@ -402,10 +454,8 @@ def orphans() -> Iterator[resource.struct_rusage]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="rows:\n" + "\n".join(f"  {name:11}{row.what}" for name, row in ROWS.items()),
-    )  # fmt: skip
+    rows = "\n".join(f"  {name:11}{row.what}" for name, row in ROWS.items())
+    parser = record.new_parser(__doc__, f"rows:\n{rows}")
     parser.add_argument(
         "--rounds",
         type=int,
@@ -414,7 +464,6 @@ def main() -> None:
         help="measure everything so many times and take medians (default: 3)",
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure (default: all)")
-    record.add_option(parser)
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
@@ -432,7 +481,8 @@ def main() -> None:
     for row in found:
         sys.stdout.write(f"{line(ROWS[row['row']].what, row)}\n")
     if options.record:
-        sys.stdout.write(f"kept in {record.save('build_time', found)}\n")
+        libraries = ("sphinx", "myst-nb", "nbclient", "ipykernel")
+        sys.stdout.write(f"kept in {record.save('build_time', found, libraries)}\n")
 
 
 if __name__ == "__main__":

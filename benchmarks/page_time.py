@@ -9,17 +9,17 @@ A run takes as long as the pages do: about a minute on 2 processors.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import record
 
-from snn_docs.book import report
-from snn_docs.book.page import find_pages, parse_page
-from snn_docs.book.run import run_pages
-from snn_docs.book.settings import find_settings
+from bookproof import report
+from bookproof.finder import find_pages
+from bookproof.page import parse_page
+from bookproof.run import run_pages
+from bookproof.settings import find_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,17 +51,14 @@ def page_rows(pages: list[Path]) -> Iterator[Row]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    record.add_option(parser)
-    options = parser.parse_args()
+    options = record.new_parser(__doc__).parse_args()
     rows = []
     for row in page_rows(find_pages([DOCS])):
         sys.stdout.write(f"{row['page']:20}{row['cells']:4} cells{row['seconds']:9.2f} s CPU\n")
         rows.append(row)
     if options.record:
-        sys.stdout.write(f"kept in {record.save('page_time', rows)}\n")
+        libraries = ("numpy", "matplotlib", "scikit-learn")
+        sys.stdout.write(f"kept in {record.save('page_time', rows, libraries)}\n")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,27 @@
 """Keeps what a benchmark measured, and on which machine, for the book to show.
 
-A record is a JSON file in docs/_data: ``machine`` says where and when, ``rows`` what was measured.
+A record is a JSON file in docs/_data: ``machine`` says where and when, ``libraries`` in which
+versions of what is compared, ``rows`` what was measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
 import os
 import platform
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from snn_docs.book.files import write_atomically
+from bookproof.files import write_atomically
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Row = dict[str, Any]  # what was measured, and the conditions, in plain words and numbers
 
@@ -28,20 +31,49 @@ DIGITS = 4
 """Significant digits that are kept of a measurement: more of them are noise."""
 
 
-def add_option(parser: argparse.ArgumentParser) -> None:
-    """Let a benchmark be told to keep what it measures."""
+def new_parser(told: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """Return a benchmark's command line, on which it can be told to keep what it measures."""
+    parser = argparse.ArgumentParser(
+        description=told, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--record", action="store_true", help="also write the figures to docs/_data, for the book"
     )
+    return parser
 
 
-def save(name: str, rows: Sequence[Row], folder: Path = FOLDER) -> Path:
+def run(
+    told: str | None,
+    name: str,
+    rows: Callable[[], Iterable[Row]],
+    show: Callable[[Row], str],
+    libraries: Iterable[str] = (),
+) -> None:
+    """Be a benchmark's command: print each row as soon as it is known, and keep all if told to.
+
+    One thread, so that the bits are the same however many processors there are.
+    """
+    options = new_parser(told).parse_args()
+    torch.set_num_threads(1)
+    found = []
+    for row in rows():
+        sys.stdout.write(f"{show(row)}\n")
+        sys.stdout.flush()
+        found.append(row)
+    if options.record:
+        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+
+
+def save(
+    name: str, rows: Sequence[Row], libraries: Iterable[str] = (), folder: Path = FOLDER
+) -> Path:
     """Write a record: at once, so that none is ever half-written, and in the order of the rows."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
     lines = ",\n".join(f"    {json.dumps(_rounded(row), ensure_ascii=False)}" for row in rows)
     about = json.dumps(machine(), ensure_ascii=False, indent=4).replace("\n}", "\n  }")
-    text = f'{{\n  "machine": {about},\n  "rows": [\n{lines}\n  ]\n}}\n'
+    versions = json.dumps({library: version(library) for library in libraries})
+    text = f'{{\n  "machine": {about},\n  "libraries": {versions},\n  "rows": [\n{lines}\n  ]\n}}\n'
     write_atomically(path, text.encode())
     return path
 
@@ -65,8 +97,10 @@ def _cpu() -> str:
     return next(iter(models), platform.processor() or platform.machine())
 
 
-def _rounded(row: Row) -> Row:
-    return {
-        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-        for key, value in row.items()
-    }
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+    """Return a row, or a part of one, with the digits that say something."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -9,7 +9,6 @@ A run takes about a minute and a half on 2 processors.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -27,6 +26,7 @@ from snn_docs import train
 from snn_docs.neurons import LIF
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from record import Row
@@ -71,7 +71,7 @@ def epoch_seconds(processes: int, steps: int) -> float:
 def neurons_share(steps: int, rounds: int) -> float:
     """Return which part of a training step the neurons take, forward and backward."""
     torch.set_num_threads(1)
-    run = train.Run(train.Config(steps=steps))
+    run = train.Run(train.Config(steps=steps), torch.device("cpu"))
     inputs = run.task.encode(run.task.split.train_inputs[: train.BATCH], run.generator)
     labels = run.task.split.train_labels[: train.BATCH]
 
@@ -142,9 +142,7 @@ def show(rows: list[Row]) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = record.new_parser(__doc__)
     parser.add_argument(
         "--rounds",
         type=int,
@@ -160,12 +158,12 @@ def main() -> None:
         metavar="N",
         help="compare one process with so many (default: 2, 4, ... up to the processors there are)",
     )
-    record.add_option(parser)
     options = parser.parse_args()
     rows = measured(options)
     show(rows)
     if options.record:
-        sys.stdout.write(f"kept in {record.save('train_speed', rows)}\n")
+        libraries = ("numpy", "scikit-learn")
+        sys.stdout.write(f"kept in {record.save('train_speed', rows, libraries)}\n")
 
 
 if __name__ == "__main__":

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from snn_docs.adaptive import ALIF
+from snn_docs.currents import CubaLIF
+from snn_docs.integrator import LI
+from snn_docs.neurons import IF, LIF, PLIF
+from snn_docs.recurrent import Recurrent
+from snn_docs.sequential import Sequential
+from snn_docs.surrogate import Heaviside
 
-if TYPE_CHECKING:
-    from snn_docs.neurons import IF, LIF
-    from snn_docs.surrogate import Heaviside
-
-__all__ = ["IF", "LIF", "Heaviside"]
+__all__ = [
+    "ALIF",
+    "IF",
+    "LI",
+    "LIF",
+    "PLIF",
+    "CubaLIF",
+    "Heaviside",
+    "Recurrent",
+    "Sequential",
+]
 __version__ = "0.1.0"
-
-HOMES = {"IF": "snn_docs.neurons", "LIF": "snn_docs.neurons", "Heaviside": "snn_docs.surrogate"}
-
-
-def __getattr__(name: str) -> object:
-    # torch is imported when a neuron is asked for, so that snn_docs.book does without it
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -1,11 +1,17 @@
 """What a neuron accepts, and what it says about the rest."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
+
+SHOWN = 10**20  # from here on an int is told by its size
+LONG = 2**63  # the first that torch's int64 does not hold
+PLANES = {torch.nn.Conv1d: "L", torch.nn.Conv2d: "HW", torch.nn.Conv3d: "DHW"}
+"""The dimensions that come after the channels."""
 
 
 def type_name(value: object) -> str:
@@ -14,13 +20,25 @@ def type_name(value: object) -> str:
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
+def shown(value: object) -> str:
+    """Show a value in a message; an int of thousands of digits would fill it, or raise."""
+    if isinstance(value, int) and abs(value) >= SHOWN:
+        return f"{'-' if value < 0 else ''}2**{value.bit_length() - 1} or more"
+    return str(value)
+
+
 def check_floating(**tensors: object) -> None:
-    """Raise TypeError for the first argument that is not a floating-point tensor."""
+    """Raise TypeError for the first argument that is not a dense floating-point tensor."""
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
+            several = isinstance(value, tuple) and all(isinstance(part, Tensor) for part in value)
+            instead = (
+                f"give the one that is meant, for example {name}[0]"
+                if several
+                else f"convert with torch.as_tensor({name}, dtype=torch.float32)"
+            )
             raise TypeError(
-                f"{name} must be a floating-point tensor, but a {type_name(value)} came; "
-                f"convert with torch.as_tensor({name}, dtype=torch.float32)"
+                f"{name} must be a floating-point tensor, but a {type_name(value)} came; {instead}"
             )
         if not value.is_floating_point():
             part = "real" if value.is_complex() else "float()"
@@ -28,12 +46,35 @@ def check_floating(**tensors: object) -> None:
                 f"{name} must be a floating-point tensor, but {value.dtype} of shape "
                 f"{tuple(value.shape)} came; convert with {name}.{part}"
             )
+        if value.layout is not torch.strided or value.is_nested:
+            check_dense(name, value)
+
+
+def check_dense(name: str, value: Tensor) -> None:
+    """Raise TypeError for a tensor that does not hold all its numbers in rows."""
+    if value.is_nested:
+        raise TypeError(
+            f"{name} must be a tensor whose rows are equally long, but a nested one came; pad it "
+            f"with torch.nested.to_padded_tensor({name}, 0.0)"
+        )
+    if value.layout is not torch.strided:
+        raise TypeError(
+            f"{name} must be a dense tensor, but one of layout {value.layout} came; convert with "
+            f"{name}.to_dense()"
+        )
 
 
 def check_number(name: str, value: object) -> float:
-    """Return the value; raise TypeError unless it is a number."""
+    """Return the value; raise TypeError or ValueError unless it is a number that a float holds."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
+    try:
+        float(value)
+    except OverflowError as error:
+        raise ValueError(
+            f"{name} must be a number that a float can hold, but {shown(value)} came; "
+            "give a smaller one, or float('inf')"
+        ) from error
     return value
 
 
@@ -42,7 +83,7 @@ def check_positive(**numbers: object) -> None:
     for name, value in numbers.items():
         if not 0 < check_number(name, value) < math.inf:
             raise ValueError(
-                f"{name} must be positive and finite, but {value} came; give for example 1.0"
+                f"{name} must be positive and finite, but {shown(value)} came; give for example 1.0"
             )
 
 
@@ -55,7 +96,9 @@ def check_integer(*, minimum: int, **values: object) -> None:
                 f"{minimum} or more"
             )
         if value < minimum:
-            raise ValueError(f"{name} must be {minimum} or more, but {value} came")
+            raise ValueError(f"{name} must be {minimum} or more, but {shown(value)} came")
+        if value >= LONG:
+            raise ValueError(f"{name} must be less than 2**63, but {shown(value)} came")
 
 
 def check_generator(generator: object, device: torch.device) -> None:
@@ -83,13 +126,19 @@ def check_threshold(threshold: object) -> None:
         )
 
 
-def check_leak(leak: object) -> None:
+def check_leak(leak: object, name: str = "leak", of: str = "the potential") -> None:
     """Raise TypeError or ValueError for what can't be a leak."""
-    if not _holds("leak", leak, lambda x: (x >= 0) & (x <= 1)):
+    if not _holds(name, leak, lambda x: (x >= 0) & (x <= 1)):
         raise ValueError(
-            f"leak must be between 0 and 1, but {leak} came; it is the part of the potential that "
-            "is lost in each step: for a time constant of tau steps give 1 / tau"
+            f"{name} must be between 0 and 1, but {leak} came; it is the part of {of} that is "
+            "lost in each step: for a time constant of tau steps give 1 / tau"
         )
+
+
+def check_constant(name: str, value: object) -> None:
+    """Raise TypeError or ValueError for what is not finite."""
+    if not _holds(name, value, lambda x: abs(x) < math.inf):
+        raise ValueError(f"{name} must be finite, but {value} came; give for example 1.0")
 
 
 def _holds(name: str, value: object, law: Callable[[Any], Any]) -> bool:
@@ -102,7 +151,7 @@ def _holds(name: str, value: object, law: Callable[[Any], Any]) -> bool:
             f"{name} must be a number or a floating-point tensor, but a {type_name(value)} "
             f"came; give a float, or a tensor made by torch.tensor({name})"
         )
-    return bool(law(value))
+    return bool(law(check_number(name, value)))
 
 
 def check_rule(
@@ -129,6 +178,30 @@ def check_rule(
         )
 
 
+def check_spikes(spikes: object, above: Tensor) -> None:
+    """Raise TypeError or ValueError unless a surrogate has given a spike for each potential."""
+    if not isinstance(spikes, Tensor) or spikes.dtype != above.dtype:
+        came = spikes.dtype if isinstance(spikes, Tensor) else f"a {type_name(spikes)}"
+        raise TypeError(
+            f"surrogate must return a tensor of the dtype it is given, {above.dtype}, but {came} "
+            "came; end it with .to(x.dtype)"
+        )
+    if spikes.shape != above.shape:
+        raise ValueError(
+            f"surrogate must return one spike for each potential, {tuple(above.shape)}, but "
+            f"{tuple(spikes.shape)} came; let it work on each element"
+        )
+
+
+def check_derivative(slopes: Tensor, input_: Tensor) -> None:
+    """Raise ValueError unless there is a derivative for each potential."""
+    if slopes.shape != input_.shape:
+        raise ValueError(
+            f"derivative must return one number for each potential, {tuple(input_.shape)}, but "
+            f"{tuple(slopes.shape)} came; for a constant give torch.full_like(input_, constant)"
+        )
+
+
 def check_step(
     v_previous: Tensor,
     vt: Tensor,
@@ -138,40 +211,121 @@ def check_step(
 ) -> None:
     """Raise TypeError or ValueError unless one step can be computed from these arguments."""
     tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
-    check_floating(**tensors)
-    _check_alike("vt", tensors, threshold, leak)
+    check_tensors("vt", tensors, threshold=threshold, leak=leak)
 
 
 def check_run(
-    inputs: Tensor, state: object, threshold: float | Tensor, leak: float | Tensor | None
+    inputs: Tensor,
+    state: object,
+    names: tuple[str, ...] = ("spikes", "v"),
+    **constants: float | Tensor | None,
 ) -> torch.Size:
-    """Return the shape of one step; raise unless a run can be computed from these arguments."""
+    """Return the shape of one step; raise unless a run can be computed from these arguments.
+
+    `names` are those of the tensors in a state, and of what a run returns.
+    """
+    tensors = {"inputs[0]": check_time(inputs)}
+    if state is not None:
+        if not isinstance(state, tuple) or len(state) != len(names):
+            last = ", ".join(f"{name}[-1]" for name in names)
+            raise TypeError(
+                f"state must be a tuple of {len(names)} tensors, but a {type_name(state)} came; "
+                f"to go on from an earlier run give ({last}), to start afresh None"
+            )
+        tensors |= {f"state[{i}]": part for i, part in enumerate(state)}
+    return check_tensors("inputs[0]", tensors, **constants)
+
+
+def check_time(inputs: Tensor) -> Tensor:
+    """Return a step of the inputs; raise unless time is their first dimension."""
     check_floating(inputs=inputs)
     if not inputs.dim():
         raise ValueError(
             "inputs must have the shape [T, *], time first, but a tensor without dimensions came; "
             "for a single step give inputs[None]"
         )
-    tensors = {"inputs[0]": inputs[0] if len(inputs) else inputs.new_empty(inputs.shape[1:])}
-    if state is not None:
-        if not isinstance(state, tuple) or len(state) != 2:  # noqa: PLR2004 - spikes and v
-            raise TypeError(
-                f"state must be a pair of tensors, but a {type_name(state)} came; "
-                "to go on from an earlier run give (spikes[-1], v[-1]), to start afresh None"
-            )
-        tensors |= {"state[0]": state[0], "state[1]": state[1]}
-        check_floating(**tensors)
-    return _check_alike("inputs[0]", tensors, threshold, leak)
+    return inputs[0] if len(inputs) else inputs.new_empty(inputs.shape[1:])
 
 
-def _check_alike(
-    reference: str,
-    tensors: dict[str, Tensor],
-    threshold: float | Tensor,
-    leak: float | Tensor | None,
+def check_integration(
+    inputs: tuple[str, Tensor], before: tuple[str, Tensor | None], leak: float | Tensor
 ) -> torch.Size:
-    """Return the shape that all broadcast to; raise unless dtypes and devices are the same."""
-    constants = {"threshold": threshold, "leak": leak}
+    """Return the shape of one step; raise unless it can be added to the potential before."""
+    tensors = dict([inputs] if before[1] is None else [inputs, before])
+    return check_tensors(inputs[0], tensors, leak=leak)  # type: ignore[arg-type]
+
+
+def check_alike_parameters(module: torch.nn.Module, inputs: Tensor) -> None:
+    """Raise TypeError or ValueError where the weights of a network have another dtype or device."""
+    weight = next(module.parameters(), inputs)
+    if weight.device != inputs.device:
+        raise ValueError(
+            f"inputs must be on the device of the weights, {weight.device}, but they are on "
+            f"{inputs.device}; move them with inputs.to({str(weight.device)!r})"
+        )
+    if weight.dtype != inputs.dtype and not torch.is_autocast_enabled(inputs.device.type):
+        raise TypeError(
+            f"inputs must have the dtype of the weights, {weight.dtype}, but {inputs.dtype} "
+            f"came; convert them with inputs.to({weight.dtype}), or the network with "
+            f"network.to({inputs.dtype})"
+        )
+
+
+def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
+    """Raise ValueError where weights can't take what comes to them."""
+    size, kind = list(x.shape[2:]), type(layer)
+    if kind is torch.nn.Linear:
+        wanted, here, sizes = layer.in_features, -1, [layer.in_features]
+        fits = len(size) > 0
+    elif kind in PLANES:
+        wanted, here, sizes = layer.in_channels, 0, [layer.in_channels, *PLANES[kind]]
+        fits = len(size) == len(sizes)
+    else:
+        return
+    if fits and size[here] == wanted:
+        return
+    if len(size) < len(sizes):
+        instead = (
+            "put time first, then the batch; to give the same inputs in every step take "
+            "snn_docs.encoding.direct(inputs, steps)"
+        )
+    elif not fits:
+        instead = "take a layer for as many dimensions, or reshape what comes before it"
+    elif kind is torch.nn.Linear and math.prod(size) == wanted:
+        instead = "put a torch.nn.Flatten() before it"
+    elif kind is torch.nn.Linear and size[1:] == [] and x.shape[1] == wanted:
+        instead = "if time is last, put it first with inputs.permute(2, 0, 1)"
+    else:
+        came = size[here]
+        instead = f"make it {kind.__name__}({came}, ...), or change what comes before it"
+    raise ValueError(
+        f"layer {name}, {layer}, takes {step_shape(sizes)}, but {step_shape(size)} came; {instead}"
+    )
+
+
+def step_shape(sizes: Sequence[object]) -> str:
+    """Write the shape of steps, of which these are the sizes after time and batch."""
+    return f"[{', '.join(map(str, ['T', 'B', *sizes]))}]"
+
+
+def needs_steps(*values: float | Tensor | None) -> bool:
+    """Tell whether the steps must be taken one by one, in operations that all of torch knows.
+
+    All at once go the dtypes that round a number as a tensor, and what autograd records alone.
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001 - torch has no public name
+        return True
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    return tensors[0].dtype not in (torch.float32, torch.float64) or any(
+        unpack_dual(tensor).tangent is not None for tensor in tensors
+    )
+
+
+def check_tensors(
+    reference: str, tensors: dict[str, Tensor], **constants: float | Tensor | None
+) -> torch.Size:
+    """Return the shape that all broadcast to; raise for other tensors, dtypes or devices."""
+    check_floating(**tensors)
     tensors |= {name: value for name, value in constants.items() if isinstance(value, Tensor)}
     model = tensors[reference]
     for name, tensor in tensors.items():

@@ -33,7 +33,10 @@ def run(
 
 
 def _tensor(value: float | Tensor, like: Tensor) -> Tensor:
-    return value if isinstance(value, Tensor) else like.new_full((), value)
+    if isinstance(value, Tensor):
+        return value
+    # not new_full, which refuses what the dtype rounds to infinity
+    return torch.tensor(value, dtype=like.dtype, device=like.device)
 
 
 def _constants(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
@@ -43,14 +46,14 @@ def _constants(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
 def _forward(
     inputs: Tensor, left: Tensor | None, constants: Constants, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
-    _keep_freed_memory(inputs)
+    keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], 0 if left is None else left, out=v[0])
     loops.advance(v, inputs, constants)
     return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
 
 
-def _keep_freed_memory(inputs: Tensor) -> None:
+def keep_freed_memory(inputs: Tensor) -> None:
     """Let malloc keep freed buffers of this size for the next call.
 
     glibc gives freed memory back to the system, unless the program has freed larger pieces before;
@@ -175,7 +178,7 @@ class _Adjoint(NamedTuple):
     def slopes(self, record: Record) -> Tensor:
         """Return the derivative of the spikes."""
         if isinstance(self.surrogate, Surrogate):
-            return self.surrogate.derivative(record.v - self.constants.threshold)
+            return self.surrogate.slopes(record.v - self.constants.threshold)
         return record.spikes.detach()
 
     def held(self, record: Record) -> Tensor:

@@ -170,7 +170,7 @@ def check_unit_interval(values: Tensor) -> None:
         raise ValueError(
             f"values must be between 0 and 1, but {outside[0].item()} came, and "
             f"{outside.numel()} of {values.numel()} elements are such; scale them first, for "
-            "example with values / values.max()"
+            "example with (values - values.min()) / (values.max() - values.min())"
         )
 
 

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Literal
 
-import torch
 from torch import Tensor
-from torch.autograd.forward_ad import unpack_dual
 
 from snn_docs import bptt, equations, kernels
-from snn_docs._checks import check_rule, check_run, check_step
+from snn_docs._checks import check_rule, check_run, check_step, needs_steps
 from snn_docs.equations import Reset, Rule, kept_by
 from snn_docs.surrogate import Heaviside, Surrogate
 
@@ -155,6 +153,7 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
     はじめは``"torch"``で、PyTorchの演算だけを使います。\
     ``"numba"``は、``run``の繰り返しを機械語に翻訳して使います。\
     どちらも結果はビット単位で等しく、小さい層ほど``"numba"``が速くなります。\
+    滑らかな代理勾配と大きい層では、逆伝播に``"torch"``のほうが速いので、そちらを使います。\
     翻訳は最初の1回だけ数秒かかり、結果はディスクに残ります。\
     CPUにないテンソルには、いつも``"torch"``を使います。
 
@@ -195,28 +194,18 @@ def checked_run(
     inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Run over all of time by a rule that has been checked."""
-    shape = check_run(inputs, state, rule.threshold, rule.kept)
-    if shape != inputs.shape[1:]:
-        ones = [1] * (len(shape) + 1 - inputs.dim())
-        inputs = inputs.reshape(len(inputs), *ones, *inputs.shape[1:]).expand(-1, *shape)
+    shape = check_run(inputs, state, threshold=rule.threshold, leak=rule.kept)
+    inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
     left = None if state is None else equations.carried(state[1], state[0], rule).expand(shape)
-    if _one_by_one(inputs, left, rule):
+    if one_by_one(rule, inputs, left):
         return equations.loop(inputs, left, rule)
     return bptt.run(inputs, left, rule, _loops if inputs.device.type == "cpu" else kernels)
 
 
-def _one_by_one(inputs: Tensor, left: Tensor | None, rule: Rule) -> bool:
-    """Tell whether the steps must be taken one by one.
-
-    All at once go the surrogates of this package, in the dtypes that round a number as a tensor.
-    """
-    tensors = (inputs, left, rule.threshold, rule.kept)
-    return (
-        torch.compiler.is_compiling()  # first: what follows it can't trace
-        or torch._C._are_functorch_transforms_active()  # noqa: SLF001 - torch has no public name
-        or not (rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate))
-        or inputs.dtype not in (torch.float32, torch.float64)
-        or any(isinstance(x, Tensor) and unpack_dual(x).tangent is not None for x in tensors)
+def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:
+    """Tell whether the steps must be taken one by one: all at once go this package's surrogates."""
+    return needs_steps(*values, rule.threshold, rule.kept) or not (
+        rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate)
     )

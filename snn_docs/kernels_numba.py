@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snn_docs import kernels
 from snn_docs.kernels import Constants, Record, SlopesOf
 
 try:
@@ -25,6 +26,7 @@ except ImportError as error:
     ) from error
 
 BLOCK = 1024  # neurons
+WIDE = 2**13  # neurons, from where on torch goes back with slopes as fast, or faster
 NOTHING = torch.empty(0)
 Array = NDArray[Any]
 Loop = Callable[..., None]
@@ -42,6 +44,9 @@ def backward(
     grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
 ) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first."""
+    if slopes_of is not None and grad[0].numel() >= WIDE:
+        kernels.backward(grad, record, constants, slopes_of, length)
+        return
     _, loop = _compiled(grad.dtype)
     if slopes_of is None:
         _call(loop, grad, constants, NOTHING, *map(_rows, record), NOTHING)

@@ -1,12 +1,13 @@
 """スパイキングニューロンの層を重ねたネットワークと、その出力を読む関数です。"""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_floating, check_integer, type_name
+from snn_docs._checks import check_alike_parameters, check_floating, check_integer, type_name
 from snn_docs.neurons import IF
 
 
@@ -23,8 +24,8 @@ class Network(torch.nn.Module):
 
     :param sizes: 各層のニューロンの数。入力の数で始め、出力の数で終わる。1以上の整数を2つ以上
     :param neuron: ニューロンの層を1つ作る関数。層ごとに1回ずつ呼ぶ
-    :raises TypeError: ``sizes``に整数でないものがあるとき、\
-        ``neuron``が``IF``や``LIF``を返さないとき
+    :raises TypeError: ``sizes``が整数の並びでないとき、\
+        ``neuron``が``IF``や``LIF``を返す関数でないとき
     :raises ValueError: ``sizes``が2つに満たないとき、1未満の数を含むとき
 
     >>> from snn_docs.network import Network
@@ -46,12 +47,28 @@ class Network(torch.nn.Module):
     def __init__(self, sizes: Sequence[int], neuron: Callable[[], IF]) -> None:
         """層を作ります。"""
         super().__init__()
+        layers = sizes if isinstance(sizes, Sequence) else [sizes]
+        if any(isinstance(layer, torch.nn.Module) for layer in layers):
+            raise TypeError(
+                "sizes must be a list of whole numbers, but layers came; a Network makes its own: "
+                "to put yours in a row take snn_docs.Sequential"
+            )
+        if not isinstance(sizes, Sequence):
+            raise TypeError(
+                f"sizes must be a list of whole numbers, but a {type_name(sizes)} came; "
+                "give for example [64, 128, 10]"
+            )
         if len(sizes) < 2:  # noqa: PLR2004 - inputs and outputs
             raise ValueError(
                 f"sizes must hold the number of inputs and of outputs at least, but {sizes} came; "
                 "give for example [64, 128, 10]"
             )
         check_integer(minimum=1, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
+        if isinstance(neuron, torch.nn.Module) or not callable(neuron):
+            raise TypeError(
+                f"neuron must be a function that makes a layer, but a {type_name(neuron)} came, "
+                "and each layer needs its own; give for example lambda: LIF(leak=0.1)"
+            )
         self.features = sizes[0]
         self.linears = torch.nn.ModuleList(torch.nn.Linear(*pair) for pair in pairwise(sizes))
         neurons = [neuron() for _ in self.linears]
@@ -63,6 +80,11 @@ class Network(torch.nn.Module):
                 )
         self.neurons = torch.nn.ModuleList(neurons)
 
+    def __iter__(self) -> Iterator[torch.nn.Module]:
+        """層を、入力に近いものから順に返します。"""
+        for pair in zip(self.linears, self.neurons, strict=True):
+            yield from pair
+
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         r"""すべての時刻を動かし、最後の層のスパイクと膜電位を返します。
 
@@ -73,11 +95,14 @@ class Network(torch.nn.Module):
         どの層も、膜電位0から始めます。
 
         :param inputs: 入力。スパイクでも、実数の電流でもよい。\
-            形は``[T, batch, features]``、型は重みと同じ浮動小数点数
+            形は``[T, batch, features]``、型は重みと同じ浮動小数点数。\
+            ``[batch, T, features]``は、形だけでは見分けられないので、誤って動く。\
+            ``inputs.transpose(0, 1)``で時刻を先頭にして渡す
         :returns: 最後の層のスパイクと、リセットする前の膜電位の組。\
             形は``[T, batch, classes]``、型は``inputs``と同じ
-        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき
-        :raises ValueError: ``inputs``の形が``[T, batch, features]``でないとき
+        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき
+        :raises ValueError: ``inputs``の形が``[T, batch, features]``でないとき、\
+            デバイスが重みと違うとき
 
         >>> import torch
         >>> from snn_docs.network import Network
@@ -93,89 +118,158 @@ class Network(torch.nn.Module):
         if inputs.dim() != 3 or inputs.shape[-1] != self.features:  # noqa: PLR2004 - as below
             raise ValueError(
                 f"inputs must have the shape [T, batch, {self.features}], "
-                f"but {list(inputs.shape)} came; put time first, and features last"
+                f"but {list(inputs.shape)} came; put time first, and features last, as many as "
+                "the first of the network's sizes; to give the same inputs in every step take "
+                "snn_docs.encoding.direct(inputs, steps)"
             )
+        check_alike_parameters(self, inputs)
         spikes = v = inputs
         for linear, neuron in zip(self.linears, self.neurons, strict=True):
             spikes, v = neuron.run(linear(spikes))  # type: ignore[operator] # not any Module
         return spikes, v
 
 
-def count(spikes: Tensor) -> Tensor:
+def count(spikes: Tensor, lengths: Tensor | None = None) -> Tensor:
     r"""スパイクを数えます。最も多く発火した出力が、ネットワークの答えです。
 
     .. math::
 
-        y = \sum_{t=1}^{T} s_t
+        y_b = \sum_{t=1}^{T_b} s_{t,b}
 
     :param spikes: 最後の層のスパイク。形は``[T, batch, classes]``、型は浮動小数点数
+    :param lengths: 標本ごとの長さ:math:`T_b`。1以上:math:`T`以下の整数。形は``[batch]``。\
+        それより後の時刻は、パディングとみなして読まない。``None``なら、どの標本も:math:`T`
     :returns: スパイクの数。形は``[batch, classes]``、型は``spikes``と同じ
-    :raises TypeError: ``spikes``が浮動小数点数のテンソルでないとき
-    :raises ValueError: ``spikes``の形が``[T, batch, classes]``でないとき、``T``が0のとき
+    :raises TypeError: ``spikes``が浮動小数点数のテンソルでないとき、\
+        ``lengths``が整数のテンソルでないとき
+    :raises ValueError: ``spikes``の形が``[T, batch, classes]``でないとき、``T``が0のとき、\
+        ``lengths``の形、デバイス、値の範囲が合わないとき
 
     >>> import torch
     >>> from snn_docs.network import count
-    >>> count(torch.tensor([[[0.0, 1.0]], [[1.0, 1.0]], [[0.0, 1.0]]]))
+    >>> spikes = torch.tensor([[[0.0, 1.0]], [[1.0, 1.0]], [[0.0, 1.0]]])
+    >>> count(spikes)
     tensor([[1., 3.]])
+    >>> count(spikes, lengths=torch.tensor([2]))
+    tensor([[1., 2.]])
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(spikes=spikes)
-    return spikes.sum(0)
+    check_output(lengths, spikes=spikes)
+    return _kept(spikes, lengths, 0.0).sum(0)
 
 
-def last_potential(v: Tensor) -> Tensor:
+def last_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
     r"""最後の時刻の膜電位を返します。
 
     .. math::
 
-        y = v_T
+        y_b = v_{T_b,b}
 
     :param v: 最後の層の膜電位。リセットする前の値。\
         形は``[T, batch, classes]``、型は浮動小数点数
+    :param lengths: 標本ごとの長さ:math:`T_b`。1以上:math:`T`以下の整数。形は``[batch]``。\
+        それより後の時刻は、パディングとみなして読まない。``None``なら、どの標本も:math:`T`
     :returns: 最後の時刻の膜電位。形は``[batch, classes]``、型は``v``と同じ
-    :raises TypeError: ``v``が浮動小数点数のテンソルでないとき
-    :raises ValueError: ``v``の形が``[T, batch, classes]``でないとき、``T``が0のとき
+    :raises TypeError: ``v``が浮動小数点数のテンソルでないとき、\
+        ``lengths``が整数のテンソルでないとき
+    :raises ValueError: ``v``の形が``[T, batch, classes]``でないとき、``T``が0のとき、\
+        ``lengths``の形、デバイス、値の範囲が合わないとき
 
     >>> import torch
     >>> from snn_docs.network import last_potential
-    >>> last_potential(torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 0.9]]]))
+    >>> v = torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 0.9]]])
+    >>> last_potential(v)
     tensor([[0.7000, 0.9000]])
+    >>> last_potential(v, lengths=torch.tensor([2]))
+    tensor([[1.5000, 1.0000]])
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(v=v)
-    return v[-1]
+    check_output(lengths, v=v)
+    if lengths is None:
+        return v[-1]
+    return v[lengths - 1, torch.arange(len(lengths), device=v.device)]
 
 
-def max_potential(v: Tensor) -> Tensor:
+def max_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
     r"""膜電位の、時刻にわたる最大値を返します。
 
     .. math::
 
-        y = \max_{1 \le t \le T} v_t
+        y_b = \max_{1 \le t \le T_b} v_{t,b}
 
     勾配は、最大になった時刻に届きます。同じ値の時刻が複数あれば、等しく分けて届きます。
 
     :param v: 最後の層の膜電位。リセットする前の値。\
         形は``[T, batch, classes]``、型は浮動小数点数
+    :param lengths: 標本ごとの長さ:math:`T_b`。1以上:math:`T`以下の整数。形は``[batch]``。\
+        それより後の時刻は、パディングとみなして読まない。``None``なら、どの標本も:math:`T`
     :returns: 膜電位の最大値。形は``[batch, classes]``、型は``v``と同じ
-    :raises TypeError: ``v``が浮動小数点数のテンソルでないとき
-    :raises ValueError: ``v``の形が``[T, batch, classes]``でないとき、``T``が0のとき
+    :raises TypeError: ``v``が浮動小数点数のテンソルでないとき、\
+        ``lengths``が整数のテンソルでないとき
+    :raises ValueError: ``v``の形が``[T, batch, classes]``でないとき、``T``が0のとき、\
+        ``lengths``の形、デバイス、値の範囲が合わないとき
 
     >>> import torch
     >>> from snn_docs.network import max_potential
-    >>> max_potential(torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 0.9]]]))
+    >>> v = torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 3.0]]])
+    >>> max_potential(v)
+    tensor([[1.5000, 3.0000]])
+    >>> max_potential(v, lengths=torch.tensor([2]))
     tensor([[1.5000, 2.0000]])
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(v=v)
-    return v.amax(0)
+    check_output(lengths, v=v)
+    return _kept(v, lengths, -math.inf).amax(0)
 
 
-def check_output(**tensors: Tensor) -> None:
-    """Raise TypeError or ValueError for what no last layer returns."""
+def mean_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
+    r"""膜電位の、時刻にわたる平均を返します。スパイクを渡せば、1ステップあたりの発火率です。
+
+    .. math::
+
+        y_b = \frac{1}{T_b} \sum_{t=1}^{T_b} v_{t,b}
+
+    終わりの時刻だけを読むのと違い、漏れが大きくても、どの時刻の入力も同じ重さで答えに届きます。
+
+    :param v: 最後の層の膜電位かスパイク。形は``[T, batch, classes]``、型は浮動小数点数
+    :param lengths: 標本ごとの長さ:math:`T_b`。1以上:math:`T`以下の整数。形は``[batch]``。\
+        それより後の時刻は、パディングとみなして読まない。``None``なら、どの標本も:math:`T`
+    :returns: 平均。形は``[batch, classes]``、型は``v``と同じ
+    :raises TypeError: ``v``が浮動小数点数のテンソルでないとき、\
+        ``lengths``が整数のテンソルでないとき
+    :raises ValueError: ``v``の形が``[T, batch, classes]``でないとき、``T``が0のとき、\
+        ``lengths``の形、デバイス、値の範囲が合わないとき
+
+    >>> import torch
+    >>> from snn_docs.network import mean_potential
+    >>> v = torch.tensor([[[0.5, 2.0]], [[1.5, 1.0]], [[0.7, 3.0]]])
+    >>> mean_potential(v)
+    tensor([[0.9000, 2.0000]])
+    >>> mean_potential(v, lengths=torch.tensor([2]))
+    tensor([[1.0000, 1.5000]])
+
+    出典: :cite:t:`eshraghian2023training`
+    """
+    check_output(lengths, v=v)
+    if lengths is None:
+        return v.mean(0)
+    return _kept(v, lengths, 0.0).sum(0) / lengths.unsqueeze(1).to(v.dtype)
+
+
+def _kept(values: Tensor, lengths: Tensor | None, padding: float) -> Tensor:
+    """Return the values with another number after the end of each sample, whatever was there."""
+    if lengths is None:
+        return values
+    steps = torch.arange(len(values), device=values.device)
+    is_there = steps.unsqueeze(1) < lengths
+    return values.where(is_there.unsqueeze(2), values.new_full((), padding))
+
+
+def check_output(lengths: Tensor | None = None, **tensors: Tensor) -> None:
+    """Raise TypeError or ValueError for what no last layer returns, or no lengths of it."""
     check_floating(**tensors)
     for name, value in tensors.items():
         if value.dim() != 3 or not len(value):  # noqa: PLR2004 - time, batch, classes
@@ -183,3 +277,26 @@ def check_output(**tensors: Tensor) -> None:
                 f"{name} must have the shape [T, batch, classes] with T of 1 or more, but "
                 f"{list(value.shape)} came; give what the network returns"
             )
+        if lengths is not None:
+            _check_lengths(lengths, value)
+
+
+def _check_lengths(lengths: Tensor, values: Tensor) -> None:
+    steps, batch, _ = values.shape
+    if not isinstance(lengths, Tensor) or lengths.dtype != torch.int64:
+        came = lengths.dtype if isinstance(lengths, Tensor) else f"a {type_name(lengths)}"
+        raise TypeError(
+            f"lengths must be a tensor of whole numbers, torch.int64, but {came} came; convert "
+            "with torch.as_tensor(lengths, dtype=torch.int64)"
+        )
+    if lengths.shape != (batch,) or lengths.device != values.device:
+        raise ValueError(
+            f"lengths must have the shape [{batch}], one for each sample, on {values.device}, but "
+            f"{list(lengths.shape)} on {lengths.device} came"
+        )
+    if not lengths.is_meta and not ((lengths >= 1) & (lengths <= steps)).all():
+        raise ValueError(
+            f"lengths must be from 1 to {steps}, the time that there is, but "
+            f"{lengths.min().item()} to {lengths.max().item()} came; a sample without a step has "
+            "no answer"
+        )

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from snn_docs import functional
-from snn_docs._checks import check_leak, check_rule
-from snn_docs.equations import Reset, Rule, kept_by
+from snn_docs._checks import check_leak
+from snn_docs._module import Spiking
+from snn_docs.equations import Reset
 from snn_docs.surrogate import Heaviside
 
 
-class IF(torch.nn.Module):
+class IF(Spiking):
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
     .. math::
@@ -34,7 +35,7 @@ class IF(torch.nn.Module):
     :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
         単位は膜電位と同じ。\
         テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
-        ``torch.nn.Parameter``なら学習できる。数は``state_dict``に入らない。\
+        ``torch.nn.Parameter``なら学習できる。数も``state_dict``に入り、値の違う層には読み込めない。\
         あとから代入すると値を確かめないので、変えるときは層を作り直す
     :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
@@ -67,21 +68,7 @@ class IF(torch.nn.Module):
         surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
     ) -> None:
         """閾値とリセットの規則を決めます。"""
-        super().__init__()
-        check_rule(threshold, 0.0, reset, detach_reset, surrogate)
-        self._hold("threshold", threshold)
-        self.reset, self.detach_reset, self.surrogate = reset, detach_reset, surrogate
-
-    def _hold(self, name: str, value: float | Tensor) -> None:
-        """Keep a tensor in the state_dict, unless torch does so because it is a parameter."""
-        if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
-            self.register_buffer(name, value)
-        else:
-            setattr(self, name, value)
-
-    @property
-    def _rule(self) -> Rule:
-        return Rule(self.threshold, None, self.reset, self.detach_reset, self.surrogate)
+        super().__init__(threshold, reset, detach_reset, surrogate)
 
     def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> tuple[Tensor, Tensor]:
         r"""1ステップ進め、スパイクと膜電位を返します。
@@ -188,17 +175,6 @@ class IF(torch.nn.Module):
         """
         return functional.checked_run(inputs, state, self._rule)
 
-    def extra_repr(self) -> str:
-        """閾値と、既定から変えたものを表示します。"""
-        parts = [f"threshold={_shown(self.threshold)}"]
-        if self.reset != "zero":
-            parts.append(f"reset={self.reset!r}")
-        if self.detach_reset:
-            parts.append("detach_reset=True")
-        if self.surrogate != Heaviside.apply:
-            parts.append(f"surrogate={self.surrogate!r}")
-        return ", ".join(parts)
-
 
 class LIF(IF):
     r"""漏れのある積分発火（leaky integrate-and-fire）モデルを動かす層です。
@@ -212,7 +188,9 @@ class LIF(IF):
     :math:`r`はリセットしたあとの膜電位で、リセットの規則と使い方は``IF``と同じです。\
     漏れが0なら、``IF``とビット単位で等しくなります。
 
-    snnTorchの``beta``は:math:`1 - \lambda`、SpikingJellyの``tau``は:math:`1/\lambda`です。
+    snnTorchの``beta``は:math:`1 - \lambda`、SpikingJellyの``tau``は:math:`1/\lambda`です。\
+    snnTorchの``reset_mechanism="subtract"``は、漏れのあとで閾値を引くので、\
+    ``reset="subtract"``より:math:`\lambda\theta`だけ多く引きます（下の例）。
 
     :param threshold: 閾値:math:`\theta`。``IF``と同じ
     :param leak: 漏れ:math:`\lambda`。0から1まで。\
@@ -236,6 +214,19 @@ class LIF(IF):
     >>> spikes
     tensor([0., 0., 1., 0., 0.])
 
+    snnTorchの引き算に合わせるには、1ステップずつ、その差を入力から引きます。
+
+    >>> layer = LIF(leak=0.5, reset="subtract")
+    >>> s = v = torch.zeros(1)
+    >>> for _ in range(4):
+    ...     more = layer.leak * layer.threshold * s.detach()
+    ...     s, v = layer.step(v, torch.full((1,), 1.25) - more, s)
+    ...     print(v)
+    tensor([1.2500])
+    tensor([0.8750])
+    tensor([1.6875])
+    tensor([1.0938])
+
     出典: :cite:t:`gerstner2014neuronal`
     """
 
@@ -255,14 +246,72 @@ class LIF(IF):
         check_leak(leak)
         self._hold("leak", leak)
 
+
+class PLIF(IF):
+    r"""漏れを学習するLIFモデル（parametric LIF）を動かす層です。
+
+    .. math::
+
+        \lambda &= \sigma(w) = \frac{1}{1 + e^{-w}} \\
+        v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta)
+
+    漏れの代わりに、どんな実数でもよいパラメータ:math:`w`を学習するので、\
+    漏れはいつも0と1のあいだに収まります。\
+    :math:`w`は、数で始めれば層に1つ、テンソルで始めればその形です。\
+    ほかは``LIF``と同じで、漏れが:math:`\sigma(w)`の``LIF``とビット単位で等しくなります。
+
+    元の論文は入力にも:math:`\lambda`を掛けます。ここでは、ほかのニューロンと同じように掛けません。\
+    SpikingJellyの``ParametricLIFNode``では``decay_input=False``にあたります。
+
+    :param threshold: 閾値:math:`\theta`。``IF``と同じ
+    :param leak: 学習を始めるときの漏れ。0より大きく1より小さい。数か、\
+        入力とブロードキャストできる浮動小数点数のテンソル
+    :param reset: ``"zero"``か``"subtract"``
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る
+    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :raises TypeError: ``threshold``か``leak``が数でも浮動小数点数のテンソルでもないときなど、\
+        型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``leak``が0と1のあいだにないとき
+
+    >>> import torch
+    >>> from snn_docs import PLIF
+    >>> layer = PLIF(leak=0.5)
+    >>> layer
+    PLIF(leak=0.5, threshold=1.0)
+    >>> layer.w
+    Parameter containing:
+    tensor(0., requires_grad=True)
+    >>> spikes, v = layer.run(torch.full((5,), 0.6))
+    >>> v.sum().backward()
+    >>> layer.w.grad
+    tensor(-0.3638)
+
+    出典: :cite:t:`fang2021plif`
+    """
+
+    def __init__(
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        leak: float | Tensor = 0.5,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値、始めの漏れ、リセットの規則を決めます。"""
+        super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
+        check_leak(leak)
+        start = leak.detach() if isinstance(leak, Tensor) else torch.tensor(float(leak))
+        w = torch.logit(start)
+        if not w.isfinite().all():
+            raise ValueError(
+                f"leak must be more than 0 and less than 1, but {leak} came, from where nothing is "
+                "learnt; give for example 0.5, or take LIF for a leak that stays"
+            )
+        self.w = torch.nn.Parameter(w)
+
     @property
-    def _rule(self) -> Rule:
-        return super()._rule._replace(kept=kept_by(self.leak))
-
-    def extra_repr(self) -> str:
-        """漏れ、閾値と、既定から変えたものを表示します。"""
-        return f"leak={_shown(self.leak)}, {super().extra_repr()}"
-
-
-def _shown(value: float | Tensor) -> object:
-    return value.detach() if isinstance(value, Tensor) else value
+    def leak(self) -> Tensor:
+        r"""いまの漏れ:math:`\sigma(w)`です。"""
+        return torch.sigmoid(self.w)

@@ -25,6 +25,10 @@ NIRの変数              ``LIF``                                    ``IF``
 ``v_reset``            0                                          0
 =====================  =========================================  ===================
 
+``LI``は、``LIF``と同じ``tau``と``r``をもつNIRの``LI``になります。漏れが0なら、``IF``と同じ``r``の``I``です。\
+``CubaLIF``は、``LIF``と同じ``tau_mem``と``r``のほかに、``synapse_leak``から同じように決まる\
+``tau_syn``と``w_in``をもちます。``PLIF``は、いまの漏れの``LIF``になります。
+
 発火の条件は、NIRの定義もこのパッケージも:math:`v > \theta`です。\
 ただし、NIRを読むライブラリには、閾値とちょうど等しいときにも発火するものがあります。
 
@@ -36,7 +40,7 @@ NIRの変数              ``LIF``                                    ``IF``
 代理勾配、``detach_reset``、学習できるかどうかは、NIRでは書けません。
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
@@ -45,9 +49,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn_docs._checks import type_name
+from snn_docs._checks import check_number, type_name
+from snn_docs.currents import CubaLIF
 from snn_docs.equations import Reset
-from snn_docs.neurons import IF, LIF
+from snn_docs.integrator import LI
+from snn_docs.neurons import IF, LIF, PLIF
 from snn_docs.surrogate import Heaviside
 
 try:
@@ -57,10 +63,13 @@ except ModuleNotFoundError as error:
         'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[nir]"'
     ) from error
 
+from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, array, floats, read, written
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"
+NEURONS = IF, LIF, PLIF, CubaLIF, LI
 ROUNDING = 1e-6  # how far apart two numbers may be that float32 arithmetic meant to be the same
 
 
@@ -79,13 +88,16 @@ def to_nir(
     割り算の誤差で漏れが変わらないように、もとの値を``metadata["leak"]``に添えます。\
     グラフの``metadata``には、``dt``と発火の条件を添えます。
 
-    :param layers: ``torch.nn.Linear``、``IF``、``LIF``の並び。``torch.nn.Sequential``も渡せる
+    :param layers: 層の並び。``IF``、``LIF``、``PLIF``、``CubaLIF``、``LI``と、\
+        ``torch.nn``の``Linear``、``Conv2d``、``AvgPool2d``、``Flatten``が書ける。``Sequential``も``Network``もそのまま渡せる。\
+        中の``Sequential``は、その場所に開いて書く
     :param dt: 1ステップの幅:math:`\Delta t`。正の有限な数。単位は秒。\
         ステップを単位に数えるなら``1.0``
     :param input\_shape: 1ステップの入力の形。バッチの次元は含めない。\
-        最初の層がニューロンのときに要る
+        最初の層が``Linear``でないときに要る
     :returns: グラフ。配列は層と別のメモリに写す
-    :raises TypeError: 書き出せない層があるとき、重みの型がNumPyにないとき
+    :raises TypeError: 層の並びでないとき、書き出せない層があるとき、``dt``が数でないとき、\
+        重みの型がNumPyにないとき
     :raises ValueError: ``dt``が正の有限な数でないとき、層がないとき、\
         形が決まらないか合わないとき、リセットの規則がこの版の``nir``で書けないとき、漏れが0で:math:`\tau`が無限になるとき
 
@@ -98,11 +110,31 @@ def to_nir(
     >>> graph.nodes["layer_1"].tau
     array([0.004, 0.004])
 
+    畳み込みのあるネットワークには、入力の形を添えます。
+
+    >>> from snn_docs import LI, Sequential
+    >>> network = Sequential(
+    ...     torch.nn.Conv2d(1, 4, 3),
+    ...     LIF(leak=0.25, reset=RESET),
+    ...     torch.nn.AvgPool2d(2),
+    ...     torch.nn.Flatten(),
+    ...     torch.nn.Linear(4 * 3 * 3, 10),
+    ...     LI(leak=0.25),
+    ... )
+    >>> graph = to_nir(network, dt=1e-3, input_shape=(1, 8, 8))
+    >>> [type(node).__name__ for node in graph.nodes.values()]
+    ['Input', 'Conv2d', 'LIF', 'AvgPool2d', 'Flatten', 'Affine', 'LI', 'Output']
+
     出典: :cite:t:`pedersen2024nir`
     """
     _check_dt(dt)
+    if not isinstance(layers, Iterable):
+        raise TypeError(
+            f"layers must be layers in a row, but a {type_name(layers)} came; give a list, "
+            "a torch.nn.Sequential or a Network"
+        )
     nodes, shape = [], input_shape
-    for i, layer in enumerate(layers):
+    for i, layer in enumerate(_flat(layers)):
         nodes.append(_node(f"layer {i}", layer, shape, dt))
         shape = tuple(int(size) for size in nodes[-1].output_type["output"])
     if not nodes:
@@ -130,8 +162,11 @@ def from_nir(
 
         \mathrm{leak} = \frac{\Delta t}{\tau}
 
-    読めるのは、``Affine``、``Linear``、``IF``、``LIF``が一列につながったグラフです。\
-    ``to_nir``が書いたグラフなら、重み、閾値、漏れは1ビットも変わりません。
+    読めるのは、``IF``、``LIF``、``CubaLIF``、``I``、``LI``、``Affine``、``Linear``、``Conv2d``、\
+    ``AvgPool2d``、``SumPool2d``、``Flatten``が一列につながったグラフです。\
+    ``to_nir``が書いたグラフなら、重み、閾値、漏れは1ビットも変わりません。\
+    NIRの``Conv2d``には必ずバイアスがあるので、バイアスのない畳み込みには0のバイアスが付きます。\
+    ``Flatten``の次元は、NIRではバッチを含めずに数えます。
 
     すべてのニューロンに共通の閾値と漏れは数に、そうでなければテンソルになります。\
     テンソルの型はグラフの配列のままです。そろえるには、層の``float()``などを使います。
@@ -141,8 +176,9 @@ def from_nir(
         ``IF``の``r``が1なら``1.0``
     :param detach\_reset: リセットに勾配を通さないかどうか。NIRには書かれていない
     :param surrogate: スパイクを出す関数。NIRには書かれていない
-    :returns: ``torch.nn.Linear``、``IF``、``LIF``のリスト。リセットの規則は``RESET``
-    :raises TypeError: ``graph``がグラフでないとき、読めないノードがあるとき
+    :returns: 層のリスト。``Sequential(*layers)``とすれば、ネットワークになる。\
+        リセットの規則は``RESET``
+    :raises TypeError: ``graph``がグラフでないとき、読めないノードがあるとき、``dt``が数でないとき
     :raises ValueError: ``dt``が正の有限な数でないとき、グラフが一列でないとき、\
         このパッケージの式では表せない値があるとき。``r``が合わないのは、たいてい``dt``の違い
 
@@ -167,28 +203,37 @@ def from_nir(
 
 
 def _check_dt(dt: float) -> None:
-    if not 0 < dt < np.inf:
+    if not 0 < check_number("dt", dt) < np.inf:
         raise ValueError(
             f"dt must be positive and finite, but {dt} came; it is the length of a step in "
             "seconds: give for example 1e-3, or 1.0 to count time in steps"
         )
 
 
+def _flat(layers: Iterable[torch.nn.Module]) -> Iterator[torch.nn.Module]:
+    """Return the layers, with those of a Sequential inside in its place."""
+    for layer in layers:
+        yield from _flat(layer) if isinstance(layer, torch.nn.Sequential) else (layer,)
+
+
 def _node(
     where: str, layer: torch.nn.Module, shape: tuple[int, ...] | None, dt: float
 ) -> nir.NIRNode:
-    if type(layer) is torch.nn.Linear:
-        return _linear_node(where, layer, shape)
-    if type(layer) is not IF and type(layer) is not LIF:
+    if type(layer) in WRITTEN:
+        return written(where, layer, shape)
+    if not isinstance(layer, IF | LI | CubaLIF) or type(layer) not in NEURONS:
+        why = INSTEAD.get(type(layer), "NIR, or this package's reader of it, has no node for it")
         raise TypeError(
-            f"{where} must be a torch.nn.Linear, an IF or a LIF, but a {type_name(layer)} came; "
-            "NIR may know it, but this package has no layer that would read it back"
+            f"{where} must be one of {', '.join(kind.__name__ for kind in (*WRITTEN, *NEURONS))}"
+            f", but a {type_name(layer)} came; {why}"
         )
     if shape is None:
         raise ValueError(
             f"{where} does not say how many neurons it has, and there is no torch.nn.Linear "
             "before it; give input_shape, for example (40,)"
         )
+    if isinstance(layer, LI):
+        return _integrator_node(where, layer, shape, dt)
     if layer.reset != RESET:
         raise ValueError(
             f"{where} has reset={layer.reset!r}, but nir {nir.version} can only say {RESET!r}: "
@@ -198,33 +243,31 @@ def _node(
     return _neuron_node(where, layer, shape, dt)
 
 
-def _linear_node(where: str, layer: torch.nn.Linear, shape: tuple[int, ...] | None) -> nir.NIRNode:
-    if shape not in (None, (layer.in_features,)):
-        raise ValueError(
-            f"{where} takes ({layer.in_features},), but {shape} comes before it; "
-            "NIR multiplies vectors with matrices, whose sizes must agree"
-        )
-    weight = _array(f"{where}: weight", layer.weight)
-    if layer.bias is None:
-        return nir.Linear(weight)
-    return nir.Affine(weight, _array(f"{where}: bias", layer.bias))
+def _integrator_node(where: str, layer: LI, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
+    leak = _spread(f"{where}: leak", layer.leak, shape)
+    if not leak.any():
+        return nir.I(r=np.full(shape, 1 / dt))
+    tau = _finite_tau(where, leak, dt)
+    return nir.LI(tau=tau, r=tau / dt, v_leak=np.zeros_like(tau), metadata={"leak": leak})
 
 
-def _neuron_node(where: str, layer: IF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
+def _neuron_node(where: str, layer: IF | CubaLIF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
     threshold = _spread(f"{where}: threshold", layer.threshold, shape)
     zeros = np.zeros_like(threshold)
     reset: dict[str, Any] = {"v_reset": zeros} if RESET == "zero" else {}
-    if not isinstance(layer, LIF):
+    if not isinstance(layer, LIF | PLIF | CubaLIF):
         return nir.IF(r=np.full(shape, 1 / dt), v_threshold=threshold, **reset)
     leak = _spread(f"{where}: leak", layer.leak, shape)
-    tau = _tau(leak, dt)
-    if not np.isfinite(tau).all():
-        raise ValueError(
-            f"{where} has the leak {leak.min()}, for which tau = dt / leak is infinite; "
-            "neurons without a leak are an IF"
-        )
-    constants = {"tau": tau, "r": tau / dt, "v_leak": zeros, "v_threshold": threshold}
-    return nir.LIF(**constants, **reset, metadata={"leak": leak})
+    tau = _finite_tau(where, leak, dt)
+    constants = {"r": tau / dt, "v_leak": zeros, "v_threshold": threshold, **reset}
+    if not isinstance(layer, CubaLIF):
+        return nir.LIF(tau=tau, **constants, metadata={"leak": leak})
+    synapse_leak = _spread(f"{where}: synapse_leak", layer.synapse_leak, shape)
+    tau_syn = _finite_tau(where, synapse_leak, dt)
+    metadata = {"leak": leak, "synapse_leak": synapse_leak}
+    return nir.CubaLIF(
+        tau_syn=tau_syn, tau_mem=tau, w_in=tau_syn / dt, **constants, metadata=metadata
+    )
 
 
 def _tau(leak: Array, dt: float) -> Array:
@@ -232,23 +275,24 @@ def _tau(leak: Array, dt: float) -> Array:
         return dt / leak.astype(np.float64)
 
 
-def _array(where: str, tensor: Tensor) -> Array:
-    if tensor.dtype not in (torch.float16, torch.float32, torch.float64):
-        raise TypeError(
-            f"{where} must have a dtype that numpy knows, but {tensor.dtype} came; "
-            "convert the layer with .float()"
+def _finite_tau(where: str, leak: Array, dt: float) -> Array:
+    tau = _tau(leak, dt)
+    if not np.isfinite(tau).all():
+        raise ValueError(
+            f"{where} has the leak {leak.min()}, for which tau = dt / leak is infinite; "
+            "a LIF without a leak is an IF"
         )
-    return tensor.numpy(force=True).copy()
+    return tau
 
 
 def _spread(where: str, value: float | Tensor, shape: tuple[int, ...]) -> Array:
     """Return an array with a number for each neuron."""
-    array = _array(where, value) if isinstance(value, Tensor) else np.float64(value)
+    numbers = array(where, value) if isinstance(value, Tensor) else np.float64(value)
     try:
-        return np.broadcast_to(array, shape).copy()
+        return np.broadcast_to(numbers, shape).copy()
     except ValueError as error:
         raise ValueError(
-            f"{where} has the shape {array.shape}, which does not broadcast to the neurons' "
+            f"{where} has the shape {numbers.shape}, which does not broadcast to the neurons' "
             f"{shape}; NIR holds one number for each neuron, and knows no batches"
         ) from error
 
@@ -270,60 +314,64 @@ def _chain(graph: nir.NIRGraph) -> list[str]:
 
 
 def _layer(where: str, node: nir.NIRNode, dt: float, options: dict[str, Any]) -> torch.nn.Module:
-    if isinstance(node, nir.Linear | nir.Affine):
-        return _linear(where, node)
-    if isinstance(node, nir.IF | nir.LIF):
+    if isinstance(node, READ):
+        return read(where, node)
+    if isinstance(node, nir.IF | nir.LIF | nir.CubaLIF):
         return _neuron(where, node, dt, options)
+    if isinstance(node, nir.I | nir.LI):
+        return _integrator(where, node, dt)
+    names = (kind.__name__ for kind in (*READ, nir.IF, nir.LIF, nir.CubaLIF, nir.I, nir.LI))
     raise TypeError(
-        f"{where} must be an Affine, Linear, IF or LIF, but a {type_name(node)} came; "
+        f"{where} must be one of {', '.join(names)}, but a {type_name(node)} came; "
         "this package has no layer for it"
     )
 
 
-def _linear(where: str, node: nir.Linear | nir.Affine) -> torch.nn.Linear:
-    weight = _floats(node.weight)
-    if weight.ndim != 2:  # noqa: PLR2004 - a matrix
-        raise ValueError(
-            f"{where} has a weight of shape {weight.shape}, but only matrices can be read"
-        )
-    bias = _floats(node.bias) if isinstance(node, nir.Affine) else None
-    outputs, inputs = weight.shape
-    # on no device, so that no random number is drawn for weights that are replaced
-    linear = torch.nn.Linear(inputs, outputs, bias=bias is not None, device="meta")
-    linear.weight = torch.nn.Parameter(torch.tensor(weight))
-    if bias is not None:
-        linear.bias = torch.nn.Parameter(torch.tensor(bias))
-    return linear
+def _integrator(where: str, node: nir.I | nir.LI, dt: float) -> LI:
+    if isinstance(node, nir.I):
+        _check_gain(where, floats(node.r).astype(np.float64) * dt, dt)
+        return LI(0.0)
+    _check_zero(f"{where}: v_leak", node.v_leak)
+    return LI(_leak(where, node, dt))
 
 
-def _neuron(where: str, node: nir.IF | nir.LIF, dt: float, options: dict[str, Any]) -> IF:
-    threshold = _value(_floats(node.v_threshold))
-    gain = _floats(node.r).astype(np.float64) * dt
+def _neuron(
+    where: str, node: nir.IF | nir.LIF | nir.CubaLIF, dt: float, options: dict[str, Any]
+) -> IF | CubaLIF:
+    threshold = _value(floats(node.v_threshold))
     _check_zero(f"{where}: v_reset", getattr(node, "v_reset", 0.0))
     if isinstance(node, nir.IF):
-        _check_gain(where, gain, dt)
+        _check_gain(where, floats(node.r).astype(np.float64) * dt, dt)
         return IF(threshold, **options)
     _check_zero(f"{where}: v_leak", node.v_leak)
-    tau = _floats(node.tau).astype(np.float64)
-    if (wrong := tau[~((tau >= dt * (1 - ROUNDING)) & np.isfinite(tau))]).size:
+    if isinstance(node, nir.LIF):
+        return LIF(threshold, leak=_leak(where, node, dt), **options)
+    leak = _leak(where, node, dt, tau="tau_mem")
+    synapse_leak = _leak(where, node, dt, tau="tau_syn", gain="w_in", recorded="synapse_leak")
+    return CubaLIF(threshold, leak=leak, synapse_leak=synapse_leak, **options)
+
+
+def _leak(  # noqa: PLR0913 - names of what a node calls its own way
+    where: str, node: nir.NIRNode, dt: float, *, tau: str = "tau", gain: str = "r",
+    recorded: str = "leak",
+) -> float | Tensor:  # fmt: skip
+    """Return the leak of a time constant; raise unless inputs are added as they are."""
+    times = floats(getattr(node, tau))
+    taus = times.astype(np.float64)
+    if (wrong := taus[~((taus >= dt * (1 - ROUNDING)) & np.isfinite(taus))]).size:
         raise ValueError(
-            f"{where} has tau = {wrong[0]}, but it must be finite and not shorter than dt = {dt}, "
-            "because a step loses dt / tau; give the dt that the graph was written for"
+            f"{where} has {tau} = {wrong[0]}, but it must be finite and not shorter than dt = {dt},"
+            f" because a step loses dt / {tau}; give the dt that the graph was written for"
         )
-    _check_gain(where, gain / tau, dt)
-    return LIF(threshold, leak=_leak(node, dt), **options)
-
-
-def _leak(node: nir.LIF, dt: float) -> float | Tensor:
-    tau = _floats(node.tau)
-    recorded = node.metadata.get("leak")
-    if recorded is not None and np.array_equal(_tau(recorded, dt), tau):
-        return _value(recorded)
-    return _value(np.minimum(dt / tau.astype(np.float64), 1), tau.dtype)
+    _check_gain(where, floats(getattr(node, gain)).astype(np.float64) * dt / taus, dt)
+    leak = node.metadata.get(recorded)
+    if leak is not None and np.array_equal(_tau(leak, dt), times):
+        return _value(leak)
+    return _value(np.minimum(dt / taus, 1), times.dtype)
 
 
 def _check_zero(where: str, value: object) -> None:
-    array = _floats(value)
+    array = floats(value)
     if (wrong := array[array != 0]).size:
         raise ValueError(
             f"{where} is {wrong[0]}, but only 0 can be read; "
@@ -338,11 +386,6 @@ def _check_gain(where: str, gain: Array, dt: float) -> None:
             "this package adds its input as it is; give the dt that the graph was written for, "
             "or multiply the weights before the node instead of r"
         )
-
-
-def _floats(value: object) -> Array:
-    array = np.asarray(value)
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
 def _value(array: Array, dtype: Any = None) -> float | Tensor:  # noqa: ANN401 - as numpy's

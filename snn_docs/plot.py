@@ -3,18 +3,31 @@
 どの関数も、最初の引数の``ax``に描き、描いたものを返します。題や凡例は、あとから変えられます。\
 線は線種と印で区別し、色だけでは区別しません。
 
+膜電位、スパイク、閾値、入力、勾配は、どの図でも同じ色と線種か印で描きます。それを決めているのが\
+``POTENTIAL``、``SPIKE``、``THRESHOLD``、``INPUT``、``GRADIENT``で、``ax.plot``などに\
+``**``で渡します。
+
+>>> from matplotlib.figure import Figure
+>>> from snn_docs import plot
+>>> ax = Figure().subplots()
+>>> (potential,) = ax.plot([0.4, 0.8, 1.2], label="膜電位", **plot.POTENTIAL)
+>>> threshold = ax.axhline(1, label="閾値", **plot.THRESHOLD)
+>>> (spike,) = ax.plot([2], [1.4], label="スパイク", **plot.SPIKE)
+>>> potential.get_linestyle(), threshold.get_linestyle(), spike.get_marker()
+('-', '--', '|')
+
 importすると、日本語の字形を持つフォントを選びます。``ax``は、そのあとに作ってください。
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import type_name
+from snn_docs._checks import check_dense, check_number, type_name
 
 try:
     from matplotlib.ticker import MaxNLocator
@@ -28,12 +41,33 @@ except ImportError as error:
 japanize()  # the import sets the font, too, but only the first one in a process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Literal
+    from collections.abc import Callable
+    from typing import Any, Literal
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.lines import Line2D
+
+POTENTIAL: dict[str, Any] = {"color": "#0b3d73", "linestyle": "-"}
+"""膜電位。青い実線。"""
+
+SPIKE: dict[str, Any] = {
+    "color": "#b5471b",
+    "linestyle": "",
+    "marker": "|",
+    "markersize": 9,
+    "markeredgewidth": 1.8,
+}
+"""スパイク。橙の縦棒。"""
+
+THRESHOLD: dict[str, Any] = {"color": "gray", "linestyle": "--", "linewidth": 1.2}
+"""閾値。灰色の破線。"""
+
+INPUT: dict[str, Any] = {"color": "#2a8f68", "linestyle": ":", "linewidth": 2}
+"""入力。緑の点線。"""
+
+GRADIENT: dict[str, Any] = {"color": "#9a86d3", "linestyle": "-.", "linewidth": 2}
+"""勾配。紫の一点鎖線。"""
 
 # Dashes are left to thresholds. 3 and 4 have no common divisor: 12 looks, and neighbours share
 # neither the dashes nor the marker.
@@ -43,7 +77,7 @@ POINTS = [(LINESTYLES[n % 3], MARKERS[n % 4]) for n in range(12)]
 CURVES = [(linestyle, "") for linestyle in LINESTYLES] + POINTS
 
 QUANTITIES = {"accuracy": "正解率", "loss": "損失"}
-PARTS = {"train": "訓練", "test": "テスト"}
+PARTS = {"train": "訓練", "validation": "検証", "test": "テスト"}
 
 
 def raster(ax: Axes, spikes: Tensor) -> Line2D:
@@ -82,7 +116,7 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
         )
     steps, neurons = spikes.shape
     step, neuron = spikes.detach().cpu().nonzero(as_tuple=True)
-    (marks,) = ax.plot((step + 1).numpy(), neuron.numpy(), linestyle="", marker="|")
+    (marks,) = ax.plot((step + 1).numpy(), neuron.numpy(), **SPIKE)
     ax.set(xlabel="ステップ", ylabel="ニューロンの添字")
     ax.set(xlim=(0.5, steps + 0.5), ylim=(-0.5, neurons - 0.5))
     count_in_integers(ax.xaxis, ax.yaxis)
@@ -103,7 +137,7 @@ def potential(ax: Axes, v: Tensor, threshold: float | None = None) -> list[Line2
     :param threshold: 閾値:math:`\theta`。単位は膜電位と同じ。渡すと破線を引く
     :returns: ニューロンの線と、最後に閾値の線
     :rtype: ``list[matplotlib.lines.Line2D]``
-    :raises TypeError: ``v``がテンソルでないとき
+    :raises TypeError: ``v``がテンソルでないとき、``threshold``が数でないとき
     :raises ValueError: ``v``の形が``[T]``でも``[T, N]``でもないとき、\
         見分けられないほど線が多いとき
 
@@ -124,7 +158,7 @@ def potential(ax: Axes, v: Tensor, threshold: float | None = None) -> list[Line2
         potentials = {f"ニューロン{n}": column for n, column in enumerate(v.T)}
     lines = draw(ax, torch.arange(1, len(v) + 1), potentials, CURVES)
     if threshold is not None:
-        lines.append(ax.axhline(threshold, color="gray", linestyle="--", label="閾値"))
+        lines.append(ax.axhline(number("threshold", threshold), label="閾値", **THRESHOLD))
     ax.set(xlabel="ステップ", ylabel="膜電位")
     count_in_integers(ax.xaxis)
     if len(lines) > 1:
@@ -222,14 +256,15 @@ def learning_curve(
 
         \text{正解率} = \frac{\text{正解した標本の数}}{\text{標本の数}}
 
-    記録にあれば、``train_accuracy``と``test_accuracy``（または``train_loss``と``test_loss``）の\
-    両方を描きます。
+    ``train_accuracy``、``validation_accuracy``、``test_accuracy``（損失なら``train_loss``など）の\
+    うち、記録にあるものを描きます。
 
     :param ax: 描く先。``matplotlib.axes.Axes``
     :param records: エポックごとの記録。``epoch``と、描く量を持つ辞書の並び
     :param quantity: 描く量。``"accuracy"``（正解率）か``"loss"``（損失）
-    :returns: 訓練、テストの順の線
+    :returns: 訓練、検証、テストの順の線
     :rtype: ``list[matplotlib.lines.Line2D]``
+    :raises TypeError: 記録が辞書の並びでないとき、値が数でないとき
     :raises ValueError: ``quantity``がどちらでもないとき、記録が空のとき、\
         描く量がないとき、ほかの記録にある項目を欠く記録があるとき、見分けられないほど線が多いとき
 
@@ -243,8 +278,9 @@ def learning_curve(
     >>> [line.get_label() for line in plot.learning_curve(ax, records)]
     ['訓練', 'テスト']
     """
-    if quantity not in QUANTITIES:
+    if not isinstance(quantity, str) or quantity not in QUANTITIES:
         raise ValueError(f"quantity must be one of {list(QUANTITIES)}, but {quantity!r} came")
+    check_records(records)
     names = {f"{part}_{quantity}": label for part, label in PARTS.items()}
     found = [name for name in names if any(name in record for record in records)]
     if not found:
@@ -260,6 +296,18 @@ def learning_curve(
     return lines
 
 
+def check_records(records: object) -> None:
+    """Raise TypeError unless these are dictionaries in a row."""
+    wrong = [records]
+    if isinstance(records, Sequence):
+        wrong = [record for record in records if not isinstance(record, Mapping)]
+    if wrong:
+        raise TypeError(
+            f"records must be a list of dictionaries, but a {type_name(wrong[0])} came; give the "
+            "trainer's records, one dictionary for each epoch"
+        )
+
+
 def numbers(records: Sequence[Mapping[str, float]], name: str) -> Tensor:
     """Return one number of every record."""
     for index, record in enumerate(records):
@@ -267,7 +315,13 @@ def numbers(records: Sequence[Mapping[str, float]], name: str) -> Tensor:
             raise ValueError(
                 f"every record must hold {name}, but record {index} holds only {list(record)}"
             )
-    return torch.tensor([record[name] for record in records], dtype=torch.float64)
+    found = [number(f"{name} of record {i}", record[name]) for i, record in enumerate(records)]
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def number(name: str, value: object) -> float:
+    """Return a number that may be numpy's or a tensor; raise TypeError or ValueError for others."""
+    return check_number(name, value.item() if hasattr(value, "item") else value)
 
 
 def named_functions(
@@ -315,6 +369,7 @@ def check_shape(name: str, tensor: object, shapes: list[str]) -> None:
             f"{name} must be a tensor of shape {wanted}, but a {type_name(tensor)} came; "
             f"convert with torch.as_tensor({name})"
         )
+    check_dense(name, tensor)
     if tensor.dim() not in {shape.count(",") + 1 for shape in shapes}:
         raise ValueError(
             f"{name} must have the shape {wanted}, but {tuple(tensor.shape)} came; choose what "

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 
-from snn_docs._checks import check_floating, check_positive
+from snn_docs._checks import check_derivative, check_floating, check_positive
 
 
 class SpikeFunction(Function):
@@ -128,7 +128,7 @@ class SurrogateSpike(Function):
     def backward(ctx: BackwardCFunction, grad_output: Tensor) -> tuple[Tensor, None]:
         """滑らかな関数の微分を掛けます。"""
         (input_,) = ctx.saved_tensors
-        return grad_output * ctx.surrogate.derivative(input_), None  # type: ignore[attr-defined]
+        return grad_output * ctx.surrogate.slopes(input_), None  # type: ignore[attr-defined]
 
 
 class EagerSurrogateSpike(SurrogateSpike):
@@ -190,6 +190,12 @@ class Surrogate(ABC):
         function = SurrogateSpike if torch.compiler.is_compiling() else EagerSurrogateSpike
         spikes: Tensor = function.apply(input_, self)  # type: ignore[no-untyped-call]
         return spikes
+
+    def slopes(self, input_: Tensor) -> Tensor:
+        """Return the derivative; raise for one that does not fit, which a class may define."""
+        slopes = self.derivative(input_)
+        check_derivative(slopes, input_)
+        return slopes
 
     @abstractmethod
     def smooth(self, input_: Tensor) -> Tensor:

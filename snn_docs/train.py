@@ -3,12 +3,14 @@
 import argparse
 import io
 import json
+import math
 import os
+import re
 import shlex
 import sys
 import time
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -18,22 +20,21 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from snn_docs import data, encoding, surrogate
-from snn_docs._checks import check_integer, check_leak
+from snn_docs import checkpoints, data, encoding, surrogate
+from snn_docs._checks import check_integer, check_leak, check_number, type_name
+from snn_docs.checkpoints import FORMAT, Record, RunError, State
 from snn_docs.equations import Reset
 from snn_docs.network import Network, count, last_potential, max_potential
 from snn_docs.neurons import LIF
 
 T = TypeVar("T")
-Record = dict[str, float]  # one epoch: a line of metrics.jsonl
-State = dict[str, Any]  # what a checkpoint holds
 
 HIDDEN = 512
 BATCH = 64  # over all processes
 LEARNING_RATE = 1e-3
 SAMPLES = 1024, 512  # of the delayed match: for training, for the test
+FILES = "checkpoint.pt", "metrics.jsonl"
 DATA_SEED = 0  # the data stays the same whatever the seed of a run
-FORMAT = "snn_docs.train 1"  # to change with anything that would make an old checkpoint go on wrong
 
 ENCODINGS: dict[str, Callable[[Tensor, int, torch.Generator], Tensor]] = {
     "direct": lambda values, steps, _: encoding.direct(values, steps),
@@ -54,10 +55,6 @@ READOUTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "last": lambda _, v: last_potential(v),
     "max": lambda _, v: max_potential(v),
 }
-
-
-class RunError(ValueError):
-    """学習を、頼まれたとおりには進められないときの例外です。"""
 
 
 class Task(NamedTuple):
@@ -153,11 +150,14 @@ class Config:
     def __post_init__(self) -> None:
         """値を確かめます。"""
         for name, choices in CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, but {value} came")
+            value, wanted = getattr(self, name), f"{name} must be one of {', '.join(choices)}"
+            if not isinstance(value, str):
+                raise TypeError(f"{wanted}, but a {type_name(value)} came; give its name")
+            if value not in choices:
+                raise ValueError(f"{wanted}, but {value} came")
         if not isinstance(self.detach_reset, bool):
             raise TypeError(f"detach_reset must be True or False, but {self.detach_reset!r} came")
-        check_leak(self.leak)
+        check_leak(check_number("leak", self.leak))
         if self.task == "delayed_match" and self.encoding != "direct":
             raise ValueError(
                 f"encoding is for digits, but {self.encoding} came for delayed_match, "
@@ -167,21 +167,19 @@ class Config:
         check_integer(minimum=least, steps=self.steps)
         check_integer(minimum=1, epochs=self.epochs)
         check_integer(minimum=0, seed=self.seed)
-        if self.seed >= 2**63:
-            raise ValueError(f"seed must be less than 2**63, but {self.seed} came")
 
 
 class Run:
     """What changes while training, and goes into a checkpoint."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, place: torch.device) -> None:
+        self.config, self.place = config, place
         self.task = TASKS[config.task](config)
         features = self.task.split.train_inputs.shape[-1]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.network = Network([features, HIDDEN, self.task.classes], self._neuron)
-        self.network.to(device())
+        self.network.to(self.place)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=LEARNING_RATE)
         self.generator = torch.Generator().manual_seed(config.seed)  # all that is drawn later
         self.records: list[Record] = []
@@ -207,18 +205,27 @@ class Run:
         }
 
     def load(self, state: State) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned; raise for anything else."""
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.records = checkpoints.check_records(state["records"])
+        if state["network"].keys() != self.network.state_dict().keys():
+            raise ValueError(
+                "the network has other parts"
+            )  # torch lets a layer's numbers be missing
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.optimizer.state_dict()["param_groups"] != groups:
+            raise ValueError("the optimizer is set otherwise")
+        batches = math.ceil(len(self.task.split.train_labels) / BATCH)
+        checkpoints.check_adam(self.optimizer, len(self.records) * batches)
         self.generator.set_state(state["generator"])
-        self.records = list(state["records"])
 
     def score(self, model: torch.nn.Module, inputs: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """Return the sum of losses, and how many answers are right, of this process's share."""
         mine = share(len(labels))
-        spikes, v = model(inputs[:, mine].to(device()))
+        spikes, v = model(inputs[:, mine].to(self.place))
         scores = READOUTS[self.config.readout](spikes, v)
-        targets = labels[mine].to(device())
+        targets = labels[mine].to(self.place)
         loss = torch.nn.functional.cross_entropy(scores, targets, reduction="sum")
         return loss, (scores.argmax(-1) == targets).sum()
 
@@ -258,7 +265,13 @@ class Run:
         }
 
 
-def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record]:  # noqa: ANN401
+def train(
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: str | None = None,
+    **flags: Any,  # noqa: ANN401
+) -> list[Record]:
     r"""ネットワークを学習させ、1エポックに1つの記録を返します。
 
     損失は、読み出した値のソフトマックスの交差エントロピーで、Adamで小さくします。\
@@ -269,13 +282,16 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
 
     :param out: 書き込むフォルダ。なければ作る
     :param resume: ``out``にあるチェックポイントから続けるか
+    :param device: 計算するデバイスの名前。``"cpu"``、``"cuda"``、``"mps"``など。\
+        省けば、CUDAのGPUがあればそれ、なければCPU。チェックポイントは、どのデバイスでも続けられる
     :param flags: ``Config``の項目。続けるときは、\
         ``epochs``のほかはチェックポイントと同じ値にする。\
         省けば、続けるときはチェックポイントの値、始めるときは既定の値になる
     :returns: 記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
         ``test_accuracy``、``seconds``
-    :raises RunError: ``out``にチェックポイントがあるのに始めようとしたとき、\
-        チェックポイントが読めないときや``flags``と合わないとき、パラメータが有限でなくなったとき
+    :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、``out``が空の文字列のとき、\
+        チェックポイントが読めないときや``flags``と合わないとき、``device``が使えないとき、\
+        メモリが足りないとき、パラメータが有限でなくなったとき
     :raises ImportError: scikit-learnかtqdmがないとき
     :raises TypeError: ``flags``の型が違うとき
     :raises ValueError: ``flags``の値が範囲の外のとき
@@ -290,16 +306,97 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
 
     出典: :cite:t:`kingma2015adam`
     """
-    out = Path(out)
-    config, state = agreed(lambda: begin(out, flags, resume=resume))
-    run = Run(config)
+    folder, place = named(out), place_of(device)
+    config, state = agreed(lambda: begin(folder, flags, resume=resume))
+    run = prepare(config, state, folder, place)
+    try:
+        go_on(run, folder)
+    except Exception:
+        if not run.records and rank() == 0:  # nothing to go on from: let it not block the next
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+        raise
+    return run.records
+
+
+def named(out: str | Path) -> Path:
+    """Return the folder; raise RunError for an empty name, which would be the working folder."""
+    if out == "":
+        raise RunError("out names no folder; give for example run, or . for the working folder")
+    return Path(out)
+
+
+def begin(out: Path, flags: dict[str, Any], *, resume: bool) -> tuple[Config, State | None]:
+    """Return what to train, and what to go on from."""
+    if resume:
+        return continued(out, flags)
+    for name in FILES:
+        if os.path.lexists(out / name):
+            raise RunError(
+                f"{out} holds {name}: a run already; go on with --resume, or give another --out"
+            )
+    config = Config(**flags)
+    out.mkdir(parents=True, exist_ok=True)
+    return config, None
+
+
+def continued(out: Path, flags: dict[str, Any]) -> tuple[Config, State]:
+    """Return the settings of the run in a folder with those that are given, and what it holds."""
+    checkpoint = out / FILES[0]
+    state = checkpoints.read(checkpoint)
+    try:
+        saved, done = asdict(Config(**state["config"])), len(state["records"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise checkpoints.damaged(checkpoint) from error
+    if saved != state["config"]:  # a setting is missing
+        raise checkpoints.damaged(checkpoint)
+    for name, value in flags.items():
+        if name != "epochs" and value != saved[name]:
+            raise RunError(
+                f"{name} is {value}, but the run in {out} has {saved[name]}; "
+                "leave the flag out, or start anew with another --out"
+            )
+    config = Config(**saved | flags)
+    if config.epochs < done:
+        raise RunError(
+            f"epochs is {config.epochs}, but the run in {out} has had {done}; give that or more"
+        )
+    return config, state
+
+
+@contextmanager
+def enough_memory(config: Config) -> Iterator[None]:
+    """Say what to do where memory is short, which torch says with a trace of its insides."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError) or re.search("memory|overflow", str(error)):
+            raise RunError(
+                f"{config.steps} steps take more memory than there is; give fewer --steps"
+            ) from error
+        raise
+
+
+def prepare(config: Config, state: State | None, out: Path, place: torch.device) -> Run:
+    """Return a run that is new, or goes on from a checkpoint."""
+    with enough_memory(config):
+        run = Run(config, place)
     if state is not None:
-        run.load(state)
+        try:
+            run.load(state)
+        except Exception as error:  # torch may raise anything for what fits no parameter
+            raise checkpoints.damaged(out / FILES[0]) from error
+    return run
+
+
+def go_on(run: Run, out: Path) -> None:
+    """Train until all epochs are done."""
     save(run, out)
     model = DistributedDataParallel(run.network) if dist.is_initialized() else run.network
-    with progress(len(run.records), config.epochs) as bar:
-        while len(run.records) < config.epochs:
-            record = run.epoch(model)
+    with progress(len(run.records), run.config.epochs) as bar:
+        while len(run.records) < run.config.epochs:
+            with enough_memory(run.config):
+                record = run.epoch(model)
             if not all(each.isfinite().all() for each in run.network.parameters()):
                 raise RunError(
                     f"a parameter is infinite or NaN after epoch {record['epoch']}: the gradient "
@@ -309,51 +406,6 @@ def train(out: str | Path, *, resume: bool = False, **flags: Any) -> list[Record
             save(run, out)
             bar.set_postfix(test=f"{record['test_accuracy']:.3f}", refresh=False)
             bar.update()
-    return run.records
-
-
-def begin(out: Path, flags: dict[str, Any], *, resume: bool) -> tuple[Config, State | None]:
-    """Return what to train, and what to go on from."""
-    checkpoint = out / "checkpoint.pt"
-    if not resume:
-        if checkpoint.exists():
-            raise RunError(f"{out} holds a run already; go on with --resume, or give another --out")
-        config = Config(**flags)
-        out.mkdir(parents=True, exist_ok=True)
-        return config, None
-    state = read_checkpoint(checkpoint)
-    saved = state["config"]
-    for name, value in flags.items():
-        if name != "epochs" and value != saved[name]:
-            raise RunError(
-                f"{name} is {value}, but the run in {out} has {saved[name]}; "
-                "leave the flag out, or start anew with another --out"
-            )
-    config = Config(**saved | flags)
-    if config.epochs < len(state["records"]):
-        raise RunError(
-            f"epochs is {config.epochs}, but the run in {out} has had {len(state['records'])}; "
-            "give that or more"
-        )
-    return config, state
-
-
-def read_checkpoint(path: Path) -> State:
-    """Return what is in a checkpoint; raise RunError for any other file."""
-    if not path.exists():
-        raise RunError(f"there is no {path} to resume; start without --resume")
-    is_none = "is damaged, or no checkpoint of this version; start anew with another --out"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch.load does not look at the checksums
-        state = torch.load(path, map_location="cpu", weights_only=True) if not damaged else None
-    except OSError:
-        raise
-    except Exception as error:  # torch.load may raise anything
-        raise RunError(f"{path} {is_none}") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise RunError(f"{path} {is_none}")
-    return state
 
 
 def save(run: Run, out: Path) -> None:
@@ -361,19 +413,9 @@ def save(run: Run, out: Path) -> None:
     if rank() == 0:
         buffer = io.BytesIO()
         torch.save(run.state(), buffer)
-        replace(out / "checkpoint.pt", buffer.getvalue())
         lines = [json.dumps(record) + "\n" for record in run.records]
-        replace(out / "metrics.jsonl", "".join(lines).encode())
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that whoever reads it finds the old or the new content, and whole."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+        for name, content in zip(FILES, (buffer.getvalue(), "".join(lines).encode()), strict=True):
+            checkpoints.replace(out / name, content)
 
 
 def progress(done: int, total: int) -> Any:  # noqa: ANN401
@@ -409,11 +451,18 @@ def share(size: int) -> slice:
     return slice(size * rank() // processes(), size * (rank() + 1) // processes())
 
 
-def device() -> torch.device:
-    """Return where this process computes."""
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("cpu")
+def place_of(name: str | None) -> torch.device:
+    """Return where this process computes; raise RunError where it can't."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # one for each process of this machine
+    try:
+        place = torch.device(name)
+        torch.ones((), device=place).item()
+    except Exception as error:  # torch raises what each kind of device does
+        raise RunError(f"device {name} can't compute here; give cpu, or leave it out") from error
+    return place
 
 
 def agreed(decide: Callable[[], T]) -> T:
@@ -455,25 +504,24 @@ def parser() -> Parser:
         else:
             choices = CHOICES.get(each.name)
             made.add_argument(name, type=type(each.default), choices=choices, help=text)
-    made.add_argument("--out", type=Path, default=Path("run"), help="folder (default: run)")
+    made.add_argument("--out", default="run", help="folder (default: run)")
+    made.add_argument("--device", default=None, help="where to compute: cpu, cuda or mps")
     made.add_argument("--resume", action="store_true", default=False, help="go on with --out's run")
     return made
 
 
-def how_to_go_on(out: Path) -> str:
+def how_to_go_on(out: str) -> str:
     """Say what to do after an interruption."""
-    if not (out / "checkpoint.pt").exists():
+    if not Path(out, FILES[0]).exists():
         return "nothing had been saved"
-    return (
-        f"go on from the last whole epoch: {parser().prog} --resume --out {shlex.quote(str(out))}"
-    )
+    return f"go on from the last whole epoch: {parser().prog} --resume --out {shlex.quote(out)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says."""
     command = parser()
     flags = vars(command.parse_args(arguments))
-    out, resume = flags.pop("out"), flags.pop("resume")
+    out, resume, device = (flags.pop(name) for name in ("out", "resume", "device"))
     try:
         Config(**flags)
     except (TypeError, ValueError) as error:
@@ -483,7 +531,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     try:
         join()
-        records = train(out, resume=resume, **flags)
+        records = train(out, resume=resume, device=device, **flags)
     except (RunError, ImportError, OSError) as error:
         command.error(str(error))
     except KeyboardInterrupt:

@@ -1,20 +1,18 @@
 """Draw the picture that other sites show beside a link to the book: docs/_static/card.png.
 
-Run it when the title or the first page's figure changes: ``python docs/_data/card.py``.
+Run it when the title changes: ``python docs/_data/card.py``.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import matplotlib_fontja  # type: ignore[import-untyped]
+import torch
 
-from snn_docs.book.page import read_page
-
-if TYPE_CHECKING:
-    import torch
+from snn_docs import IF
 
 DOCS = Path(__file__).parents[1]
 PICTURE = DOCS / "_static" / "card.png"
@@ -23,12 +21,10 @@ PAPER, INK, SPIKE = "#ffffff", "#0b3d73", "#b5471b"  # Of docs/matplotlibrc.
 
 
 def spikes() -> torch.Tensor:
-    """Run the first page's first cell, which draws its figure, and take the spikes from it."""
-    cell = read_page(DOCS / "index.md").cells[0]
-    lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
-    names: dict[str, torch.Tensor] = {}
-    exec("\n".join(lines), names)  # noqa: S102  # The book's own.
-    return names["spikes"]
+    """Run 81 neurons without any connection: waves, since the inputs differ a little."""
+    place = torch.linspace(-1, 1, 81)
+    inputs = 0.012 + 0.03 * torch.cos(place * math.pi / 2)
+    return IF(reset="subtract").run(inputs.expand(240, 81))[0]
 
 
 def draw() -> None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from snn_docs.book.page import is_page, read_page
+from bookproof.page import is_page, read_page
 
 DOCS = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("inventories")
 sys.path.insert(0, str(DOCS / "_ext"))
 
-from names import meanings  # noqa: E402  # One of the site's own extensions.
+from links.names import meanings  # noqa: E402  # One of the site's own extensions.
 
 # For each project: rules, the first that fits the whole name tells its page; {0} is the name.
 RULES = {
@@ -35,6 +35,8 @@ RULES = {
         r"torch\.nn\.init\.\w+": "nn.init.html",
         r"torch\.utils\.checkpoint\.checkpoint": "checkpoint.html",
         r"torch\.backends\.cpu\.\w+": "backends.html",
+        r"torch\.utils\.data\.\w+": "data.html",
+        r"torch\.nn\.utils\.rnn\.\w+": "generated/{0}.html",
         r"torch\.(nn\.parameter\.Parameter|autograd\.gradcheck\.gradcheck)": "generated/{0}.html",
         r"torch\.optim\.Optimizer\.\w+": "generated/{0}.html",
         r"(torch\.(?:(?:nn|optim)\.[A-Z]\w+|Generator))\.[a-z]\w+": "generated/{1}.html",
@@ -62,7 +64,8 @@ RULES = {
         r"(matplotlib\.figure\.Figure)(\.\w+)?": "api/figure_api.html",
     },
     "sklearn": {
-        r"(sklearn\.linear_model\.LogisticRegression)(\.\w+)?": "modules/generated/{1}.html",
+        r"(sklearn\.(?:linear_model|cluster)\.[A-Z]\w+)(\.\w+)?": "modules/generated/{1}.html",
+        r"sklearn\.datasets\.load_\w+": "modules/generated/{0}.html",
     },
 }
 # Classes whose pages have what they inherit.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from files import write_atomically
+from files import bring, write_atomically
 from py_mini_racer import MiniRacer
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).parent
-FIGURES = ("if-neuron", "resets", "surrogate", "raster")
+FIGURES = ("if-neuron", "resets", "surrogate", "raster", "coincidence")
 STYLE = "interactive.css"
 # Three draws of 64 steps for the 17 values of raster.mjs, one after the other.
 UNIFORM_SHAPE = (3 * 64, 17)
@@ -188,6 +188,7 @@ def add_files(
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and what follows from it."""
+    bring(app, __file__)
     app.add_node(InteractiveNode, html=(visit, None))
     app.add_directive("interactive", Interactive)
     app.connect("doctree-resolved", put_into_words)

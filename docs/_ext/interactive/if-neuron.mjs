@@ -8,7 +8,7 @@ const STEPS = 20;
 
 export const figure = {
   name: "if-neuron",
-  label: "1つのIFニューロンの膜電位の折れ線グラフ。発火したステップに三角、閾値に破線がある。",
+  label: "1つのIFニューロンの膜電位の折れ線グラフ。発火したステップの上に縦棒、閾値に破線がある。",
   height: 290,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0, max: 2, step: 0.05, value: 0.3 },
@@ -22,7 +22,7 @@ export const figure = {
   draw: ({ threshold, steps }) => {
     const ticks = ticksUpTo(Math.max(1.4, threshold, highest(steps)));
     const plot = axes({
-      ...{ top: 36, bottom: 232, title: "膜電位" },
+      ...{ top: 36, bottom: 232, title: "膜電位", note: "縦棒: スパイク、破線: 閾値" },
       x: { from: 0, to: STEPS, ticks: [1, 5, 10, 15, 20], name: "ステップ" },
       y: { from: 0, to: ticks.at(-1), ticks },
     });

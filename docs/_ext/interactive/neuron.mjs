@@ -1,17 +1,18 @@
-// One IF neuron in float32, as `IF(threshold, reset=reset).run(inputs)` computes it: each operation
-// is rounded by itself, so that every bit is the same.
+// One neuron in float32, as `IF(threshold, reset=reset).run(inputs)` computes it, or `LIF` where there
+// is a leak: each operation is rounded by itself, so that every bit is the same.
 
 const f = Math.fround;
 
 // What happens in each step, from the potential that the step before has left.
-export const run = (inputs, { threshold = 1, reset = "zero", left = 0 }) => {
+export const run = (inputs, { threshold = 1, reset = "zero", left = 0, leak = 0 }) => {
   const limit = f(threshold);
-  let kept = f(left);
+  const share = f(1 - leak);
+  let kept = f(f(left) * share);
   return inputs.map((input) => {
     const potential = f(kept + f(input));
     const fired = potential > limit;
     const after = reset === "zero" ? 0 : f(potential - limit);
-    kept = fired ? after : potential;
+    kept = f((fired ? after : potential) * share);
     return { potential, fired };
   });
 };

@@ -24,7 +24,7 @@ export const ticksUpTo = (highest) => {
 };
 
 // A pair of axes: where values lie on them, and what to draw of them. Ticks are numbers.
-export const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title }) => {
+export const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) => {
   const place = ({ from, to }, start, end) => (value) =>
     start + ((value - from) / (to - from)) * (end - start);
   const across = place(x, left, right);
@@ -37,9 +37,10 @@ export const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title }) =
     ...(y.bare ? [] : y.ticks).map((tick) => text(left - 8, up(tick) + 6, `${tick}`, "end")),
     ...(x.bare ? [] : x.ticks).map((tick) => text(across(tick), bottom + 24, `${tick}`, "middle")),
     text(left, top - 14, title),
+    note ? text(right, top - 14, note, "end") : "",
     x.name ? text((left + right) / 2, bottom + 50, x.name, "middle") : "",
   ];
-  return { across, up, markup: drawn.join("") };
+  return { across, up, top, markup: drawn.join("") };
 };
 
 export const line = ({ across, up }, points, name) =>
@@ -50,16 +51,14 @@ export const dots = ({ across, up }, points, { name = "dot", r = 3.5 } = {}) =>
     .map(([x, y]) => `<circle class="${name}" cx="${at(across(x))}" cy="${at(up(y))}" r="${r}"/>`)
     .join("");
 
-export const triangles = ({ across, up }, points) =>
-  points
-    .map(([x, y]) => `<path class="fired" d="M${at(across(x))} ${at(up(y) - 9)}l8 14h-16z"/>`)
-    .join("");
-
-// Upright strokes, as in a raster plot.
+// Spikes are upright strokes: in a raster plot, and along the top of potentials.
 export const strokes = ({ across, up }, points, length) =>
   points
-    .map(([x, y]) => rule(across(x), up(y) - length / 2, across(x), up(y) + length / 2, "stroke"))
+    .map(([x, y]) => rule(across(x), up(y) - length / 2, across(x), up(y) + length / 2, "spike"))
     .join("");
+
+export const ticks = ({ across, top }, at) =>
+  at.map((x) => rule(across(x), top - 6, across(x), top + 10, "spike")).join("");
 
 // The fewest digits that tell a float32 from all others: 1.0000001, 0.3.
 export const shortest = (x) => {

@@ -78,7 +78,7 @@ export const figure = {
     );
     return [
       ...[raster.markup, strokes(raster, marks, 14)],
-      ...[restored.markup, line(restored, [[0, 0], [1, 1]], "limit")],
+      ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
       dots(restored, rows.map(({ value, restored }) => [restored, value])),
     ].join("");
   },

@@ -11,7 +11,7 @@ export const figure = {
   name: "resets",
   label:
     "上下2段の膜電位の折れ線グラフ。上段は0に戻すリセット、下段は閾値を引くリセット。" +
-    "発火したステップに三角、閾値に破線がある。",
+    "発火したステップの上に縦棒、閾値に破線がある。",
   height: 448,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0, max: 1.5, step: 0.05, value: 0.3 },

@@ -19,7 +19,7 @@ export const figure = {
   name: "surrogate",
   label:
     "上下2段のグラフ。上段は、膜電位が閾値を超えると0から1になるスパイク。" +
-    "下段は、選んだ代理勾配の実線と、記事の規則の破線。選んだ電位に点がある。",
+    "下段は、選んだ代理勾配の一点鎖線と、記事の規則の細い実線。選んだ電位に点がある。",
   height: 434,
   controls: [
     { name: "kind", label: "代理勾配", value: "FastSigmoid", options: KINDS },
@@ -46,8 +46,8 @@ export const figure = {
     });
     const step = [[-2, 0], [0, 0], [0, 1], [2, 1]];
     return [
-      ...[above.markup, line(above, step, "line"), dots(above, [[x, spike]], CHOSEN)],
-      ...[below.markup, line(below, step, "limit"), line(below, curve, "line")],
+      ...[above.markup, line(above, step, "fired"), dots(above, [[x, spike]], CHOSEN)],
+      ...[below.markup, line(below, step, "reference"), line(below, curve, "gradient")],
       dots(below, [[x, gradient]], CHOSEN),
     ].join("");
   },

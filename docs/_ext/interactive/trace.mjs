@@ -1,20 +1,20 @@
 // What figures of neurons have in common: how a run is drawn, and how it is told.
 
 import { firings } from "./neuron.mjs";
-import { dots, line, triangles } from "./plot.mjs";
+import { dots, line, ticks } from "./plot.mjs";
 
 const LISTED = 6; // more are not listened to; the table has them all
 
 export const highest = (steps) => Math.max(...steps.map(({ potential }) => potential));
 
-// The potentials, with triangles where they fire, and the threshold.
+// The potentials and the threshold; above them, a stroke for each step that fires.
 export const trace = (plot, steps, threshold) => {
   const points = steps.map(({ potential }, t) => [t + 1, potential]);
   return [
-    line(plot, [[0, threshold], [steps.length, threshold]], "limit"),
-    line(plot, points, "line"),
+    line(plot, [[0, threshold], [steps.length, threshold]], "threshold"),
+    line(plot, points, "potential"),
     dots(plot, points),
-    triangles(plot, points.filter((_, t) => steps[t].fired)),
+    ticks(plot, firings(steps)),
   ].join("");
 };
 

@@ -1,0 +1,131 @@
+"""What do the ways of the chapter on speed bring: run, numba, torch.compile, no gradient?
+
+The same neurons, as a loop over `step` and in each of the ways, one thread. All take turns in one
+run, each is checked to fire the same spikes, and the figures are medians over the rounds with the
+least and the greatest. The clock counts the time on the processor, so that what else runs disturbs
+less. With --record the figures are also kept in docs/_data/ways.json, which the book shows.
+A run takes about two minutes, most of them for torch.compile, which needs a C++ compiler.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import record
+import torch
+from torch import Tensor
+
+from snn_docs import LIF, functional
+from snn_docs.surrogate import ArcTan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from record import Row
+
+    Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
+
+SHAPES = [(20, 40), (20, 64, 512), (100, 64, 512)]
+MOST_COMPILED = 20
+"""Steps up to which the loop is compiled: each one is compiled anew, and that takes its time."""
+
+layer = LIF(leak=0.1, reset="subtract", surrogate=ArcTan())
+
+
+def loop(inputs: Tensor) -> Tensor:
+    """Call `step` for every time."""
+    s = v = torch.zeros_like(inputs[0])
+    spikes = []
+    for current in inputs:
+        s, v = layer.step(v, current, s)
+        spikes.append(s)
+    return torch.stack(spikes)
+
+
+def run(inputs: Tensor) -> Tensor:
+    """Call `run` once."""
+    return layer.run(inputs)[0]
+
+
+def in_numba(inputs: Tensor) -> Tensor:
+    """Call `run` once, with the loop over time in machine code."""
+    functional.backend("numba")
+    try:
+        return layer.run(inputs)[0]
+    finally:
+        functional.backend("torch")
+
+
+def seconds(way: Way, inputs: Tensor, *, gradient: bool) -> float:
+    """Return how long the processor works for one call, and the way back."""
+    start = time.process_time()
+    with torch.set_grad_enabled(gradient):
+        spikes = way(inputs)
+        if gradient:
+            spikes.sum().backward()
+    taken = time.process_time() - start
+    inputs.grad = None
+    return taken
+
+
+def first_calls(ways: Mapping[str, Way], inputs: Tensor) -> dict[str, float]:
+    """Call each once with gradients and once without, and return how long that took to begin."""
+    taken, expected = {}, loop(inputs)
+    for name, way in ways.items():
+        start = time.perf_counter()
+        for gradient in (True, False):
+            seconds(way, inputs, gradient=gradient)
+        taken[name] = time.perf_counter() - start
+        if not torch.equal(way(inputs), expected):
+            sys.exit(f"{name} does not fire the same spikes")
+    return taken
+
+
+def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Iterator[Row]:
+    """Yield a row for each way, with gradients and without."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
+    begun = first_calls(ways, inputs)
+    repeats = max(3, min(200, 2_000_000 // inputs.numel()))
+    for gradient in (True, False):
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, way in ways.items():
+                each = [seconds(way, inputs, gradient=gradient) for _ in range(repeats)]
+                times[name].append(statistics.median(each))
+        for name, taken in times.items():
+            ratios = [one / other for one, other in zip(times["loop"], taken, strict=True)]
+            yield {
+                "shape": list(shape), "gradient": gradient, "way": name,
+                "ms": statistics.median(taken) * 1e3, "ratio": statistics.median(ratios),
+                "least": min(ratios), "most": max(ratios), "first_call_s": begun[name],
+            }  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = record.new_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for shape in SHAPES:
+        ways: dict[str, Way] = {"loop": loop, "run": run, "numba": in_numba}
+        if shape[0] <= MOST_COMPILED:
+            torch.compiler.reset()
+            ways["compile"] = torch.compile(run, fullgraph=True)
+        for row in rows_of(shape, ways, options.rounds):
+            rows.append(row)
+            what = f"{'x'.join(map(str, shape)):12}{row['way']:10}{row['gradient']!s:7}"
+            ratio = f"{row['ratio']:6.2f} ({row['least']:.2f} to {row['most']:.2f})"
+            sys.stdout.write(f"{what}{row['ms']:9.3f} ms {ratio} {row['first_call_s']:6.1f} s\n")
+            sys.stdout.flush()
+    if options.record:
+        sys.stdout.write(f"kept in {record.save('ways', rows, ['numba'])}\n")
+
+
+if __name__ == "__main__":
+    main()

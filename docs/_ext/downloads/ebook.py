@@ -1,0 +1,318 @@
+"""The book as one file to keep: an EPUB, and a PDF for paper.
+
+Both come from the same pages of XHTML with one stylesheet, in ``theme`` beside this file: no
+script, nothing of the site, colours that are fixed. ``-b epub`` packs them; its formulas are
+MathML. ``-b epub-paper`` puts them one after the other and has a browser print them; there KaTeX's
+own type is used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from html import escape, unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+import formulas
+from docutils import nodes
+from formulas import lines_aligned, render
+from page.figures import InlineFigures
+from sphinx import addnodes
+from sphinx.builders.epub3 import Epub3Builder
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+EARLIEST = 315532800  # 1980-01-01
+HTML, SVG, MATHML = (
+    f"http://www.w3.org/{name}" for name in ("1999/xhtml", "2000/svg", "1998/Math/MathML")
+)
+# What a manifest says of a page that holds what some readers can't show.
+PROPERTIES = {"mathml": "<math", "svg": "<svg"}
+KEPT = {"pygments.css", "ebook.css", "cover.png"}
+KATEX = Path(formulas.__file__).parent / "static" / "katex"
+
+logger = logging.getLogger(__name__)
+
+
+# ---- Formulas ----
+
+
+def mathml(tex: str, *, display: bool) -> str:
+    """Write a formula that needs no stylesheet, with its TeX for readers without MathML."""
+    written = render(tex.strip(), display=display, output="mathml")
+    (formula,) = re.findall(r"<semantics>(.*)<annotation ", written, re.DOTALL)
+    kind = ' display="block"' if display else ""
+    return f'<math xmlns="{MATHML}" alttext="{escape(tex.strip())}"{kind}>{formula}</math>'
+
+
+def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula in a line of text."""
+    translator.body.append(mathml(node.astext(), display=False))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, with its number if it has one."""
+    tex = lines_aligned(node.astext())
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    translator.body.append(mathml(tex, display=True))
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})</span>')
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+# ---- Figures ----
+
+
+class FixedFigures(InlineFigures):
+    """Put the pictures of cells into the pages, in their own colours."""
+
+    default_priority = InlineFigures.default_priority - 1
+    builders = ("epub", "epub-paper")
+    themed = False
+
+
+# ---- The EPUB ----
+
+
+def moment() -> time.struct_time:
+    """Return the date that a book carries."""
+    return time.gmtime(max(EARLIEST, int(os.environ.get("SOURCE_DATE_EPOCH", EARLIEST))))
+
+
+class Ebook(Epub3Builder):
+    """Makes the EPUB: Sphinx's, without what belongs to the site, and valid."""
+
+    math_renderer_name = "mathml"
+    on_site = False  # There is no theme, and nothing that could be unfolded.
+
+    def init(self) -> None:
+        """Begin with an empty folder: whatever lies in it would be packed."""
+        shutil.rmtree(self.outdir, ignore_errors=True)
+        self.outdir.mkdir(parents=True)
+        super().init()
+
+    def get_outdated_docs(self) -> Iterator[str]:
+        """Write every page each time."""
+        yield from self.env.found_docs
+
+    def copy_static_files(self) -> None:
+        """Copy what the pages load, and nothing of the site."""
+        shutil.rmtree(self._static_dir, ignore_errors=True)
+        self._static_dir.mkdir(parents=True)
+        self.create_pygments_style_file()
+        self.copy_theme_static_files(self.globalcontext.copy())
+
+    def toc_metadata(self, level: int, navpoints: list[Any]) -> dict[str, Any]:
+        """Identify the older table of contents by what identifies the book."""
+        uid = escape(self.config.epub_identifier)
+        return super().toc_metadata(level, navpoints) | {"uid": uid}
+
+    def build_content(self) -> None:
+        """Leave out what came from elsewhere, and say which pages hold formulas and drawings."""
+        for file in self._static_dir.iterdir():
+            if file.name not in KEPT:
+                file.unlink()
+        super().build_content()
+        package = Path(self.outdir, "content.opf")
+        text = re.sub(
+            r'<item id="[^"]*" href="([^"]*)"[^>]*?(?= />)',
+            self.declared,
+            package.read_text(encoding="utf-8"),
+        )
+        package.write_text(text, encoding="utf-8", newline="\n")
+
+    def declared(self, item: re.Match[str]) -> str:
+        """Add to an item of the manifest what it needs of a reader."""
+        name = unquote(unescape(item[1]))
+        if name == self.config.epub_cover[0]:
+            return f'{item[0]} properties="cover-image"'
+        if not name.endswith(self.out_suffix):
+            return item[0]
+        page = Path(self.outdir, name).read_text(encoding="utf-8")
+        found = [name for name, mark in PROPERTIES.items() if mark in page]
+        return f'{item[0]} properties="{" ".join(found)}"' if found else item[0]
+
+    def content_metadata(self) -> dict[str, Any]:
+        """Say when the book was made, if it is to be said."""
+        date = time.strftime("%Y-%m-%dT%H:%M:%SZ", moment())
+        return super().content_metadata() | {"date": date}
+
+    def build_epub(self) -> None:
+        """Pack the files, in their order and with one date."""
+        date = moment()[:6]
+        names = ["mimetype", "META-INF/container.xml", "content.opf", "toc.ncx", *self.files]
+        with ZipFile(self.outdir / f"{self.config.epub_basename}.epub", "w") as book:
+            for name in names:
+                how = ZIP_STORED if name == "mimetype" else ZIP_DEFLATED
+                book.writestr(ZipInfo(name, date), (self.outdir / name).read_bytes(), how, 9)
+
+
+# ---- The PDF ----
+
+
+class Paper(Ebook):
+    """Makes the PDF, if there is a browser to print with."""
+
+    name = "epub-paper"  # It begins with epub: then viewcode makes no pages of source.
+    epilog = ""
+    math_renderer_name = "katex"
+
+    def init(self) -> None:
+        """Be an EPUB to whoever asks: by the name, MyST-NB chooses the form of an output."""
+        self.name = Ebook.name  # type: ignore[misc]
+        super().init()
+
+    def copy_static_files(self) -> None:
+        """Add KaTeX's type."""
+        super().copy_static_files()
+        shutil.copytree(KATEX, self._static_dir / "katex")
+
+    def handle_finish(self) -> None:
+        """Put the pages into one, and print it."""
+        self.get_toc()
+        book = self.outdir / f"{self.config.epub_basename}.xhtml"
+        ET.ElementTree(self.bound()).write(book, encoding="utf-8", xml_declaration=True)
+        browser = find_browser()
+        if browser is None:
+            tell_skipped(f"the PDF, which needs a browser: set CHROMIUM, or install {BROWSERS[0]}")
+            return
+        pdf = book.with_suffix(".pdf")
+        print_pages(browser, book, pdf)
+        pdf.write_bytes(dated(pdf.read_bytes()))
+
+    def bound(self) -> ET.Element:
+        """Return the whole book as one page: cover, contents, pages."""
+        names = [Path(node["refuri"]).stem for node in self.refnodes if "#" not in node["refuri"]]
+        titles = {name: self.env.titles[name].astext() for name in names}
+        parts = self.parts()
+        book = element("html", lang=self.config.language or "en")
+        head = element("head", element("title", self.config.project))
+        for name in ("pygments.css", "katex/katex.min.css", "ebook.css", "paper.css"):
+            head.append(element("link", rel="stylesheet", href=f"_static/{name}"))
+        cover = element("img", src=self.config.epub_cover[0], alt=self.config.project)
+        body = element("body", element("div", cover, {"class": "cover"}), contents(titles, parts))
+        for name in names:
+            if name in parts:
+                body.append(element("h1", parts[name], {"class": "part"}))
+            tree = ET.parse(self.outdir / f"{name}{self.out_suffix}").getroot()  # noqa: S314  # Ours.
+            body.append(chapter(name, tree, depth=int(name != self.config.root_doc)))
+        book.extend([head, body])
+        return book
+
+    def parts(self) -> dict[str, str]:
+        """Map the first page of each part of the book to the part's name."""
+        root = self.env.get_doctree(self.config.root_doc)
+        trees = [tree for tree in root.findall(addnodes.toctree) if tree["includefiles"]]
+        return {tree["includefiles"][0]: tree["caption"] for tree in trees if tree["caption"]}
+
+
+def element(tag: str, *content: ET.Element | str | dict[str, str], **attributes: str) -> ET.Element:
+    """Make an element of a page."""
+    made = ET.Element(f"{{{HTML}}}{tag}", attributes)
+    for part in content:
+        if isinstance(part, str):
+            made.text = part
+        elif isinstance(part, dict):
+            made.attrib |= part
+        else:
+            made.append(part)
+    return made
+
+
+def contents(titles: dict[str, str], parts: dict[str, str]) -> ET.Element:
+    """Write the contents: links to pages, by parts."""
+    made = element("nav", element("h1", "目次"), {"class": "contents"})
+    for name, title in titles.items():
+        if name in parts:
+            made.append(element("p", parts[name], {"class": "part"}))
+        made.append(element("p", element("a", title, href=f"#{name}")))
+    return made
+
+
+def chapter(name: str, page: ET.Element, *, depth: int) -> ET.Element:
+    """Return a page as a chapter: with ids of its own, links into the book, lower headings."""
+    body = page.find(f"{{{HTML}}}body")
+    if body is None:
+        raise ExtensionError(f"{name} has no body")
+    made = element("div", *body, {"class": "chapter", "id": name})
+    for node in made.iter():
+        heading = re.fullmatch(rf"\{{{HTML}\}}h([1-5])", str(node.tag))
+        if heading:
+            node.tag = f"{{{HTML}}}h{int(heading[1]) + depth}"
+        for key, value in node.items():
+            node.set(key, placed(name, key, value) if node is not made else value)
+    return made
+
+
+def placed(name: str, key: str, value: str) -> str:
+    """Write an attribute so that it is right in the whole book."""
+    if key == "id":
+        return f"{name}--{value}"
+    if key.rpartition("}")[2] == "href" and "://" not in value:
+        page, _, fragment = value.partition("#")
+        stem = Path(page).stem if page else name
+        return f"#{stem}--{unquote(fragment)}" if fragment else f"#{stem}"
+    return value.replace("url(#", f"url(#{name}--")
+
+
+def find_browser() -> str | None:
+    """Find a browser that prints."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def tell_skipped(what: str) -> None:
+    """Say what is not made here. In CI nothing may be missing."""
+    if os.environ.get("CI"):
+        raise ExtensionError(f"with CI set nothing is skipped, but this would be: {what}")
+    logger.info("skipped: %s", what)
+
+
+def print_pages(browser: str, page: Path, pdf: Path) -> None:
+    """Print a page, with its headings as bookmarks."""
+    # A browser refuses its sandbox to root; it sees nothing but our own pages.
+    root = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    options = ["--headless", "--disable-gpu", "--no-pdf-header-footer", *root]
+    options += ["--generate-pdf-document-outline", f"--print-to-pdf={pdf}"]
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, *options, f"--user-data-dir={profile}", page.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603
+    if done.returncode or not pdf.exists():
+        raise ExtensionError(f"{browser} could not print {page}:\n{done.stderr[-2000:]}")
+
+
+def dated(pdf: bytes) -> bytes:
+    """Put one date in place of the moment of printing."""
+    date = time.strftime(r"\1D:%Y%m%d%H%M%S", moment()).encode()
+    return re.sub(rb"(/(?:CreationDate|ModDate) \()D:\d{14}", date, pdf)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register both. What the site's pages need mended, an EPUB must not have either."""
+    app.setup_extension("web.mends")
+    for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
+        ET.register_namespace(prefix, namespace)
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    app.add_post_transform(FixedFigures)
+    app.add_builder(Ebook, override=True)
+    app.add_builder(Paper)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

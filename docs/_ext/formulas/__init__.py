@@ -1,0 +1,146 @@
+"""Formulas are typeset while the site is built, by KaTeX in a V8 that comes as a Python wheel.
+
+The reader's browser gets HTML, MathML for those who listen, one stylesheet and its fonts: no
+script. Node is neither needed nor used, so there is one way to set a formula, and one look. A
+formula that KaTeX cannot read is a warning at its own line, so the build fails and red text is
+never published. ``katex.min.js`` and ``static/katex`` come from one release (``npm pack
+katex``); change both together.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from files import bring
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.locale import _
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+
+SOURCE = Path(__file__).with_name("katex.min.js")
+STYLE = "katex/katex.min.css"
+# Fonts, and what uses them: lines of formulas, letters, code, signs in four sizes.
+FONTS = {
+    "Main-Regular": re.compile(r'class="katex"'),
+    "Math-Italic": re.compile(r'"mord mathnormal'),
+    "Typewriter-Regular": re.compile(r'"mord (?:math|text)tt'),
+    "Size1-Regular": re.compile(r'delimsizing size1"|small-op"|delim-size1"'),
+    "Size2-Regular": re.compile(r'delimsizing size2"|large-op"'),
+    "Size3-Regular": re.compile(r'delimsizing size3"'),
+    "Size4-Regular": re.compile(r'delimsizing size4"|delim-size4"'),
+}
+FOLDED = re.compile(r"<details(?![^>]* open).*?</details>", re.DOTALL)
+APPLIED_TO_NOTHING = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
+# The parts between its signs that make a formula too long for what is left of a line on a phone.
+LONG = 5
+logger = logging.getLogger(__name__)
+
+
+@cache
+def engine(_pid: int) -> MiniRacer:
+    """Start KaTeX. Once for each process: a forked one cannot use its parent's threads."""
+    racer = MiniRacer()
+    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
+    atexit.register(racer.close)
+    racer.eval(SOURCE.read_text(encoding="utf-8"))
+    return racer
+
+
+@cache
+def render(tex: str, *, display: bool, output: str = "htmlAndMathml") -> str:
+    """Typeset one formula. Raise ValueError if it cannot be read."""
+    options = {"displayMode": display, "output": output, "strict": "error"}
+    try:
+        shown = str(engine(os.getpid()).call("katex.renderToString", tex, options))
+    except JSEvalException as error:
+        message = next(line for line in str(error).splitlines() if "Error: " in line)
+        raise ValueError(message.partition("Error: ")[2]) from None
+    return valid(shown)
+
+
+def valid(shown: str) -> str:
+    r"""Mend what KaTeX writes and MathML forbids.
+
+    The space between the columns of a table that has only one; and the sign that a function is
+    applied, where the function's name is an index (``d_\max``) and the sign would be a second one.
+    """
+    return APPLIED_TO_NOTHING.sub("", shown.replace(' columnspacing=""', ""))
+
+
+def lines_aligned(tex: str) -> str:
+    r"""Align lines at ``&`` unasked, as Sphinx does. ``\\`` or an empty line ends a line."""
+    lines = [part.strip() for part in tex.split("\n\n") if part.strip()]
+    if len(lines) > 1 or r"\\" in tex:
+        return r"\begin{aligned}" + r"\\".join(lines) + r"\end{aligned}"
+    return tex
+
+
+def typeset(node: nodes.Element, tex: str, *, display: bool) -> str:
+    """Return a formula's HTML, or warn where its node stands."""
+    try:
+        return render(tex.strip(), display=display)
+    except ValueError as error:
+        logger.warning("%s", error, location=node, type="katex")
+        return ""
+
+
+def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula in a line of text; a long one may be broken after its signs."""
+    shown = typeset(node, node.astext(), display=False)
+    # Told here: a stylesheet that counts them makes each layout of the page longer.
+    classes = "math math-long" if shown.count('class="katex-base"') >= LONG else "math"
+    translator.body.append(translator.starttag(node, "span", "", CLASS=classes))
+    translator.body.append(f"{shown}</span>")
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, with its number if it has one."""
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    # A wide formula scrolls by itself. What scrolls must be reachable by keyboard.
+    translator.body.append('<div class="math-scroll" tabindex="0">')
+    as_written = node.get("no-wrap", node.get("nowrap", False))
+    tex = node.astext() if as_written else lines_aligned(node.astext())
+    translator.body.append(f"{typeset(node, tex, display=True)}</div>")
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, _("Link to this equation"))
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def fetch_fonts(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
+) -> None:
+    """Name the fonts of a page's formulas, for the page to ask for at once.
+
+    Left to its stylesheet, a browser asks for a font once it has laid out the page, and then lays
+    it out again. It complains of one that it is told to fetch and then does not see.
+    """
+    shown = FOLDED.sub("", context.get("body", ""))
+    needed = [name for name, used in FONTS.items() if used.search(shown)]
+    path = "_static/katex/fonts/KaTeX_{}.woff2"
+    context["early_fonts"] = [context["pathto"](path.format(name), 1) for name in needed]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the renderer ``html_math_renderer = "katex"``."""
+    bring(app, __file__)
+    app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
+    app.add_css_file(STYLE)
+    app.add_css_file("formulas.css")
+    app.connect("html-page-context", fetch_fonts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

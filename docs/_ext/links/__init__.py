@@ -1,0 +1,16 @@
+"""Names in code lead to what documents them, and from there back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from files import bring
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Set up the parts, in this order."""
+    return bring(app, __file__, "links.backlinks", "links.codelinks")

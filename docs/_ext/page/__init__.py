@@ -1,0 +1,24 @@
+"""What a page of the book is made of: its byline, figures, listings, citations, and Japanese."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from files import bring
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Set up the parts, in this order."""
+    return bring(
+        app,
+        __file__,
+        "page.japanese",
+        "page.byline",
+        "page.citations",
+        "page.figures",
+        "page.listing",
+    )

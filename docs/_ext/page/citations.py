@@ -1,0 +1,61 @@
+"""``bibtex_default_style = "author_year"``: the list of works has the labels of the text.
+
+The styles that pybtex brings number the works, by numbers that stand nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.plain import Style
+from pybtex.style.labels import BaseLabelStyle
+from sphinx.addnodes import pending_xref
+from sphinxcontrib.bibtex.nodes import bibliography
+from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from docutils import nodes
+    from pybtex.database import Entry
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+CITED = AuthorYearReferenceStyle()
+
+
+class Labels(BaseLabelStyle):  # type: ignore[misc]
+    """Names and year: ``Zenke and Vogels, 2021``."""
+
+    def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
+        """Yield a label for each entry. That two have the same is an error of the build."""
+        for entry in sorted_entries:
+            names = CITED.person.author_or_editor_or_title(full=False)
+            written = names.format_data({"entry": entry, "style": CITED})
+            yield f"{written}, {entry.fields['year']}"
+
+
+class AuthorYear(Style):  # type: ignore[misc]
+    """The plain style, with those labels."""
+
+    default_label_style = Labels
+
+
+def leave_out_anchors(_app: Sphinx, doctree: nodes.document) -> None:
+    """Take the anchors from citations where no list of works leads back to them.
+
+    They are counted anew in each ``{eval-rst}``, so that a page of docstrings has each many times.
+    """
+    if not any(doctree.findall(bibliography)):
+        for node in doctree.findall(pending_xref):
+            if node["refdomain"] == "cite":
+                node["ids"] = []
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Make the style known, and mend each page."""
+    app.add_css_file("works.css")
+    app.connect("doctree-read", leave_out_anchors)
+    register_plugin("pybtex.style.formatting", "author_year", AuthorYear)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,178 @@
+"""Plots that cells draw as SVG become part of the page.
+
+Inline, a plot takes its colours from the theme (light or dark, as the reader likes it), its text is
+the page's text, and it weighs 3 KB where a PNG weighs 50. Cells give the words:
+``mystnb: {image: {alt: …}, figure: {caption: …, name: …}}``. A picture without ``alt`` is a
+warning, because somebody will not see it.
+
+So do drawings by hand, the SVG files in ``docs/_figures``: what they draw with the classes
+``potential``, ``spike``, ``threshold``, ``input``, ``gradient`` has the look of that quantity,
+which is in ``figures.css`` too, and the rest is drawn in ``currentColor``.
+
+The colours to map are those of ``docs/matplotlibrc``; what they become is in ``book.css``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+COLOURS = {
+    "#000000": "--pst-color-text-base",
+    "#ffffff": "--pst-color-background",
+    "#48566b": "--pst-color-text-muted",
+    "#d1d5da": "--pst-color-border",
+    "#0b3d73": "--figure-1",
+    "#b5471b": "--figure-2",
+    "#2a8f68": "--figure-3",
+    "#9a86d3": "--figure-4",
+    # Matplotlib's own greys, which cells get by asking for "gray" or for a default.
+    "#808080": "--pst-color-text-muted",
+    "#b0b0b0": "--pst-color-border",
+    "#cccccc": "--pst-color-border",
+    "#d3d3d3": "--pst-color-border",
+}
+# Matplotlib sizes a drawing in points for paper; on a desk's screen it is looked at from farther.
+SCALE = 1.5
+DRAWINGS = "_figures/"
+# What matplotlib says in a stylesheet for every element. In a page that would be the whole page's.
+ROOT_STYLE = "stroke-linejoin: round; stroke-linecap: butt; fill: #000000"
+UNWANTED = {"metadata", "style"}
+REFERRING = ("clip-path", "fill", "filter", "mask", "stroke")
+
+logger = logging.getLogger(__name__)
+
+
+def themed_style(style: str, *, themed: bool = True) -> str:
+    """Replace known colours by the theme's, and leave the choice of the font to the page."""
+    declarations = (part.partition(":")[::2] for part in style.split(";") if part.strip())
+    kept = []
+    for key, value in ((key.strip(), value.strip()) for key, value in declarations):
+        if key == "font-family":
+            continue
+        variable = COLOURS.get(value.lower()) if themed else None
+        kept.append(f"{key}: var({variable}, {value})" if variable else f"{key}: {value}")
+    return "; ".join(kept)
+
+
+def references(element: ET.Element) -> Iterator[tuple[str, str, Callable[[str], str]]]:
+    """Yield each attribute that points at an id: its name, the id, and how to write another."""
+    for name, value in element.items():
+        if name == "href" and value.startswith("#"):
+            yield name, value[1:], "#{}".format
+        elif name in REFERRING and value.startswith("url(#"):
+            yield name, value[5:-1], "url(#{})".format
+
+
+def without_namespaces(element: ET.Element) -> None:
+    """Name elements and attributes as HTML does, and drop what a page has no use for."""
+    for node in element.iter():
+        for child in [child for child in node if child.tag.rpartition("}")[2] in UNWANTED]:
+            node.remove(child)
+        node.tag = node.tag.rpartition("}")[2]
+        for name in [name for name in node.attrib if name.startswith("{")]:
+            node.set(name.rpartition("}")[2], node.attrib.pop(name))
+
+
+def inline_svg(
+    source: bytes, *, prefix: str, alt: str, themed: bool = True, drawn: bool = False
+) -> str:
+    """Turn an SVG file into an element of a page. ``prefix`` begins every id.
+
+    ``drawn`` by hand, it is as large as it says, and its text does not shrink on a phone.
+
+    Without a theme it keeps its colours, and it is an element of XHTML.
+    """
+    root = ET.fromstring(source)  # noqa: S314  # Our own cells drew it.
+    without_namespaces(root)
+    targets = {target for node in root.iter() for _, target, _ in references(node)}
+    numbers = itertools.count(1)
+    names: dict[str, str] = {}
+    for node in root.iter():
+        identifier = node.attrib.pop("id", None)
+        if identifier in targets:
+            names[identifier] = f"{prefix}-{next(numbers)}"
+            node.set("id", names[identifier])
+    for node in root.iter():
+        for name, target, write in list(references(node)):
+            node.set(name, write(names[target]))
+        if style := themed_style(node.get("style", ""), themed=themed):
+            node.set("style", style)
+    width = float(root.get("viewBox", "0 0 0 0").split()[2])
+    root.attrib = {
+        "class": "book-figure book-drawing" if drawn else "book-figure",
+        "role": "img",
+        "aria-label": alt,
+        "viewBox": root.get("viewBox", ""),
+        "width": f"{width * (1 if drawn else SCALE):.0f}",
+        "style": themed_style(ROOT_STYLE, themed=themed),
+    }
+    if not themed:
+        root.set("xmlns", "http://www.w3.org/2000/svg")
+    return ET.tostring(root, encoding="unicode")
+
+
+def line_of(node: nodes.Node) -> int | None:
+    """Find where a node was written. Pictures are only told line 0; their cells know better."""
+    found: nodes.Node | None = node
+    while found is not None and not found.line:
+        found = found.parent
+    return found.line if found is not None else None
+
+
+def is_ours(image: nodes.image) -> bool:
+    """Tell a drawing, or a picture that a cell has drawn, from pictures of other kinds."""
+    node: nodes.Node | None = image
+    while node is not None:
+        if isinstance(node, nodes.container) and node.get("nb_element") == "cell_code_output":
+            return True
+        node = node.parent
+    return str(image["uri"]).startswith(DRAWINGS)
+
+
+class InlineFigures(SphinxPostTransform):
+    """Put the SVG pictures of cells, and drawings, into the page."""
+
+    default_priority = 10  # Right after myst-nb has chosen which form of an output to show.
+    formats = ("html",)
+    themed = True
+
+    def run(self, **_kwargs: object) -> None:
+        """Replace the pictures, in order."""
+        docname = self.env.current_document.docname
+        stem = docname.replace("/", "-")
+        numbers = itertools.count(1)
+        for image in [image for image in self.document.findall(nodes.image) if is_ours(image)]:
+            alt = image.get("alt", "").strip()
+            if not alt:
+                logger.warning(
+                    "this picture has no alternative text: say what it shows, in a cell's "
+                    "`mystnb: {image: {alt: …}}` or in a figure's `:alt:`",
+                    location=(docname, line_of(image)),
+                    type="figures",
+                )
+            if image["uri"].endswith(".svg"):
+                source = Path(self.env.srcdir, image["uri"]).read_bytes()
+                prefix = f"{stem}-figure{next(numbers)}"
+                drawn = image["uri"].startswith(DRAWINGS)
+                svg = inline_svg(source, prefix=prefix, alt=alt, themed=self.themed, drawn=drawn)
+                image.replace_self(nodes.raw("", svg, format="html"))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the post-transform."""
+    app.add_css_file("figures.css")
+    app.add_post_transform(InlineFigures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

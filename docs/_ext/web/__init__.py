@@ -1,0 +1,16 @@
+"""What browsers and other machines get around the text: head, scripts, one stylesheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from files import bring
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Set up the parts, in this order."""
+    return bring(app, __file__, "web.head", "web.mends", "web.scripts", "web.stylesheet")

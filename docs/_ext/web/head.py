@@ -1,0 +1,221 @@
+"""What pages tell machines: the browser that shows them, search engines, sites that link to them.
+
+- A content security policy, kept by the browser whoever serves the page, or nobody does (file://).
+- A description, a title and a picture for whoever quotes the page, and its place in the book.
+- sitemap.xml, robots.txt, and the page for addresses that lead nowhere, 404.html.
+
+Much of it needs the address at which the book will stand: ``html_baseurl``. Without one it is left
+out, and the rest is the same. Templates write what is found here: ``layout.html``, ``head.html``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import posixpath
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+from docutils import nodes
+from files import write_atomically
+from sphinx.util import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.util.typing import ExtensionMetadata
+
+# Whatever a page needs comes from where it came from itself, files and WebSockets included; the
+# default is for fonts and connections too.
+OWN = "'self'"
+POLICY = {
+    "default-src": OWN,  # Firefox fetches the next page ahead, by this rule.
+    "frame-src": "'none'",
+    "object-src": "'none'",
+    "script-src": OWN,
+    # Formulas and plots carry their measures and colours in style attributes. Stylesheets, which
+    # could read a page and ask for something, must be files. Safari before 15.4 and Firefox before
+    # 108 know only the first of the three.
+    "style-src": f"{OWN} 'unsafe-inline'",
+    "style-src-elem": OWN,
+    "style-src-attr": "'unsafe-inline'",
+    "img-src": f"{OWN} data:",  # The theme's stylesheet has its icons in data: URLs.
+    "form-action": OWN,
+    "base-uri": "'self'",
+}
+SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
+NOT_FOUND = "404"
+# Led to by no search engine: they say nothing by themselves.
+UNLISTED = {"search", NOT_FOUND}
+
+logger = logging.getLogger(__name__)
+
+
+def content_policy(*inline: str) -> str:
+    """Write the policy of a page that has these scripts within it, and no others."""
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in inline)
+    hashes = "".join(f" 'sha256-{digest.decode()}'" for digest in digests)
+    rules = POLICY | {"script-src": POLICY["script-src"] + hashes}
+    return "; ".join(f"{name} {sources}" for name, sources in rules.items())
+
+
+def address(config: Config, page: str) -> str:
+    """Return where a page, or another file, will stand; nothing where that is not known."""
+    return posixpath.join(config.html_baseurl, page) if config.html_baseurl else ""
+
+
+def page_name(config: Config, docname: str) -> str:
+    """Name a page's file; the first page is its folder."""
+    return "" if docname == config.root_doc else f"{docname}.html"
+
+
+def described(doctree: nodes.document | None, pagename: str, config: Config) -> str:
+    """Find a page's description: in its front matter, or among those of pages without a source."""
+    for node in doctree.findall(nodes.meta) if doctree else ():
+        if node.get("name") == "description":
+            return str(node["content"])
+    texts = config.head_descriptions.items()
+    found = (text for pattern, text in texts if fnmatchcase(pagename, pattern))
+    return str(next(found, "")).format(name=pagename.rpartition("/")[2])
+
+
+def structured(config: Config, docname: str, title: str, description: str) -> str:
+    """Describe a page in the words of schema.org, as JSON-LD: the book, or one of its articles."""
+    own, start = address(config, page_name(config, docname)), address(config, "")
+    book = {"@type": "Book", "name": config.project, "inLanguage": config.language}
+    book |= config.head_book | ({"@id": start, "url": start} if start else {})
+    graph: list[dict[str, Any]] = []
+    if docname == config.root_doc:
+        graph.append({**book, "description": description})
+    else:
+        article = {
+            "@type": ["TechArticle", "LearningResource"],
+            "headline": title,
+            "description": description,
+            "inLanguage": config.language,
+            "isPartOf": book,
+        }
+        graph.append(article | ({"@id": own, "url": own} if own else {}))
+        if own:
+            steps = enumerate([(config.project, start), (title, own)], 1)
+            items = [
+                {"@type": "ListItem", "position": place, "name": name, "item": url}
+                for place, (name, url) in steps
+            ]
+            graph.append({"@type": "BreadcrumbList", "itemListElement": items})
+    told = {"@context": "https://schema.org", "@graph": graph}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
+
+
+def tell(
+    app: Sphinx,
+    pagename: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Give the templates what they write into the head of a page."""
+    if app.builder.name != "html":
+        return
+    context["content_policy"] = content_policy
+    # What the theme says so on every page is read by nobody, and would have to be allowed.
+    context["script_files"] = [file for file in context["script_files"] if file.filename]
+    description = described(doctree, pagename, app.config)
+    if not description:
+        logger.warning(
+            "this page has no description: say in a sentence what it is about, in its front "
+            "matter's `myst: {html_meta: {description: …}}` or in `head_descriptions`",
+            location=pagename,
+            type="head",
+        )
+    context["head"] = head = {"description": description, "is_document": doctree is not None}
+    head["is_unlisted"] = pagename in {*UNLISTED, *app.config.head_moved}
+    if head["is_unlisted"]:
+        context["pageurl"] = None  # An address that stands for this one: there is none.
+    if doctree is None:
+        return
+    title = app.env.titles[pagename].astext()
+    name = page_name(app.config, pagename)
+    context["pageurl"] = address(app.config, name)
+    starts = [(language, url) for language, url in app.config.head_languages.items() if url]
+    if starts:
+        starts.append(("x-default", starts[0][1]))
+    head |= {
+        "title": title,
+        "is_start": pagename == app.config.root_doc,
+        "picture": address(app.config, app.config.head_picture),
+        "languages": [(language, posixpath.join(url, name)) for language, url in starts],
+        "structured": structured(app.config, pagename, title, description),
+    }
+
+
+def sitemap(urls: Iterable[str]) -> str:
+    """Write a sitemap."""
+    root = ET.Element("urlset", xmlns=SITEMAP)
+    for url in urls:
+        ET.SubElement(ET.SubElement(root, "url"), "loc").text = url
+    ET.indent(root)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
+
+
+def rooted(html: str, base: str) -> str:
+    """Have all URLs of a page start at the book's folder, whatever address it is shown at."""
+    folder = urlsplit(base).path.rstrip("/") + "/"
+    url = re.compile(r'(\b(?:action|data-content_root|href|src)=")(?:\./)?(?![a-z]+:|[/#])')
+    return url.sub(lambda match: match[1] + folder, html)
+
+
+def write_or_remove(file: Path, text: str) -> None:
+    """Write a file; without text there is to be none."""
+    if text:
+        write_atomically(file, text)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def write_files(app: Sphinx, exception: Exception | None) -> None:
+    """Write what stands beside the pages."""
+    if exception is not None or app.builder.name != "html":
+        return
+    out, config = Path(app.outdir), app.config
+    pages = sorted(page_name(config, docname) for docname in app.env.found_docs)
+    urls = [address(config, page) for page in pages]
+    at = address(config, "sitemap.xml")
+    write_or_remove(out / "sitemap.xml", sitemap(urls) if at else "")
+    robots = "User-agent: *\nAllow: /\n" + (f"\nSitemap: {at}\n" if at else "")
+    write_atomically(out / "robots.txt", robots)
+    not_found = out / f"{NOT_FOUND}.html"
+    if at:
+        html = rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl)
+        write_atomically(not_found, html)
+
+
+def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:
+    """Add the page that a server shows where there is none, and what stands at old addresses."""
+    if app.builder.name == "html":
+        yield NOT_FOUND, {"title": "ページが見つかりません"}, "404.html"
+        for old, new in app.config.head_moved.items():
+            if new not in app.env.titles:  # A part of the book alone is built, too.
+                continue
+            yield old, {"title": app.env.titles[new].astext(), "moved": new}, "moved.html"
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Add the settings, and connect everything."""
+    app.add_config_value("head_book", {}, "html", dict)
+    app.add_config_value("head_descriptions", {}, "html", dict)
+    app.add_config_value("head_languages", {}, "html", dict)
+    app.add_config_value("head_moved", {}, "html", dict)
+    app.add_config_value("head_picture", "", "html", str)
+    app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
+    app.connect("html-collect-pages", pages_without_source)
+    app.connect("build-finished", write_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

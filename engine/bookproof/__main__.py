@@ -1,0 +1,81 @@
+"""The command line: ``python -m bookproof run|check|accept|watch|live``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bookproof.kernels import warm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "run the pages, whether or not their outputs still hold, and show what the cells print",
+    "check": "report every cell that does not print what its page says; only pages whose outputs "
+    "do not hold any more run",
+    "accept": "rewrite the blocks that differ and show the difference; a page that is named "
+    "itself, not by its folder, gets a block for every cell that prints",
+}
+SERVERS = {
+    "watch": "serve the book and build it again whenever a file is saved; takes the arguments of "
+    "sphinx-build",
+    "live": "open a built book with cells that run on this machine",
+}
+EPILOG = """\
+exit status: 0 if every cell prints what its page says (run: if none failed; accept: if every cell
+does now), 1 if not, 2 if a page, its conf.py or the command line can't be read. The settings are
+those of the nearest conf.py above a page: nb_execution_timeout, book_strict and the like."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] and given[0] in SERVERS:  # which read the rest themselves
+        return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
+    options = _parser().parse_args(given)
+    there = all(path.exists() for path in options.paths)
+    if there and (options.anew or not Path("_build").exists()):
+        warm.warm_up(warm.MODULES)  # while this process imports what it needs itself
+    from bookproof import commands  # noqa: PLC0415
+
+    try:
+        return commands.execute(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; the outputs of pages that have ended are kept\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bookproof",
+        description="Run the code cells of MyST-NB pages and compare what they print with the "
+        "{testoutput} blocks that follow them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in COMMANDS.items():
+        command = commands.add_parser(name, help=does, description=does)
+        command.add_argument(
+            "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",
+            help="pages, or folders of pages (default: docs)",
+        )  # fmt: skip
+        command.add_argument(
+            "--durations",
+            action="store_true",
+            help="list at the end how long each page took to run",
+        )
+        command.set_defaults(anew=name == "run")
+        if name == "check":
+            command.add_argument("--anew", action="store_true", help="run every page")
+    for name, does in SERVERS.items():
+        commands.add_parser(name, help=does, add_help=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Rewrites the expected outputs of a page from what its cells printed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bookproof.compare import Status, matches
+from bookproof.page import PageError, parse_page
+from bookproof.run import run_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bookproof.compare import Verdict
+    from bookproof.page import Cell
+    from bookproof.result import Run
+
+REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
+
+
+def accepted_text(run: Run) -> str:
+    """Return the page's text with the blocks that differ rewritten, and nothing else changed."""
+    lines = run.page.text.split("\n")
+    # from the end, so that the lines before a change keep their numbers
+    for verdict in reversed(run.verdicts):
+        if verdict.status in REWRITTEN:
+            first, last = _place(verdict)
+            lines[first:last] = _block(verdict, lines)
+    text = "\n".join(lines)
+    _require_expressed(run, text)
+    return text
+
+
+def unsteady(runs: Sequence[Run]) -> list[Verdict]:
+    """Return the cells to be rewritten that do not print the same in a second run.
+
+    It is made in ordinary kernels, so that it shares no state and no addresses with the first.
+    """
+    again = run_pages([run.page for run in runs], warm=False)
+    return [
+        verdict
+        for run, second in zip(runs, again, strict=True)
+        for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
+        if verdict.status in REWRITTEN and verdict.got != other.got
+    ]
+
+
+def _place(verdict: Verdict) -> tuple[int, int]:
+    """Return the lines to replace, as a slice."""
+    cell, expected = verdict.cell, verdict.cell.expected
+    if expected is None:
+        return cell.end, cell.end
+    # the blank lines before a block that is deleted go with it
+    return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
+
+
+def _block(verdict: Verdict, lines: list[str]) -> list[str]:
+    """Return the lines of the new block, in the style of the old one or of the cell."""
+    if verdict.status is Status.MISSING:
+        return []
+    expected = verdict.cell.expected
+    model = lines[(expected.end if expected else verdict.cell.end) - 1]
+    indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
+    fence = _fence(verdict.got, model.strip())
+    kept = lines[expected.line : expected.text_line - 1] if expected else []
+    options = [line.strip() for line in kept]
+    body = [f"{indent}{line}".rstrip() for line in _body(verdict.got, options)]
+    block = [f"{indent}{fence}{{testoutput}}", *options, *body, f"{indent}{fence}"]
+    return [line + end for line in ([] if expected else [""]) + block]
+
+
+def _body(got: str, options: list[str]) -> list[str]:
+    """Return the output's lines such that MyST reads them as text, none as an option."""
+    body = got.splitlines()
+    if not body[0]:
+        body[0] = "<BLANKLINE>"
+    if not options and body[0].startswith((":", "---")):
+        body = ["---", "---", *body]
+    return body
+
+
+def _fence(got: str, fence: str) -> str:
+    longest = max((len(run) for run in re.findall(r"^\s*(`+|~+)", got, re.MULTILINE)), default=0)
+    return fence[0] * max(len(fence), longest + 1)
+
+
+def _require_expressed(run: Run, text: str) -> None:
+    """Refuse an output that a block can't hold, such as one with an odd control character."""
+    page = parse_page(run.page.path, text, run.page.settings)
+    for verdict, cell in zip(run.verdicts, page.cells, strict=True):
+        if verdict.status in REWRITTEN and not _says(cell, verdict.got):
+            raise PageError(
+                run.page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
+                "hold (a control character?); print its repr() instead"
+            )  # fmt: skip
+
+
+def _says(cell: Cell, got: str) -> bool:
+    return matches(cell.expected, got) if cell.expected else not got

@@ -1,0 +1,146 @@
+"""What the command line does."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from sphinx.errors import ConfigError
+
+from bookproof import report
+from bookproof.accept import REWRITTEN, accepted_text, unsteady
+from bookproof.compare import Status
+from bookproof.files import write_atomically
+from bookproof.finder import find_pages
+from bookproof.page import PageError, read_page
+from bookproof.run import run_outdated
+from bookproof.settings import find_settings
+from bookproof.store import Results
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from bookproof.compare import Verdict
+    from bookproof.page import Page
+    from bookproof.result import Run
+
+
+def execute(options: Namespace) -> int:
+    """Execute a command and return the exit status."""
+    if options.command == "accept" and os.environ.get("CI"):
+        sys.stderr.write(
+            "accept rewrites pages, so it does not work where CI is set: "
+            "run it on your own machine, read the difference that it shows, and commit that\n"
+        )
+        return 2
+    try:
+        pages, errors = _pages(options)
+    except (PageError, ConfigError, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if errors:
+        return _refuse(errors)
+    for page in pages:
+        if page.left and page.path in options.paths:
+            sys.stdout.write(f"{report.shown_path(page.path)}: not run: {page.left}\n")
+    to_run = [page for page in pages if not page.left]
+    runs = run_outdated(to_run, Results(), anew=options.anew, progress=_tell_progress)
+    status = {"run": _show, "check": _check, "accept": _accept}[options.command](runs)
+    if options.durations:
+        sys.stdout.write(f"{report.times(runs)}\n")
+    return status
+
+
+def _tell_progress(total: int) -> report.Progress:
+    return report.Progress(total, sys.stderr.write, terminal=sys.stderr.isatty())
+
+
+def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
+    """Return the pages, and what keeps others from being read."""
+    pages, errors = [], []
+    for path in find_pages(options.paths):
+        settings = find_settings(path)
+        if options.command == "accept" and path in options.paths:
+            settings = dataclasses.replace(settings, strict=True)
+        try:
+            pages.append(read_page(path, settings))
+        except PageError as error:
+            errors.append(error)
+    return pages, errors
+
+
+def _show(runs: Sequence[Run]) -> int:
+    """Show what the cells printed, and which failed."""
+    verdicts = [verdict for run in runs for verdict in run.verdicts]
+    for verdict in verdicts:
+        if verdict.got and verdict.status is not Status.FAILED:
+            sys.stdout.write(f"{report.cell_location(verdict)}\n{verdict.got}\n")
+        if verdict.missing:
+            place = report.cell_location(verdict)
+            sys.stdout.write(f"{place}: {verdict.status}: {verdict.reason}\n\n")
+    return _tell([verdict for verdict in verdicts if verdict.status is Status.FAILED])
+
+
+def _check(runs: Sequence[Run]) -> int:
+    """Report what is wrong, and what was not compared."""
+    status = _tell(report.wrong(runs))
+    for line in report.skipped(runs):
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{report.summarize(runs)}\n")
+    return status
+
+
+def _accept(runs: Sequence[Run]) -> int:
+    """Rewrite the blocks that differ, but of no page that prints something else in a second run."""
+    changed = [run for run in runs if any(v.status in REWRITTEN for v in run.verdicts)]
+    shaky = unsteady(changed)
+    for verdict in shaky:
+        sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
+    left = {verdict.page for verdict in shaky}
+    errors = []
+    for run in runs:
+        if run.page not in left:
+            try:
+                _rewrite(run)
+            except PageError as error:
+                errors.append(error)
+    rest = [verdict for verdict in report.wrong(runs) if verdict.status not in REWRITTEN]
+    return max(_tell(rest), _refuse(errors), int(bool(shaky)))
+
+
+def _rewrite(run: Run) -> None:
+    """Rewrite a page's blocks and show the difference."""
+    old, new, name = run.page.text, accepted_text(run), report.shown_path(run.page.path)
+    if run.page.path.read_bytes() != old.encode():
+        raise PageError(run.page.path, 1, "the page was edited while its cells ran; accept again")
+    if new == old:
+        sys.stdout.write(f"{name}: nothing to accept\n")
+        return
+    write_atomically(run.page.path, new.encode())
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _tell(wrong: Sequence[Verdict]) -> int:
+    """Report wrong cells, and return the exit status."""
+    for verdict in wrong:
+        sys.stdout.write(f"{report.describe(verdict)}\n\n")
+        _tell_github(report.annotation(verdict))
+    return 1 if wrong else 0
+
+
+def _refuse(errors: Sequence[PageError]) -> int:
+    """Report pages that can't be read or rewritten, and return the exit status."""
+    for error in errors:
+        sys.stderr.write(f"{report.shown_path(error.path)}:{error.line}: {error.message}\n")
+        _tell_github(report.annotate(error.path, error.line, error.message))
+    return 2 if errors else 0
+
+
+def _tell_github(annotation: str) -> None:
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.write(f"{annotation}\n")

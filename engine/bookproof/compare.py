@@ -1,0 +1,279 @@
+"""Compares what a cell printed with what the page expects, and gives a `Verdict`.
+
+`doctest` compares. Where a block gives numbers some room (``NUMBER``, ``:rtol:``, ``:atol:``), the
+output is first written as the page would write it: numbers that are near enough become the page's.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bookproof.page import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbformat import NotebookNode
+
+    from bookproof.page import Cell, Expected, Page, Tolerance
+
+REMOVED = ("remove-cell", "remove_cell", "remove-output", "remove_output")
+"""The tags by which MyST-NB shows nothing of what a cell prints."""
+GLUED = "application/papermill.record/"
+"""How the types begin of what ``glue(…, display=False)`` keeps for another place."""
+UNREADABLE = re.compile(
+    r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
+)
+"""The types whose outputs are seen, not read; their plain text is not shown."""
+
+# Possessive, so that no part of 1.2.3 is taken for a number. ASCII, so that 電位0.5です holds one.
+_EXPONENT = r"(?:[eE][+-]?\d++)"
+_PART = rf"(?:(?:\d++\.?+\d*+|\.\d++){_EXPONENT}?+|inf|nan)"
+_NUMBER = re.compile(
+    rf"""
+    (?<![\w.)\]])\([+-]?{_PART}[+-]{_PART}j\)  # Python: 2j, but (1+2j)
+    |
+    (?: (?<![\w.)\]])[+-] )?+         # a sign, unless it stands between two things: 3-2
+    (?<![\w.])                        # digits of a word are its name: float64, x1
+    (?: (?:{_PART}[ ]*[+-])?{_PART}j(?!\w)   # numpy pads: 1.  +2.5j
+      | \d*+\.\d++{_EXPONENT}?+(?!\.\w)
+      | \d++\.{_EXPONENT}?+(?![\w.])
+      | \d++{_EXPONENT}(?!\.?\w)
+      | (?:inf|nan)(?!\w)
+      | \d++
+    )
+    """,
+    re.ASCII | re.VERBOSE,
+)
+_SIGNED_PART = re.compile(rf"[+-]?{_PART}", re.ASCII)
+
+
+class Status(StrEnum):
+    """What became of a cell."""
+
+    MATCHES = "matches"
+    SILENT = "prints nothing and expects nothing"
+    SKIPPED = "not compared"
+    UNCHECKED = "prints, and nothing says what"
+    DIFFERS = "differs"
+    UNEXPECTED = "prints, but expects nothing"
+    MISSING = "expects, but prints nothing"
+    FAILED = "raised"
+    NOT_RUN = "not run"
+    RECORDED = "recorded, not run"
+
+
+RIGHT = {Status.MATCHES, Status.SILENT, Status.SKIPPED, Status.UNCHECKED, Status.RECORDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one cell of a page."""
+
+    page: Page
+    cell: Cell
+    status: Status
+    got: str
+    """What the cell printed, or why it failed."""
+    line: int | None = None
+    """The line of the page that failed, where that is known."""
+    missing: tuple[str, ...] = ()
+    """The packages for lack of which the cell was not run."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the page is right about this cell, as far as is known here."""
+        return self.status in RIGHT
+
+    @property
+    def reason(self) -> str:
+        """Why there was nothing to compare, if there was not."""
+        if self.status is Status.RECORDED:
+            verb = "is" if len(self.missing) == 1 else "are"
+            return f"{', '.join(self.missing)} {verb} not installed"
+        skipped = self.status is Status.SKIPPED and self.cell.expected
+        return skipped.reason if skipped else ""
+
+
+class _Checker(doctest.OutputChecker):
+    def _toAscii(self, s: str) -> str:  # noqa: N802
+        # doctest folds 膜 and the six characters \u819c into one: here they differ
+        return s
+
+
+def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
+    """Compare a cell's outputs with its block."""
+    expected = cell.expected
+    if expected is None:
+        got = printed(outputs, _tags(page, cell))
+        # without a block, nobody would see what it prints where it does not run
+        needs_block = page.strict or (page.lines and cell.requires)
+        prints = Status.UNEXPECTED if needs_block else Status.UNCHECKED
+        return Verdict(page, cell, prints if got else Status.SILENT, got)
+    got = printed(outputs)
+    if expected.flags & doctest.SKIP:
+        status = Status.SKIPPED
+    elif not got:
+        status = Status.MISSING
+    else:
+        status = Status.MATCHES if matches(expected, got) else Status.DIFFERS
+    return Verdict(page, cell, status, got)
+
+
+def _tags(page: Page, cell: Cell) -> list[str]:
+    """Return a cell's tags, and those that say what its page's configuration hides."""
+    metadata = page.notebook.cells[cell.index].metadata
+    hides = page.config.get_cell_level_config("remove_code_outputs", metadata, lambda *_: None)
+    stderr = page.config.get_cell_level_config("output_stderr", metadata, lambda *_: None)
+    hidden = {"remove-output": hides, "remove-stderr": stderr.startswith("remove")}
+    return [*metadata.get("tags", ()), *(tag for tag, hide in hidden.items() if hide)]
+
+
+def matches(expected: Expected, got: str) -> bool:
+    """Whether a printed text is the expected one, under the block's options."""
+    want = normalize(expected.text)
+    if expected.flags & doctest.IGNORE_EXCEPTION_DETAIL and ":" in want:
+        want, got = want.split(":", 1)[0] + "\n", got.split(":", 1)[0] + "\n"
+    return _Checker().check_output(want, _fit(expected, want, got), expected.flags)
+
+
+def as_on_page(expected: Expected, got: str) -> str:
+    """Write a printed text as the page would: with the page's numbers where they are near enough.
+
+    Under a tolerance the white space is the page's too, if only numbers differ.
+    """
+    return _fit(expected, normalize(expected.text), got)
+
+
+def far_numbers(expected: Expected, got: str) -> list[tuple[int, str, str]]:
+    """Return the numbers that are not near enough, if nothing else differs.
+
+    Each comes with its place, counted from 1, as the page has it and as the cell printed it.
+    """
+    want = normalize(expected.text)
+    if not _same_words(expected, want, got):
+        return []
+    pairs = enumerate(_pairs(want, got), 1)
+    return [(place, w, g) for place, (w, g) in pairs if not _near(expected, w, g)]
+
+
+def parts(number: str) -> list[str]:
+    """Return the real part of a number and, of a complex one, the imaginary part."""
+    found = _SIGNED_PART.findall(number)
+    return ["0", *found] if "j" in number and len(found) == 1 else found
+
+
+def printed(outputs: Sequence[NotebookNode], tags: Sequence[str] = ()) -> str:
+    """Return the text that a reader sees: streams, results and errors, but no figures.
+
+    The cell's tags tell what the page leaves out.
+    """
+    if any(tag in tags for tag in REMOVED):
+        return ""
+    pieces = [piece for output in outputs if (piece := _text(output, tags))]
+    return normalize("\n".join(piece.removesuffix("\n") for piece in pieces))
+
+
+def normalize(text: str) -> str:
+    """Drop trailing blanks of lines and of the text, which no reader sees."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    whole = "\n".join(line.rstrip() for line in lines).rstrip("\n")
+    return whole + "\n" if whole else ""
+
+
+def _text(output: NotebookNode, tags: Sequence[str]) -> str:
+    match output.output_type:
+        case "stream":
+            return "" if f"remove-{output.name}" in tags else str(output.text)
+        case "error":
+            return f"{output.ename}: {output.evalue}"
+        case _:
+            return _displayed(output.data)
+
+
+def _displayed(data: dict[str, Any]) -> str:
+    """Return what can be read of a result, which comes in several types at once."""
+    shown = {kind: value for kind, value in data.items() if not kind.startswith(GLUED)}
+    if any(map(UNREADABLE.fullmatch, shown)):
+        return ""
+    for kind in ("text/markdown", "text/latex"):
+        if kind in shown:
+            return str(shown[kind])
+    plain = str(shown.get("text/plain", ""))
+    if plain and not plain.startswith("<IPython.core.display."):
+        return plain  # of a table too: the page shows its HTML, which says the same
+    if "text/html" in shown:
+        return str(shown["text/html"])
+    if "application/json" in shown:
+        return json.dumps(shown["application/json"], ensure_ascii=False, sort_keys=True)
+    return plain
+
+
+def _fit(expected: Expected, want: str, got: str) -> str:
+    pairs = _pairs(want, got)
+    if not pairs or not (expected.tolerance or expected.flags & NUMBER):
+        return got
+    # torch and numpy pad columns and break lines by the width of the numbers
+    free = expected.tolerance and _same_words(expected, want, got)
+    fitted = iter([w if _near(expected, w, g) else g for w, g in pairs])
+    return _NUMBER.sub(lambda _: next(fitted), want if free else got)
+
+
+def _pairs(want: str, got: str) -> list[tuple[str, str]]:
+    """Pair the numbers of two texts off, if there are as many."""
+    wants, gots = _NUMBER.findall(want), _NUMBER.findall(got)
+    return list(zip(wants, gots, strict=True)) if len(wants) == len(gots) else []
+
+
+def _same_words(expected: Expected, want: str, got: str) -> bool:
+    """Whether two texts differ in nothing but numbers and white space."""
+    if not expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
+        want = re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", want)
+    words, printed_words = ([s.split() for s in _NUMBER.split(text)] for text in (want, got))
+    return words == printed_words
+
+
+def _near(expected: Expected, want: str, got: str) -> bool:
+    """Whether a printed number may stand for the page's."""
+    kind = _kind(want)
+    if want == got or kind != _kind(got) or kind == "integer":
+        return want == got
+    if expected.tolerance:
+        return _within(expected.tolerance, *(list(map(float, parts(n))) for n in (want, got)))
+    return bool(expected.flags & NUMBER) and all(map(_as_precise, parts(want), parts(got)))
+
+
+def _kind(number: str) -> str:
+    if "j" in number:
+        return "complex"
+    return "integer" if number.lstrip("+-").isdecimal() else "float"
+
+
+def _within(tolerance: Tolerance, want: list[float], got: list[float]) -> bool:
+    """Whether a number, given by its parts, is near enough; the formula is numpy's and torch's."""
+    if all(map(math.isfinite, want + got)):
+        room = tolerance.atol + tolerance.rtol * math.hypot(*want)
+        return math.dist(want, got) <= room
+    if len(want) > 1:
+        return all(_within(tolerance, [w], [g]) for w, g in zip(want, got, strict=True))
+    return want == got or all(map(math.isnan, want + got))
+
+
+def _as_precise(want: str, got: str) -> bool:
+    """Whether two floats agree to the last digit that the page writes, as pytest's NUMBER has it.
+
+    There is one difference. "1." is how torch and numpy write whole numbers, so it is exact here;
+    to pytest it has no digits after the point, so "0." would do.
+    """
+    mantissa, _, exponent = want.lower().partition("e")
+    fraction = mantissa.partition(".")[2]
+    w, g = float(want), float(got)
+    if w == g or not (fraction or exponent) or not math.isfinite(w):
+        return w == g
+    return abs(w - g) <= float(f"1e{int(exponent or 0) - len(fraction)}")

@@ -1,0 +1,311 @@
+"""Runs the pages that are out of date, and checks them, before Sphinx reads them."""
+
+from __future__ import annotations
+
+import logging as python_logging
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from babel import Locale
+from babel.lists import format_list
+from babel.localedata import locale_identifiers
+from docutils import nodes
+from myst_nb.core.execute.base import ExecutionResult
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.errors import ConfigError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from bookproof import report
+from bookproof.extension import table
+from bookproof.extension.failures import Failures
+from bookproof.extension.handover import hand_over, shown_text, take_back
+from bookproof.finder import written_patterns
+from bookproof.kernels.warm import ENVIRONMENT, MODULES, warm_up
+from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
+from bookproof.run import run_outdated
+from bookproof.settings import LEGACY, Settings, is_set, names, read_settings
+from bookproof.store import Results
+from bookproof.words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from myst_nb.sphinx_ import SphinxEnvType
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+
+    from bookproof.page import Page
+    from bookproof.result import Run
+
+logger = logging.getLogger(__name__)
+
+UNCHECKED = (
+    "this {testoutput} block is not checked: it must stand right after a code cell "
+    "of a MyST notebook, outside of lists and other blocks"
+)
+
+
+class block(nodes.Invisible, nodes.Element):  # noqa: N801
+    """Marks where a ``{testoutput}`` block stands, until `Build.remove_blocks` has looked at it."""
+
+
+class TestOutput(SphinxDirective):
+    """The ``{testoutput}`` block. It shows nothing: the cell's own output is on the page."""
+
+    has_content = ExpectedOutput.has_content
+    option_spec = ExpectedOutput.option_spec
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a mark."""
+        mark = block()
+        self.set_source_info(mark)
+        return [mark]
+
+
+class Build:
+    """What one Sphinx application knows of the pages."""
+
+    def __init__(self, app: Sphinx) -> None:
+        self.app, self.results, self.settings = app, Results(), Settings()
+        self.failures = Failures(app)
+        self.removed = False
+        """Whether a document is gone since the last build."""
+        self.runs: dict[str, Run] = {}
+        self.blocks: dict[str, set[int] | None] = {}
+        """The lines of the blocks that were compared; unknown of a page that can't be read."""
+
+    def configure(self, _app: Sphinx, config: Config) -> None:
+        """Take over the running of pages from MyST-NB."""
+        self.settings = _settings(self.app)
+        if self.settings.notebooks.execution_mode != "inline":
+            config.nb_execution_mode = "off"
+            if is_set(config[LEGACY]):  # what MyST-NB would go by
+                config[LEGACY] = "off"
+        own = [Path(self.app.outdir), Path(self.app.doctreedir)]
+        config.exclude_patterns += written_patterns(Path(self.app.srcdir), own)
+        python_logging.getLogger("sphinx").addHandler(self.failures)
+
+    def outdated(
+        self,
+        _app: Sphinx,
+        env: BuildEnvironment,
+        _added: set[str],
+        _changed: set[str],
+        removed: set[str],
+    ) -> list[str]:
+        """Return the pages that were wrong, and those whose result is not the one that was read."""
+        self.removed = bool(removed)
+        return [
+            name for name, record in _records(env).items()
+            if record["book_wrong"] or not record["digest"]
+            or record["digest"] != self.results.digest(Path(env.doc2path(name)), self.settings)
+        ]  # fmt: skip
+
+    def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Run the pages, compare them, report what is wrong, and hand the outputs to MyST-NB."""
+        self.failures.read_again(docnames, changed=self.removed)
+        pages, unreadable = self._read(env, docnames)
+        self.blocks = dict.fromkeys(unreadable) | {
+            name: {cell.expected.line for cell in page.cells if cell.expected}
+            for name, page in pages.items()
+        }
+        for page in pages.values():
+            if page.left == INLINE:
+                logger.info("%s: not run by bookproof: %s", report.shown_path(page.path), INLINE)
+        to_run = {name: page for name, page in pages.items() if not page.left}
+        found = run_outdated(list(to_run.values()), self.results, progress=_tell_progress)
+        runs = dict(zip(to_run, found, strict=True))
+        # MyST-NB would start a kernel for a page without cells that asks for it
+        empty = [page.path for page in pages.values() if page.left == EMPTY]
+        hand_over(env, runs, [*unreadable.values(), *empty])
+        self.runs = runs
+        wrong = {**_report(runs), **dict.fromkeys(unreadable, 1)}
+        self._remember(env, docnames, runs, wrong)
+        for line in report.skipped(found):
+            logger.info(line)
+        logger.info(report.summarize(found))
+        logger.verbose(report.times(found))
+
+    def show_what_ran(self, _app: Sphinx, name: str, source: list[str]) -> None:
+        """Let Sphinx read the text that was run, also if the file has been saved since."""
+        if run := self.runs.get(name):
+            source[0] = shown_text(run.page)
+
+    def note_run(self, app: Sphinx, _doctree: nodes.document) -> None:
+        """Note when and how the page ran, which MyST-NB shows in its ``nb-exec-table``."""
+        name = app.env.docname
+        if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
+            readers = app.env.mystnb_config.custom_formats  # type: ignore[attr-defined]
+            readers.pop(str(Path(app.env.doc2path(name))))
+            how = ExecutionResult(
+                mtime=run.started,
+                runtime=run.seconds,
+                method=run.page.settings.notebooks.execution_mode,
+                succeeded=not run.failed,
+                error=None,
+                traceback=None,
+            )
+            NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
+
+    def tell_records(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Say below each record that it is one, and which packages its cell would have needed."""
+        run = self.runs.get(app.env.docname)
+        absent = {v.cell.index: v.missing for v in run.verdicts if v.missing} if run else {}
+        for cell in doctree.findall(nodes.container):
+            if names := absent.get(cell.get("cell_index")):
+                for output in cell.findall(nodes.container):
+                    if output.get("nb_element") == "cell_code_output":
+                        output.append(_note(app.config, names))
+
+    def number_cells(self, _app: Sphinx, doctree: nodes.document) -> None:
+        """Let each cell say which one of its notebook it is: live cells run it by that number."""
+        for cell in doctree.findall(nodes.container):
+            if cell.get("nb_element") == "cell_code":
+                cell["classes"].append(f"cell-{cell['cell_index']}")
+
+    def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Remove the marks, and report a block that was not compared with any cell."""
+        name = app.env.docname
+        compared = self.blocks.get(name, set())
+        for mark in list(doctree.findall(block)):
+            source = Path(str(mark.source))  # another file, if it is included
+            here = source == Path(app.env.doc2path(name))
+            if compared is not None and not (here and mark.line in compared):
+                logger.error(UNCHECKED, location=f"{report.shown_path(source)}:{mark.line}")
+                app.env.note_reread()
+            mark.parent.remove(mark)
+
+    def note_failures(self, _app: Sphinx, env: BuildEnvironment) -> None:
+        """Let the pages on which something went wrong while they were read count as wrong."""
+        for name in self.failures.documents & _records(env).keys():
+            record = _records(env)[name]
+            record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
+
+    def _read(
+        self, env: BuildEnvironment, docnames: list[str]
+    ) -> tuple[dict[str, Page], dict[str, Path]]:
+        """Read the notebooks among the documents; report those that can't be read."""
+        pages: dict[str, Page] = {}
+        unreadable: dict[str, Path] = {}
+        for name in docnames:
+            path = Path(env.doc2path(name))
+            if is_page(path, self.settings):
+                try:
+                    pages[name] = read_page(path, self.settings)
+                except PageError as error:
+                    place = f"{report.shown_path(path)}:{error.line}"
+                    logger.error(error.message, location=place)  # noqa: TRY400 (not for its traceback)
+                    unreadable[name] = path
+        return pages, unreadable
+
+    def _remember(
+        self,
+        env: BuildEnvironment,
+        docnames: list[str],
+        runs: dict[str, Run],
+        wrong: dict[str, int],
+    ) -> None:
+        """Note with Sphinx's doctrees which result each of them holds, and what is wrong there."""
+        records = {name: record for name, record in _records(env).items() if name in env.found_docs}
+        for name in docnames:
+            records.pop(name, None)
+        for name, count in wrong.items():
+            records[name] = {"book_wrong": count, "digest": ""}
+            if run := runs.get(name):
+                forced = run.page.config.execution_mode == "force"
+                digest = "" if forced else self.results.digest(run.page.path, self.settings)
+                about = {"book_missing": sorted(run.missing), "digest": digest}
+                records[name] |= table.counts(run) | about
+        env.book_runs = records  # type: ignore[attr-defined]
+
+
+def add_counts(
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Tell the templates of each page what became of its outputs.
+
+    ``book_checked`` of them were found right, ``book_recorded`` are records, since the packages
+    ``book_missing`` were not there, and in ``book_wrong`` places something is wrong.
+    """
+    context.update(_records(app.env).get(pagename, {}))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directive and the hooks."""
+    app.setup_extension("myst_nb")
+    app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
+    app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
+    app.add_config_value("book_words", default={}, rebuild="env", types=dict)
+    app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)
+    app.add_config_value("book_pages_at_once", default=Settings.at_once, rebuild="", types=int)
+    app.add_config_value("book_longest_output", default=Settings.longest, rebuild="", types=int)
+    app.add_node(block)
+    app.add_directive("testoutput", TestOutput)
+    build = Build(app)
+    app.connect("config-inited", build.configure)
+    app.connect("env-get-outdated", build.outdated)
+    app.connect("env-before-read-docs", build.verify)
+    app.connect("source-read", build.show_what_ran, priority=0)
+    app.connect("doctree-read", build.remove_blocks)
+    app.connect("doctree-read", build.tell_records)
+    app.connect("doctree-read", build.number_cells)
+    app.connect("doctree-read", build.note_run)
+    app.connect("env-updated", build.note_failures)
+    app.connect("env-updated", take_back)
+    table.setup(app)
+    app.connect("html-page-context", add_counts)
+    app.connect("build-finished", build.failures.finish, priority=900)
+    try:
+        settings, source = _settings(app), Path(app.srcdir)
+    except ConfigError as error:
+        # one line for a person, instead of a traceback and the request to report it to Sphinx
+        logger.critical("%s: %s", Path(app.confdir, "conf.py"), error)
+        raise SystemExit(2) from error
+    if settings.notebooks.execution_mode != "off" and build.results.any_outdated(settings, source):
+        warm_up(settings.modules, settings.environment)  # while Sphinx starts
+    return {
+        "version": "1",
+        "env_version": 3,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }
+
+
+def _tell_progress(total: int) -> report.Progress:
+    write = partial(logger.info, nonl=True)
+    return report.Progress(total, write, terminal=sys.stdout.isatty())
+
+
+def _settings(app: Sphinx) -> Settings:
+    values = {name: app.config[name] for name in names() if name in app.config}
+    return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
+
+
+def _note(config: Config, packages: Sequence[str]) -> nodes.paragraph:
+    """Return a note, with a list of packages in its language where its text has ``{packages}``."""
+    before, _, after = (WORDS | config.book_words)["recorded"].partition("{packages}")
+    locale = Locale.negotiate([config.language], locale_identifiers()) or "en"
+    _, *between = format_list(["\0"] * len(packages), locale=locale).split("\0")
+    content: list[nodes.Node] = [nodes.Text(before)]
+    for name, text in zip(packages, between, strict=True):
+        content += [nodes.literal(name, name), nodes.Text(text)]
+    content.append(nodes.Text(after))
+    return nodes.paragraph("", "", *content, classes=["book-recorded"])
+
+
+def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
+    """Return what is known of each page that was run, in this build or before."""
+    return getattr(env, "book_runs", {})
+
+
+def _report(runs: dict[str, Run]) -> dict[str, int]:
+    """Report what is wrong, and return how much it is on each page."""
+    wrong = {name: report.wrong([run]) for name, run in runs.items()}
+    for verdict in (verdict for verdicts in wrong.values() for verdict in verdicts):
+        logger.error(report.describe_at(verdict), location=report.location(verdict))
+    return {name: len(verdicts) for name, verdicts in wrong.items()}

@@ -1,0 +1,134 @@
+"""What is wrong in a build, as Sphinx's log has it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from docutils import nodes
+from sphinx.util import logging as sphinx_logging
+from sphinx.util.logging import get_node_location, is_suppressed_warning
+
+from bookproof.files import write_atomically
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+logger = sphinx_logging.getLogger(__name__)
+
+OWN = "sphinx.bookproof."
+"""How the names of this engine's loggers start."""
+
+
+KEPT = "book-warnings.json"
+"""The file beside Sphinx's doctrees where a build keeps what it was warned of."""
+
+
+class Warned(NamedTuple):
+    """What a build was warned of."""
+
+    logger: str
+    level: int
+    message: str
+    location: Any
+    """A text, or a document and a line."""
+    kind: str
+    subtype: str
+    documents: list[str]
+    """Those that it may be of."""
+
+
+class Failures(logging.Handler):
+    """Lets a build fail where this engine reports an error, or a value in a page's text is missing.
+
+    It sees what is reported by all the processes of a build. What Sphinx has warned of once, it
+    does not warn of again until the document is saved: the next build would pass with the same
+    fault. Here, a build in which nothing has changed says again what the one before was warned of,
+    and one in which something has, which may have mended it, reads those documents again.
+    """
+
+    def __init__(self, app: Sphinx) -> None:
+        super().__init__(logging.WARNING)
+        self.app, self.documents = app, set[str]()
+        self.before, self.now = list[Warned](), list[Warned]()
+        self.reading = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look at a warning or an error."""
+        kind, subtype = getattr(record, "type", None), getattr(record, "subtype", None)
+        if is_suppressed_warning(kind or "", subtype or "", self.app.config.suppress_warnings):
+            return
+        location = _plain(getattr(record, "location", None))
+        if self.reading:  # what is said before that, each build says
+            message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
+            about = record.name, record.levelno, message, location, kind or "", subtype or ""
+            # it may come again at the end of a phase, when no document is being read
+            if about not in [warned[:-1] for warned in self.now]:
+                self.now.append(Warned(*about, sorted(self._documents(location))))
+        missing = kind == "mystnb" and subtype in {"glue", "glue_ref", "eval"}
+        if missing or (record.name.startswith(OWN) and record.levelno == logging.ERROR):
+            self.app.statuscode = 1
+            self.documents |= {self._document(location)}
+
+    def read_again(self, docnames: list[str], *, changed: bool) -> None:
+        """Have the documents that the last build was warned of read, if any is, or was removed."""
+        self.before, self.reading = self._kept(), True
+        if changed or docnames:
+            warned = {name for warning in self.before for name in warning.documents}
+            docnames[:] = sorted({*docnames, *warned & self.app.env.found_docs})
+            self.before = []
+
+    def finish(self, _app: Sphinx, _error: Exception | None) -> None:
+        """Say again what still stands, and keep it for the next build."""
+        said = [warned[:-1] for warned in self.now]
+        standing = [warned for warned in self.before if warned[:-1] not in said]
+        if standing:
+            logger.info("nothing has changed since these warnings (to look again: sphinx-build -E)")
+        for name, level, message, location, kind, subtype, _ in standing:
+            again = sphinx_logging.getLogger(name.removeprefix("sphinx."))
+            again.log(level, "%s", message, location=location, type=kind, subtype=subtype)
+        if self.reading:
+            kept = [warned._asdict() for warned in [*standing, *self.now]]
+            with suppress(OSError):  # then the next build says less, as Sphinx does
+                write_atomically(self._place, json.dumps(kept).encode())
+
+    @property
+    def _place(self) -> Path:
+        return Path(self.app.doctreedir, KEPT)
+
+    def _kept(self) -> list[Warned]:
+        """Return what the last build was warned of."""
+        try:
+            kept = json.loads(self._place.read_bytes())
+            found = [Warned(**warned) for warned in kept]
+        except (OSError, ValueError, TypeError):
+            return []
+        # JSON knows no tuples, by which Sphinx tells a document and a line from a text
+        return [
+            one._replace(location=tuple(one.location)) if isinstance(one.location, list) else one
+            for one in found
+        ]
+
+    def _documents(self, location: object) -> set[str]:
+        """Return the documents that a warning may be of: all, if it is of no file of theirs."""
+        env = self.app.env
+        read = ""
+        with suppress(KeyError):  # before Sphinx 8.2, while none is read
+            read = env.docname
+        return {self._document(location), read} & env.found_docs or env.found_docs
+
+    def _document(self, location: object) -> str:
+        """Return the name of the document in which something is wrong."""
+        if isinstance(location, tuple):
+            return str(location[0])
+        path = re.sub(r":(cell )?\d*$", "", str(location))
+        return self.app.env.path2doc(Path(path).resolve()) or path
+
+
+def _plain(location: object) -> Any:  # noqa: ANN401
+    """Return a location such that it can be kept."""
+    return get_node_location(location) if isinstance(location, nodes.Node) else location

@@ -1,0 +1,139 @@
+"""The directive ``{book-checks}``: a table of what was checked in this build, page by page.
+
+The book names the columns that it wants, in its own language and order::
+
+    ```{book-checks}
+    :page: Page
+    :checked: Outputs checked
+    :total: All pages
+    ```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+    from bookproof.result import Run
+
+COUNTS = ("cells", "checked", "recorded", "figures")
+"""The columns besides ``page``."""
+HELD = "book_checks"
+"""Where the metadata of a page says which counts its table holds; Sphinx keeps and merges it."""
+
+
+class checks(nodes.General, nodes.Element):  # noqa: N801
+    """Stands for the table until the counts of all pages are known."""
+
+
+class BookChecks(SphinxDirective):
+    """The directive. Each option names a column; ``total`` names a last row with the sums."""
+
+    option_spec = dict.fromkeys(("page", *COUNTS, "total"), directives.unchanged_required)
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a mark."""
+        if "page" not in self.options:
+            columns = ", ".join(f"`:{name}:`" for name in COUNTS)
+            raise self.error(
+                "{book-checks} needs the heading of its first column, such as `:page: Page`; "
+                f"those of the others are optional: {columns}"
+            )
+        self.env.metadata[self.env.docname][HELD] = None
+        mark = checks(labels=dict(self.options))
+        self.set_source_info(mark)
+        return [mark]
+
+
+def counts(run: Run) -> dict[str, int]:
+    """Return what the table says of a page."""
+    outputs = [
+        output for cell in run.page.cells for output in run.notebook.cells[cell.index].outputs
+    ]
+    kinds = [output.get("data", {}) for output in outputs]
+    return {
+        "book_cells": len(run.page.cells),
+        "book_checked": run.checked,
+        "book_recorded": run.recorded,
+        "book_figures": sum(any(kind.startswith("image/") for kind in data) for data in kinds),
+    }
+
+
+def note_changes(_app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Return the pages whose tables do not hold the counts as they are now: they are written."""
+    now = _rows(env)
+    old = [name for name, about in env.metadata.items() if HELD in about and about[HELD] != now]
+    for name in old:
+        env.metadata[name][HELD] = now
+    return old
+
+
+def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the table where its mark is."""
+    for mark in list(doctree.findall(checks)):
+        labels = dict(mark["labels"])
+        total = labels.pop("total", None)
+        names = [name for name in labels if name != "page"]
+        rows = _rows(app.env)
+        body = [
+            [_link(app, docname, name, title), *(_number(found[n]) for n in names)]
+            for name, title, found in rows
+        ]
+        if total is not None:
+            sums = [sum(found[name] for _, _, found in rows) for name in names]
+            body.append([nodes.strong(total, total), *map(_number, sums)])
+        heads = [nodes.Text(labels[name]) for name in ("page", *names)]
+        mark.replace_self(_table(heads, body))
+
+
+def _rows(env: BuildEnvironment) -> list[tuple[str, str, dict[str, int]]]:
+    """Return the pages that were run, in the order of the book: name, title and counts."""
+    records: Mapping[str, dict[str, Any]] = getattr(env, "book_runs", {})
+    order = dict.fromkeys((*env.collect_relations(), *sorted(records)))
+    return [
+        (name, env.titles[name].astext(), {n: records[name].get(f"book_{n}", 0) for n in COUNTS})
+        for name in order
+        if name in records
+    ]
+
+
+def _link(app: Sphinx, here: str, name: str, title: str) -> nodes.Node:
+    return nodes.reference(
+        title, title, internal=True, refuri=app.builder.get_relative_uri(here, name)
+    )
+
+
+def _number(count: int) -> nodes.Node:
+    return nodes.Text(str(count))
+
+
+def _table(heads: list[nodes.Text], body: Iterable[list[nodes.Node]]) -> nodes.table:
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
+    group += nodes.thead("", _row(heads))
+    group += nodes.tbody("", *map(_row, body))
+    return nodes.table("", group, classes=["book-checks", "colwidths-auto"])
+
+
+def _row(cells: Iterable[nodes.Node]) -> nodes.row:
+    """Return a row, with all but its first cell to the right, as numbers stand."""
+    entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
+    for entry in entries[1:]:
+        entry["classes"].append("text-right")
+    return nodes.row("", *entries)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive and its hooks."""
+    app.add_node(checks)
+    app.add_directive("book-checks", BookChecks)
+    app.connect("env-updated", note_changes)
+    app.connect("doctree-resolved", fill_in)

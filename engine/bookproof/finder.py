@@ -1,0 +1,117 @@
+"""Finds the pages of a book, by Sphinx's own rules, for every way into this engine.
+
+Sphinx takes the files below the source folder that `include_patterns` names and `exclude_patterns`
+does not. What a build has written is no source, whether or not ``conf.py`` excludes it: MyST-NB
+puts a notebook with outputs beside the built book for each page.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sphinx.errors import ConfigError
+from sphinx.project import EXCLUDE_PATHS
+from sphinx.util.matching import compile_matchers
+
+from bookproof.page import PageError, is_page
+from bookproof.settings import BUILD, Settings, find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+WRITTEN = (BUILD, "jupyter_execute")
+"""The names of folders that Sphinx and MyST-NB write."""
+MARKS = (".buildinfo", ".doctrees", "environment.pickle")
+"""What Sphinx leaves in a folder that it has written."""
+
+
+def find_pages(paths: Sequence[Path]) -> list[Path]:
+    """Return the pages among files, and those of their books in folders, in order.
+
+    A file that is named is taken whatever its book excludes: who names it means it.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
+        elif not path.exists():
+            raise FileNotFoundError(f"no such page or folder: {path}")
+        elif is_page_of_its_book(path, named=True):
+            found.append(path)
+        else:
+            raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+    return list(dict.fromkeys(found))
+
+
+def is_page_of_its_book(path: Path, *, named: bool = False) -> bool:
+    """Whether a file is a page, maybe in a format that its book's ``conf.py`` names."""
+    try:
+        settings = find_settings(path)
+    except ConfigError:
+        settings = Settings()  # if it is a page, whoever reads it will tell
+    # the format `.py` of some books makes no page of the file with their settings
+    if settings.home and path.resolve() == settings.home / "conf.py":
+        return False
+    return (named or is_source(path.resolve(), settings)) and is_page(path, settings)
+
+
+def is_source(path: Path, settings: Settings) -> bool:
+    """Whether Sphinx takes a file for a document of the book with these settings."""
+    home = settings.home or Path.cwd()
+    folders = [folder for folder in path.parents if folder.is_relative_to(home)]
+    if any(_is_written(folder) for folder in folders if folder != home):
+        return False
+    if not settings.home:  # no book, or its settings can't be read: nobody says what is excluded
+        return True
+    source = _source_folder(folders, settings)
+    # Sphinx does not enter a folder that is excluded
+    parts = [p.relative_to(source).as_posix() for p in (path, *folders) if source in p.parents]
+    included = compile_matchers(settings.include)
+    excluded = compile_matchers([*settings.exclude, *EXCLUDE_PATHS])
+    kept = any(matches(parts[0]) for matches in included)
+    return kept and not any(matches(part) for matches in excluded for part in parts)
+
+
+def written_patterns(source: Path, own: Sequence[Path]) -> list[str]:
+    """Return patterns that keep Sphinx out of what builds have written, this one's folders too."""
+    found = {folder for folder in own if source in folder.parents}
+    found.update(folder for _, written, _ in _walk(source) for folder in written)
+    # by name also where there is none yet: other patterns let Sphinx read all pages again
+    names = [pattern for name in WRITTEN for pattern in (name, f"**/{name}")]
+    own_names = (folder.relative_to(source).as_posix() for folder in found)
+    return [*names, *sorted(map(glob.escape, own_names))]
+
+
+def _source_folder(folders: Sequence[Path], settings: Settings) -> Path:
+    """Return the source folder: among those from conf.py's to a page's, the first with the root.
+
+    Patterns are relative to it, and only who calls Sphinx knows where it is: ``conf.py`` may be
+    elsewhere (``sphinx-build -c``).
+    """
+    for folder in reversed(folders):
+        if any(found.is_file() for found in folder.glob(f"{settings.root}.*")):
+            return folder
+    return folders[-1]
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether a build has written a folder."""
+    return folder.name in WRITTEN or any((folder / mark).exists() for mark in MARKS)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder that no dot hides, and that no build has written."""
+    for place, _, files in _walk(folder):
+        yield from (place / name for name in files if name[0] != ".")
+
+
+def _walk(top: Path) -> Iterator[tuple[Path, list[Path], list[str]]]:
+    """Yield each folder that builds have not written, the written ones in it, and its files."""
+    for place, folders, files in os.walk(top):
+        below = [Path(place, name) for name in folders if name[0] != "."]
+        written = [folder for folder in below if _is_written(folder)]
+        folders[:] = [folder.name for folder in below if folder not in written]
+        yield Path(place), written, files

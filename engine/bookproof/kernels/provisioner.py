@@ -1,0 +1,70 @@
+"""The provisioner through which any Jupyter client gets warm kernels, by their kernelspec's name.
+
+Where processes can't be forked safely, or the template finds that its own can't, an ordinary
+kernel does the same work.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import List, Unicode
+
+from bookproof.kernels import warm
+
+if TYPE_CHECKING:
+    from jupyter_client.connect import KernelConnectionInfo
+
+logger = logging.getLogger(__name__)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Provides ipykernels by forking a template, and other kernels as `LocalProvisioner` does."""
+
+    modules = List(Unicode(), list(warm.MODULES), help="What the template imports.").tag(
+        config=True
+    )
+
+    forked: warm.ForkedKernel | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
+        """Launch a kernel with a command line."""
+        streams = [
+            _descriptor(kwargs.get(name), n) for n, name in enumerate(("stdout", "stderr"), 1)
+        ]
+        plain = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+        if not warm.FORKS or not plain or min(streams) < 0:
+            return await super().launch_kernel(cmd, **kwargs)
+        folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
+        job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
+        try:
+            self.forked = await warm.template(self.modules, kwargs["env"]).fork(job, streams)
+        except warm.NoKernelError as error:
+            logger.warning("an ordinary kernel instead of a warm one: %s", error)
+            return await super().launch_kernel(cmd, **kwargs)
+        self.process: Any = self.forked  # which is what LocalProvisioner asks and kills
+        self.pid, self.pgid, self.cwd = self.forked.pid, None, folder
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end."""
+        if self.forked is None or self.process is not self.forked:
+            status: int | None = await super().wait()
+            return status
+        self.process = None
+        return await self.forked.wait()
+
+
+def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:
+    """Return the descriptor that `subprocess.Popen` would give a process; below 0, it makes one."""
+    match stream:
+        case None:
+            return inherited
+        case int():
+            return stream
+        case _:
+            return stream.fileno()

@@ -1,0 +1,161 @@
+"""How a page's kernel is started, for builds and for live cells alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import time
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from traitlets.config import Config
+
+from bookproof.kernels.warm import KERNEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+
+    from bookproof.page import Page
+
+PATIENCE = 60
+"""Seconds that a kernel may take to start."""
+ASK_AGAIN = 1.0
+"""Seconds until a kernel that has not answered is asked again."""
+OPTIONS = ["--HistoryManager.hist_file=:memory:"]
+"""What a kernel's command line says: that no page leaves its cells in the user's history."""
+
+
+class PromptKernelClient(AsyncKernelClient):
+    """A kernel's client that is ready as soon as the kernel is, where Jupyter's waits for silence.
+
+    Silence of 0.2 s, since what a kernel had to say before could be taken for a cell's output.
+    nbclient does not take it: it looks at the request that each message belongs to.
+    """
+
+    language_info: Mapping[str, Any]
+
+    def _context_default(self) -> Any:  # noqa: ANN401
+        context = super()._context_default()
+        context.reconnect_ivl = 10  # ms: a kernel's sockets are not there yet
+        return context
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Wait until the kernel answers, and until its outputs arrive here."""
+        seconds = PATIENCE if timeout is None else timeout
+        end = time.monotonic() + seconds
+        while not await self._answers():
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died before it answered")
+            if time.monotonic() > end:
+                raise TimeoutError(f"the kernel did not answer within {seconds} s")
+
+    async def _answers(self) -> bool:
+        """Ask the kernel what it is, and listen for a while."""
+        request = self.kernel_info()
+        try:
+            async with asyncio.timeout(ASK_AGAIN):
+                reply = await self._recv_reply(request)
+                state = ""
+                while state != "idle":
+                    message = await self.get_iopub_msg()
+                    state = message["content"].get("execution_state", "")
+        except TimeoutError:
+            return False
+        self._handle_kernel_info_reply(reply)
+        self.language_info = reply["content"]["language_info"]
+        return True
+
+
+def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:
+    """Return the name of a page's kernel: of the warm one, where the page wants this Python."""
+    name = notebook.metadata.get("kernelspec", {}).get("name", "python3")
+    return KERNEL if warm and _is_this_python(name) else str(name)
+
+
+@cache
+def _is_this_python(name: str) -> bool:
+    """Whether a kernel is an ordinary one of this Python, as ipykernel installs it."""
+    spec = KernelSpecManager().get_kernel_spec(name)
+    start, *rest = spec.argv
+    here = start in {"python", "python3", "python{}.{}".format(*sys.version_info), sys.executable}
+    plain = not spec.env and "kernel_provisioner" not in spec.metadata
+    return here and plain and rest == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def kernel_config(folder: str, modules: Sequence[str]) -> Config:
+    """Return the settings of a kernel whose files are in a folder."""
+    manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
+    if sys.platform != "win32":
+        # a socket in a private folder: a TCP port is open to every user of the machine
+        manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
+    warm = {"modules": list(modules)}
+    return Config(KernelManager=manager, AsyncKernelManager=manager, WarmProvisioner=warm)
+
+
+def new_manager(
+    page: Page,
+    private: Path,
+    *,
+    warm: bool = True,
+    client: type[PromptKernelClient] = PromptKernelClient,
+) -> AsyncKernelManager:
+    """Return the manager of a kernel for a page, whose sockets and files are in a private folder.
+
+    The kernel starts with `OPTIONS`, in `working_folder` and the template's `environment`.
+    """
+    return AsyncKernelManager(
+        kernel_name=kernel_name(page.notebook, warm=warm),
+        client_factory=client,
+        config=kernel_config(str(private), _modules(page)),
+    )
+
+
+SETS = re.compile(r"environ(b?\[[^]\n]*\]\s*=(?!=)|\.(update|setdefault|pop)\b)|putenv|"
+                  r"^\s*%(set_)?env\s+\w+[ =]", re.MULTILINE)  # fmt: skip
+"""Code that sets a variable of the environment."""
+
+
+def _modules(page: Page) -> Sequence[str]:
+    """Return what is imported before a page's cells run: nothing, if they set the environment.
+
+    MPLBACKEND, OMP_NUM_THREADS and the like count when a module is imported, and not after.
+    """
+    sets = any(SETS.search(cell.source) for cell in page.cells)
+    return () if sets else page.settings.modules
+
+
+def working_folder(page: Page, private: Path) -> Path:
+    """Return the folder in which a page's kernel works: the page's own, or a fresh one."""
+    if not page.config.execution_in_temp:
+        return page.path.parent.resolve()
+    folder = private / "work"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def ended_with(manager: AsyncKernelManager) -> Iterator[None]:
+    """Kill what a kernel has started, too: workers in sessions of their own do not end with it.
+
+    A template sees to that for its own kernels, also where they have lost track of it themselves.
+    """
+    started: list[psutil.Process] = []
+    if pid := getattr(manager.provisioner, "pid", None):
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(pid).children(recursive=True)
+    try:
+        yield
+    finally:
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

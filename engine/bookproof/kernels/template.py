@@ -1,0 +1,377 @@
+"""The template process: imports heavy libraries once, then forks a real ipykernel for each request.
+
+It runs as a script, ``python template.py LISTENING_FD MODULE...``, on Linux. A request is one
+connection: a line of JSON comes in, with the kernel's standard output and error; a line of JSON
+goes out with the kernel's process number, or with the reason why there is none; the exit status
+follows when the kernel ends. A kernel is killed when its connection closes, all of them when the
+template's standard input does.
+
+Whatever a kernel has started ends with it, also in a session of its own and after a double fork:
+kernels and the template adopt what lost its parent below them (`adopt_orphans`), and the template
+kills each child that is no kernel. Only who kills the template itself leaves something behind.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # the folder of this script: its trace.py would hide Python's own
+    if not sys.flags.safe_path:
+        del sys.path[0]
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sysconfig
+import tempfile
+import time
+from contextlib import suppress
+from importlib.machinery import all_suffixes
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ipykernel.kernelapp import IPKernelApp
+
+INLINE = "module://matplotlib_inline.backend_inline"
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ipykernel.debugger",
+          "IPython.core.completer", "IPython.core.completerlib", "IPython.core.debugger",
+          "IPython.core.oinspect", "IPython.extensions.storemagic", "debugpy.server.api", "pdb",
+          "sqlite3", "tornado.platform.asyncio", "tornado.queues", "faulthandler")  # fmt: skip
+"""What is imported until a kernel answers."""
+FIGURE = ("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
+          "matplotlib.backends.backend_svg", "PIL.PngImagePlugin", "PIL.BmpImagePlugin",
+          "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin")  # fmt: skip
+"""What is imported when a kernel shows its first figure."""
+GRADIENT = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.schema_check_mode")
+"""What is imported when torch is first given a gradient, or prints a tensor: sympy, for one."""
+LATE = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
+"""Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+LIBC = ctypes.CDLL(None)
+OWN = "book-"
+"""How the names of folders start that this engine makes, and that nobody else has files in."""
+REQUEST = 1 << 20
+"""Bytes that a request may have: it holds an environment."""
+
+
+class Template:
+    """Forks kernels from this process, and answers for them."""
+
+    def __init__(self, listener: socket.socket, trouble: str, started: float) -> None:
+        self.listener, self.trouble, self.started = listener, trouble, started
+        self.sources = own_sources()
+        # IPython looks into a page's folder after the standard library
+        self.loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+        self.kernels: dict[int, socket.socket] = {}
+        self.folders: set[str] = set()
+        adopt_orphans()
+        self.helpers = children()  # what imported modules have started lives as long as they do
+        self.wakeup = socket.socketpair()
+        for end in self.wakeup:
+            end.setblocking(False)  # noqa: FBT003
+        signal.set_wakeup_fd(self.wakeup[1].fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its standard input
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(listener, selectors.EVENT_READ, self.answer)
+        self.selector.register(0, selectors.EVENT_READ, self.end)
+        self.selector.register(self.wakeup[0], selectors.EVENT_READ, self.reap)
+
+    def serve(self) -> dict[str, Any]:
+        """Answer until the standard input closes; return in each forked child, with its request."""
+        while True:
+            for key, _ in self.selector.select():
+                job: dict[str, Any] | None = key.data()
+                if job is not None:
+                    return job
+
+    def answer(self) -> dict[str, Any] | None:
+        """Fork a kernel for the next connection."""
+        connection, _ = self.listener.accept()
+        data, descriptors, _, _ = socket.recv_fds(connection, REQUEST, 2)
+        while data and not data.endswith(b"\n"):
+            more = connection.recv(REQUEST)
+            data = data + more if more else b""
+        job: dict[str, Any] = {"descriptors": descriptors, **json.loads(data or b"{}")}
+        try:
+            changed = newer(self.sources, self.started)
+            trouble = self.trouble or changed or hidden(job["cwd"], self.loaded)
+            pid = -1 if trouble else os.fork()
+        except (OSError, KeyError) as error:  # no such folder, no more processes, nobody there
+            pid, trouble = -1, str(error)
+        if pid == 0:
+            self.leave(connection)
+            return job
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if pid < 0:
+            self.reply(connection, error=trouble)
+            connection.close()
+            return None
+        self.kernels[pid] = connection
+        self.folders.add(private_folder(job["argv"]))
+        self.reply(connection, pid=pid)
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self.kill(pid))
+        return None
+
+    def reply(self, connection: socket.socket, **answer: object) -> None:
+        """Tell whoever asked, who may be gone."""
+        with suppress(OSError):
+            connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def reap(self) -> None:
+        """Pass on how kernels ended, and end what they left running."""
+        with suppress(BlockingIOError):
+            while self.wakeup[0].recv(1024):
+                pass
+        # first look, then kill the group, then reap: until then nobody else can have the number
+        while (pid := ended()) is not None:
+            self.kill(pid)
+            _, status = os.waitpid(pid, 0)
+            self.helpers.discard(pid)
+            connection = self.kernels.pop(pid, None)
+            if connection is None:  # an imported module started it, or a kernel did
+                continue
+            self.selector.unregister(connection)
+            self.reply(connection, status=os.waitstatus_to_exitcode(status))
+            connection.close()
+        # each that ends now leaves its own children here, and wakes this process again
+        kill_all(children() - self.helpers - self.kernels.keys())
+
+    def kill(self, pid: int) -> None:
+        """Kill a kernel and all that it started, unless it was reaped meanwhile."""
+        if pid not in self.kernels:
+            return
+        for end in (os.killpg, os.kill):  # the group is there once the kernel has made it
+            with suppress(ProcessLookupError):
+                end(pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill all kernels and whatever they have started, and end."""
+        for pid in self.kernels:
+            self.kill(pid)
+        while left := children():
+            kill_all(left)
+            os.waitpid(-1, 0)
+        # who started it removes them, unless that was killed
+        for folder in {*self.folders, os.getcwd()}:
+            if os.path.basename(folder).startswith(OWN):
+                shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    def leave(self, connection: socket.socket) -> None:
+        """Forget, in a forked child, all that is the template's alone."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        self.selector.close()
+        for end in (self.listener, connection, *self.wakeup, *self.kernels.values()):
+            end.close()
+
+
+def private_folder(arguments: Sequence[str]) -> str:
+    """Return the folder of a kernel's connection file."""
+    after = arguments.index("-f") + 1 if "-f" in arguments else len(arguments)
+    return os.path.dirname(os.path.abspath(arguments[after])) if arguments[after:] else ""
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one that loses its own."""
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> set[int]:
+    """Return the children of this process, also those that have ended and were not reaped."""
+    return {child.pid for child in psutil.Process().children()}
+
+
+def ended() -> int | None:
+    """Return a child that has ended and was not reaped yet, if there is one."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return found.si_pid if found else None
+
+
+def kill_all(pids: set[int]) -> None:
+    """Kill children of this process, which may have ended but are not reaped yet."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def prepare(modules: Sequence[str]) -> str:
+    """Import everything; return why nothing may be forked from what came out of it, if so."""
+    os.environ.setdefault("MPLBACKEND", INLINE)
+    gc.disable()  # nothing of what is imported goes
+    import_some(KERNEL)
+    trouble = import_silently(modules)
+    if "matplotlib.pyplot" in modules:
+        import_some(FIGURE)
+    if "torch" in modules:
+        import_some(GRADIENT)
+    for name in LATE:
+        forget(name)
+    gc.freeze()
+    gc.enable()
+    if not trouble and (threads := count_threads()) > 1:
+        # a fork keeps one of them: what then waits for the others hangs
+        trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
+    return trouble
+
+
+def count_threads() -> int:
+    """Count the threads of this process but those that end when it forks, as OpenBLAS's do."""
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return len(os.listdir("/proc/self/task"))
+
+
+def import_some(names: Sequence[str]) -> None:
+    """Import modules early that would be imported late, as far as they are there."""
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def import_silently(modules: Sequence[str]) -> str:
+    """Import modules; say so if one fails or prints, which a page would have to show."""
+    with tempfile.TemporaryFile() as log:
+        kept = os.dup(1), os.dup(2)
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+        try:
+            for name in modules:
+                importlib.import_module(name)
+                sys.stdout.flush()
+                sys.stderr.flush()
+                if log.seek(0, os.SEEK_END):
+                    log.seek(0)
+                    return f"importing {name} prints {log.read().decode(errors='replace')!r}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (an ordinary kernel will show it)
+            return f"importing {name} raises {error!r}"
+        finally:
+            for number, stream in enumerate(kept, 1):
+                os.dup2(stream, number)
+                os.close(stream)
+    return ""
+
+
+def own_sources() -> list[str]:
+    """Return the files of imported modules that are neither installed nor Python's own."""
+    installed = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = [file for file in files if file and not file.startswith(installed)]
+    return [file for file in own if os.path.isfile(file)]  # torch makes some up
+
+
+def newer(sources: Sequence[str], started: float) -> str:
+    """Say which module may have changed since it was imported."""
+    for file in sources:
+        if os.stat(file).st_mtime > started:
+            return f"{file} has changed since it was imported"
+    return ""
+
+
+def hidden(folder: str, loaded: set[str]) -> str:
+    """Say which module of a folder a kernel would not find: one that was loaded hides it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            module = entry.name.endswith(tuple(all_suffixes()))
+            package = os.path.isfile(os.path.join(entry.path, "__init__.py"))
+            if entry.name.partition(".")[0] in loaded and (module or package):
+                return f"{entry.path} is in the place of a module that was imported"
+    return ""
+
+
+def forget(name: str) -> None:
+    """Let a module be imported anew; what it imports itself stays."""
+    if sys.modules.pop(name, None):
+        package, _, attribute = name.rpartition(".")
+        delattr(sys.modules[package], attribute)
+
+
+def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:
+    """Take on a kernel's place in the system: its session, folder, environment and streams."""
+    parent = os.getppid()
+    os.setsid()
+    adopt_orphans()
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it could be tied to this process
+        os._exit(1)
+    streams = [os.open(os.devnull, os.O_RDONLY), *job["descriptors"]]
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"] | set_by_imports, JPY_PARENT_PID=str(parent))
+    sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *job["argv"]]
+    reseed()
+
+
+def reseed() -> None:
+    """Draw the seeds that a new process would: forks of one process would share its own."""
+    if random := sys.modules.get("numpy.random"):  # numpy imports it when it is asked for
+        random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()
+
+
+def become_kernel(arguments: list[str]) -> IPKernelApp:
+    """Do what ``python -m ipykernel_launcher`` does, but for the start."""
+    import ipykernel_launcher  # noqa: PLC0415
+    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
+
+    sys.argv = [ipykernel_launcher.__file__, *arguments]
+    # the class read the environment when it was imported
+    app = IPKernelApp.instance(parent_handle=int(os.environ.get("JPY_PARENT_PID", "0")))
+    app.initialize()
+    return app
+
+
+def main() -> None:
+    """Import, serve, and go on as a kernel where serving returns."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    before, started = dict(os.environ), time.time()
+    trouble = prepare(sys.argv[2:])
+    changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    settings = matplotlib_settings()
+    job = Template(listener, trouble, started).serve()
+    enter(job, changed)
+    if matplotlib_settings() != settings:
+        read_matplotlib_settings()
+    become_kernel(job["argv"]).start()
+
+
+def matplotlib_settings() -> str | None:
+    """Return the matplotlibrc that counts here: it may be one in the working directory."""
+    if mpl := sys.modules.get("matplotlib"):
+        return str(os.path.abspath(mpl.matplotlib_fname()))
+    return None
+
+
+def read_matplotlib_settings() -> None:
+    """Set matplotlib up as its import does."""
+    mpl: Any = sys.modules["matplotlib"]
+    mpl.rcParams.update(mpl.rc_params_from_file(mpl.matplotlib_fname()))
+    mpl.rcParamsOrig = mpl.rcParams.copy()
+    mpl.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE
+
+
+if __name__ == "__main__":
+    main()

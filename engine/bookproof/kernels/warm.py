@@ -1,0 +1,197 @@
+"""Warm kernels: real ipykernels, forked from a template process that has imported what is slow.
+
+`bookproof.kernels.provisioner` offers them to Jupyter. This module does without Jupyter, so that a
+template starts before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import weakref
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+KERNEL = "warm-python3"
+MODULES = tuple(
+    name for name in ("torch", "matplotlib.pyplot") if find_spec(name.partition(".")[0])
+)
+"""What the template imports, unless told otherwise."""
+FORKS = sys.platform == "linux"
+"""Whether a process that has imported much may be forked; elsewhere, system libraries forbid it."""
+
+ANSWERS = 4096
+PATIENCE = 60
+"""Seconds that a template may take to answer, and to end."""
+LONGEST = 70
+"""Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
+# The same hashes and the same order of sums on every machine, unless the book wants it otherwise.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# No compiled modules: Python takes one for the source's own if that was saved again within a
+# second, with as many bytes.
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
+# the debugger's warning is for debuggers
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# what jupyter_client takes away, what is another one in each test, and what Sphinx sets for itself
+PASSING = {"PYTHONEXECUTABLE", "PYTEST_CURRENT_TEST", "DOCUTILSCONFIG"}
+
+
+class NoKernelError(Exception):
+    """A template can't fork a kernel."""
+
+
+class Template:
+    """A template process, seen from outside. It ends with this object, or with this process."""
+
+    def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
+        self.folder = tempfile.mkdtemp(prefix="book-", dir=socket_folder())
+        self.address = os.path.join(self.folder, "template")  # noqa: PTH118
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.address)
+            listener.listen(socket.SOMAXCONN)
+            script = Path(__file__).with_name("template.py")
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, str(script), str(listener.fileno()), *modules],
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE,  # closes when this process ends, however it ends
+                env=environment | QUIET,
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends the template
+            )
+        self.close = weakref.finalize(self, self._close, self.process, self.folder, os.getpid())
+
+    def is_there(self) -> bool:
+        """Whether the process is there; it need not be a child of this one, which may be a fork."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(self.address) == 0
+
+    async def fork(self, job: dict[str, Any], streams: Sequence[int]) -> ForkedKernel:
+        """Let the template fork a kernel. Raises `NoKernelError` if it can't."""
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(self.address)
+            socket.send_fds(connection, [json.dumps(job).encode() + b"\n"], streams)
+            connection.setblocking(False)  # noqa: FBT003
+            # an answer is short enough to come whole; a second one says that the kernel has ended
+            async with asyncio.timeout(PATIENCE):
+                data = await asyncio.get_running_loop().sock_recv(connection, ANSWERS)
+        except TimeoutError:
+            data = b'{"error": "the template process does not answer"}'
+        except OSError:
+            data = b""
+        except BaseException:
+            connection.close()
+            raise
+        first, _, rest = (data or b'{"error": "the template process has ended"}').partition(b"\n")
+        found = json.loads(first)
+        if "error" in found:
+            connection.close()
+            raise NoKernelError(found["error"])
+        return ForkedKernel(found["pid"], connection, rest)
+
+    @staticmethod
+    def _close(process: subprocess.Popen[bytes], folder: str, owner: int) -> None:
+        if os.getpid() != owner:  # a fork of the owner
+            return
+        if process.stdin:
+            process.stdin.close()
+        process.terminate()  # which it heeds as long as it imports, when it has no kernel yet
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class ForkedKernel:
+    """A kernel that a template forked, with the part of `subprocess.Popen` that clients use."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int, connection: socket.socket, received: bytes) -> None:
+        self.pid, self._connection, self._received = pid, connection, received
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit status if the kernel has ended."""
+        if self.returncode is None:
+            try:
+                data = self._received or self._connection.recv(ANSWERS)
+            except BlockingIOError:
+                return None
+            except OSError:
+                data = b""
+            self._connection.close()
+            if data:
+                self.returncode = json.loads(data)["status"]
+            else:  # the template was killed, and the kernel with it, but not what that started
+                self.returncode = -signal.SIGKILL
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+        return self.returncode
+
+    async def wait(self) -> int:
+        """Wait for the kernel's end and return its exit status."""
+        while (status := self.poll()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel and to what it started."""
+        if self.poll() is None:
+            for send in (os.killpg, os.kill):  # the group is there once the kernel has made it
+                with suppress(ProcessLookupError):
+                    send(self.pid, number)
+                    return
+
+    def kill(self) -> None:
+        """Kill the kernel."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the kernel to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+_templates: dict[tuple[object, ...], Template] = {}
+
+
+def template(modules: Sequence[str], environment: Mapping[str, str]) -> Template:
+    """Return the running template of these modules and this environment, or start one."""
+    own = {name: environment[name] for name in sorted(environment)
+           if not name.startswith("JPY_") and name not in PASSING}  # fmt: skip
+    key = (*modules, *own.items())
+    if key not in _templates or not _templates[key].is_there():
+        _templates[key] = Template(modules, own)
+    return _templates[key]
+
+
+def warm_up(modules: Sequence[str], variables: Mapping[str, str] = ENVIRONMENT) -> None:
+    """Start the template that a run of pages needs, so that it is ready sooner."""
+    if FORKS:
+        template(modules, environment(variables))
+
+
+def environment(variables: Mapping[str, str] = ENVIRONMENT) -> dict[str, str]:
+    """Return the environment in which the kernels of pages start, with a book's own variables."""
+    # in a test, ipykernel would not capture what is written to file descriptors
+    own = {name: value for name, value in os.environ.items() if name not in PASSING}
+    return own | BYTECODE | dict(variables)
+
+
+def socket_folder() -> str | None:
+    """Return where sockets may be: not in a folder for temporary files with a long name."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST else None  # noqa: S108

@@ -1,0 +1,419 @@
+"""Reads a MyST source into a `Page`: its code cells and the outputs it expects, each with its line.
+
+The expected output of a cell stands right after it::
+
+    ```{code-cell}
+    print(1 + 1)
+    ```
+
+    ```{testoutput}
+    2
+    ```
+"""
+
+from __future__ import annotations
+
+import doctest
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from docutils.parsers.rst import Directive, directives
+from markdown_it.renderer import RendererHTML
+from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
+from myst_parser.parsers.directives import parse_directive_text
+from myst_parser.parsers.mdit import create_md_parser
+
+from bookproof.optional import required
+from bookproof.settings import MODES, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from markdown_it.token import Token
+    from myst_nb.core.config import NbParserConfig
+    from myst_parser.config.main import MdParserConfig
+    from nbformat import NotebookNode
+
+CELL = "{code-cell}"
+BLOCK = "{testoutput}"
+NUMBER = doctest.register_optionflag("NUMBER")
+"""pytest's flag, registered as pytest does, so that both mean the same bit."""
+OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
+           "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
+"""The option flags of doctest and pytest that change a comparison."""
+
+
+EMPTY = "it has no cell"
+INLINE = "MyST-NB runs it while it reads it, since its execution_mode is inline"
+"""Why a page is left to MyST-NB: only there can ``{eval}`` ask the kernel between two cells."""
+
+
+class PageError(ValueError):
+    """A page that can't be read as one with code cells and expected outputs."""
+
+    def __init__(self, path: Path, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path, self.line, self.message = path, line, message
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a number may be off: ``|got - expected| <= atol + rtol * |expected|``."""
+
+    rtol: float
+    atol: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A ``{testoutput}`` block: what a cell is expected to print."""
+
+    line: int
+    """The line of the opening fence, counted from 1 like all lines here."""
+    text_line: int
+    """The line of the first line of text."""
+    end: int
+    """The line of the closing fence."""
+    text: str
+    flags: int
+    """Option flags of `doctest`, or-ed."""
+    tolerance: Tolerance | None = None
+    reason: str = ""
+    """Why the output is not compared; only with ``SKIP``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A code cell of a page."""
+
+    index: int
+    """Its place among all cells of the page's notebook."""
+    line: int
+    """The line of the first line of code."""
+    end: int
+    """The line of the closing fence."""
+    source: str
+    expected: Expected | None
+    requires: tuple[str, ...] = ()
+    """The packages without which it is not run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """A page of the book: the notebook that MyST-NB reads from it, and its code cells."""
+
+    path: Path
+    text: str
+    notebook: NotebookNode
+    cells: tuple[Cell, ...]
+    config: NbParserConfig
+    """MyST-NB's configuration, with what the page's own front matter changes."""
+    settings: Settings
+    """What the book says about all its pages."""
+    strict: bool
+    """Whether a cell that prints must have its block: it must, where one of the page has."""
+    depends: Mapping[str, tuple[Path, ...]]
+    """The files that the page declares, by the pattern that it gives for them."""
+    alone: bool = False
+    """Whether no other page runs at the same time."""
+    after: tuple[Path, ...] = ()
+    """The pages that are to end before it starts."""
+    lines: bool = True
+    """Whether the cells' lines are those of the file; if not, they are the cells' numbers."""
+    left: str = ""
+    """Why the page is not to be run, if it is not."""
+
+
+class ExpectedOutput(Directive):
+    """What docutils needs to know of a ``{testoutput}`` block to parse it."""
+
+    has_content = True
+    option_spec = dict.fromkeys(
+        ("options", "rtol", "atol", "reason"), directives.unchanged_required
+    )
+
+
+def is_page(path: Path, settings: Settings | None = None) -> bool:
+    """Whether a file is a notebook: by its suffix, or a MyST one by its front matter."""
+    settings = settings or Settings()
+    if not path.is_file():
+        return False
+    if path.name.endswith((".ipynb", *settings.notebooks.custom_formats)):
+        return True
+    if not path.name.endswith(settings.suffixes):
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return bool(is_myst_markdown_notebook(line.rstrip("\n") for line in lines))
+
+
+def read_page(path: Path, settings: Settings | None = None) -> Page:
+    """Read a page from its file."""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PageError(path, line, f"not encoded in UTF-8: {error.reason}") from error
+    return parse_page(path, text, settings)
+
+
+def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
+    """Read a page from its text. Raises `PageError` where a block can't be tied to a cell."""
+    settings = settings or Settings()
+    unix = text.replace("\r\n", "\n")
+    try:
+        reader = create_nb_reader(str(path), settings.markdown, settings.notebooks, unix)
+        notebook = reader.read(unix) if reader else None
+    except Exception as error:
+        # readers of other formats raise what they like, and need not be there
+        raise PageError(path, 1, f"can't be read as a notebook: {error}") from error
+    if reader is None or notebook is None:
+        raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+    config = _config(path, notebook, settings.notebooks)
+    places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    myst = reader.read_fmt is not None
+    if not myst:  # no blocks, and no lines that a person would know
+        cells = [
+            Cell(i, n, n, notebook.cells[i].source, None, _requires(path, notebook, i, n))
+            for n, i in enumerate(places, 1)
+        ]
+    else:
+        fences = _cells_with_blocks(path, unix, settings.markdown)
+        pairs = zip(places, fences, strict=True)
+        cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
+    left = _left(path, notebook, config, settings.notebooks)
+    _require_run(path, cells, left)
+    strict = myst and (settings.strict or any(cell.expected for cell in cells))
+    return Page(
+        path,
+        text,
+        notebook,
+        tuple(cells),
+        config,
+        settings,
+        strict,
+        **_own(path, notebook),
+        lines=myst,
+        left=left,
+    )
+
+
+def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the files that a pattern of a page's front matter stands for."""
+    return tuple(sorted(file for file in page.resolve().parent.glob(pattern) if file.is_file()))
+
+
+def _own(path: Path, notebook: NotebookNode) -> dict[str, Any]:
+    """Read what ``book:`` in the front matter says: what the page depends on, and when it runs."""
+    own = notebook.metadata.get("book", {})
+    if not isinstance(own, dict) or not set(own) <= {"depends", "alone", "after"}:
+        raise PageError(path, 1, f"book: is {own!r}, but takes depends:, after: and alone:")
+    if not isinstance(own.get("alone", False), bool):
+        raise PageError(path, 1, f"book: alone: is {own['alone']!r}, but takes true or false")
+    after = _named(path, own, "after")
+    earlier = tuple(file.resolve() for files in after.values() for file in files)
+    depends = _named(path, own, "depends")
+    return {"depends": depends, "alone": own.get("alone", False), "after": earlier}
+
+
+def _named(path: Path, own: dict[str, Any], name: str) -> dict[str, tuple[Path, ...]]:
+    """Return the files that a list of patterns stands for, by pattern."""
+    patterns = own.get(name, [])
+    if not isinstance(patterns, list):
+        raise PageError(path, 1, f"book: {name}: is {patterns!r}, but takes a list of files")
+    found = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
+    for pattern, files in found.items():
+        if not files:
+            told = f"book: {name}: no file beside the page matches {pattern!r}"
+            raise PageError(path, 1, told)
+    return found
+
+
+def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
+    """Apply the page's own configuration and kernel alias, as MyST-NB does."""
+    spec = notebook.metadata.get("kernelspec", {})
+    for pattern, alias in config.kernel_rgx_aliases.items():
+        if "name" in spec and re.fullmatch(pattern, spec["name"]):
+            spec["name"] = alias
+            break
+    # an older way to say it, which jupyter-cache still honours
+    older = notebook.metadata.get("execution", {})
+    own = {
+        f"execution_{name}": older[name] for name in ("timeout", "allow_errors") if name in older
+    }
+    own |= notebook.metadata.get(config.metadata_key, {})
+    mode = own.get("execution_mode", "off")
+    if mode not in MODES:
+        known = ", ".join(map(repr, MODES))  # in quotes: to YAML, off is False
+        raise PageError(
+            path, 1, f"this page's execution_mode is {mode!r}, but takes one of {known}"
+        )
+    for name in ("execution_cache_path", "execution_excludepatterns"):
+        if name in own:
+            raise PageError(path, 1, f"a page can't have its own {name}; delete it")
+    try:
+        return config.copy(**own)
+    except (TypeError, ValueError) as error:
+        raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
+
+
+def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbParserConfig) -> str:
+    """Say why MyST-NB would not run a page."""
+    if config.execution_mode == "off":
+        return "its execution_mode is off"
+    if config.execution_mode == "inline":
+        return INLINE
+    for pattern in config.execution_excludepatterns:
+        if PurePosixPath(path.as_posix()).match(pattern):
+            return f"nb_execution_excludepatterns has {pattern!r}"
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        return EMPTY
+    auto = "auto" in {book.execution_mode, config.execution_mode}
+    return "its outputs are stored in it" if auto and _is_stored(notebook) else ""
+
+
+def _is_stored(notebook: NotebookNode) -> bool:
+    """Whether the file holds an output of each cell, so that MyST-NB's mode "auto" runs none."""
+    return all(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+
+
+def _require_run(path: Path, cells: Sequence[Cell], left: str) -> None:
+    for cell in cells:
+        if left and cell.expected:
+            raise PageError(
+                path, cell.expected.line,
+                f"this {BLOCK} block can't be checked, since the page is not run: {left}"
+            )  # fmt: skip
+
+
+def _cells_with_blocks(
+    path: Path, text: str, config: MdParserConfig
+) -> Iterator[tuple[Token, Token | None]]:
+    """Pair each code cell's fence with the block right after it."""
+    # the same parser and the same end of line that myst-nb uses to find the cells
+    tokens = create_md_parser(config, RendererHTML).parse(text + "\n")
+    depth, cell = 0, None
+    for token in tokens:
+        depth += token.nesting
+        fence = token.type == "fence"
+        block = fence and token.info.startswith(BLOCK)
+        if block and cell is None:
+            raise PageError(
+                path, _line(token), f"this {BLOCK} block does not stand right after a code cell; "
+                "move it there, outside of lists and other blocks, or delete it"
+            )  # fmt: skip
+        if cell is not None:
+            yield cell, token if block else None
+        cell = token if fence and not depth and token.info.startswith(CELL) else None
+    if cell is not None:
+        yield cell, None
+
+
+def _cell(
+    path: Path, notebook: NotebookNode, index: int, fence: Token, block: Token | None
+) -> Cell:
+    _require_closed(path, fence)
+    body = parse_directive_text(ExpectedOutput, "", fence.content, validate_options=False)
+    expected = _expected(path, block) if block else None
+    line = _line(fence) + 1 + body.body_offset
+    requires = _requires(path, notebook, index, line)
+    return Cell(index, line, _end(fence), notebook.cells[index].source, expected, requires)
+
+
+def _requires(path: Path, notebook: NotebookNode, index: int, line: int) -> tuple[str, ...]:
+    """Return the packages that the tags of a cell name."""
+    tags = notebook.cells[index].metadata.get("tags", [])
+    try:
+        return required(tags if isinstance(tags, list) else [tags])
+    except ValueError as error:
+        raise PageError(path, line, str(error)) from error
+
+
+def _expected(path: Path, block: Token) -> Expected:
+    _require_closed(path, block)
+    line = _line(block)
+    if block.info.removeprefix(BLOCK).strip():
+        raise PageError(path, line, f"{BLOCK} takes no argument: the text starts on the next line")
+    body = parse_directive_text(ExpectedOutput, "", block.content)
+    if body.warnings:
+        known = ", ".join(f"`:{name}:`" for name in ExpectedOutput.option_spec)
+        raise PageError(path, line, f"{BLOCK}: {body.warnings[0].msg}; it knows only {known}")
+    flags = _flags(path, line, body.options)
+    tolerance = _tolerance(path, line, body.options)
+    if conflict := _conflict(flags, tolerance, body.options):
+        raise PageError(path, line, f"{BLOCK}: {conflict}")
+    return Expected(
+        line,
+        line + 1 + body.body_offset,
+        _end(block),
+        "\n".join(body.body),
+        flags,
+        tolerance,
+        body.options.get("reason", ""),
+    )
+
+
+def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
+    flags = doctest.DONT_ACCEPT_TRUE_FOR_1
+    for option in options.get("options", "").replace(",", " ").split():
+        sign, name = option[0], option[1:]
+        if sign not in "+-" or name not in OPTIONS:
+            raise PageError(
+                path, line, f"{option!r} is no option of {BLOCK}; "
+                f"write + or - and one of {', '.join(OPTIONS)}"
+            )  # fmt: skip
+        flag = doctest.OPTIONFLAGS_BY_NAME[name]
+        flags = flags | flag if sign == "+" else flags & ~flag
+    return flags
+
+
+def _tolerance(path: Path, line: int, options: dict[str, Any]) -> Tolerance | None:
+    amounts = {"rtol": 0.0, "atol": 0.0}
+    given = [name for name in amounts if name in options]
+    for name in given:
+        try:
+            amounts[name] = float(options[name])
+        except ValueError:
+            amounts[name] = math.nan
+        if not 0 <= amounts[name] < math.inf:
+            raise PageError(
+                path, line, f"{BLOCK}: `:{name}:` must be a number from 0 up, such as 1e-5, "
+                f"but {options[name]!r} came"
+            )  # fmt: skip
+    return Tolerance(**amounts) if given else None
+
+
+def _conflict(flags: int, tolerance: Tolerance | None, options: dict[str, Any]) -> str:
+    """Say what to mend where the options of a block contradict each other."""
+    if flags & doctest.SKIP and not options.get("reason"):
+        return "+SKIP needs a reason, which the report lists; add `:reason: needs a GPU`"
+    if "reason" in options and not flags & doctest.SKIP:
+        return "`:reason:` says why an output is not compared; add `:options: +SKIP` or delete it"
+    if flags & NUMBER and tolerance:
+        return "NUMBER and `:rtol:` or `:atol:` both say how exact a number is; keep one of them"
+    if flags & doctest.ELLIPSIS and (flags & NUMBER or tolerance):
+        # numbers pair off in their order, which `...` would hide
+        return (
+            "ELLIPSIS does not go with NUMBER, `:rtol:` or `:atol:`; keep one of them, "
+            "or print what changes in a cell of its own"
+        )
+    return ""
+
+
+def _require_closed(path: Path, fence: Token) -> None:
+    # markdown-it lets a fence run to the end of the page: then all that follows is swallowed
+    if fence.content.count("\n") != _end(fence) - _line(fence) - 1:
+        name = fence.info.split()[0]
+        raise PageError(
+            path, _line(fence), f"this {name} is never closed; end it with {fence.markup}"
+        )
+
+
+def _line(token: Token) -> int:
+    return token.map[0] + 1 if token.map else 1
+
+
+def _end(token: Token) -> int:
+    return token.map[1] if token.map else 1

@@ -1,0 +1,258 @@
+"""Turns verdicts into what a person reads: file and line, source, difference, next step."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import shlex
+import sys
+from decimal import Context, Decimal, localcontext
+from itertools import zip_longest
+from os.path import commonprefix
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bookproof.compare import Status, as_on_page, far_numbers, normalize, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bookproof.compare import Verdict
+    from bookproof.result import Run
+
+UNSTEADY = (
+    "the cell does not print the same in a second run, so the page was left as it is; seed what is "
+    "random, print less, or write a block that allows for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
+)
+LONGEST = 60
+"""Lines of a difference or of a traceback that are shown."""
+MOST_NUMBERS = 5
+"""Numbers of a difference that are shown one by one."""
+
+
+def describe(verdict: Verdict) -> str:
+    """Describe a verdict for a person, location first."""
+    return f"{location(verdict)}: {describe_at(verdict)}"
+
+
+def location(verdict: Verdict) -> str:
+    """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
+    if not verdict.page.lines:
+        return cell_location(verdict)
+    return f"{shown_path(verdict.page.path)}:{_line(verdict)}"
+
+
+def cell_location(verdict: Verdict) -> str:
+    """Return ``path:line`` of a cell, relative to the working directory if possible."""
+    place = "" if verdict.page.lines else "cell "
+    return f"{shown_path(verdict.page.path)}:{place}{verdict.cell.line}"
+
+
+def describe_at(verdict: Verdict) -> str:
+    """Describe a verdict without its location."""
+    headline, body, advice = _parts(verdict)
+    number = _line(verdict) if verdict.page.lines else 1
+    # not splitlines: a form feed or U+2028 ends no line of the file
+    lines = (verdict.page.text if verdict.page.lines else verdict.cell.source).split("\n")
+    source = f"  {number} | {lines[number - 1].rstrip()}"
+    cut = _cut_inside if verdict.status is Status.FAILED else _cut
+    shown = [f"    {line}".rstrip() for line in cut(body, LONGEST)]
+    return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
+
+
+def summarize(runs: Sequence[Run]) -> str:
+    """Say in one line how many outputs were right, and how many cells were not."""
+    statuses = [verdict.status for run in runs for verdict in run.verdicts]
+    counts = {
+        "pages": len(runs),
+        "run now": sum(not run.kept for run in runs),
+        "outputs that match": statuses.count(Status.MATCHES),
+        "outputs skipped": statuses.count(Status.SKIPPED),
+        "outputs recorded": sum(run.recorded for run in runs),
+        "wrong cells": len(wrong(runs)),
+        "cells not reached": statuses.count(Status.NOT_RUN),
+    }
+    rare = {"outputs skipped", "outputs recorded"}
+    return ", ".join(f"{n}: {count}" for n, count in counts.items() if count or n not in rare)
+
+
+def skipped(runs: Sequence[Run]) -> list[str]:
+    """Return a line for each output that was not compared, and each cell not run: where and why."""
+    return [
+        f"{_skipped_location(verdict)}: {verdict.status}: {verdict.reason}"
+        for run in runs
+        for verdict in run.verdicts
+        if verdict.reason
+    ]
+
+
+def _skipped_location(verdict: Verdict) -> str:
+    expected = verdict.cell.expected
+    path = shown_path(verdict.page.path)
+    return f"{path}:{expected.line}" if expected else cell_location(verdict)
+
+
+def times(runs: Sequence[Run]) -> str:
+    """Return a table of the times that pages took, the longest first."""
+    rows = sorted(runs, key=lambda run: -run.seconds)
+    return "\n".join(f"{run.seconds:7.2f} s  {shown_path(run.page.path)}" for run in rows)
+
+
+def annotation(verdict: Verdict) -> str:
+    """Describe a verdict as a command that GitHub shows beside the line in question."""
+    return annotate(verdict.page.path, _line(verdict), describe_at(verdict))
+
+
+def annotate(path: Path, line: int, text: str) -> str:
+    """Return the command by which GitHub shows a text beside a line. It must begin a line."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    name = shown_path(path).replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
+    return f"::error file={name},line={line}::{text}"
+
+
+class Progress:
+    """Tells how far the pages are: in one line that changes on a terminal, else in a line each."""
+
+    def __init__(self, total: int, write: Callable[[str], object], *, terminal: bool) -> None:
+        self.total, self.write, self.terminal, self.count = total, write, terminal, 0
+
+    def __call__(self, run: Run, before: str = "", after: str = "") -> None:
+        """Tell that a page has ended, why it ran again, and why it will run again, if it will."""
+        self.count += 1
+        line = f"[{self.count}/{self.total}] {shown_path(run.page.path)}: {run.seconds:.1f} s"
+        line += f" (again, since {before})" if before else ""
+        line += f" (not kept: {after})" if after else ""
+        last = self.count == self.total
+        self.write(f"\r\x1b[K{line}{chr(10) * last}" if self.terminal else f"{line}\n")
+
+
+def wrong(runs: Sequence[Run]) -> list[Verdict]:
+    """Return what to report: the wrong cells, but not those that another one kept from running."""
+    reported: list[Verdict] = []
+    for run in runs:
+        found = [verdict for verdict in run.verdicts if not verdict.ok]
+        reported += [v for v in found if v.status is not Status.NOT_RUN] or found
+    return reported
+
+
+def shown_path(path: Path, *, follow: bool = True) -> str:
+    """Return a path as a person would type it: relative where that is shorter."""
+    whole, here = path.resolve() if follow else path.absolute(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def _python() -> str:
+    """Return how to call the Python that runs here."""
+    here = f"{Path.cwd()}{os.sep}"
+    return shlex.quote(sys.executable.removeprefix(here))
+
+
+def difference(verdict: Verdict) -> list[str]:
+    """Return the lines that differ, with their neighbours, and the numbers that do."""
+    lines = difflib.unified_diff(*_both(verdict), lineterm="", n=1)
+    shown = [line for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
+    numbers = _numbers(verdict)
+    return [*_cut(shown, LONGEST - len(numbers) - 1), *numbers]
+
+
+def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
+    """Return the lines of the page and of the cell; numbers that are near enough do not differ."""
+    expected = verdict.cell.expected
+    if expected is None:
+        return [], verdict.got.splitlines()
+    got = as_on_page(expected, verdict.got)
+    return normalize(expected.text).splitlines(), got.splitlines()
+
+
+def _cut(lines: list[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[:most], f"… and {len(lines) - most} lines more"]
+
+
+def _cut_inside(lines: list[str], most: int) -> list[str]:
+    """Cut a traceback where it matters least: its last line says what the error is."""
+    if len(lines) <= most:
+        return lines
+    half = most // 2
+    return [*lines[:half], f"… {len(lines) - 2 * half} lines left out …", *lines[-half:]]
+
+
+def _numbers(verdict: Verdict) -> list[str]:
+    """Say which numbers differ and by how much, if nothing else does."""
+    expected = verdict.cell.expected
+    far = far_numbers(expected, verdict.got) if expected else []
+    told = [
+        f"number {place}: {want} on the page, {got} from the cell{_apart(want, got)}"
+        for place, want, got in far[:MOST_NUMBERS]
+    ]
+    if len(far) > len(told):
+        told.append(f"… and {len(far) - len(told)} more")
+    return ["", *told] if told else []
+
+
+def _apart(want: str, got: str) -> str:
+    """Say how far apart two numbers are, if that is a number."""
+    # decimals are exact and hold integers of any length
+    with localcontext(Context(prec=17, traps=[])):
+        here, there = ([Decimal(part) for part in parts(number)] for number in (want, got))
+        by = _length(b - a for a, b in zip_longest(here, there, fillvalue=Decimal(0)))
+        size = _length(here)
+        if not math.isfinite(by):
+            return ""
+        if not by:
+            return " (the same value, written differently)"
+        share = f", {float(by / size * 100):.2g} %" if size else ""
+    return f" (differs by {float(by):.6g}{share})"
+
+
+def _length(steps: Iterable[Decimal]) -> Decimal:
+    return sum((step * step for step in steps), Decimal(0)).sqrt()
+
+
+def _line(verdict: Verdict) -> int:
+    """Return the page's line that is wrong: in a block, the first one that differs."""
+    expected = verdict.cell.expected
+    if verdict.line is not None:
+        return verdict.line
+    if expected is None or verdict.status in {Status.FAILED, Status.NOT_RUN}:
+        return verdict.cell.line
+    if verdict.status is Status.MISSING:
+        return expected.line
+    want, got = _both(verdict)
+    same = len(commonprefix([want, got]))  # noqa: RUF071 (of two lists: whole lines)
+    return min(expected.text_line + same, expected.end)
+
+
+def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
+    """Return the headline, the lines below it and the advice."""
+    accept = f"{_python()} -m bookproof accept {shlex.quote(shown_path(verdict.page.path))}"
+    start = f"The cell starts at line {verdict.cell.line}"
+    match verdict.status:
+        case Status.DIFFERS:
+            return (
+                "the cell does not print what the page says (- page, + cell)",
+                difference(verdict),
+                f"{start}. Mend the code, or, if the new output is right: {accept}",
+            )
+        case Status.UNEXPECTED:
+            return (
+                "the cell prints, but no {testoutput} block follows it",
+                difference(verdict),
+                f"Write the block, or, if the output is right: {accept}",
+            )
+        case Status.MISSING:
+            return (
+                "the page says what the cell prints, but the cell prints nothing",
+                difference(verdict),
+                f"{start}. Mend the code, or delete the block: {accept}",
+            )
+        case Status.FAILED:
+            return (
+                "the cell failed",
+                verdict.got.splitlines(),
+                "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]",
+            )
+        case _:
+            return ("the cell was not run", [], "Mend the cell before it that failed.")

@@ -1,0 +1,142 @@
+"""What the run of a page left: its notebook with outputs, and a verdict for each cell."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbformat.v4 import new_output
+
+from bookproof.compare import Status, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nbformat import NotebookNode
+
+    from bookproof.kernels.trace import Trace
+    from bookproof.page import Expected, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stopped a page."""
+
+    index: int
+    """The cell's place among all cells of the page's notebook."""
+    reason: str
+    line: int | None = None
+    """The line of the page that failed, if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A page that was run: the notebook with its outputs, and a verdict for each cell."""
+
+    page: Page
+    notebook: NotebookNode
+    verdicts: tuple[Verdict, ...]
+    started: float = 0.0
+    """When, in seconds since the epoch."""
+    seconds: float = 0.0
+    failed: bool = False
+    trace: Trace | None = None
+    """What the outputs depend on; unknown in other languages than Python."""
+    missing: frozenset[str] = frozenset()
+    """The packages that some cells need, and for lack of which they were not run."""
+    kept: bool = False
+    """Whether this is how the page ran before, which still holds."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the page is right about every cell."""
+        return all(verdict.ok for verdict in self.verdicts)
+
+    @property
+    def checked(self) -> int:
+        """How many outputs were compared and found right."""
+        return sum(verdict.status is Status.MATCHES for verdict in self.verdicts)
+
+    @property
+    def recorded(self) -> int:
+        """How many outputs are records, since their cells were not run."""
+        blocks = [v.cell.expected for v in self.verdicts if v.status is Status.RECORDED]
+        return sum(block is not None for block in blocks)
+
+
+def judged(
+    page: Page,
+    notebook: NotebookNode,
+    failure: Failure | None = None,
+    missing: frozenset[str] = frozenset(),
+) -> tuple[Verdict, ...]:
+    """Judge the cells of a page by the outputs in a notebook."""
+    verdicts = []
+    for cell in page.cells:
+        absent = tuple(name for name in cell.requires if name in missing)
+        if failure and cell.index > failure.index:
+            verdicts.append(Verdict(page, cell, Status.NOT_RUN, ""))
+        elif failure and cell.index == failure.index:
+            verdicts.append(Verdict(page, cell, Status.FAILED, failure.reason, failure.line))
+        elif absent:
+            verdicts.append(Verdict(page, cell, Status.RECORDED, "", missing=absent))
+        else:
+            verdicts.append(judge(page, cell, notebook.cells[cell.index].outputs))
+    return tuple(verdicts)
+
+
+def outputs_of(notebook: NotebookNode) -> dict[str, Any]:
+    """Return what a run adds to a notebook."""
+    cells = {
+        i: [cell.outputs, cell.execution_count]
+        for i, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+    }
+    kept = {
+        key: notebook.metadata[key]
+        for key in ("language_info", "widgets")
+        if key in notebook.metadata
+    }
+    return {"cells": list(cells.values()), "metadata": kept}
+
+
+def fill(notebook: NotebookNode, kept: dict[str, Any]) -> NotebookNode:
+    """Put what a run added to a notebook into another one with the same cells, and return it."""
+    from_dict: Callable[[Any], Any] = nbformat.from_dict
+    notebook.metadata.update(from_dict(kept["metadata"]))
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, (outputs, count) in zip(cells, kept["cells"], strict=True):
+        cell.update(outputs=from_dict(outputs), execution_count=count)
+    return notebook
+
+
+def join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring chunks of one stream, which a kernel splits at random places."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def show_records(page: Page, notebook: NotebookNode, absent: frozenset[str]) -> None:
+    """Give the cells that did not run, since they need a package that is absent, their records."""
+    for cell in page.cells:
+        if absent.intersection(cell.requires):
+            outputs = [_record(cell.expected)] if cell.expected else []
+            notebook.cells[cell.index].update(outputs=outputs, execution_count=None)
+
+
+def _record(expected: Expected) -> NotebookNode:
+    """Return an output that shows the text of a block."""
+    text = expected.text
+    if not expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
+        text = re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", text)
+    make: Callable[..., NotebookNode] = new_output
+    return make("stream", name="stdout", text=f"{text}\n")

@@ -1,0 +1,315 @@
+"""Runs pages in Jupyter kernels through nbclient, several side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import re
+import signal
+import tempfile
+import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from jupyter_client.kernelspec import NoSuchKernel
+from myst_nb.core.render import strip_ansi
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from bookproof.kernels.start import OPTIONS, PATIENCE, ended_with, new_manager, working_folder
+from bookproof.kernels.trace import READ, START, Trace, read_trace
+from bookproof.kernels.warm import environment, socket_folder
+from bookproof.optional import question, read_answer
+from bookproof.report import shown_path
+from bookproof.result import Failure, Run, join_streams, judged, show_records
+from bookproof.schedule import Turns
+from bookproof.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from jupyter_client.client import KernelClient
+    from jupyter_client.manager import AsyncKernelManager
+    from nbformat import NotebookNode
+
+    from bookproof.page import Page
+    from bookproof.store import Results
+
+CIRCLE = "the page is to run after itself: the pages that its front matter names under `after` do"
+
+
+def run_pages(
+    pages: Sequence[Page], *, warm: bool = True, done: Callable[[Run], None] = lambda _: None
+) -> list[Run]:
+    """Run pages side by side, in warm kernels where there are any, and judge their cells.
+
+    Each page is reported to ``done`` when it has ended.
+    """
+
+    async def run_all() -> list[Run]:
+        turns = Turns(pages)
+        async with asyncio.TaskGroup() as group:  # at Ctrl-C, it waits until all have cleaned up
+            tasks = [group.create_task(_run(page, turns, warm=warm, done=done)) for page in pages]
+        return [task.result() for task in tasks]
+
+    return asyncio.run(run_all())
+
+
+def run_outdated(
+    pages: Sequence[Page],
+    results: Results,
+    *,
+    anew: bool = False,
+    progress: Callable[[int], Callable[[Run, str, str], object]] | None = None,
+) -> list[Run]:
+    """Return the result of each page, kept or new; each new one is kept as soon as it is there.
+
+    ``progress`` is told how many pages are to run, and what it returns is told of each that has,
+    why it ran again, and why its result is not kept.
+    """
+    runs = {
+        page: run for page in pages
+        if not anew and page.config.execution_mode != "force"
+        and (run := results.load(page))
+    }  # fmt: skip
+    outdated = _with_later([page for page in pages if page not in runs], pages, results)
+    if outdated:
+        tell = progress(len(outdated)) if progress else lambda *_: None
+
+        def done(run: Run) -> None:
+            tell(run, results.reasons.get(run.page.path, ""), results.save(run))
+
+        runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
+    return [runs[page] for page in pages]
+
+
+def _with_later(outdated: list[Page], pages: Sequence[Page], results: Results) -> list[Page]:
+    """Return the pages that run, with those that come after one and may read what it writes."""
+    again = {page.path.resolve() for page in outdated}
+    before = -1
+    while len(again) > before:
+        before = len(again)
+        for page in pages:
+            if again.intersection(page.after) and page.path.resolve() not in again:
+                again.add(page.path.resolve())
+                results.reasons[page.path] = "a page runs that it comes after"
+    return [page for page in pages if page.path.resolve() in again]
+
+
+async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], None]) -> Run:
+    notebook = copy.deepcopy(page.notebook)
+    async with turns.turn(page) as possible:
+        started = time.time()
+        execution = Execution(page, notebook, warm=warm)
+        if possible:
+            await execution.run()
+        else:
+            execution.fail(CIRCLE)
+        seconds = time.time() - started
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError  # which nbclient has taken for the kernel's end
+    for cell in page.cells:
+        notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
+    failure, missing = execution.failure, execution.missing
+    show_records(page, notebook, missing)
+    verdicts = judged(page, notebook, failure, missing)
+    failed = failure is not None
+    run = Run(page, notebook, verdicts, started, seconds, failed, execution.trace, missing)
+    done(run)
+    return run
+
+
+class Execution:
+    """One run of a page's cells, in a kernel of its own."""
+
+    def __init__(self, page: Page, notebook: NotebookNode, *, warm: bool) -> None:
+        self.page, self.notebook, self.warm = page, notebook, warm
+        self.index = page.cells[0].index
+        self.numbers: dict[int, int] = {}
+        self.failure: Failure | None = None
+        self.trace: Trace | None = None
+        self.missing: frozenset[str] = frozenset()
+        self.has_left = False
+        """Whether the last cell that ran lets the kernel end, as `exit()` does."""
+
+    async def run(self) -> None:
+        """Fill in the outputs, as far as the page comes."""
+        seconds = self.page.config.execution_timeout
+        try:
+            async with self._client() as client:
+                await self._cells(client)
+        except NoSuchKernel as error:
+            self.fail(f"there is no kernel {error.name!r} here; install it, or name another one")
+        except CellExecutionError as error:
+            self.fail(*self._traceback(error))
+        except CellTimeoutError as error:
+            lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
+            late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
+            self.fail("the kernel has ended the cell, but its output was lost" if lost else late)
+        except (DeadKernelError, TimeoutError) as error:
+            self.fail(str(error))
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[Client]:
+        """Start a kernel with its sockets in a private folder, and end it at the end."""
+        config = self.page.config
+        with tempfile.TemporaryDirectory(
+            prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
+        ) as private:
+            manager = new_manager(self.page, Path(private), warm=self.warm)
+            client = Client(
+                self.notebook,
+                numbers=self.numbers,
+                km=manager,
+                on_cell_execute=self._note,
+                on_cell_executed=self._note_reply,
+                timeout=config.execution_timeout,
+                allow_errors=config.execution_allow_errors,
+                startup_timeout=PATIENCE,
+                iopub_timeout=PATIENCE,
+                raise_on_iopub_timeout=True,  # a lost output must not pass for none
+                record_timing=False,  # timings in the metadata would change the key in the cache
+                extra_arguments=OPTIONS,
+            )
+            client.longest = self.page.settings.longest
+            client.environment = environment(self.page.settings.environment)
+            folder = working_folder(self.page, Path(private))
+            with Path(private, "log").open("w+b") as log:  # noqa: ASYNC230
+                try:
+                    await client.start(folder, log)
+                    yield client
+                except DeadKernelError as error:
+                    raise DeadKernelError(await _epitaph(client, manager, log)) from error
+                finally:
+                    await client.end(gently=self.failure is None and _says_atexit(self.page))
+
+    async def _cells(self, client: Client) -> None:
+        python = client.nb.metadata.language_info.get("name") == "python"
+        if python and (names := sorted({n for cell in self.page.cells for n in cell.requires})):
+            self.missing = read_answer(await client.ask("", question(names)))
+        left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
+        if python:
+            await client.ask(START)
+        for index, cell in enumerate(self.notebook.cells):
+            if index not in left:
+                count = client.code_cells_executed + 1
+                await client.async_execute_cell(cell, index, execution_count=count)
+        client.set_widgets_metadata()
+        if python and not self.has_left:
+            self.trace = read_trace(await client.ask("", READ))
+
+    def _note(self, *, cell_index: int, **_: object) -> None:
+        self.index = cell_index
+
+    def _note_reply(self, *, execute_reply: dict[str, Any], **_: object) -> None:
+        payload = execute_reply["content"].get("payload", [])
+        self.has_left = any(part.get("source") == "ask_exit" for part in payload)
+
+    def fail(self, reason: str, line: int | None = None) -> None:
+        """Say what stopped the page."""
+        self.failure = Failure(self.index, reason, line)
+
+    def _traceback(self, error: CellExecutionError) -> tuple[str, int | None]:
+        """Return the traceback with the page's lines, and that of them which failed."""
+        outputs = self.notebook.cells[self.index].outputs
+        shown = [output.traceback for output in outputs if output.output_type == "error"]
+        # a magic that is not there is told in the stream of errors, and has none
+        traceback = shown[-1] if shown else [f"{error.ename}: {error.evalue}"]
+        cells = {cell.index: cell for cell in self.page.cells}
+        failed: int | None = None
+
+        def place(found: re.Match[str]) -> str:
+            nonlocal failed
+            cell = cells.get(self.numbers.get(int(found[1]), -1))
+            if not cell:
+                return found[0]
+            code = cell.source.lstrip()  # IPython leaves out empty lines at the start
+            line = cell.line + cell.source.removesuffix(code).count("\n") + int(found[2]) - 1
+            if line >= cell.end:  # it only looks like one of the page's lines
+                return found[0]
+            if cell.index == self.index:
+                failed = line
+            return f"{shown_path(self.page.path)}:{line}"
+
+        text = str(strip_ansi("\n".join(traceback)))
+        if self.page.lines:
+            text = re.sub(r"Cell In\[(\d+)\], line (\d+)", place, text)
+        return text, failed
+
+
+class Client(NotebookClient):
+    """nbclient with a start and an end of its own, since nbclient's catch Ctrl-C and go on."""
+
+    put_out = 0
+    longest = Settings.longest
+    environment: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, notebook: NotebookNode, *, numbers: dict[int, int], **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(notebook, **kwargs)
+        self.numbers = numbers
+        """Takes in the place of each cell, by the number that the kernel gives it."""
+
+    async def start(self, folder: Path, log: IO[bytes]) -> None:
+        """Start the kernel; what it prints outside of cells goes into the log."""
+        self.reset_execution_trackers()
+        await self.async_start_new_kernel(
+            env=self.environment, cwd=str(folder), stdout=log, stderr=log
+        )
+        try:
+            kernel: Any = await self.async_start_new_kernel_client()
+        except RuntimeError as error:
+            raise DeadKernelError(str(error)) from error
+        self.nb.metadata["language_info"] = kernel.language_info
+
+    async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
+        """Run code that leaves no trace, and return the value of an expression."""
+        client = cast("KernelClient", self.kc)
+        request = client.execute(code, silent=True, user_expressions={"answer": expression})
+        # a cell's time: what the last one left running may keep the kernel from an answer
+        reply = await self.async_wait_for_reply(request, self.nb.cells[-1])
+        return dict(reply["content"].get("user_expressions", {}).get("answer", {})) if reply else {}
+
+    async def end(self, *, gently: bool = False) -> None:
+        """End the kernel at once, or let it run what it is to run at its end."""
+        manager = cast("AsyncKernelManager", self.km)
+        if gently and manager and manager.has_kernel:
+            await manager.shutdown_kernel(now=False)
+        if self.kc:
+            self.kc.stop_channels()
+        if manager and manager.has_kernel:
+            with ended_with(manager):
+                await manager.shutdown_kernel(now=True)
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take an output, but stop a page that never ends to put some out."""
+        content = msg["content"]
+        if msg["msg_type"] == "execute_input":
+            self.numbers[content["execution_count"]] = cell_index
+        texts = [content.get("text", ""), *content.get("data", {}).values()]
+        self.put_out += sum(len(str(text)) for text in texts)
+        if self.put_out > self.longest and self.task_poll_for_reply:
+            self.task_poll_for_reply.cancel()  # to nbclient this means that the kernel died
+        return super().process_message(msg, cell, cell_index)
+
+
+async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) -> str:
+    """Say how a kernel ended."""
+    if client.put_out > client.longest:
+        return (
+            f"the page put out more than {client.longest} characters; put out less, or, if it is "
+            "meant (an animation, say), let conf.py say more: book_longest_output"
+        )
+    status = await manager.provisioner.poll() if manager.provisioner else None
+    how = signal.Signals(-status).name if status and status < 0 else f"exit status {status}"
+    log.seek(0)
+    last = log.read().decode(errors="replace")[-2000:].strip()
+    return f"the kernel died: {how}\n{last}".rstrip()
+
+
+def _says_atexit(page: Page) -> bool:
+    """Whether a page may have something run at its end, for which its kernel then gets time."""
+    return any("atexit" in cell.source for cell in page.cells)

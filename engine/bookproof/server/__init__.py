@@ -1,0 +1,1 @@
+"""Serves a built book to this machine: beside the editor, or with cells that run."""

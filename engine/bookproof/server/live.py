@@ -1,0 +1,456 @@
+"""Opens a built book with cells that run: ``python -m bookproof live SOURCE OUTPUT``.
+
+The server gives the book's pages, two files of its own and one WebSocket, over which a page runs
+its cells in a kernel (`bookproof.server.session`). There is nothing else to ask for. Every request
+must
+
+* come to 127.0.0.1 and name it as its host, with the port: no other name may lead here;
+* bring the cookie of a reader who came through the door, a file that only they can read; and, if
+  it opens the WebSocket, come from one of these pages.
+
+Cookies know hosts, not ports: another server on this machine, to which the reader is led in the
+same browser, gets this one's cookie and can read the book with it. Running code takes more: the
+key, which the door leaves in the browser's storage, where only pages of this very port find it. It
+is the first message of each WebSocket. A kernel lives as long as the WebSocket of its page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import hmac
+import html
+import json
+import logging
+import re
+import secrets
+import signal
+import sys
+import webbrowser
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import IdentityProvider
+from jupyter_server.base.handlers import JupyterHandler
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from bookproof.files import write_atomically
+from bookproof.kernels.warm import warm_up
+from bookproof.optional import missing
+from bookproof.page import Page, PageError, is_page, read_page
+from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
+from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session
+from bookproof.settings import Settings, find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+logger = logging.getLogger(__name__)
+
+OWN = "/_live/"
+FORM = 10_000
+"""Bytes that the body of a request may have."""
+SLOW = 10.0
+"""Seconds in which a request, or a WebSocket's key, must come; else the connection is closed."""
+PING = 30.0
+"""Seconds after which a page is asked whether it is still there."""
+PATIENCE = 5.0
+"""Seconds in which a kernel that has just been left makes room for the next one."""
+# The numbers with which a WebSocket closes as its server ends, and on a page that does not keep to
+# the rules.
+LEAVING, MALFORMED = 1001, 1008
+# The door: neither a URL nor a command line holds the secret, so no history, log, referrer or list
+# of processes does. A form that leads elsewhere takes the secret there in the request's body.
+DOOR = Template("""\
+<!doctype html>
+<html lang="$language">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
+<title>$enter</title>
+<form method="post" action="$address">
+<input type="hidden" name="secret" value="$secret">
+<button>$enter</button>
+</form>
+<script>document.forms[0].submit()</script>
+</html>
+""")
+# A page of this server leads on to the book: a request that still came from the file would be
+# another site's, and SameSite=Strict keeps the cookie from those.
+INSIDE = Template("""\
+<!doctype html>
+<html lang="$language">
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<title>$enter</title>
+<script>$script</script>
+<noscript><meta http-equiv="refresh" content="0; url=/"></noscript>
+</html>
+""")
+# No page of another origin reads this storage, and no request takes it along. live.js looks there.
+KEEP_KEY = Template('localStorage.setItem("book-live", "$key"); location.replace("/");')
+HEAD = Template("""\
+<link rel="stylesheet" href="${own}live.css">
+<script type="application/json" id="book-live">$data</script>
+<script type="module" src="${own}live.js"></script>
+</head>""")
+SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+
+
+class Book:
+    """A book that is served: its sources, what was built from them, and who runs what."""
+
+    def __init__(
+        self, source: Path, output: Path, settings: Settings, limits: Limits | None = None
+    ) -> None:
+        self.source, self.output, self.settings = source.resolve(), output.resolve(), settings
+        self.limits = limits or Limits()
+        self.slots = asyncio.Semaphore(self.limits.kernels)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for one of the places for kernels."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.slots.acquire()
+        except TimeoutError as error:
+            raise EndError(FULL) from error
+        try:
+            yield
+        finally:
+            self.slots.release()
+
+    def page(self, name: str) -> Page | None:
+        """Return the notebook that an HTML page was built from, if it is one."""
+        formats = self.settings.notebooks.custom_formats
+        for suffix in (*self.settings.suffixes, ".ipynb", *formats):
+            path = self.source / f"{name.removesuffix('.html')}{suffix}"
+            inside = path.resolve().is_relative_to(self.source)
+            with suppress(PageError, UnicodeDecodeError, OSError):  # no file has so long a name
+                if inside and is_page(path, self.settings):
+                    return read_page(path, self.settings)
+        return None
+
+    def html(self, place: Path) -> str | None:
+        """Return an HTML page, with live cells if it has cells; None if it is not in UTF-8."""
+        text = read_text(place)
+        page = self.page(place.relative_to(self.output).as_posix())
+        return text.replace("</head>", live_head(page), 1) if text and page else text
+
+
+class Door:
+    """The file through which the book's reader comes in, and what they get there."""
+
+    def __init__(self, folder: Path, address: str, settings: Settings) -> None:
+        self.address, self.settings = address, settings
+        # one for each server: several may show the same book
+        self.file = folder / f"live-{address.rpartition(':')[2]}.html"
+        self.key = secrets.token_urlsafe(32)
+        self.renew()
+
+    def renew(self) -> None:
+        """Write the file with a new secret."""
+        self.secret = secrets.token_urlsafe(32)
+        way = {"address": f"{self.address}{OWN}enter", "secret": self.secret}
+        self.file.unlink(missing_ok=True)  # others might read one that is there
+        write_atomically(self.file, DOOR.substitute(door_words(self.settings), **way).encode())
+
+    def admits(self, secret: str) -> bool:
+        """Whether this is the secret. It is good for one use."""
+        right = hmac.compare_digest(secret.encode(), self.secret.encode())
+        if right:
+            self.renew()
+        return right
+
+    def opens(self, key: str) -> bool:
+        """Whether this is the key of the cells."""
+        return hmac.compare_digest(key.encode(), self.key.encode())
+
+
+class Guarded(JupyterHandler):
+    """What every request must pass."""
+
+    def check_host(self) -> bool:
+        """Whether the request names this very server: another name may be a stranger's."""
+        door: Door = self.settings["door"]
+        return f"http://{self.request.host}" == door.address
+
+    async def prepare(self, **_: object) -> None:
+        """Refuse a reader who is not known, where Jupyter would show its own page to log in."""
+        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
+            raise HTTPError(400)
+        await super().prepare(_redirect_to_login=False)
+
+    def set_default_headers(self) -> None:
+        """Let nothing be loaded, framed, embedded or kept by anybody else."""
+        self.set_header("Content-Security-Policy", policy([], self.settings["door"].address))
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say what went wrong without a word of the request."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        words = self.settings["book"].settings.words
+        self.finish(words["locked"] if status_code == 403 else f"{status_code} {self._reason}")  # noqa: PLR2004
+
+
+class Enter(Guarded):
+    """Takes the secret, and gives the cookie and the key for it."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for no second secret: who does not know the first gets nothing here."""
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        """Let in who brings the secret, from a file and not from a page of the web."""
+        door: Door = self.settings["door"]
+        secret = self.get_body_argument("secret", "")
+        if self.get_origin() != "null" or not door.admits(secret):
+            raise HTTPError(403)
+        self.identity_provider.set_login_cookie(
+            self, self.identity_provider.generate_anonymous_user(self)
+        )
+        script = KEEP_KEY.substitute(key=door.key)
+        self.set_header("Content-Security-Policy", policy([script], door.address))
+        self.finish(INSIDE.substitute(door_words(door.settings), script=script))
+
+
+class File(Guarded, Pages):
+    """Gives the files of the book, and the live cells with each page that has cells."""
+
+    def page(self, place: Path) -> str | None:
+        """Return a page with its live cells, under a policy that knows its scripts."""
+        text: str | None = self.settings["book"].html(place)
+        scripts = SCRIPT.findall(text or "")
+        self.set_header("Content-Security-Policy", policy(scripts, self.settings["door"].address))
+        return text
+
+
+class Cells(Guarded, WebSocketHandler):
+    """Runs the cells of a page: ``{"run": code}`` and ``{"stop": true}`` come in.
+
+    Before them must come ``{"key": key}``, which begins the session. Out go ``{"ready": true}``,
+    ``{"output": {…}}`` and, after each run, ``{"done": how}``.
+    """
+
+    task: asyncio.Task[None] | None = None
+
+    async def prepare(self, **_: object) -> None:
+        """Refuse other origins, and who tells none: browsers always do."""
+        if self.get_origin() != self.settings["door"].address:
+            raise HTTPError(403)
+        await super().prepare()
+
+    async def get(self, name: str) -> None:
+        """Open the connection of a page that has cells."""
+        book: Book = self.settings["book"]
+        page = book.page(name)
+        if not page:
+            raise HTTPError(404)
+        self.session = Session(page, book.limits, self.tell)
+        await super().get(name)
+
+    def open(self, *_: str) -> None:
+        """Wait for the key, but not for long."""
+        self.late = asyncio.get_running_loop().call_later(SLOW, self.close, LOCKED)
+
+    def unlock(self, key: str) -> None:
+        """Begin to serve the page for whoever has the key."""
+        if not self.settings["door"].opens(key):
+            self.close(LOCKED)
+            return
+        self.late.cancel()
+        book: Book = self.settings["book"]
+        self.task = asyncio.create_task(self.serve(book))
+        book.tasks.add(self.task)
+        self.task.add_done_callback(book.tasks.discard)
+
+    async def serve(self, book: Book) -> None:
+        """Serve the page until one of both ends, then say why."""
+        code = DIED
+        try:
+            async with book.slot():
+                await self.session.serve()
+        except EndError as end:
+            code = end.code
+        except asyncio.CancelledError:
+            code = LEAVING
+            raise
+        except Exception:
+            logger.exception("the cells of %s can't be run", self.session.page.path)
+        finally:
+            self.close(code)
+
+    async def tell(self, message: dict[str, Any]) -> None:
+        """Send a message, no faster than it is read."""
+        with suppress(WebSocketClosedError):
+            writing = self.write_message(message)
+            writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait([writing])  # cancelled, it leaves that alone: Tornado can't bear it
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Do what is asked, but for a page that does not keep to the rules nothing more."""
+        try:
+            request = json.loads(message)
+            match request:
+                case {"key": str(key), **rest} if not rest and not self.task:
+                    self.unlock(key)
+                case _ if not self.task:
+                    self.close(LOCKED)
+                case {"run": str(code), **rest} if not rest:
+                    code.encode()  # half a character, which JSON may hold, is a ValueError
+                    self.session.run(code)
+                case {"stop": True, **rest} if not rest:
+                    await self.session.stop()
+                case _:
+                    self.close(MALFORMED)
+        except (ValueError, RecursionError, asyncio.QueueFull):
+            self.close(MALFORMED)
+
+    def on_close(self) -> None:
+        """End the kernel of a page that is gone."""
+        self.late.cancel()
+        if self.task:
+            end(self.task)
+
+
+def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task, but not the cleaning up of one that ends already."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def door_words(settings: Settings) -> dict[str, str]:
+    """Return what the pages around the book say, in its language."""
+    return {"enter": html.escape(settings.words["enter"]), "language": settings.language}
+
+
+def live_head(page: Page) -> str:
+    """Return what makes the cells of a page run: the words, and the cells as its source has them.
+
+    A cell is ``absent`` if a package that it needs is.
+    """
+    cells = [
+        {"number": c.index, "code": c.source, "absent": bool(missing(c.requires))}
+        for c in page.cells
+    ]
+    data = {"words": page.settings.words, "cells": cells}
+    packed = json.dumps(data, ensure_ascii=False).replace("<", r"\u003c")
+    return HEAD.substitute(own=OWN, data=packed)
+
+
+def policy(scripts: Sequence[str], address: str) -> str:
+    """Return a policy under which no script runs but files of this server and these."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    hashes = [f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    socket = address.replace("http", "ws", 1)
+    return (
+        f"default-src 'self'; script-src 'self'{''.join(hashes)}; style-src 'self' 'unsafe-inline';"
+        f" img-src 'self' data:; font-src 'self' data:; connect-src 'self' {socket};"
+        " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def application(book: Book, door: Door) -> Application:
+    """Return the server's routes, which are all there are."""
+    files = {"path": str(FILES)}
+    site = {"path": str(book.output), "default_filename": "index.html"}
+    identity = IdentityProvider(
+        cookie_name=f"book-live-{door.address.rpartition(':')[2]}",  # not another server's
+        token="",  # no token in a URL or a header is ever good
+        cookie_options={"samesite": "Strict", "expires_days": None},
+    )
+    return Application(
+        [
+            (f"{OWN}enter", Enter),
+            (f"{OWN}(live\\.(?:js|css))", File, files),
+            (f"{OWN}cells/(.+\\.html)", Cells),
+            (r"/((?!_live/).*)", File, site),
+        ],
+        book=book,
+        door=door,
+        identity_provider=identity,
+        cookie_secret=secrets.token_bytes(32),  # the cookies of an earlier start are not good
+        xsrf_cookies=True,
+        serverapp=None,
+        log_function=lambda _: None,
+        websocket_max_message_size=book.limits.code,
+        websocket_ping_interval=PING,
+    )
+
+
+async def serve(book: Book, opened: Callable[[Door], None]) -> None:
+    """Serve a book until this is cancelled; no kernel outlives it."""
+    listener = listen()
+    address = f"http://{HOST}:{listener.getsockname()[1]}"
+    door = Door(book.output.parent, address, book.settings)
+    server = HTTPServer(
+        application(book, door),
+        max_body_size=FORM,
+        body_timeout=SLOW,
+        idle_connection_timeout=SLOW,
+    )
+    server.add_socket(listener)
+    try:
+        opened(door)
+        await asyncio.Event().wait()
+    finally:
+        server.stop()
+        door.file.unlink(missing_ok=True)
+        tasks = list(book.tasks)
+        for task in tasks:
+            end(task)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.close_all_connections()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bookproof live",
+        description="Open a built book with cells that run on this machine, for its user alone.",
+    )
+    parser.add_argument("source", type=Path, help="the folder of the pages' sources")
+    parser.add_argument("output", type=Path, help="the folder of the HTML that was built")
+    parser.add_argument("--no-browser", action="store_true", help="start no browser")
+    options = parser.parse_args(arguments)
+    if not (options.output / "index.html").is_file():
+        parser.error(f"there is no index.html in {options.output}: build the book first")
+    if not options.source.is_dir():
+        parser.error(f"there is no folder {options.source}: name the one with the book's sources")
+    log_to_terminal()
+    settings = find_settings(options.source / "index")
+    warm_up(settings.modules, settings.environment)
+
+    def opened(door: Door) -> None:
+        _end_when_told()
+        sys.stdout.write(
+            f"The book is open at {door.address}, for you alone. If no browser shows it, open this "
+            f"file in one:\n  {door.file}\nCtrl-C ends it.\n"
+        )
+        sys.stdout.flush()
+        if not options.no_browser:
+            webbrowser.open(door.file.as_uri())
+
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(serve(Book(options.source, options.output, settings), opened))
+    return 0
+
+
+def _end_when_told() -> None:
+    """Clean up also when the system or a closed terminal ends this, as at Ctrl-C."""
+    task = asyncio.current_task()
+    if task and sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)

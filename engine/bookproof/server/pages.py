@@ -1,0 +1,125 @@
+"""What both servers of a book have in common: they give its files, to this machine alone."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+from tornado.ioloop import IOLoop
+from tornado.web import StaticFileHandler
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+FILES = Path(__file__).parent
+"""Where the scripts and styles are that the servers add to pages."""
+PAUSE = 1.0
+"""Seconds for which no connection is taken where the system has no more of them."""
+
+
+class Pages(StaticFileHandler):
+    """Gives the files of a book. A page may get more on its way, never on disk."""
+
+    @abstractmethod
+    def page(self, place: Path) -> str | None:
+        """Return an HTML page as it is to be shown, or None for the file as it is."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Complete the types that the machine's tables may not know."""
+        if path.endswith(".js"):
+            self.set_header("Content-Type", "text/javascript; charset=utf-8")
+
+    def compute_etag(self) -> None:
+        """Mark nothing: a browser is told to keep nothing."""
+
+    def should_return_304(self) -> bool:
+        """Whether the browser has the file: times of change know of seconds only."""
+        return False
+
+    async def get(self, path: str, include_body: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Give a file."""
+        self.path = self.parse_url_path(path)
+        place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
+        if place is None:  # a folder without its slash, which has led to the one with it
+            return
+        text = self.page(Path(place)) if place.endswith(".html") else None
+        if text is None:
+            await super().get(path, include_body)
+        else:
+            self.finish(text)
+
+
+def read_text(place: Path) -> str | None:
+    """Return the text of a page, or None if it is not in UTF-8."""
+    try:
+        return place.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def listen(port: int = 0) -> Listener:
+    """Listen on a port, or on another one if it is taken."""
+    listener = Listener(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setblocking(False)  # noqa: FBT003
+    if os.name == "posix":  # elsewhere a second server would take the first one's requests
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.bind((HOST, 0))
+    listener.listen()
+    return listener
+
+
+class Listener(socket.socket):
+    """Takes connections, but rests for a while where the system has no more of them.
+
+    Tornado would try again at once, and tell of each try.
+    """
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Take a connection; a `BlockingIOError` says that there is none now."""
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                raise
+            logger.warning("no connection can be taken for a while: %s", error.strerror)
+            loop = IOLoop.current()
+            loop.update_handler(self, 0)
+            loop.call_later(PAUSE, self.resume, loop)
+            raise BlockingIOError from error
+
+    def resume(self, loop: IOLoop) -> None:
+        """Go on, unless this was closed meanwhile."""
+        if self.fileno() >= 0:
+            loop.update_handler(self, IOLoop.READ)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Shows what a request may bring as Python shows it: a terminal obeys control characters."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return a message in one line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802
+        """Return the lines of a traceback."""
+        return "\n".join(map(printable, super().formatException(ei).split("\n")))
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for what is not seen."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def log_to_terminal() -> None:
+    """Tell the terminal what goes wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

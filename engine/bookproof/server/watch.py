@@ -1,0 +1,222 @@
+"""Builds a book again whenever one of its files is saved: ``python -m bookproof watch``.
+
+It takes the arguments of ``sphinx-build``, and two of its own: ``--open`` shows the book in the
+browser, ``--port`` asks for a port. What costs time stays warm from build to build: the template of
+the kernels, and what Sphinx and its extensions import. Each build is a fork of this process, so it
+knows nothing of the one before but what Sphinx keeps on disk. `bookproof.server.news`
+serves what was built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import webbrowser
+from contextlib import closing, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sphinx.cmd.build import get_parser
+from sphinx.cmd.build import main as sphinx_build
+from sphinx.errors import ConfigError
+from watchfiles import DefaultFilter, watch
+
+from bookproof.kernels.warm import FORKS, warm_up
+from bookproof.settings import find_settings
+from bookproof.words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from watchfiles import Change
+
+ENGINE = Path(__file__).parents[1]
+MESSAGE = re.compile(r"^(?:(?P<place>\S.*?): )?(?P<level>WARNING|ERROR|CRITICAL): ", re.MULTILINE)
+INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
+
+
+class Sources(DefaultFilter):
+    """Lets every change pass but those that builds, tools and editors make for themselves."""
+
+    def __init__(self, output: Path) -> None:
+        super().__init__(ignore_paths=[output])
+
+    def __call__(self, change: Change, path: str) -> bool:
+        """Whether a change is of interest."""
+        hidden = any(part.startswith(".") for part in Path(path).relative_to(Path.cwd()).parts)
+        return not hidden and super().__call__(change, path)
+
+
+class Outcome(NamedTuple):
+    """What came of a build."""
+
+    status: int
+    imported: list[str]
+    """The names of the installed modules that it took."""
+    messages: list[dict[str, str]]
+    """What it complained of: a place, a level, a text each."""
+
+
+class Server:
+    """The process that serves the book. It ends with this object, or with this process."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "bookproof.server.news", str(folder), str(port)],
+            stdin=subprocess.PIPE,  # closes when this process ends, however it ends
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+        )
+        assert self.process.stdin  # noqa: S101
+        assert self.process.stdout  # noqa: S101
+        self.builds = self.process.stdin
+        self.port = int(self.process.stdout.readline())
+        self.address = f"http://127.0.0.1:{self.port}/"
+
+    def tell(self, messages: list[dict[str, str]], words: Mapping[str, str]) -> None:
+        """Tell the pages that are open, in the book's words, that a build has ended."""
+        self.builds.write(json.dumps({"messages": messages, "words": dict(words)}) + "\n")
+        self.builds.flush()
+
+    def close(self) -> None:
+        """Let it end."""
+        self.builds.close()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build, and build again after each change, until Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        _watch(arguments)
+    return 0
+
+
+def _watch(arguments: Sequence[str]) -> None:
+    own, others = _parser().parse_known_args(arguments)
+    options = get_parser().parse_args(others)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what was saved is said below
+    output = Path(options.outputdir).resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    with closing(Server(output, own.port)) as server:
+        _say(f"the book is at {server.address}")
+        words: Mapping[str, str] = WORDS
+        if FORKS:
+            settings = find_settings(Path(options.sourcedir, "index"))
+            warm_up(settings.modules, settings.environment)
+        built = False
+        # the first time-out says that changes are seen from now on, also those during a build
+        for changes in watch(
+            Path.cwd(),
+            watch_filter=Sources(output.parent),
+            step=20,
+            rust_timeout=100,
+            yield_on_timeout=True,
+        ):
+            if changes and _says_engine(changes):
+                server.close()
+                anew = [sys.executable, "-m", "bookproof", "watch", f"--port={server.port}"]
+                os.execv(sys.executable, [*anew, *others])  # noqa: S606
+            if changes or not built:
+                outcome = build(others)
+                with suppress(ConfigError):  # which the build has told
+                    words = find_settings(Path(options.sourcedir, "index")).words
+                server.tell(outcome.messages, words)
+                for name in outcome.imported:
+                    with suppress(Exception):  # some names belong to a module that made them
+                        importlib.import_module(name)
+            if own.open and not built:
+                webbrowser.open(server.address)
+            built = True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--open", action="store_true")
+    parser.add_argument("--port", type=int, default=8000)
+    return parser
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _says_engine(changes: set[tuple[Change, str]]) -> bool:
+    """Say what was saved, and return whether a part of this program was."""
+    saved = sorted({os.path.relpath(path) for _, path in changes})
+    _say(f"\nsaved: {', '.join(saved)}")
+    return any(Path(path).resolve().is_relative_to(ENGINE) for path in saved)
+
+
+def build(arguments: Sequence[str]) -> Outcome:
+    """Build once."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="book-") as folder:
+        file = Path(folder, "messages")
+        # Sphinx writes there what it also writes to the terminal, without colours
+        arguments = [*arguments, "--warning-file", str(file)]
+        if FORKS:
+            status, imported = _in_a_fork(arguments)
+        else:
+            command = [sys.executable, "-m", "sphinx", *arguments]
+            status, imported = subprocess.run(command, check=False).returncode, []  # noqa: S603
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    seconds = time.perf_counter() - start
+    _say(f"{'failed' if status else 'built'} in {seconds:.1f} s")
+    found = messages(text)
+    if status and not found:
+        failed = f"the build failed with exit status {status}; the terminal says more"
+        found = [{"place": "", "level": "ERROR", "text": failed}]
+    return Outcome(status, imported, found)
+
+
+def messages(text: str) -> list[dict[str, str]]:
+    """Take apart what Sphinx has written: messages that begin a line each, and go on below it."""
+    text = text.replace(f"{Path.cwd()}{os.sep}", "")
+    starts = [match.start() for match in MESSAGE.finditer(text)]
+    parts = [text[a:b].strip() for a, b in pairwise([0, *starts, len(text)])]
+    return [_message(part) for part in parts if part]
+
+
+def _message(text: str) -> dict[str, str]:
+    """Tell a message from where it belongs. What keeps Sphinx from building at all has no place."""
+    if match := MESSAGE.match(text):
+        place, level = match["place"] or "", match["level"]
+        return {"place": place, "level": level, "text": text[match.end() :]}
+    return {"place": "", "level": "ERROR", "text": text}
+
+
+def _in_a_fork(arguments: Sequence[str]) -> tuple[int, list[str]]:
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            status = sphinx_build(arguments)
+            files = {
+                name: getattr(module, "__file__", None) for name, module in sys.modules.items()
+            }
+            names = [name for name, file in files.items() if file and file.startswith(INSTALLED)]
+            os.write(writer, json.dumps(names).encode())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        names = json.loads(pipe.read() or "[]")
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), names

@@ -1,0 +1,291 @@
+"""Keeps the outputs of pages, and knows as long as they hold.
+
+They hold while nothing changes that they depend on: the page's cells, the sources of the project's
+modules that it loaded, the files that it read, looked at or declared, the modules that it looked
+for, the variables of the environment that it read, the installed packages, Python, the engine
+itself and how kernels start. A result is one file, replaced at once; one that can't be
+read, or was damaged, is as good as none. Its first line says what it depends on, the rest is the
+outputs.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+import os
+import platform
+import sys
+from contextlib import suppress
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+from bookproof.files import write_atomically
+from bookproof.kernels.trace import importable, look
+from bookproof.kernels.warm import ENVIRONMENT, environment
+from bookproof.optional import missing
+from bookproof.page import find_declared
+from bookproof.report import shown_path
+from bookproof.result import Run, fill, judged, outputs_of, show_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bookproof.page import Page
+    from bookproof.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
+
+
+class Results:
+    """Results of pages, in the folders of their books. An object looks at each file once."""
+
+    def __init__(self) -> None:
+        self._file = cache(_file_digest)
+        self.reasons: dict[Path, str] = {}
+        """Why the result of a page does not hold, or is not kept, if anything is known of it."""
+
+    def digest(self, path: Path, settings: Settings) -> str:
+        """Return what identifies the result of a page, if it holds and the page is as it was.
+
+        This does without parsing the page, and without reading its outputs.
+        """
+        head = _read_head(_place(path, settings))
+        if not head or self._change(head, settings) or head["text"] != self._file(str(path)):
+            return ""
+        return str(head["outputs"])
+
+    def any_outdated(self, settings: Settings, source: Path) -> bool:
+        """Whether some page below a folder is sure to run, as far as its results tell."""
+        heads = [_read_head(place) for place in settings.results.glob("*.json")]
+        # not the results of pages that are gone, or were elsewhere when they ran
+        own = [head for head in heads if not head or _is_there(head, source.resolve())]
+        return not own or any(not head or self._change(head, settings) for head in own)
+
+    def load(self, page: Page) -> Run | None:
+        """Return the result of a page as if it had run now, if it holds."""
+        place = _place(page.path, page.settings)
+        try:
+            line, _, body = place.read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        head = _opened(line)
+        if head and (change := self._change(head, page.settings) or _cells_change(head, page)):
+            self.reasons[page.path] = change
+            return None
+        if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
+            self.reasons[page.path] = "its result is damaged"
+            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
+            return None
+        text = _text_digest(page)
+        if head["text"] != text:  # what is no cell was edited: from now on, this is the page
+            self._write(page, head | {"text": text}, body)
+        notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
+        absent = frozenset(head["missing"])
+        show_records(page, notebook, absent)
+        verdicts = judged(page, notebook, missing=absent)
+        started, seconds = head["started"], head["seconds"]
+        return Run(page, notebook, verdicts, started, seconds, missing=absent, kept=True)
+
+    def save(self, run: Run) -> str:
+        """Keep a result, if all that it depends on is known; return why not, if not."""
+        trace = run.trace
+        if run.failed:
+            return "it failed"
+        if trace is None:
+            return "nothing is known of what it read"
+        if trace.unseen:
+            return f"it can't be followed everywhere: {', '.join(trace.unseen)}"
+        files = _files(run)
+        looked = trace.looked.items()
+        sized = [name for name, asked in looked if set(asked) - {"kind", "link"}]
+        if changed := _changed_since(run.started, [*files, *filter(os.path.isfile, sized)]):
+            return f"while it ran, {shown_path(Path(changed))} may have been changed"
+        body = json.dumps(outputs_of(run.notebook)).encode()
+        head = {
+            "page": str(run.page.path.resolve()),
+            "text": _text_digest(run.page),
+            "cells": cells_digest(run.page),
+            "settings": _settings(run.page.settings),
+            "environment": self.environment,
+            "files": {name: _file_digest(name) for name in files},
+            "declared": {
+                pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
+            },
+            "looked": {
+                name: {q: look(name, q) for q in trace.looked[name]} for name in trace.looked
+            },
+            "sought": {
+                folder: [names, importable(folder, names)] for folder, names in trace.sought.items()
+            },
+            "variables": _variables(trace.variables, run.page.settings),
+            "missing": sorted(run.missing),
+            "outputs": hashlib.sha256(body).hexdigest(),
+            "started": run.started,
+            "seconds": run.seconds,
+        }
+        self._write(run.page, head, body)
+        return ""
+
+    @cached_property
+    def environment(self) -> str:
+        """What identifies Python, the installed packages, this engine and how kernels start."""
+        engine = sorted(Path(__file__).parent.rglob("*.py"))
+        records = [
+            record for folder in dict.fromkeys(sys.path) if folder
+            for record in sorted(Path(folder).glob("*.dist-info/RECORD"))
+        ]  # fmt: skip
+        files = [(file.parent.name, self._file(str(file))) for file in [*engine, *records]]
+        return _digest([sys.version, platform.platform(), ENVIRONMENT, files])
+
+    def _change(self, head: dict[str, Any], settings: Settings) -> str:
+        """Say what has changed that a result depends on, if so; the page is not looked at."""
+        if head.get("environment") != self.environment:  # first: another engine has other heads
+            return "Python, a package or bookproof is another one"
+        if head["settings"] != _settings(settings):
+            return "a setting of the book has changed"
+        if missing(head["missing"]) != head["missing"]:  # one can come without an install
+            return f"a package is there now: {', '.join(head['missing'])}"
+        for name, digest in head["files"].items():
+            if self._file(name) != digest:
+                return f"{shown_path(Path(name))} has changed"
+        for pattern, found in head["declared"].items():
+            if list(map(str, find_declared(Path(head["page"]), pattern))) != found:
+                return f"there are other files {pattern}"
+        return _other_answer(head, settings)
+
+    def _write(self, page: Page, head: dict[str, Any], body: bytes) -> None:
+        place = _place(page.path, page.settings)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(place, _sealed(head) + b"\n" + body)
+        except OSError as error:
+            logger.warning(
+                "%s will run again next time: its result can't be kept: %s", page.path, error
+            )
+
+
+def _other_answer(head: dict[str, Any], settings: Settings) -> str:
+    """Say what the page would find otherwise of what it looked at without opening it."""
+    for name, answers in head["looked"].items():
+        if any(look(name, question) != answer for question, answer in answers.items()):
+            return f"{shown_path(Path(name), follow=False)} came, went or is another one"
+    for folder, (names, found) in head["sought"].items():
+        if other := set(importable(folder, names)).symmetric_difference(found):
+            return f"the module {min(other)} came or went in {shown_path(Path(folder))}"
+    now = _variables(head["variables"], settings)
+    changed = [name for name, digest in head["variables"].items() if now[name] != digest]
+    return f"the environment's {changed[0]} has changed" if changed else ""
+
+
+def _cells_change(head: dict[str, Any], page: Page) -> str:
+    return "" if head["cells"] == cells_digest(page) else "its cells have changed"
+
+
+def _variables(names: Iterable[str], settings: Settings) -> dict[str, str]:
+    """Return what identifies the values of variables, which may be secret."""
+    values = environment(settings.environment)
+    return {name: _digest([name, values.get(name)]) for name in names}
+
+
+def _sealed(head: dict[str, Any]) -> bytes:
+    """Write a head such that its damage is noticed."""
+    text = json.dumps(head).encode()
+    return hashlib.sha256(text).hexdigest().encode() + b" " + text
+
+
+def _opened(line: bytes) -> dict[str, Any] | None:
+    """Read a head, unless it is damaged."""
+    seal, _, text = line.partition(b" ")
+    whole = hashlib.sha256(text).hexdigest().encode() == seal
+    return dict(json.loads(text)) if whole else None
+
+
+def _read_head(place: Path) -> dict[str, Any] | None:
+    try:
+        with place.open("rb") as file:
+            return _opened(file.readline().removesuffix(b"\n"))
+    except OSError:
+        return None
+
+
+def _is_there(head: dict[str, Any], source: Path) -> bool:
+    page = Path(head.get("page", ""))
+    return page.is_relative_to(source) and page.is_file()
+
+
+def _place(path: Path, settings: Settings) -> Path:
+    name = _digest(str(path.resolve()))[:16]
+    return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
+
+
+def _settings(settings: Settings) -> str:
+    book = settings.notebooks
+    parts = [book.execution_allow_errors, book.execution_in_temp, book.kernel_rgx_aliases]
+    return _digest([*parts, dict(settings.environment)])
+
+
+def _files(run: Run) -> list[str]:
+    """Return the files that a page depends on: those it was seen to read, and those it declares."""
+    page = run.page
+    loads = [page.notebook.cells[cell.index].metadata.get("load") for cell in page.cells]
+    files = [page.path.parent / name for name in loads if name]
+    files += [file for found in _declared(page).values() for file in found]
+    files += map(Path, run.trace.files if run.trace else ())
+    with suppress(NoSuchKernel):
+        name = page.notebook.metadata.get("kernelspec", {}).get("name", "python3")
+        files.append(Path(KernelSpecManager().get_kernel_spec(name).resource_dir, "kernel.json"))
+    # not resolved: a link may come to lead elsewhere
+    return sorted({os.path.abspath(file) for file in files})  # noqa: PTH100
+
+
+def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
+    """Return the files that a page declares, and one that is never seen in a warm kernel.
+
+    There, matplotlib has been imported, and has read its settings, before the trace starts.
+    """
+    return {**page.depends, "matplotlibrc": find_declared(page.path, "matplotlibrc")}
+
+
+def _changed_since(started: float, files: Iterable[str]) -> str:
+    """Return a file that may have changed while the page ran: who knows what it has seen."""
+    for name in files:
+        with suppress(OSError):  # one that is gone was for the run alone
+            # some file systems count whole seconds only
+            if max(Path(name).stat().st_mtime, Path(name).lstat().st_mtime) > started - 1:
+                return name
+    return ""
+
+
+def cells_digest(page: Page) -> str:
+    """Return what identifies a page's cells and the way they run."""
+    cells = [
+        [cell.source, cell.metadata] for cell in page.notebook.cells if cell.cell_type == "code"
+    ]
+    own = [page.config.execution_allow_errors, page.config.execution_in_temp]
+    return _digest([cells, page.notebook.metadata.get("kernelspec"), own])
+
+
+def _file_digest(name: str) -> str:
+    """Return what identifies the contents of a file, or the names in a folder."""
+    path = Path(name)
+    try:
+        if path.is_dir():
+            return _digest(sorted({entry.name for entry in path.iterdir()} - MADE_BY_TOOLS))
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    except OSError:
+        return ""
+
+
+def _text_digest(page: Page) -> str:
+    return hashlib.sha256(page.text.encode()).hexdigest()
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,29 @@
+"""Sphinx in this process, as a process of its own would build."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import warnings
+
+from sphinx import locale
+from sphinx.cmd.build import build_main
+
+
+def sphinx_build(*arguments: str) -> tuple[int, str, str]:
+    """Do what `python -m sphinx` does; return the exit status and what it wrote."""
+    said, messages, path = io.StringIO(), io.StringIO(), sys.path.copy()
+    locale.translators.clear()
+    with (
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(messages),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # as a process of its own would
+        try:
+            status = build_main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    sys.path[:] = path
+    return status, said.getvalue(), messages.getvalue()

@@ -1,0 +1,324 @@
+"""What the command line does: run, check and accept, with exit statuses."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import book_corpus
+import pytest
+from book_project import CONF, cell, page
+
+from bookproof import commands, report
+from bookproof.__main__ import main
+
+WRONG = page(cell("print(2)", 1))
+RIGHT = page(cell("print(2)", 2))
+UNREADABLE = page("\n```{testoutput}\n1\n```\n")
+DIFFERS = "the cell does not print what the page says (- page, + cell)"
+
+pytestmark = pytest.mark.usefixtures("ran")
+
+
+@pytest.fixture
+def said(capsys):
+    """What the commands wrote since it was asked last."""
+    return lambda: capsys.readouterr().out
+
+
+def test_check_says_what_is_right(book, said):
+    book.write("page.md", RIGHT)
+    assert main(["check", "page.md"]) == 0
+    counts = "pages: 1, run now: 1, outputs that match: 1, wrong cells: 0, cells not reached: 0\n"
+    assert said() == counts
+
+
+def test_check_reports_every_wrong_page(book, said):
+    book.write("a.md", WRONG)
+    book.write("b.md", RIGHT)
+    book.write("c.md", page(cell("1 / 0")))
+    assert main(["check", "."]) == 1
+    found = said()
+    assert f"a.md:14: {DIFFERS}\n  14 | 1\n" in found
+    assert "c.md:10: the cell failed\n" in found
+    assert "pages: 3, run now: 3, outputs that match: 1, wrong cells: 2, " in found
+
+
+def test_check_runs_what_does_not_hold_any_more_and_the_rest_if_told(book, ran):
+    book.write("a.md", WRONG)
+    book.write("b.md", RIGHT)
+    assert main(["check", "."]) == 1
+    assert ran.take() == ["a", "b"]
+    book.edit("a.md", "print(2)", "print(1)")
+    assert main(["check", "."]) == 0
+    assert ran.take() == ["a"]
+    assert main(["check", ".", "--anew"]) == 0
+    assert ran.take() == ["a", "b"]
+
+
+def test_check_tells_what_was_not_compared(book, said):
+    skip = "```{testoutput}\n:options: +SKIP\n:reason: needs a GPU\n\n1\n```\n"
+    book.write("page.md", page(cell("print(2)") + skip))
+    assert main(["check", "page.md"]) == 0
+    assert said().startswith("page.md:12: not compared: needs a GPU\n")
+
+
+def test_run_runs_every_page_and_shows_what_is_printed(book, said, ran):
+    book.write("a.md", page(cell("print('膜')", "電位"), cell("x = 1"), cell("x + 1")))
+    book.write("b.md", RIGHT)
+    for _ in range(2):
+        assert main(["run", "."]) == 0
+        assert said() == "a.md:10\n膜\n\na.md:22\n2\n\nb.md:10\n2\n\n"
+        assert ran.take() == ["a", "b"]
+
+
+def test_run_tells_which_cells_failed(book, said):
+    book.write("page.md", page(cell("print(1)"), cell("1 / 0"), cell("print(3)")))
+    assert main(["run", "page.md"]) == 1
+    found = said()
+    assert found.startswith("page.md:10\n1\n\npage.md:14: the cell failed\n")
+    assert "ZeroDivisionError: division by zero" in found
+    assert "page.md:18" not in found
+
+
+def test_accept_rewrites_and_shows_the_difference(book, said, ran):
+    path = book.write("page.md", WRONG)
+    assert main(["accept", "page.md"]) == 0
+    assert path.read_text() == RIGHT
+    assert said().endswith("-1\n+2\n ```\n")
+    assert main(["accept", "page.md"]) == 0
+    assert said() == "page.md: nothing to accept\n"
+    ran.clear()
+    assert main(["check", "page.md"]) == 0
+    assert ran.take() == []  # it has run already
+
+
+def test_accept_gives_blocks_to_a_page_without_any_only_if_it_is_named(book, said):
+    path = book.write("page.md", page(cell("print(2)")))
+    assert main(["accept", "."]) == 0
+    assert said() == "page.md: nothing to accept\n"
+    assert path.read_text() == page(cell("print(2)"))
+    assert main(["accept", "page.md"]) == 0
+    assert path.read_text() == RIGHT
+    book.write("page.md", page(cell("print(2)"), cell("print(3)", 3)))
+    assert main(["accept", "."]) == 0
+    assert path.read_text() == page(cell("print(2)", 2), cell("print(3)", 3))
+
+
+def test_accept_gives_each_page_its_blocks_where_the_book_asks_for_them(book):
+    book.write("conf.py", CONF + "book_strict = True\n")
+    path = book.write("page.md", page(cell("print(2)")))
+    assert main(["check", "."]) == 1
+    assert main(["accept", "."]) == 0
+    assert path.read_text() == RIGHT
+    assert main(["check", "."]) == 0
+
+
+def test_accept_changes_no_other_byte(book):
+    text = f"{WRONG}\n膜電位  \t\n\n\n{cell('3', 3)}\n\x0c\u2028 end".replace("\n", "\r\n")
+    path = book.write("page.md", text)
+    path.chmod(0o640)
+    assert main(["accept", "page.md"]) == 0
+    assert path.read_bytes().decode() == text.replace("\r\n1\r\n", "\r\n2\r\n") != text
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_accept_writes_through_a_link(book):
+    path = book.write("real/page.md", WRONG)
+    Path("page.md").symlink_to("real/page.md")
+    assert main(["accept", "page.md"]) == 0
+    assert Path("page.md").is_symlink()
+    assert path.read_text() == RIGHT
+
+
+def test_accept_keeps_a_page_whose_cell_fails(book, said):
+    text = page(cell("print(2)", 2), cell("1 / 0"))
+    path = book.write("page.md", text)
+    assert main(["accept", "page.md"]) == 1
+    assert path.read_text() == text
+    assert "ZeroDivisionError" in said()
+
+
+def test_accept_leaves_a_page_that_does_not_print_the_same_twice_and_takes_the_rest(book, said):
+    shaky = page(cell("print(2)", 1), cell("import random\nprint(random.random())", 0.5))
+    book.write("a.md", shaky)
+    book.write("b.md", WRONG)
+    assert main(["accept", "."]) == 1
+    assert Path("a.md").read_text() == shaky
+    assert Path("b.md").read_text() == RIGHT
+    found = said()
+    assert f"a.md:18: {report.UNSTEADY}\n" in found
+    assert "a.md:10" not in found
+
+
+def test_accept_leaves_a_page_that_was_edited_meanwhile(book, capsys, monkeypatch):
+    path = book.write("a.md", WRONG)
+    book.write("b.md", WRONG)
+
+    def edit(_):
+        path.write_text(f"{WRONG}\nedited\n")
+        return []
+
+    monkeypatch.setattr(commands, "unsteady", edit)
+    assert main(["accept", "."]) == 2
+    assert path.read_text() == f"{WRONG}\nedited\n"
+    assert Path("b.md").read_text() == RIGHT
+    assert capsys.readouterr().err.endswith(
+        "a.md:1: the page was edited while its cells ran; accept again\n"
+    )
+
+
+def test_accept_refuses_what_a_block_cannot_hold_and_takes_the_rest(book, capsys):
+    text = page(cell("print('a\\x0cb')", 1))
+    book.write("a.md", text)
+    book.write("b.md", WRONG)
+    assert main(["accept", "."]) == 2
+    assert Path("a.md").read_text() == text
+    assert Path("b.md").read_text() == RIGHT
+    told = capsys.readouterr().err
+    assert "a.md:10: the cell prints what a {testoutput} block can't hold" in told
+
+
+def test_accept_refuses_to_work_in_ci(book, capsys, monkeypatch, ran):
+    monkeypatch.setenv("CI", "true")
+    path = book.write("page.md", WRONG)
+    assert main(["accept", "page.md"]) == 2
+    assert path.read_text() == WRONG
+    assert ran.take() == []
+    assert "it does not work where CI is set: run it on your own machine" in capsys.readouterr().err
+    assert main(["check", "page.md"]) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "check", "accept"])
+def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, command):
+    path = book.write("a.md", WRONG)
+    book.write("b.md", UNREADABLE)
+    book.write("c.md", RIGHT).write_bytes(RIGHT.encode().replace(b"Page", b"Caf\xe9"))
+    assert main([command, "."]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    first, second = streams.err.splitlines()
+    assert first.startswith("b.md:9: this {testoutput} block does not stand right after a code ")
+    assert second == "c.md:7: not encoded in UTF-8: invalid continuation byte"
+    assert path.read_text() == WRONG
+    assert ran.take() == []
+
+
+@pytest.mark.parametrize("command", ["run", "check", "accept"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("missing.md", "no such page or folder: missing.md\n"),
+        ("README.md", "README.md:1: not a MyST notebook; start it with `file_format: mystnb`\n"),
+        ("broken", "/broken/conf.py:1: ZeroDivisionError: division by zero\n"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_a_line(book, capsys, command, path, message):
+    book.write("README.md", "# Read me\n")
+    book.write("broken/conf.py", "1 / 0")
+    book.write("broken/page.md", RIGHT)
+    assert main([command, path]) == 2
+    assert capsys.readouterr().err in {message, f"{book.folder}{message}"}
+
+
+def test_pages_are_found_below_folders_but_not_in_hidden_ones(book, said, ran):
+    for name in ("page", "部/一", "_build/out", ".venv/in", "部/.drafts/draft"):
+        book.write(f"{name}.md", RIGHT)
+    book.write("plain.md", "# Plain\n")
+    book.write("data.txt", "file_format: mystnb")
+    book.write("other/conf.py", "1 / 0")  # whatever that is, no page is beside it
+    book.write("other/plain.md", "# Plain\n")
+    assert main(["check", "."]) == 0
+    assert ran.take() == ["page", "一"]
+    draft = "部/.drafts/draft.md"
+    assert main(["check", "部", draft, "page.md", "page.md"]) == 0
+    assert ran.take() == ["draft"]
+
+
+def test_without_paths_the_folder_docs_is_meant(book, ran):
+    book.write("docs/page.md", RIGHT)
+    book.write("other.md", RIGHT)
+    assert main(["check"]) == 0
+    assert ran.take() == ["page"]
+
+
+def test_pages_of_the_books_own_formats_are_found(settled, tmp_path, monkeypatch, ran, said):
+    shutil.copytree(book_corpus.BOOKS / "formats", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    assert main(["check", "."]) == 0
+    assert ran.take() == ["old", "script"]
+
+
+def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, said, ran):
+    text = page(cell("print(1)"), front="mystnb: {execution_mode: 'off'}\n")
+    book.write("page.md", text)
+    assert main(["check", "."]) == 0
+    assert said().startswith("pages: 0, run now: 0, ")
+    assert main(["accept", "page.md"]) == 0
+    assert said() == "page.md: not run: its execution_mode is off\n"
+    assert Path("page.md").read_text() == text
+    assert ran.take() == []
+
+
+@pytest.mark.parametrize("name", ["global_inline", "page_inline"])
+def test_pages_that_only_mystnb_can_run_are_not_run(said, ran, name):
+    folder = book_corpus.BOOKS / "options" / name
+    assert main(["check", str(folder)]) == 0
+    assert said().startswith("pages: 0, ")
+    assert main(["check", str(folder / "index.md")]) == 0
+    assert "index.md: not run: MyST-NB runs it while it reads it" in said()
+    assert ran.take() == []
+
+
+def test_github_shows_what_is_wrong_beside_the_line(book, said, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    book.write("100%, a:b.md", WRONG)
+    assert main(["check", "."]) == 1
+    [command] = [line for line in said().splitlines() if "::" in line]
+    assert command.startswith(
+        "::error file=100%25%2C a%3Ab.md,line=14::the cell does not print what the page says "
+        "(- page, + cell)%0A  14 | 1%0A%0A    -1%0A    +2%0A%0A    number 1: 1 on the page, 2 from "
+        "the cell (differs by 1, 1e+02 %25)%0A%0A  The cell starts at line 10."
+    )
+    book.write("page.md", UNREADABLE)
+    assert main(["check", "."]) == 2
+    assert said().startswith("::error file=page.md,line=9::this {testoutput} block does not stand ")
+
+
+def test_progress_is_a_line_for_each_page(book, capsys):
+    book.write("a.md", RIGHT)
+    book.write("b.md", page(cell("3", 3)))
+    main(["check", "."])
+    lines = capsys.readouterr().err.splitlines()
+    told = [re.fullmatch(r"\[(\d)/2\] (\w\.md): \d+\.\d s", line) for line in lines]
+    assert [match[1] for match in told] == ["1", "2"]
+    assert sorted(match[2] for match in told) == ["a.md", "b.md"]
+    main(["check", "."])
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_is_one_line_on_a_terminal(book, capsys, monkeypatch):
+    book.write("a.md", RIGHT)
+    book.write("b.md", page(cell("3", 3)))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["check", "."])
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"(\r\x1b\[K\[\d/2\] \w\.md: \d+\.\d s){2}\n", told), repr(told)
+
+
+def test_the_times_of_the_pages_are_told_if_asked_for(book, said):
+    book.write("a.md", RIGHT)
+    book.write("b.md", page(cell("3", 3)))
+    tables = []
+    for run_now in (2, 0):  # the second time, they are those of the runs that were
+        assert main(["check", ".", "--durations"]) == 0
+        summary, *table = said().splitlines()
+        assert summary.startswith(f"pages: 2, run now: {run_now}, ")
+        tables.append(table)
+    assert tables[0] == tables[1]
+    rows = [re.fullmatch(r" +(\d+\.\d\d) s  ([ab])\.md", row) for row in tables[0]]
+    assert sorted(row[2] for row in rows) == ["a", "b"]
+    assert float(rows[0][1]) >= float(rows[1][1])

@@ -1,0 +1,550 @@
+"""What a cell printed is compared with its block, character for character unless options say so."""
+
+from __future__ import annotations
+
+import doctest
+import math
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from _pytest.doctest import _get_checker
+from docutils.core import publish_string
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
+from IPython.display import HTML, JSON, SVG, Javascript, Latex, Markdown, Pretty
+from myst_nb.docutils_ import Parser
+from myst_nb.ext.glue import GLUE_PREFIX
+from mystnb import FRONT_MATTER
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from bookproof.compare import (
+    Status,
+    as_on_page,
+    far_numbers,
+    judge,
+    matches,
+    normalize,
+    printed,
+)
+from bookproof.page import NUMBER, Expected, Tolerance, parse_page
+
+TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
+STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1
+LAW = settings(derandomize=True, deadline=None, max_examples=300)
+
+
+def stream(text, name="stdout"):
+    return new_output("stream", text=text, name=name)
+
+
+def verdict(block, *outputs, tags=()):
+    head = f":tags: [{', '.join(tags)}]\n\n"
+    page = parse_page(Path("page.md"), f"{FRONT_MATTER}```{{code-cell}}\n{head}1\n```\n{block}")
+    return judge(page, page.cells[0], outputs)
+
+
+def status(block, *outputs, tags=()):
+    return verdict(block, *outputs, tags=tags).status
+
+
+def expect(text, options="", **more):
+    """A block with its options."""
+    head = [f":options: {options}"] * bool(options) + [f":{k}: {v}" for k, v in more.items()]
+    lines = [*head, *[""] * bool(head), text]
+    return "`````{testoutput}\n" + "\n".join(lines) + "\n`````\n"
+
+
+def block_of(text, flags=0, *, rtol=None, atol=None):
+    """What a block expects: under flags, and a tolerance if one is given."""
+    given_one = rtol is not None or atol is not None
+    tolerance = Tolerance(rtol or 0, atol or 0) if given_one else None
+    return Expected(1, 2, 3, str(text), STRICT | flags, tolerance)
+
+
+def near(want, got, flags=0, **tolerance):
+    """Whether a printed text is accepted."""
+    return matches(block_of(want, flags, **tolerance), normalize(str(got)))
+
+
+def test_the_same_text_matches():
+    assert status(expect(TENSOR), stream(TENSOR + "\n")) is Status.MATCHES
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        TENSOR.replace("0.0500", "0.0501"),
+        TENSOR.replace(", ", ",  "),
+        TENSOR.replace("        ", "       "),
+        TENSOR + ".",
+        TENSOR[:-1],
+        TENSOR.replace("\n", "\n\n"),
+        "\n" + TENSOR,
+        " " + TENSOR,
+    ],
+    ids=["digit", "space", "indent", "more", "less", "blank line", "leading line", "leading space"],
+)
+def test_any_other_text_differs(got):
+    assert status(expect(TENSOR), stream(got + "\n")) is Status.DIFFERS
+
+
+def test_trailing_blanks_are_no_difference():
+    assert status(expect("a\nb"), stream("a  \nb\t\n\n\n")) is Status.MATCHES
+
+
+def test_no_block_and_no_output():
+    assert status("") is Status.SILENT
+    assert status("", stream("\n \n")) is Status.SILENT
+
+
+def test_output_without_a_block_is_wrong_on_a_page_that_has_blocks():
+    another = "```{code-cell}\n2\n```\n" + expect("2")
+    assert status(another, stream("1\n")) is Status.UNEXPECTED
+    assert status("", stream("1\n")) is Status.UNCHECKED
+
+
+def test_a_block_without_output():
+    assert status(expect("1")) is Status.MISSING
+    assert status("```{testoutput}\n```\n") is Status.MISSING
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "same"),
+    [
+        ("", "t...r", False),
+        ("+ELLIPSIS", "t...r", True),
+        ("", "ten  sor", False),
+        ("+NORMALIZE_WHITESPACE", "ten  sor", True),
+        ("+NORMALIZE_WHITESPACE, +ELLIPSIS", "t...  sor", True),
+    ],
+)
+def test_flags(options, text, same):
+    got = "ten sor" if "  " in text else "tensor"
+    found = status(expect(text, options), stream(got))
+    assert found is (Status.MATCHES if same else Status.DIFFERS)
+
+
+def test_true_is_not_1_unless_asked():
+    assert status(expect("1"), stream("True\n")) is Status.DIFFERS
+    assert status(expect("1", "-DONT_ACCEPT_TRUE_FOR_1"), stream("True\n")) is Status.MATCHES
+
+
+def test_blankline_marks_a_blank_line_unless_asked():
+    assert status(expect("<BLANKLINE>\na"), stream("\na")) is Status.MATCHES
+    block = expect("<BLANKLINE>\na", "+DONT_ACCEPT_BLANKLINE")
+    assert status(block, stream("\na")) is Status.DIFFERS
+    assert status(block, stream("<BLANKLINE>\na")) is Status.MATCHES
+
+
+def test_a_letter_is_not_its_escape():
+    # plain doctest takes these for the same
+    assert status(expect("膜"), stream("\\u819c")) is Status.DIFFERS
+
+
+def test_errors_are_compared_by_type_and_message():
+    error = new_output("error", ename="ValueError", evalue="bad", traceback=["…"])
+    assert status(expect("ValueError: bad"), error) is Status.MATCHES
+    assert status(expect("ValueError: worse"), error) is Status.DIFFERS
+    assert status(expect("ValueError: worse", "+IGNORE_EXCEPTION_DETAIL"), error) is Status.MATCHES
+    assert status(expect("TypeError: bad", "+IGNORE_EXCEPTION_DETAIL"), error) is Status.DIFFERS
+
+
+def test_streams_results_and_errors_are_one_text_in_order():
+    outputs = [
+        stream("out\n"),
+        stream("err", "stderr"),
+        new_output("execute_result", data={"text/plain": "42"}, execution_count=1),
+        new_output("error", ename="E", evalue="v", traceback=[]),
+    ]
+    assert printed(outputs) == "out\nerr\n42\nE: v\n"
+
+
+def result(data):
+    return new_output("display_data", data=data)
+
+
+def shown(thing):
+    """What is printed of a thing that IPython displays."""
+    return printed([result(DisplayFormatter().format(thing)[0])])
+
+
+class Table:
+    """Displays itself in two ways, as a table of pandas does."""
+
+    def __repr__(self):
+        return "   a\n0  1"
+
+    def _repr_html_(self):
+        return "<table>…</table>"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"image/svg+xml": "<svg/>"},
+        {"image/png": "…"},
+        {"image/png": "…", "text/html": "<img>", "text/latex": "$x$"},
+        {"application/vnd.jupyter.widget-view+json": {}, "text/html": "<p>"},
+        {"application/javascript": "alert()"},
+    ],
+    ids=" ".join,
+)
+def test_a_figure_is_not_printed(data):
+    assert printed([result({"text/plain": "<Figure size 640x480>", **data})]) == ""
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        (0.5, "0.5"),
+        ([1, 2], "[1, 2]"),
+        (Table(), "   a\n0  1"),
+        (HTML("<b>x</b>"), "<b>x</b>"),
+        (Markdown("**x**"), "**x**"),
+        (Latex("$x$"), "$x$"),
+        (JSON({"b": [1], "a": "膜"}), '{"a": "膜", "b": [1]}'),
+        (Pretty("x"), "x"),
+        (Javascript("1"), ""),
+        (SVG('<svg xmlns="http://www.w3.org/2000/svg"/>'), ""),
+    ],
+    ids=lambda thing: type(thing).__name__,
+)
+def test_a_result_is_printed_as_what_can_be_read_of_it(thing, text):
+    assert shown(thing) == normalize(text)
+
+
+def test_what_is_glued_for_another_place_is_not_printed():
+    data = {f"{GLUE_PREFIX}text/plain": "1", f"{GLUE_PREFIX}image/png": "…"}
+    assert printed([result(data)]) == ""
+
+
+OUTPUTS = [
+    stream("OUT\n"),
+    stream("ERR\n", "stderr"),
+    new_output("execute_result", data={"text/plain": "RESULT"}, execution_count=1),
+    new_output("error", ename="Error", evalue="BAD", traceback=["BAD"]),
+]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["remove-cell", "remove_cell", "remove-output", "remove_output", "remove-stdout",
+     "remove_stdout", "remove-stderr", "remove-input", "hide-cell", "hide-output", "a"],
+)  # fmt: skip
+def test_what_a_tag_takes_off_the_page_is_what_needs_no_block(tag, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # myst-nb leaves a file behind
+    cell = new_code_cell("1", metadata={"tags": [tag]}, outputs=OUTPUTS)
+    quiet = {"nb_execution_mode": "off", "output_encoding": "unicode", "report_level": 5}
+    page = publish_string(
+        nbformat.writes(new_notebook(cells=[cell])), parser=Parser(), settings_overrides=quiet
+    )
+    got = verdict("", *OUTPUTS, tags=[tag]).got
+    words = ("OUT", "ERR", "RESULT", "BAD")
+    assert [word in got for word in words] == [word in page for word in words]
+
+
+def test_a_block_after_a_cell_whose_output_is_hidden_is_compared():
+    for tag in ("remove-output", "remove-stdout"):
+        assert status("", stream("1"), tags=[tag]) is Status.SILENT
+        assert status(expect("1"), stream("1"), tags=[tag]) is Status.MATCHES
+        assert status(expect("2"), stream("1"), tags=[tag]) is Status.DIFFERS
+
+
+@pytest.mark.parametrize("outputs", [[stream("2")], [stream("1")], []])
+def test_a_skipped_output_is_right_whatever_it_is(outputs):
+    found = verdict(expect("1", "+SKIP", reason="needs a GPU"), *outputs)
+    assert found.status is Status.SKIPPED
+    assert found.ok
+    assert found.got == printed(outputs)
+
+
+def test_carriage_returns_end_lines():
+    assert normalize("a\r\nb\rc") == "a\nb\nc\n"
+
+
+plain = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Cs")))
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.lists(plain, max_size=5).map("\n".join))
+def test_normalize_is_idempotent_and_drops_only_trailing_blanks(text):
+    once = normalize(text)
+    assert normalize(once) == once
+    lines = [line.rstrip() for line in text.split("\n")]
+    assert once.rstrip("\n") == "\n".join(lines).rstrip("\n")
+
+
+def test_a_verdict_is_right_only_if_it_matches_or_nothing_was_said():
+    page = parse_page(Path("page.md"), FRONT_MATTER + "```{code-cell}\n1\n```\n" + expect("1"))
+    assert judge(page, page.cells[0], [stream("1")]).ok
+    assert not judge(page, page.cells[0], [stream("2")]).ok
+    assert not judge(page, page.cells[0], []).ok
+
+
+# Numbers
+
+
+def test_a_tolerance_is_that_of_the_block():
+    assert status(expect("x = 0.5", rtol="1e-2"), stream("x = 0.504")) is Status.MATCHES
+    assert status(expect("x = 0.5", rtol="1e-2"), stream("x = 0.506")) is Status.DIFFERS
+    assert status(expect("x = 0.5", atol="1e-2"), stream("x = 0.506")) is Status.MATCHES
+    assert status(expect("x = 0.5", "+NUMBER"), stream("x = 0.506")) is Status.MATCHES
+    assert status(expect("x = 0.5"), stream("x = 0.504")) is Status.DIFFERS
+
+
+def test_results_and_errors_are_compared_as_numbers_too():
+    value = new_output("execute_result", data={"text/plain": "0.504"}, execution_count=1)
+    error = new_output("error", ename="ValueError", evalue="0.504 is bad", traceback=[])
+    assert status(expect("0.5", rtol="1e-2"), value) is Status.MATCHES
+    assert status(expect("ValueError: 0.5 is bad", rtol="1e-2"), error) is Status.MATCHES
+    assert status(expect("TypeError: 0.5 is bad", rtol="1e-2"), error) is Status.DIFFERS
+    assert status(expect("0.5\nValueError: 0.5 is bad", "+NUMBER"), value, error) is Status.MATCHES
+
+
+@pytest.mark.parametrize(
+    ("want", "got"),
+    [
+        ("x = 1", "x = 2"),  # integers are exact
+        ("size=(2, 3)", "size=(2, 4)"),
+        ("1", "1.0"),  # and are no floats
+        ("1.0", "1"),
+        ("1.0", "1.0+0j"),
+        ("float64", "float65"),  # digits of words are text
+        ("x1.5", "x1.6"),
+        ("torch 2.13.0", "torch 2.13.1"),
+        ("1.25.3", "1.35.3"),
+        ("1.2.dev3", "1.3.dev3"),
+        ("0x1e5", "0x1e6"),
+        ("e1e5f", "e1e6f"),
+        ("9e5f", "9e6f"),
+        ("at 1e5.7.1", "at 1e6.7.1"),
+        ("3-2.5", "3+2.5"),  # a sign between two things is none of a number
+        ("x[0]-0.5", "x[0]+0.5"),
+        ("0.5-0.7", "0.5 -0.7"),
+        ("nan", "inf"),
+        ("nan", "0.0"),
+        ("inf", "-inf"),
+        ("1e300", "inf"),
+        ("nano", "info"),
+        ("1.0+nanj", "nan+1.0j"),
+        ("nan+1.0j", "nan+9.0j"),
+        ("[1.0, 2.0]", "[1.0], 2.0"),  # brackets are the shape
+        ("[[1.0, 2.0]]", "[1.0, 2.0]"),
+        ("[1.0, 2.0]", "[1.0, 2.0, 3.0]"),
+        ("[1.0 2.0]", "[1.0, 2.0]"),
+        ("a 1.0", "b 1.0"),
+        ("a b 1.0", "ab 1.0"),
+        ("True", "1"),
+        ("１.0", "２.0"),
+    ],
+)
+@pytest.mark.parametrize("options", [{"atol": 3.0}, {"rtol": 3.0}, {"flags": NUMBER}], ids=str)
+def test_only_floats_have_room(want, got, options):
+    assert not near(want, got, **options)
+    assert near(want, want, **options)
+    assert near(got, got, **options)
+
+
+@pytest.mark.parametrize(
+    ("want", "got"),
+    [
+        ("0.5", "+0.501"),
+        ("-0.0", "0.0"),
+        (".5", "0.5"),
+        ("1.", "1.001"),
+        ("1e-3", "0.001"),
+        ("1.e+10", "1.0000e+10"),
+        ("5E-1", "0.5"),
+        ("-inf", "-inf"),
+        ("nan", "-nan"),
+        ("1.5mV", "1.501mV"),
+        ("1.5%", "1.501 %"),
+        ("電位は0.5です", "電位は0.501です"),
+        ("電位は-0.5です。", "電位は-0.501です。"),
+        ("It is 0.5.", "It is 0.501."),
+        ("v=0.5,", "v=0.501,"),
+        ("3-2.5", "3-2.501"),
+        ("<0.5>", "<0.501>"),
+        ("1.0+2.0j", "1.001+2.001j"),
+        ("(1+2j)", "(1.001+1.999j)"),
+        ("2j", "0+2.001j"),
+        ("2j", "(0.001+2j)"),
+        ("[(-0-1j)]", "[(0.001-1.001j)]"),
+        ("tensor(1.+2.j)", "tensor(1.0010+2.0010j)"),
+        ("1. +2.j", "1.001+2.001j"),
+        ("nan+1.0j", "nan+1.001j"),
+        ("1.0-infj", "1.001-infj"),
+    ],
+)
+def test_what_is_a_float(want, got):
+    assert near(want, got, atol=0.01)
+    assert near(got, want, atol=0.01)
+
+
+def test_white_space_is_free_beside_a_tolerance_only():
+    # torch and numpy pad columns and break lines by the width of the numbers
+    for want, got in [("[0.5, 1.0]", "[ 0.5,\n  1.0 ]"), ("a  b 0.5", "a b\n0.5")]:
+        assert near(want, got, rtol=0)
+        assert not near(want, got, NUMBER)
+        assert not near(want, got)
+    assert near("a  0.5", "a 0.51", NUMBER | doctest.NORMALIZE_WHITESPACE)
+
+
+def test_a_blank_line_is_marked_under_a_tolerance_too():
+    assert near("<BLANKLINE>\nx = 0.5", "\nx =  0.501", atol=0.01)
+    assert not near("<BLANKLINE>\n0.5", "\n0.501", doctest.DONT_ACCEPT_BLANKLINE, atol=0.01)
+    assert near("<BLANKLINE>\nx = 0.5", "\nx = 0.51", NUMBER)
+    assert not near("\nx = 0.5", "<BLANKLINE>\nx = 0.5", atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "same"),
+    [
+        ("3.14", "3.1415927", True),
+        ("3.14", "3.16", False),
+        ("3.1e2", "314.9", True),
+        ("3.1e2", "330.0", False),
+        ("2e-3", "0.0029", True),
+        ("2e-3", "0.0031", False),
+        ("1.", "1.0", True),
+        ("1.", "1.1", False),
+        ("0.50+0.25j", "0.504+0.254j", True),
+        ("0.50+0.25j", "0.504+0.27j", False),
+    ],
+)
+def test_number_asks_for_the_digits_that_are_written(want, got, same):
+    assert near(want, got, NUMBER) is same
+
+
+def test_a_spike_is_no_silence():
+    # pytest takes these for the same: "1." has no digit after its point
+    spikes, silence = np.array([0.0, 1.0]), np.array([0.0, 0.0])
+    assert _get_checker().check_output(str(spikes), str(silence), NUMBER)
+    assert not near(spikes, silence, NUMBER)
+
+
+word = st.sampled_from(
+    ["v", "膜電位は", "x[0] =", "tensor([", "])", ",", "(", "):", "%", "7", "-", "nan"]
+)
+decimal = st.builds(
+    "{}{}.{}{}".format,
+    st.sampled_from(["", "-", "+"]),
+    st.integers(0, 99),
+    st.from_regex(r"\A[0-9]{1,4}\Z"),
+    st.sampled_from(["", "", "", "e0", "e-3", "e+02"]),
+)
+
+
+@st.composite
+def texts(draw):
+    """A text with numbers, and another that is much like it."""
+    want, got = "", ""
+    for _ in range(draw(st.integers(1, 6))):
+        w = draw(decimal | word)
+        g = w
+        if draw(st.integers(0, 3)) == 0:
+            g = draw(decimal | word)
+        elif w[-1:].isdigit() and "." in w:
+            step = draw(st.integers(-12, 12)) / 10
+            digits = len(w.partition("e")[0].partition(".")[2]) - int(w.partition("e")[2] or 0)
+            g = repr(float(w) + step * 10.0**-digits)
+        blank = draw(st.sampled_from([" ", " ", "\n"]))
+        want, got = want + w + blank, got + g + draw(st.sampled_from([blank, blank, blank, "  "]))
+    return normalize(want), normalize(got)
+
+
+@LAW
+@given(texts(), st.sampled_from([0, doctest.NORMALIZE_WHITESPACE]))
+def test_number_is_that_of_pytest(pair, flags):
+    want, got = pair
+    assume(want and got)
+    flags |= NUMBER | STRICT
+    assert near(want, got, flags) == _get_checker().check_output(want, got, flags)
+
+
+numbers = st.floats(width=32) | st.floats(-10, 10).map(lambda x: round(x, 2))
+amounts = st.sampled_from([0.0, 1e-8, 1e-3, 0.1, 1.0])
+
+
+@st.composite
+def neighbours(draw):
+    """Two numbers that are often close."""
+    first = draw(numbers)
+    step = draw(st.sampled_from([1e-9, 1e-8, 1e-4, 1e-3, 0.05, 0.1, 1.0]))
+    close = [first, first + step, first - step, first * (1 + step)]
+    return first, draw(st.sampled_from(close) | numbers)
+
+
+def isclose(got, want, rtol, atol):
+    with np.errstate(all="ignore"):
+        return bool(np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True))
+
+
+@LAW
+@given(neighbours(), amounts, amounts)
+def test_numbers_are_as_close_as_numpy_says(pair, rtol, atol):
+    want, got = pair
+    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == isclose(got, want, rtol, atol)
+
+
+@LAW
+@given(st.tuples(neighbours(), neighbours()), amounts, amounts)
+def test_complex_numbers_are_as_close_as_numpy_says(pairs, rtol, atol):
+    want, got = (complex(*parts) for parts in zip(*pairs, strict=True))
+    assume(all(map(math.isfinite, (want.real, want.imag, got.real, got.imag))))
+    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == isclose(got, want, rtol, atol)
+
+
+@LAW
+@given(numbers, numbers, amounts)
+def test_an_absolute_tolerance_is_symmetric(one, other, atol):
+    assert near(repr(one), repr(other), atol=atol) == near(repr(other), repr(one), atol=atol)
+
+
+nested = st.recursive(
+    st.floats()
+    | st.integers()
+    | st.complex_numbers()
+    | st.booleans()
+    | st.text("ab1.e-", max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner),
+    max_leaves=8,
+)
+
+
+@LAW
+@given(nested, st.sampled_from([{"flags": NUMBER}, {"rtol": 0}, {"rtol": 1e-3, "atol": 1e-8}]))
+def test_every_text_is_itself(thing, options):
+    assert near(repr(thing), repr(thing), **options)
+
+
+def changed(thing, by):
+    """The same nested numbers, each a little off."""
+    return [changed(t, by) for t in thing] if isinstance(thing, list) else thing + by
+
+
+trees = st.recursive(
+    st.floats(-1e3, 1e3), lambda inner: st.lists(inner, min_size=1, max_size=4), max_leaves=12
+)
+
+
+@LAW
+@given(trees, st.floats(1e-6, 1e3))
+def test_nested_numbers_may_be_off_by_the_tolerance_and_no_more(tree, by):
+    assert near(repr(tree), repr(changed(tree, by)), atol=by * 1.01 + 1e-9)
+    assert not near(repr(tree), repr(changed(tree, by)), atol=by * 0.99 - 1e-9 if by > 1 else 0)
+
+
+@LAW
+@given(texts(), st.sampled_from([{}, {"flags": NUMBER}, {"rtol": 0.1}, {"atol": 1e3}]))
+def test_an_output_as_the_page_would_write_it_differs_only_where_it_is_wrong(pair, options):
+    want, got = pair
+    expected = block_of(want, **options)
+    fitted = as_on_page(expected, got)
+    assert matches(expected, got) == (fitted == want)
+    assert as_on_page(expected, fitted) == fitted
+    if far_numbers(expected, got):
+        assert fitted != want

@@ -1,0 +1,124 @@
+"""The command line itself: what it understands, and what it says of itself."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from book_project import cell, page
+
+from bookproof import commands
+from bookproof.__main__ import main
+from bookproof.kernels import warm
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Watch what is asked for, instead of doing it."""
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(warm, "warm_up", seen.append)
+    monkeypatch.setattr(commands, "execute", lambda options: seen.append(options) or 7)
+    return seen
+
+
+def test_help_explains_itself(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("usage: python -m bookproof ")
+    for words in (
+        "Run the code cells of MyST-NB pages and compare what they print with the {testoutput}",
+        "run run the pages, whether or not their outputs still hold, and show what",
+        "check report every cell that does not print what its page says",
+        "accept rewrite the blocks that differ and show the difference",
+        "exit status: 0 if every cell prints what its page says",
+        "conf.py",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize("command", ["run", "check", "accept"])
+def test_each_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"usage: python -m bookproof {command} " in said
+    assert "PATH pages, or folders of pages (default: docs)" in said
+    assert "--durations list at the end how long each page took to run" in said
+    assert ("--anew" in said) is (command == "check")
+
+
+@pytest.mark.parametrize("arguments", [[], ["chekc"], ["check", "--fast"], ["run", "--anew"]])
+def test_what_it_does_not_understand_is_refused(capsys, arguments, asked):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: python -m bookproof" in capsys.readouterr().err
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "anew"),
+    [(["run"], True), (["check"], False), (["check", "--anew"], True), (["accept"], False)],
+)
+def test_what_is_asked_for(asked, tmp_path, arguments, anew):
+    (tmp_path / "_build").mkdir()
+    assert main(arguments) == 7
+    options = asked[-1]
+    assert options.command == arguments[0]
+    assert [str(path) for path in options.paths] == ["docs"]
+    assert options.anew is anew
+    assert options.durations is False
+    # the template starts now if it is sure to be needed
+    assert asked[:-1] == [warm.MODULES] * anew
+
+
+def test_the_template_starts_at_once_where_nothing_can_be_kept(asked):
+    main(["check"])
+    assert asked[0] == warm.MODULES
+
+
+def test_no_template_starts_for_a_path_that_is_not_there(asked):
+    main(["run", "dosc"])
+    assert len(asked) == 1
+
+
+def test_ctrl_c_ends_it_in_one_line(asked, monkeypatch, capsys):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "execute", interrupt)
+    assert main(["check"]) == 130
+    said = capsys.readouterr().err
+    assert said == "\ninterrupted; the outputs of pages that have ended are kept\n"
+
+
+def test_the_exit_status_is_that_of_the_process(tmp_path):
+    command = [sys.executable, "-m", "bookproof", "check", "missing"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "no such page or folder: missing\n"
+    assert done.stdout == ""
+
+
+def test_ctrl_c_keeps_what_has_run(book):
+    book.write("a.md", page(cell("print(1)", 1)))
+    book.write("b.md", page(cell("import time\ntime.sleep(600)")))
+    command = [sys.executable, "-m", "bookproof", "check", "."]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert re.match(r"\[1/2\] a\.md: ", first)
+    assert rest.endswith("\ninterrupted; the outputs of pages that have ended are kept\n")
+    assert "Traceback" not in rest
+    assert process.returncode == 130
+    assert [path.name.partition("-")[0] for path in Path("_build/.book").iterdir()] == ["a"]

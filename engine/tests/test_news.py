@@ -1,0 +1,259 @@
+"""The server beside the editor: what it serves, to whom, and what it tells."""
+
+import http.client
+import io
+import json
+import re
+import shutil
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import psutil
+import pytest
+from watching import Builds, told_of
+
+from bookproof.server import news, pages
+from bookproof.words import WORDS
+
+HTML = "<!doctype html><html><head><title>{}</title></head><body></body></html>"
+SCRIPT = '<script type="module" src="/.book/watch.js"></script>\n</head>'
+
+
+def data(page):
+    """Return what a page tells its script."""
+    return json.loads(re.search(r'id="book-watch-data">(.*?)</script>', page.decode())[1])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "html"
+    (folder / "part").mkdir(parents=True)
+    (folder / "index.html").write_text(HTML.format("Home"))
+    (folder / "part/page.html").write_text(HTML.format("頁"), encoding="utf-8")
+    (folder / "style.css").write_text("p {}")
+    (tmp_path / "secret.html").write_text("secret")
+    return folder
+
+
+@pytest.fixture
+def site(folder):
+    return news.Site(folder)
+
+
+@pytest.fixture
+def builds():
+    return Builds()
+
+
+@pytest.fixture
+def server(site, builds):
+    """Serve the site in another thread; return the port."""
+    with told_of(site, builds) as port:
+        yield port
+
+
+@pytest.fixture
+def ask(server):
+    def ask(path, method="GET", **headers):
+        with closing(http.client.HTTPConnection("127.0.0.1", server)) as connection:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.headers
+
+    return ask
+
+
+def events(port, since):
+    """Yield what the server tells."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", f"/.book/events?since={since}")
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        for line in answer:
+            if line.startswith(b"data: "):
+                yield json.loads(line.removeprefix(b"data: "))
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/part/page.html", "/?q=1"])
+def test_pages_get_the_script_on_their_way_only(site, folder, ask, path):
+    name = "part/page.html" if "part" in path else "index.html"
+    before = (folder / name).read_bytes()
+    status, body, headers = ask(path)
+    assert status == 200
+    assert headers["Content-Type"] == "text/html; charset=UTF-8"
+    start, _, end = before.decode().partition("</head>")
+    assert body.decode().startswith(start)
+    assert body.decode().endswith(SCRIPT + end)
+    assert data(body) == {"since": str(site.stamp), "words": WORDS}
+    assert (folder / name).read_bytes() == before
+
+
+def test_other_files_are_sent_as_they_are_and_never_kept(ask):
+    status, body, headers = ask("/style.css")
+    assert (status, body) == (200, b"p {}")
+    assert headers["Cache-Control"] == "no-store"
+    stamp = headers["Last-Modified"]
+    status, body, _ = ask("/style.css", **{"If-Modified-Since": stamp})
+    assert (status, body) == (200, b"p {}")
+    status, body, headers = ask("/.book/watch.js")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/javascript")
+
+
+def test_a_page_that_is_not_there_yet_waits_for_it(site, ask):
+    status, body, _ = ask("/later.html")
+    assert status == 404
+    assert data(body)["since"] == str(site.stamp)
+    assert SCRIPT in body.decode()
+    assert WORDS["no_page"] in body.decode()
+
+
+@pytest.mark.parametrize("path", ["/../secret.html", "/%2e%2e/secret.html", "//secret.html"])
+def test_what_lies_around_the_book_is_not_served(ask, path):
+    assert b"secret" not in ask(path)[1]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/part", 301), (f"/{5000 * 'a'}", 404)])
+def test_no_path_is_answered_with_a_fault(ask, capfd, path, status):
+    assert ask(path)[0] == status
+    assert capfd.readouterr().err == ""
+
+
+def test_folders_are_not_listed(ask):
+    status, body, _ = ask("/part/")
+    assert status == 404
+    assert b"page.html" not in body
+    assert ask("/part/", "HEAD")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_nothing_can_be_done_but_reading(ask, method):
+    status, _, headers = ask("/", method)
+    assert status == 405
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/style.css", "/.book/watch.js", "/.book/events?since=0"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:{}", "127.0.0.1", "[::1]:{}"])
+def test_another_host_is_refused(server, ask, host, method, path):
+    """A site can let its name lead to this machine, and then read what the server sends it."""
+    status, body, _ = ask(path, method, Host=host.format(server))
+    assert status == 403
+    assert b"Home" not in body
+    assert b"p {}" not in body
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1:{}", "a.example"), ("a.example", "127.0.0.1:{}")])
+def test_who_names_two_hosts_names_none(server, hosts):
+    with closing(http.client.HTTPConnection("127.0.0.1", server)) as connection:
+        connection.putrequest("GET", "/", skip_host=True)
+        for host in hosts:
+            connection.putheader("Host", host.format(server))
+        connection.endheaders()
+        assert connection.getresponse().status in {400, 403}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{}", "localhost:{}"])
+def test_this_host_is_served(server, ask, host):
+    assert ask("/", Host=host.format(server))[0] == 200
+
+
+def test_it_listens_to_this_machine_alone(server):
+    listening = [c.laddr for c in psutil.Process().net_connections() if c.status == "LISTEN"]
+    assert ("127.0.0.1", server) in listening
+    assert {ip for ip, port in listening if port == server} == {"127.0.0.1"}
+
+
+def test_other_sites_cannot_take_it_into_their_pages(ask):
+    _, _, headers = ask("/")
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_another_port_is_taken_where_the_one_asked_for_is_not_free(site, server):
+    with pages.listen(server) as second:
+        assert second.getsockname()[0] == "127.0.0.1"
+        assert second.getsockname()[1] != server
+
+
+@pytest.mark.parametrize("since", ["", "x", "-1", "1.5", 5000 * "1"])
+def test_events_since_nothing_are_refused(ask, since):
+    assert ask(f"/.book/events?since={since}")[0] == 400
+
+
+def test_events_tell_which_files_a_build_changed_and_what_it_complained_of(
+    server, site, folder, builds
+):
+    told = events(server, site.stamp)
+    first = next(told)
+    assert (first["changed"], first["messages"]) == ([], [])
+    (folder / "style.css").write_text("p { color: red }")
+    (folder / "index.html").touch()
+    builds.end_one({"place": "a.md:3", "level": "ERROR", "text": "wrong"})
+    second = next(told)
+    assert second["changed"] == ["style.css"]
+    assert second["messages"] == [{"place": "a.md:3", "level": "ERROR", "text": "wrong"}]
+    assert int(second["stamp"]) > int(first["stamp"])
+    (folder / "part/page.html").unlink()
+    (folder / "new.html").write_text("new")
+    builds.end_one()
+    third = next(told)
+    assert third["changed"] == ["new.html", "part/page.html"]
+    assert third["messages"] == []
+    told.close()
+
+
+def test_who_comes_late_learns_what_was_missed(server, site, folder):
+    stamp = site.stamp
+    for name in ("style.css", "new.html"):
+        (folder / name).write_text(name)
+        site.note_build([])
+    assert next(events(server, stamp))["changed"] == ["new.html", "style.css"]
+    assert next(events(server, site.stamp))["changed"] == []
+
+
+def test_a_tab_of_an_earlier_server_loads_everything_anew(site):
+    again = news.Site(site.folder)
+    assert again.state(site.stamp)["changed"] == ["index.html", "part/page.html", "style.css"]
+
+
+def test_a_tab_that_was_closed_is_noticed(server, site, monkeypatch):
+    monkeypatch.setattr(news, "HEARTBEAT", 0.01)
+    done = Event()
+    get = news.Events.get
+
+    async def get_and_tell(handler):
+        await get(handler)
+        done.set()
+
+    monkeypatch.setattr(news.Events, "get", get_and_tell)
+    told = events(server, site.stamp)
+    next(told)
+    told.close()
+    assert done.wait(60)
+
+
+def test_files_may_go_while_it_looks(site, folder, monkeypatch):
+    read_bytes = Path.read_bytes
+
+    def read_or_find_gone(path):
+        if path.name == "style.css":
+            path.unlink()
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_or_find_gone)
+    stamp = site.stamp
+    site.note_build([])
+    assert site.state(stamp)["changed"] == ["style.css"]
+    shutil.rmtree(folder)
+    site.note_build([])
+    assert "index.html" in site.state(stamp)["changed"]
+
+
+def test_it_ends_with_the_builds(folder, capsys):
+    build = json.dumps({"messages": []}) + "\n"
+    news.main(str(folder), "0", io.StringIO(build))
+    assert capsys.readouterr().out.strip().isdecimal()

@@ -1,0 +1,319 @@
+"""A cell tagged `requires-solver` runs where solver is installed; elsewhere its block is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from book_project import cell, page
+from mystnb import FRONT_MATTER
+from nbformat.v4 import new_output
+
+from bookproof import report
+from bookproof.__main__ import main
+from bookproof.compare import Status, judge
+from bookproof.optional import TAG, missing, required
+from bookproof.page import PageError, parse_page, read_page
+from bookproof.result import Failure, judged
+from bookproof.run import run_outdated, run_pages
+from bookproof.settings import find_settings
+from bookproof.store import Results
+
+pytest_plugins = ["pytester"]
+
+NEEDS = ":tags: [requires-solver]"
+CODE = "import solver\nprint(solver.solve())"
+PAGE = page(cell("print(1)", 1), cell(CODE, "4.2", NEEDS), cell("print(3)", 3))
+
+
+@pytest.fixture
+def solver(book, monkeypatch):
+    """A package that can be installed, and taken away again."""
+    site = book.folder / "site-packages"
+    site.mkdir()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    monkeypatch.setenv("PYTHONPATH", str(site))  # for kernels
+    return Package(site)
+
+
+class Package:
+    def __init__(self, site):
+        self.site = site
+
+    def install(self, answer="4.2"):
+        info = self.site / "solver-1.0.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "RECORD").write_text("solver.py,sha256=1,1\n")
+        module = self.site / "solver.py"
+        module.write_text(f"def solve(): return {answer}\n")
+        os.utime(module, (time.time() - 100,) * 2)  # what is young may have changed in a run
+
+    def remove(self):
+        shutil.rmtree(self.site / "solver-1.0.dist-info")
+        (self.site / "solver.py").unlink()
+
+
+def outcome(name="page.md"):
+    [run] = run_outdated([read_page(Path(name), find_settings(Path(name)))], Results())
+    return run
+
+
+def code_cells(run):
+    return [run.notebook.cells[made.index] for made in run.page.cells]
+
+
+def statuses(run):
+    return [verdict.status for verdict in run.verdicts]
+
+
+RECORDED = [Status.MATCHES, Status.RECORDED, Status.MATCHES]
+
+
+# What is asked for.
+
+
+def test_tags_name_packages_once_and_in_order():
+    assert required(["hide-cell", "requires-b", "requires-a_2", "requires-b"]) == ("b", "a_2")
+    assert required([]) == ()
+
+
+@pytest.mark.parametrize("name", ["", "norse.torch", "scikit-learn", "2d", "a b", "膜"])
+def test_a_tag_that_names_no_package_is_an_error_at_its_cell(name):
+    source = f"{FRONT_MATTER}\n```{{code-cell}}\n:tags: ['requires-{name}']\n\n1\n```\n"
+    with pytest.raises(PageError, match=f"the tag '{TAG}{name}' names no package") as caught:
+        parse_page(Path("page.md"), source)
+    assert caught.value.line == source.splitlines().index("1") + 1
+    assert "write requires- and the name by which it is imported, without dots" in str(caught.value)
+
+
+def test_a_package_is_looked_for_and_not_imported():
+    assert missing(["no_such_package", "json", "antigravity", "sys"]) == ["no_such_package"]
+    assert "antigravity" not in sys.modules
+
+
+# A page where the package is missing.
+
+
+def test_the_cell_does_not_run_and_the_others_do(solver):
+    Path("page.md").write_text(PAGE)
+    run = outcome()
+    assert statuses(run) == RECORDED
+    assert run.ok
+    assert not run.failed
+    assert (run.checked, run.recorded, run.missing) == (2, 1, {"solver"})
+
+
+def test_the_cells_output_is_the_text_of_its_block(solver):
+    text = "1\n<BLANKLINE>\n2"
+    Path("page.md").write_text(page(cell(CODE, text, NEEDS), cell("solver.x = 1", head=NEEDS)))
+    first, second = code_cells(outcome())
+    assert first.outputs == [new_output("stream", name="stdout", text="1\n\n2\n")]
+    assert first.execution_count is None
+    assert second.outputs == []
+    block = "\n```{testoutput}\n:options: +DONT_ACCEPT_BLANKLINE\n\n<BLANKLINE>\n```\n"
+    Path("page.md").write_text(page(cell(CODE, head=NEEDS), block))
+    assert code_cells(outcome())[0].outputs[0].text == "<BLANKLINE>\n"
+
+
+def test_every_package_of_a_cell_is_needed(solver):
+    solver.install()
+    both = ":tags: [requires-solver, requires-other]"
+    Path("page.md").write_text(page(cell(CODE, 1, both), cell(CODE, "4.2", NEEDS)))
+    run = outcome()
+    assert statuses(run) == [Status.RECORDED, Status.MATCHES]
+    assert run.verdicts[0].reason == "other is not installed"
+    solver.remove()
+    run = outcome()
+    assert run.verdicts[0].reason == "solver, other are not installed"
+    assert run.verdicts[1].reason == "solver is not installed"
+
+
+def test_a_cell_that_fails_is_still_the_end_of_the_page(solver):
+    Path("page.md").write_text(page(cell("1", 1), cell("1 / 0"), cell(CODE, 1, NEEDS)))
+    run = outcome()
+    assert statuses(run) == [Status.MATCHES, Status.FAILED, Status.NOT_RUN]
+    judgement = judged(run.page, run.notebook, Failure(1, "no kernel"), frozenset({"solver"}))
+    assert [verdict.status for verdict in judgement] == [Status.FAILED, *[Status.NOT_RUN] * 2]
+
+
+def test_a_kernel_looks_for_packages_where_it_imports_them_from(book):
+    """Such as a module beside the page, which is not on the path of this process."""
+    book.write("part/solver.py", "def solve(): return 4.2")
+    Path("part/page.md").write_text(PAGE)
+    [run] = run_pages([read_page(Path("part/page.md"))], warm=False)
+    assert statuses(run) == [Status.MATCHES] * 3
+
+
+# A page where the package is there.
+
+
+def test_where_the_package_is_there_the_cell_is_like_any_other(solver):
+    solver.install()
+    Path("page.md").write_text(PAGE)
+    run = outcome()
+    assert statuses(run) == [Status.MATCHES] * 3
+    assert (run.checked, run.recorded, run.missing) == (3, 0, frozenset())
+    assert code_cells(run)[1].execution_count == 2
+
+
+def test_an_output_that_is_not_the_recorded_one_is_wrong(solver):
+    solver.install(answer=5)
+    Path("page.md").write_text(PAGE)
+    assert statuses(outcome()) == [Status.MATCHES, Status.DIFFERS, Status.MATCHES]
+
+
+def test_a_cell_that_prints_must_have_its_block_even_on_a_page_without_any(solver):
+    """Else its output would be missing, where it does not run, and nobody would know."""
+    text = page(cell("print(1)"), cell("print(2)", head=":tags: [requires-json]"))
+    one = parse_page(Path("page.md"), text)
+    printed = [new_output("stream", text="2\n")]
+    assert [judge(one, which, printed).status for which in one.cells] == [
+        Status.UNCHECKED,
+        Status.UNEXPECTED,
+    ]
+
+
+# Results that are kept.
+
+
+def test_a_package_that_comes_or_goes_runs_the_page_again(solver, ran):
+    Path("page.md").write_text(PAGE)
+    for change, found in [
+        (lambda: None, RECORDED),
+        (solver.install, [Status.MATCHES] * 3),
+        (solver.remove, RECORDED),
+    ]:
+        change()
+        assert statuses(outcome()) == found
+        assert ran.take() == ["page"]
+        kept = outcome()
+        assert statuses(kept) == found
+        assert kept.kept
+        assert kept.missing == ({"solver"} if found is RECORDED else frozenset())
+        assert ran.take() == []
+
+
+def test_a_package_may_come_without_an_install(solver, ran):
+    Path("page.md").write_text(PAGE)
+    outcome()
+    (solver.site / "solver.py").write_text("def solve(): return 4.2\n")
+    assert statuses(outcome()) == [Status.MATCHES] * 3
+    assert ran.take() == ["page", "page"]
+
+
+def test_an_edited_record_is_shown_without_a_run(solver, ran):
+    Path("page.md").write_text(PAGE)
+    outcome()
+    Path("page.md").write_text(PAGE.replace("4.2", "4.3"))
+    assert code_cells(outcome())[1].outputs[0].text == "4.3\n"
+    assert ran.take() == ["page"]
+
+
+# What people are told.
+
+
+def test_records_are_listed_and_counted_apart(solver):
+    Path("page.md").write_text(page(cell(CODE, "4.2", NEEDS), cell("solver.x = 1", head=NEEDS)))
+    run = outcome()
+    assert report.wrong([run]) == []
+    assert report.skipped([run]) == [
+        "page.md:16: recorded, not run: solver is not installed",
+        "page.md:23: recorded, not run: solver is not installed",
+    ]
+    assert report.summarize([run]) == (
+        "pages: 1, run now: 1, outputs that match: 0, outputs recorded: 1, wrong cells: 0, "
+        "cells not reached: 0"
+    )
+
+
+def test_check_and_run_tell_what_was_not_run(solver, capsys):
+    Path("page.md").write_text(PAGE)
+    assert main(["check", "page.md"]) == 0
+    told, summary = capsys.readouterr().out.splitlines()
+    assert told == "page.md:24: recorded, not run: solver is not installed"
+    assert "outputs that match: 2, outputs recorded: 1, wrong cells: 0" in summary
+    assert main(["run", "page.md"]) == 0
+    assert "page.md:20: recorded, not run: solver is not installed\n" in capsys.readouterr().out
+
+
+def test_accept_keeps_the_blocks_of_cells_that_did_not_run(solver):
+    Path("page.md").write_text(PAGE.replace("\n1\n", "\n0\n"))
+    assert main(["accept", "page.md"]) == 0
+    assert Path("page.md").read_text() == PAGE
+    solver.install(answer=5)
+    assert main(["accept", "page.md"]) == 0
+    assert Path("page.md").read_text() == PAGE.replace("4.2", "5")
+
+
+def test_pytest_skips_the_cell_and_names_the_package(solver, pytester):
+    pytester.makefile(".md", page=PAGE)
+    plugins = ("-p", "bookproof.pytest_plugin", "-p", "no:hypothesispytest")
+    result = pytester.runpytest_inprocess(*plugins, "-rs")
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*solver is not installed*"])
+
+
+# In Sphinx.
+
+
+def test_the_page_shows_the_record_and_says_that_it_is_one(solver, book):
+    book.write(
+        "conf.py",
+        Path("conf.py").read_text() + 'book_words = {"recorded": "記録。{packages}がない。"}',
+    )
+    book.write("page.md", page(cell(CODE, "4.2", NEEDS), cell("print(3)", 3)))
+    built = book.build()
+    assert built.status == 0, built.messages
+    assert "page.md:16: recorded, not run: solver is not installed" in built.said
+    assert "outputs that match: 1, outputs recorded: 1" in built.said
+    assert ">4.2\n" in built.html()
+    [note] = [line for line in built.html().splitlines() if "book-recorded" in line]
+    assert ">記録。<code" in note
+    assert ">solver</span></code>がない。</p>" in note
+    assert built.html().index(">4.2\n") < built.html().index("book-recorded")
+
+
+@pytest.mark.parametrize(
+    ("language", "between"), [("en", " and "), ("ja", "、"), ("de", " und "), ("xx", " and ")]
+)
+def test_the_note_lists_the_packages_as_its_language_does(solver, book, language, between):
+    both = ":tags: [requires-solver, requires-no_such_package]"
+    book.write("conf.py", Path("conf.py").read_text() + f"language = {language!r}\n")
+    book.write("page.md", page(cell(CODE, "4.2", both)))
+    built = book.build()
+    [note] = [line for line in built.html().splitlines() if "book-recorded" in line]
+    assert re.sub(r"<[^>]+>", "", note).endswith(f" lack of solver{between}no_such_package.")
+
+
+def test_the_note_goes_when_the_package_comes(solver, book):
+    book.write("page.md", PAGE)
+    built = book.build()
+    assert "This output is a record. It was not run here, for lack of " in built.html()
+    solver.install()
+    built = book.build()
+    assert built.read == ["page"]
+    assert "book-recorded" not in built.html()
+    assert ">4.2\n" in built.html()
+
+
+def test_templates_know_how_many_outputs_are_records_and_why(solver, book):
+    book.write("conf.py", Path("conf.py").read_text() + "templates_path = ['_templates']\n")
+    text = "{{ book_checked }} {{ book_recorded }} {{ book_missing|join }} {{ book_wrong }}"
+    book.write("_templates/page.html", f"<p>told: {text}</p>")
+    book.write("page.md", PAGE)
+    assert "<p>told: 2 1 solver 0</p>" in book.build().html()
+
+
+def test_the_notebook_to_download_has_the_record(solver, book):
+    book.write("page.md", PAGE)
+    assert book.build().status == 0
+    notebook = nbformat.read("_build/jupyter_execute/page.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    outputs = [made.outputs[0].text for made in notebook.cells if made.cell_type == "code"]
+    assert outputs == ["1\n", "4.2\n", "3\n"]

@@ -1,0 +1,49 @@
+"""A page can have what an ordinary kernel gives it, also where warm ones differ."""
+
+from __future__ import annotations
+
+import pytest
+from book_project import CONF, cell, needs, page
+from book_runs import printed, run, write
+
+from bookproof.page import read_page
+from bookproof.run import run_pages
+from bookproof.settings import find_settings
+
+
+def outcome(path):
+    [done] = run_pages([read_page(path, find_settings(path))])
+    return done
+
+
+@pytest.mark.parametrize("conf", ["", "book_environment = {}", "book_environment = {'A': 'b'}"])
+def test_a_book_says_what_kernels_have_in_their_environment(book, monkeypatch, conf):
+    for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS", "A"):
+        monkeypatch.delenv(name, raising=False)
+    code = "import os\n[os.environ.get(n) for n in ('PYTHONHASHSEED', 'OMP_NUM_THREADS', 'A')]"
+    book.write("conf.py", f"{CONF}{conf}\n")
+    wanted = {"": ["0", "1", None], "book_environment = {}": [None] * 3}
+    shown = repr(wanted.get(conf, [None, None, "b"]))
+    assert printed(outcome(book.write("page.md", page(cell(code))))) == [shown]
+
+
+@needs("matplotlib")
+@pytest.mark.parametrize(
+    "set_it", ["import os\nos.environ['MPLBACKEND'] = 'svg'", "%env MPLBACKEND=svg"]
+)
+def test_what_a_page_sets_before_an_import_counts(settled, tmp_path, set_it):
+    path = write(tmp_path, cell(f"{set_it}"), cell("import matplotlib as m\nm.get_backend()"))
+    [done] = run(path, modules=("matplotlib.pyplot",))
+    assert printed(done)[1] == "'svg'"
+
+
+def test_what_a_page_leaves_for_its_end_runs(settled, tmp_path):
+    code = "import atexit\nfrom pathlib import Path\n_ = atexit.register(Path('end').touch)"
+    [done] = run(write(tmp_path, cell(code)))
+    assert done.ok
+    assert (tmp_path / "end").exists()
+
+
+def test_a_page_may_end_with_exit(settled, tmp_path):
+    [done] = run(write(tmp_path, cell("print(1)", 1), cell("exit()")))
+    assert done.ok

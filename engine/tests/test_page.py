@@ -1,0 +1,284 @@
+"""A page is read into cells and expected outputs, each with its true line."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from myst_nb.core.config import NbParserConfig
+from mystnb import FRONT_MATTER
+
+from bookproof.page import PageError, Tolerance, is_page, parse_page, read_page
+from bookproof.settings import Settings
+
+LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
+
+
+def parse(body: str):
+    return parse_page(Path("page.md"), FRONT_MATTER + body)
+
+
+def test_a_cell_and_the_block_after_it_belong_together():
+    [cell] = parse("```{code-cell}\nprint(1)\n```\n\n```{testoutput}\n1\n```\n").cells
+    assert cell.source == "print(1)"
+    assert cell.expected.text == "1"
+
+
+def test_lines_are_those_of_the_file():
+    body = (
+        "text\n\n```{code-cell}\n:tags: [hide-cell]\n\nx = 1\nprint(x)\n```\n\n"
+        "```{testoutput}\n:options: +ELLIPSIS\n\n1\n```\n"
+    )
+    [cell] = parse(body).cells
+    lines = (FRONT_MATTER + body).splitlines()
+    assert lines[cell.line - 1] == "x = 1"
+    assert lines[cell.end - 1] == "```"
+    assert lines[cell.expected.line - 1] == "```{testoutput}"
+    assert lines[cell.expected.text_line - 1] == "1"
+    assert lines[cell.expected.end - 1] == "```"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_lines_do_not_depend_on_line_ends(tmp_path, newline):
+    text = FRONT_MATTER + "```{code-cell}\nprint(1)\n```\n```{testoutput}\n1\n```\n"
+    path = tmp_path / "page.md"
+    path.write_bytes(text.replace("\n", newline).encode())
+    [cell] = read_page(path).cells
+    assert (cell.line, cell.expected.line) == (LINE + 1, LINE + 3)
+    assert cell.expected.text == "1"
+
+
+def test_a_cell_without_a_block_expects_nothing():
+    first, second = parse("```{code-cell}\n1\n```\n\ntext\n\n```{code-cell}\n2\n```\n").cells
+    assert first.expected is None
+    assert second.expected is None
+
+
+def test_each_cell_gets_its_own_block():
+    body = "".join(
+        f"```{{code-cell}}\nprint({n})\n```\n\n```{{testoutput}}\n{n}\n```\n\n" for n in range(3)
+    )
+    assert [cell.expected.text for cell in parse(body).cells] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("fence", ["```", "````", "~~~"])
+def test_fences_of_any_kind(fence):
+    body = f"{fence}{{code-cell}} ipython3\nprint(1)\n{fence}\n{fence}{{testoutput}}\n1\n{fence}\n"
+    [cell] = parse(body).cells
+    assert cell.expected.text == "1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n\ntext\n\n```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n```{testoutput}\n1\n```\n```{testoutput}\n1\n```\n",
+        "```{code-cell}\n1\n```\n\n- item\n\n  ```{testoutput}\n  1\n  ```\n",
+    ],
+    ids=["first in the page", "after text", "second block", "in a list"],
+)
+def test_a_block_that_is_not_right_after_a_cell_is_an_error(body):
+    with pytest.raises(PageError, match="does not stand right after a code cell") as caught:
+        parse(body)
+    lines = (FRONT_MATTER + body).splitlines()
+    assert "{testoutput}" in lines[caught.value.line - 1]
+
+
+@pytest.mark.parametrize("name", ["{code-cell}", "{testoutput}"])
+def test_a_fence_that_is_never_closed_is_an_error(name):
+    closed = "" if name == "{code-cell}" else "```{code-cell}\n1\n```\n"
+    with pytest.raises(PageError, match=rf"this {name} is never closed; end it with ```"):
+        parse(f"{closed}```{name}\n1\n\nthe rest of the page\n")
+
+
+def test_options_are_the_flags_of_doctest():
+    block = "```{testoutput}\n:options: +ELLIPSIS, -DONT_ACCEPT_TRUE_FOR_1\n1...\n```\n"
+    [cell] = parse("```{code-cell}\n1\n```\n" + block).cells
+    assert cell.expected.flags == doctest.ELLIPSIS
+
+
+@pytest.mark.parametrize("option", ["+NUMBERS", "ELLIPSIS", "+REPORT_UDIFF", "+"])
+def test_an_unknown_option_is_refused_and_the_known_ones_are_named(option):
+    with pytest.raises(PageError, match=r"is no option of \{testoutput\}.*ELLIPSIS"):
+        parse(f"```{{code-cell}}\n1\n```\n```{{testoutput}}\n:options: {option}\n1\n```\n")
+
+
+def test_an_unknown_directive_option_is_refused():
+    known = "it knows only `:options:`, `:rtol:`, `:atol:`, `:reason:`"
+    with pytest.raises(PageError, match=known):
+        block(":hide:")
+
+
+def block(*options):
+    """The expected output of a cell whose block has these options."""
+    head = "\n".join(options)
+    body = f"```{{code-cell}}\n1\n```\n\n```{{testoutput}}\n{head}\n\n1.0\n```\n"
+    [cell] = parse(body).cells
+    return cell.expected
+
+
+def test_number_is_the_flag_of_pytest():
+    from _pytest.doctest import _get_number_flag  # noqa: PLC0415 (it has no public name)
+
+    expected = block(":options: +NUMBER")
+    assert expected.flags == doctest.DONT_ACCEPT_TRUE_FOR_1 | _get_number_flag()
+    assert expected.text == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ([], None),
+        ([":rtol: 1e-5"], Tolerance(1e-5, 0)),
+        ([":atol: 1e-8"], Tolerance(0, 1e-8)),
+        ([":rtol: 0.5", ":atol: 2"], Tolerance(0.5, 2)),
+        (["---", "rtol: 1e-5", "---"], Tolerance(1e-5, 0)),
+        ([":rtol: 0"], Tolerance(0, 0)),
+    ],
+)
+def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
+    assert block(*options).tolerance == tolerance
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+@pytest.mark.parametrize("amount", ["-1e-5", "nan", "inf", "1e999", "1e-5 %", "small"])
+def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
+    wanted = rf"`:{name}:` must be a number from 0 up, such as 1e-5, but '{amount}' came"
+    with pytest.raises(PageError, match=wanted) as caught:
+        block(f":{name}: {amount}")
+    assert caught.value.line == LINE + 4
+
+
+def test_an_output_is_skipped_for_a_reason():
+    expected = block(":options: +SKIP", ":reason: needs a GPU")
+    assert expected.flags & doctest.SKIP
+    assert expected.reason == "needs a GPU"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([":options: +SKIP"], "SKIP needs a reason.*add `:reason: needs a GPU`"),
+        ([":reason: needs a GPU"], r"add `:options: \+SKIP` or delete it"),
+        ([":options: +SKIP -SKIP", ":reason: needs a GPU"], r"add `:options: \+SKIP`"),
+        ([":options: +NUMBER", ":rtol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
+        ([":options: +NUMBER", ":atol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
+        ([":options: +ELLIPSIS +NUMBER"], "ELLIPSIS does not go with NUMBER.*a cell of its own"),
+        ([":options: +ELLIPSIS", ":rtol: 1e-5"], "ELLIPSIS does not go with"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, told):
+    with pytest.raises(PageError, match=told) as caught:
+        block(*options)
+    assert caught.value.line == LINE + 4
+
+
+def test_an_argument_is_refused():
+    with pytest.raises(PageError, match="takes no argument"):
+        parse("```{code-cell}\n1\n```\n```{testoutput} group\n1\n```\n")
+
+
+def test_metadata_that_cannot_be_read_is_an_error_of_the_page():
+    with pytest.raises(PageError, match="could not be read"):
+        parse("```{code-cell}\n---\n: [\n---\n1\n```\n")
+
+
+def test_a_page_error_names_file_line_and_message():
+    error = PageError(Path("docs/a.md"), 3, "wrong")
+    assert str(error) == "docs/a.md:3: wrong"
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=6))
+def test_every_cell_and_every_block_is_found(cells):
+    body = ""
+    for expects, blank in cells:
+        body += "```{code-cell}\nprint(1)\n```\n" + "\n" * blank
+        body += "```{testoutput}\n1\n```\n\n" if expects else "text\n\n"
+    assert [cell.expected is not None for cell in parse(body).cells] == [e for e, _ in cells]
+
+
+def test_a_page_is_recognised_by_its_front_matter(write_page, tmp_path):
+    plain = tmp_path / "plain.md"
+    plain.write_text("# Title\n")
+    assert is_page(write_page("text\n"))
+    assert not is_page(plain)
+    assert not is_page(tmp_path / "missing.md")
+    assert not is_page(tmp_path)
+    other = tmp_path / "page.txt"
+    other.write_text(FRONT_MATTER)
+    assert not is_page(other)
+
+
+def front(extra: str, body: str = "```{code-cell}\n1\n```\n") -> str:
+    return f"---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n{extra}\n---\n\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("extra", "timeout", "allows_errors"),
+    [
+        ("", 30, False),
+        ("mystnb: {execution_timeout: 5, execution_allow_errors: true}", 5, True),
+        ("execution: {timeout: 7, allow_errors: true}", 7, True),
+        ("execution: {timeout: 7}\nmystnb: {execution_timeout: 5}", 5, False),
+    ],
+)
+def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
+    config = parse_page(Path("page.md"), front(extra)).config
+    assert config.execution_timeout == timeout
+    assert config.execution_allow_errors is allows_errors
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("mystnb: {execution_mode: lazy}", "this page's execution_mode is 'lazy', but takes one"),
+        ("mystnb: {execution_mode: off}", "this page's execution_mode is False, but takes one of"),
+        ("mystnb: {execution_cache_path: a}", "a page can't have its own execution_cache_path"),
+        ("mystnb: {execution_excludepatterns: []}", "a page can't have its own execution_exclude"),
+        ("mystnb: {execution_timeout: soon}", "mystnb: "),
+        ("mystnb: {nonsense: 1}", "mystnb: "),
+        ("book: {depends: a.csv}", "book: depends: is 'a.csv', but takes a list of files"),
+        ("book: {needs: [a.csv]}", "but takes depends:, after: and alone:"),
+        ("book: {depends: [nothing.csv]}", "no file beside the page matches 'nothing.csv'"),
+    ],
+)
+def test_an_option_of_a_page_that_is_not_honoured_is_refused(extra, told):
+    with pytest.raises(PageError, match=re.escape(told)) as refused:
+        parse_page(Path("page.md"), front(extra))
+    assert refused.value.line == 1
+
+
+def test_a_block_on_a_page_that_does_not_run_is_an_error():
+    body = "```{code-cell}\n1\n```\n\n```{testoutput}\n1\n```\n"
+    with pytest.raises(PageError, match="can't be checked, since the page is not run") as refused:
+        parse_page(Path("page.md"), front("mystnb: {execution_mode: 'off'}", body))
+    assert refused.value.line == 11
+
+
+def test_a_page_that_does_not_run_says_why():
+    assert parse_page(Path("page.md"), front("")).left == ""
+    assert parse_page(Path("page.md"), front("", "text")).left == "it has no cell"
+    quiet = front("mystnb: {execution_mode: 'off'}")
+    assert parse_page(Path("page.md"), quiet).left == "its execution_mode is off"
+    inline = front("mystnb: {execution_mode: inline}")
+    assert parse_page(Path("page.md"), inline).left.startswith("MyST-NB runs it while it reads it")
+    excluded = NbParserConfig(execution_excludepatterns=["drafts/*"])
+    page = parse_page(Path("drafts/page.md"), front(""), Settings(notebooks=excluded))
+    assert page.left == "nb_execution_excludepatterns has 'drafts/*'"
+
+
+def test_text_that_is_no_notebook_is_refused():
+    with pytest.raises(PageError, match="not a MyST notebook; start it with"):
+        parse_page(Path("page.md"), "# A title")
+
+
+def test_a_kernel_may_have_another_name_here():
+    aliases = NbParserConfig(kernel_rgx_aliases={"pyth.*": "other"})
+    page = parse_page(Path("page.md"), front(""), Settings(notebooks=aliases))
+    assert page.notebook.metadata.kernelspec.name == "other"

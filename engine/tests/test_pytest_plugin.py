@@ -1,0 +1,229 @@
+"""The pytest door: one test per code cell, with its page and line."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import book_corpus
+import pytest
+from book_project import Book, cell, page
+
+from bookproof import pytest_plugin
+from bookproof import run as running
+
+pytest_plugins = ["pytester"]
+
+PAGE = page(cell("print(1)", 1), cell("print(2)", 3))
+RIGHT = page(cell("print(1)", 1), cell("print(2)", 2))
+UNREADABLE = page(cell("1"), "\n```{testoutput}\n1\n```\n", "\ntext\n\n```{testoutput}\n1\n```\n")
+
+
+# Hypothesis would be imported anew in each run.
+PLUGINS = ("-p", "bookproof.pytest_plugin", "-p", "no:hypothesispytest")
+
+
+@pytest.fixture
+def book(settled, pytester):
+    """A book, in which the test stands, and which pytester knows."""
+    book = Book(pytester.path)
+    book.write("README.md", "# no notebook\n")
+    return book
+
+
+@pytest.fixture
+def run_pytest(book, pytester):
+    """Run pytest in this process, so that its kernels come from the same template."""
+
+    def run(*arguments):
+        return pytester.runpytest_inprocess(*PLUGINS, *arguments)
+
+    return run
+
+
+def test_every_cell_is_a_test(book, run_pytest):
+    book.write("page.md", RIGHT)
+    result = run_pytest("-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["page.md::line 10 PASSED*", "page.md::line 18 PASSED*"])
+
+
+def test_a_wrong_cell_fails_alone_and_shows_place_and_difference(book, run_pytest):
+    book.write("page.md", PAGE)
+    result = run_pytest()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ page.md:18 _*",
+            "page.md:22: the cell does not print what the page says*",
+            "    -3",
+            "    +2",
+            "FAILED page.md::line 18 - page.md:22: the cell does not print what the page *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+    result.stdout.no_fnmatch_line("::error*")
+
+
+def test_all_wrong_pages_fail_not_only_the_first(book, run_pytest):
+    book.write("a.md", PAGE)
+    book.write("b.md", page(cell("1 / 0"), cell("3", 3)))
+    book.write("c.md", RIGHT)
+    result = run_pytest("-v")
+    result.assert_outcomes(passed=3, failed=3)
+    result.stdout.fnmatch_lines(
+        ["*a.md::line 18 FAILED*", "*b.md::line 10 FAILED*", "*b.md::line 14 FAILED*"]
+    )
+    result.stdout.fnmatch_lines(["b.md:14: the cell was not run"])
+
+
+def test_an_output_that_is_not_compared_is_a_skip_with_its_reason(book, run_pytest):
+    block = "\n```{testoutput}\n:options: +SKIP\n:reason: needs a GPU\n\n1\n```\n"
+    book.write("page.md", page(cell("print(2)"), block, cell("1", 1)))
+    result = run_pytest("-rs")
+    result.assert_outcomes(skipped=1, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED*needs a GPU*"])
+
+
+def test_one_cell_can_be_chosen_and_runs_its_page_alone(book, run_pytest, ran):
+    book.write("page.md", PAGE)
+    book.write("other.md", RIGHT)
+    run_pytest("-k", "page and 18").assert_outcomes(failed=1, deselected=3)
+    assert ran.take() == ["page"]
+    run_pytest("page.md::line 10").assert_outcomes(passed=1)
+    assert ran.take() == []
+
+
+def test_pages_run_side_by_side(book, run_pytest, monkeypatch):
+    calls = []
+    run_pages = running.run_pages
+
+    def spy(pages, **options):
+        calls.append(sorted(page.path.stem for page in pages))
+        return run_pages(pages, **options)
+
+    monkeypatch.setattr(running, "run_pages", spy)
+    book.write("a.md", RIGHT)
+    book.write("b.md", PAGE)
+    run_pytest().assert_outcomes(passed=3, failed=1)
+    assert calls == [["a", "b"]]
+    run_pytest().assert_outcomes(passed=3, failed=1)
+    assert calls == [["a", "b"]]  # the outputs hold
+
+
+def test_a_process_of_pytest_xdist_runs_the_page_of_its_next_test(book, run_pytest, ran, pytester):
+    book.write("a.md", RIGHT)
+    book.write("b.md", RIGHT)
+    # such a process knows that it is one by this, and gets one test after another
+    pytester.makeconftest("def pytest_configure(config): config.workerinput = {}\n")
+    run_pytest("-x", "a.md", "b.md", "-k", "a.md or 18").assert_outcomes(passed=3, deselected=1)
+    assert ran == ["a", "b"]
+
+
+def test_pytest_xdist_runs_pages_in_several_processes(book, pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    book.write("a.md", PAGE)
+    book.write("b.md", RIGHT)
+    result = pytester.runpytest_subprocess(*PLUGINS, "-n", "2")
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["FAILED a.md::line 18 - a.md:22: the cell does not print what *"])
+    # it has come from one process to the other
+    result.stdout.fnmatch_lines(["::error file=a.md,line=22::the cell does not print what *"])
+
+
+def test_last_failed_runs_the_failed_cell_again(book, run_pytest, ran):
+    book.write("page.md", PAGE)
+    book.write("other.md", RIGHT)
+    run_pytest()
+    book.edit("page.md", "print(2)", "print(1 + 1)")
+    book.edit("other.md", "print(2)", "print(1 + 1)")
+    ran.clear()
+    run_pytest("--lf").assert_outcomes(failed=1)
+    assert ran.take() == ["page"]
+
+
+@pytest.mark.parametrize("options", [[], ["-q"], ["--tb=no"], ["--show-capture=no"]])
+def test_github_shows_a_wrong_cell_beside_its_line(book, run_pytest, monkeypatch, options):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    book.write("page.md", PAGE)
+    commands = [line for line in run_pytest(*options).stdout.lines if "::error" in line]
+    assert len(commands) == 1
+    assert commands[0].startswith(
+        "::error file=page.md,line=22::the cell does not print what the page says (- page, + cell)"
+        "%0A  22 | 3%0A%0A    -3%0A    +2%0A"
+    )
+
+
+def test_junit_xml_holds_the_report(book, run_pytest):
+    book.write("page.md", PAGE)
+    run_pytest("--junit-xml=report.xml")
+    [right, wrong] = ET.parse(book.folder / "report.xml").getroot().iter("testcase")
+    assert [right.get("name"), wrong.get("name")] == ["line 10", "line 18"]
+    assert list(right) == []
+    [failure] = wrong
+    assert failure.tag == "failure"
+    assert failure.text.startswith("page.md:22: the cell does not print what the page says")
+    assert "\n    -3\n    +2\n" in failure.text
+
+
+def test_what_cannot_be_read_is_an_error_with_its_place(book, run_pytest):
+    book.write("a.md", UNREADABLE)
+    book.write("b.md", RIGHT).write_bytes(b"---\nfile_format: mystnb\n---\n\xff")
+    book.write("broken/conf.py", "\n1 / 0")
+    book.write("broken/c.md", RIGHT)
+    book.write("broken/test_fine.py", "def test_fine(): pass\n")
+    book.write("d.md", RIGHT)
+    result = run_pytest("--continue-on-collection-errors", "-v")
+    result.assert_outcomes(errors=3, passed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ ERROR collecting a.md _*",
+            "a.md:19: this {testoutput} block does not stand right*",
+            "*_ ERROR collecting b.md _*",
+            "b.md:4: not encoded in UTF-8: invalid start byte",
+            "*_ ERROR collecting broken/c.md _*",
+            f"{book.folder}/broken/conf.py:2: ZeroDivisionError: division by zero",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_another_error_keeps_its_traceback(book, run_pytest, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("kernel missing")
+
+    monkeypatch.setattr(pytest_plugin, "run_outdated", broken)
+    book.write("page.md", PAGE)
+    result = run_pytest()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*RuntimeError: kernel missing*"])
+
+
+def test_pages_that_are_not_to_be_run_have_no_tests(book, run_pytest, ran):
+    book.write("page.md", page(cell("1"), front="mystnb: {execution_mode: 'off'}\n"))
+    run_pytest().assert_outcomes()
+    assert ran.take() == []
+
+
+def test_pages_of_the_books_own_formats_are_tested(settled, pytester, monkeypatch):
+    shutil.copytree(book_corpus.BOOKS / "formats", pytester.path, dirs_exist_ok=True)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    result = pytester.runpytest_inprocess(*PLUGINS, "-v")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["old.ipynb::cell 1 PASSED*", "script.percent::cell 1 PASSED*"])
+
+
+def test_the_settings_of_the_book_count(book, run_pytest):
+    book.write("conf.py", Path("conf.py").read_text() + "book_strict = True\n")
+    book.write("page.md", page(cell("1")))
+    result = run_pytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["page.md:10: the cell prints, but no {testoutput} block follows*"])
+
+
+def test_it_works_in_a_process_of_its_own(book, pytester):
+    book.write("page.md", PAGE)
+    result = pytester.runpytest_subprocess(*PLUGINS)
+    result.assert_outcomes(passed=1, failed=1)

@@ -1,0 +1,217 @@
+"""The settings of a book are those of its conf.py, the same for every door."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from book_project import CONF, cell, page
+from sphinx.errors import ConfigError
+from sphinx_builds import sphinx_build
+
+from bookproof.extension import build as extension
+from bookproof.kernels.warm import MODULES
+from bookproof.settings import CHECKPOINTS, MODES, OWN, Settings, find_settings, names
+from bookproof.words import WORDS
+
+
+@pytest.fixture
+def conf(tmp_path):
+    """Write a conf.py; return the settings of a page below it."""
+
+    def write(text):
+        (tmp_path / "conf.py").write_text(text, encoding="utf-8")
+        return find_settings(tmp_path / "docs" / "part" / "page.md")
+
+    return write
+
+
+def test_the_readme_knows_every_setting_of_the_engine():
+    readme = Path(__file__).parents[1] / "README.md"
+    rows = re.findall(r"^\| `(book_\w+)` \|", readme.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(OWN)
+
+
+def test_without_a_conf_py_there_are_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = find_settings(tmp_path / "page.md")
+    assert settings == Settings(results=tmp_path / "_build" / ".book")
+    assert settings.modules == MODULES
+    assert not settings.strict
+    assert settings.notebooks.execution_timeout == 30
+    assert settings.markdown.enable_extensions == set()
+
+
+def test_an_empty_conf_py_says_where_results_are_kept(conf, tmp_path):
+    kept, excluded = tmp_path / "_build" / ".book", (CHECKPOINTS,)
+    assert conf("") == Settings(results=kept, home=tmp_path, exclude=excluded)
+
+
+def test_the_nearest_conf_py_counts(conf, tmp_path):
+    outer = conf("book_strict = True")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "conf.py").write_text("nb_execution_timeout = 7")
+    inner = find_settings(tmp_path / "docs" / "part" / "page.md")
+    assert (outer.strict, outer.notebooks.execution_timeout) == (True, 30)
+    assert (inner.strict, inner.notebooks.execution_timeout) == (False, 7)
+    assert inner.results == tmp_path / "docs" / "_build" / ".book"
+    assert find_settings(tmp_path / "other.md").strict
+
+
+def test_what_a_conf_py_says(conf, tmp_path):
+    settings = conf(
+        "from pathlib import Path\n"
+        "nb_execution_timeout = 5 + (Path('conf.py').exists() and Path(__file__).is_file())\n"
+        "nb_execution_excludepatterns = ['a*']\n"
+        "nb_custom_formats = {'.percent': 'reader.read'}\n"
+        "nb_execution_cache_path = 'kept'\n"
+        "myst_enable_extensions = ['colon_fence']\n"
+        "book_strict = not tags.has('draft')\n"
+        "book_modules = ['numpy', 'torch']\n"
+        "source_suffix = {'.rst': 'restructuredtext', '.myst': 'myst-nb'}\n"
+        "html_theme = 'no business of ours'\n"
+    )
+    assert settings.notebooks.execution_timeout == 6
+    assert list(settings.notebooks.execution_excludepatterns) == ["a*"]
+    assert list(settings.notebooks.custom_formats) == [".percent"]
+    assert settings.markdown.enable_extensions == {"colon_fence"}
+    assert settings.suffixes == (".md", ".myst")
+    assert settings.results == tmp_path / "kept"
+    assert settings.strict
+    assert settings.modules == ("numpy", "torch")
+
+
+def test_an_edited_conf_py_is_read_again_and_another_one_is_not(conf, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    text = "import sys\nsys.path.append(__file__)\n"
+    first = conf(text)
+    assert find_settings(tmp_path / "page.md") is first
+    assert sys.path.count(f"{tmp_path}/conf.py") == 1
+    assert conf(text + "book_strict = True\n").strict
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_that_are_honoured(conf, mode):
+    assert conf(f"nb_execution_mode = {mode!r}").notebooks.execution_mode == mode
+
+
+@pytest.mark.parametrize("mode", ["lazy", "", None, True])
+def test_other_modes_are_refused(conf, mode, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        conf(f"nb_execution_mode = {mode!r}")
+    assert str(caught.value) == (
+        f"{tmp_path}/conf.py: nb_execution_mode is {mode!r}, but takes one of auto, cache, force, "
+        "inline, off"
+    )
+
+
+def test_an_older_name_of_the_mode_counts(conf):
+    assert conf("jupyter_execute_notebooks = 'off'").notebooks.execution_mode == "off"
+    with pytest.raises(ConfigError, match="jupyter_execute_notebooks is 'lazy', but takes one of"):
+        conf("jupyter_execute_notebooks = 'lazy'")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n\n1 / 0", ":3: ZeroDivisionError: division by zero"),
+        ("def f():\n  g()\ndef g():\n  {}['x']\nf()", ":4: KeyError: 'x'"),
+        ("import json\njson.loads('x')", ":2: JSONDecodeError: Expecting value: line 1 column 1"),
+        ("import no_such_module", ":1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", ": The configuration file (or one of the modules it imports) "),
+        ("a b", ": There is a syntax error in your configuration file: invalid syntax"),
+        ("nb_execution_timeout = 'x'", ": nb_execution_timeout is 'x': 'execution_timeout' must"),
+        ("nb_execution_timeouts = 3\nnb_custom_formats = 3", ": nb_custom_formats is 3: `nb_cus"),
+        ("nb_execution_excludepatterns = 3", ": nb_execution_excludepatterns is 3: 'int' object"),
+        ("nb_kernel_rgx_aliases = {'(': 'x'}", ": nb_kernel_rgx_aliases is {'(': 'x'}, but takes"),
+        ("exclude_patterns = 'x'", ": exclude_patterns is 'x', but takes a list of texts"),
+        ("include_patterns = None", ": include_patterns is None, but takes a list of texts"),
+        ("myst_heading_anchors = 'x'", ": myst_heading_anchors is 'x': 'heading_anchors' must be"),
+        ("book_strict = 'no'", ": book_strict is 'no', but takes True or False"),
+        ("book_modules = 'torch'", ": book_modules is 'torch', but takes a list of names"),
+        ("book_environment = 3", ": book_environment is 3, but takes names with their texts"),
+        ("book_pages_at_once = 'two'", ": book_pages_at_once is 'two', but takes a number from"),
+        ("book_longest_output = -1", ": book_longest_output is -1, but takes a number from 0 up"),
+        ("book_modules = [3]", ": book_modules is [3], but takes a list of names of modules"),
+    ],
+)
+def test_a_conf_py_that_cannot_be_used_is_told_with_its_place(conf, tmp_path, text, message):
+    for _ in range(2):
+        with pytest.raises(ConfigError) as caught:
+            conf(text)
+        assert str(caught.value).startswith(f"{tmp_path}/conf.py{message}")
+        assert "Traceback" not in str(caught.value)
+
+
+@pytest.fixture
+def doors(book, monkeypatch):
+    """Build a book; return the settings that Sphinx used and those of the other doors."""
+    used = []
+
+    def build(conf, *options):
+        book.write("conf.py", CONF + conf)
+        read = extension.read_settings
+        monkeypatch.setattr(
+            extension, "read_settings", lambda *a: used.append(read(*a)) or used[-1]
+        )
+        status, _, messages = sphinx_build("-b", "dummy", *options, ".", "_build/out")
+        assert status == 0, messages
+        return used[-1], find_settings(Path("index.md"))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        "",
+        "nb_execution_timeout = 77\nnb_kernel_rgx_aliases = {'x': 'python3'}\nbook_strict = True",
+        "nb_execution_cache_path = 'kept'\nmyst_enable_extensions = ['dollarmath']",
+        "nb_execution_mode = 'force'\nnb_execution_allow_errors = True",
+        "nb_execution_in_temp = True\nnb_execution_excludepatterns = ['*']",
+    ],
+)
+def test_sphinx_and_the_other_doors_have_the_same_settings(doors, conf):
+    used, found = doors(conf)
+    assert used == found
+
+
+def test_an_option_of_the_sphinx_command_line_counts(doors):
+    used, found = doors("", "-D", "book_strict=1", "-D", "nb_execution_timeout=9")
+    assert (used.strict, used.notebooks.execution_timeout) == (True, 9)
+    assert (found.strict, found.notebooks.execution_timeout) == (False, 30)
+
+
+def test_sphinx_keeps_results_beside_its_output(book):
+    book.write("page.md", page(cell("1")))
+    assert book.build(out="site/html").status == 0
+    assert len(list((book.folder / "site" / ".book").glob("page-*.json"))) == 1
+    assert not (book.folder / "_build").exists()
+
+
+def test_a_book_gives_live_cells_its_own_labels(conf):
+    settings = conf("language = 'fr'\nbook_words = {'run': 'Lancer'}")
+    assert settings.words == WORDS | {"run": "Lancer"}
+    assert settings.language == "fr"
+    assert conf("").words == WORDS
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("'Lancer'", "book_words is 'Lancer', but takes names with their texts"),
+        ("{'run': 1}", "book_words is {'run': 1}, but takes names with their texts"),
+        ("{'go': 'a'}", "book_words has 'go', but takes these names: recorded, enter, "),
+    ],
+)
+def test_labels_that_live_cells_do_not_have_are_refused(conf, value, error):
+    with pytest.raises(ConfigError, match=re.escape(error)):
+        conf(f"book_words = {value}")
+
+
+def test_the_names_are_those_of_sphinx(book):
+    book.write("conf.py", CONF + "def setup(app):\n  print(*app.config.values, 'END')\n")
+    _, said, _ = sphinx_build("-b", "dummy", ".", "_build/out")
+    assert set(names()) <= set(said.partition(" END\n")[0].split())

@@ -1,0 +1,759 @@
+"""Outputs are kept as long as they hold: what changes runs again, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import html
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from book_project import CONF, Book, cell, needs, page
+from nbformat.v4 import new_output
+
+from bookproof import __main__ as command_line
+from bookproof import run as running
+from bookproof import store
+from bookproof.kernels import warm
+from bookproof.kernels.trace import Trace
+from bookproof.page import read_page
+from bookproof.result import Run, judged, outputs_of
+from bookproof.run import run_outdated
+from bookproof.settings import find_settings
+from bookproof.store import Results
+
+ONE = page(cell("print(1)", 1))
+
+
+def outcome(book, *names, anew=False):
+    """What run_outdated finds for pages of the book, in a session of its own."""
+    paths = [book.folder / f"{name}.md" for name in names or ("page",)]
+    return run_outdated([read_page(p, find_settings(p)) for p in paths], Results(), anew=anew)
+
+
+def result(book, name="page"):
+    """The file that holds a page's result."""
+    [file] = (book.folder / "_build" / ".book").glob(f"{name}-*.json")
+    return file
+
+
+class Runs:
+    """Runs that are made up: what pages print and depend on, and which were run."""
+
+    def __init__(self):
+        self.ran, self.text, self.failed = [], "1\n", False
+        self.files, self.unseen = [], ()
+        self.meanwhile = lambda: None
+
+    def __call__(self, pages, *, done):
+        runs = []
+        for one in pages:
+            started = time.time()
+            self.ran.append(one.path.stem)
+            self.meanwhile()
+            notebook = copy.deepcopy(one.notebook)
+            notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
+            for made in one.cells:
+                notebook.cells[made.index].outputs = [new_output("stream", text=self.text)]
+            trace = None if self.unseen is None else Trace(tuple(self.files), self.unseen)
+            verdicts = judged(one, notebook)
+            runs.append(Run(one, notebook, verdicts, started, 0.25, self.failed, trace))
+            done(runs[-1])
+        return runs
+
+    def take(self):
+        names, self.ran = self.ran, []
+        return names
+
+
+@pytest.fixture
+def runs(book, monkeypatch):
+    runs = Runs()
+    monkeypatch.setattr(running, "run_pages", runs)
+    book.write("page.md", ONE)
+    return runs
+
+
+# In Sphinx.
+
+
+def test_nothing_changed_so_nothing_runs_or_starts(book, ran, monkeypatch):
+    book.write("page.md", ONE)
+    assert book.build().read == ["index", "page"]
+    assert ran.take() == ["page"]
+
+    def start(*_):
+        raise AssertionError("a template process started")
+
+    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "Template", start)
+    again = book.build()
+    assert again.status == 0
+    assert again.read == []
+    assert command_line.main(["check", "."]) == 0
+    (book.folder / "_build" / "html" / "page.html").unlink()
+    book.edit("page.md", "# Page", "# Another title")
+    assert book.build().status == 0
+    assert "Another title" in again.html()
+    assert ran.take() == []
+
+
+def test_edited_prose_is_read_once_and_runs_nothing(book, runs):
+    book.build()
+    runs.take()
+    book.edit("page.md", "# Page", "# Page with a new title")
+    built = book.build()
+    assert built.read == ["page"]
+    assert "Page with a new title" in built.html()
+    assert ">1\n" in built.html()
+    assert book.build().read == []
+    assert runs.take() == []
+
+
+def test_an_edited_block_is_judged_anew_without_a_run(book, runs):
+    book.build()
+    runs.take()
+    book.edit("page.md", "\n1\n```", "\n2\n```")
+    built = book.build()
+    assert built.status == 1
+    assert built.errors == [
+        "page.md:14: ERROR: the cell does not print what the page says (- page, + cell)"
+    ]
+    book.edit("page.md", "\n2\n```", "\n1\n```")
+    assert book.build().status == 0
+    assert runs.take() == []
+
+
+def test_an_edited_cell_runs_its_page_alone(book, ran):
+    book.write("a.md", ONE)
+    book.write("b.md", page(cell("print(2)", 2)))
+    book.build()
+    ran.clear()
+    book.edit("b.md", "print(2)", "print(1 + 1, end='')")
+    built = book.build()
+    assert built.status == 0
+    assert built.read == ["b"]
+    assert ran.take() == ["b"]
+
+
+def test_a_page_that_is_wrong_is_reported_by_every_build_without_a_run(book, runs):
+    book.edit("page.md", "\n1\n```", "\n2\n```")
+    book.write("right.md", ONE)
+    for names in (["page", "right"], [], []):
+        built = book.build()
+        assert built.status == 1
+        assert [error.split(" ")[0] for error in built.errors] == ["page.md:14:"]
+        assert runs.take() == names
+
+
+@pytest.fixture
+def package(book):
+    """A package with an inner module, and pages that use all, a part or nothing of it."""
+    book.write("package/__init__.py", "")
+    book.write("package/outer.py", "from package.inner import one\ntwo = one + 1\n")
+    book.write("package/inner.py", "one = 1\n")
+    book.write("a.md", page(cell("from package.outer import two\nprint(two)")))
+    book.write("b.md", page(cell("import package.inner\nprint(package.inner.one)")))
+    book.write("c.md", page(cell("print('c')")))
+    book.write("api.md", "# Plain\n")
+    return book
+
+
+def test_a_changed_module_runs_exactly_the_pages_that_imported_it(package, ran):
+    built = package.build()
+    assert built.status == 0, built.messages
+    assert ran.take() == ["a", "b", "c"]
+    before = {name: built.html(name) for name in "abc"}
+    package.edit("package/outer.py", "+ 1", "+ 10")
+    built = package.build()
+    assert built.status == 0
+    assert built.read == ran.take() == ["a"]
+    assert built.html("a") == before["a"].replace(">2\n", ">11\n") != before["a"]
+    assert built.html("b") == before["b"]
+    assert package.build().read == []
+
+
+def test_a_module_that_a_module_imports_counts_as_well(package, ran):
+    package.build()
+    ran.clear()
+    package.edit("package/inner.py", "1", "5")
+    built = package.build()
+    assert built.read == ran.take() == ["a", "b"]
+    assert ">6\n" in built.html("a")
+    assert ">5\n" in built.html("b")
+    (package.folder / "package" / "inner.py").unlink()
+    assert package.build().status == 1
+    assert ran.take() == ["a", "b"]
+
+
+def test_no_compiled_module_is_left_that_could_be_older_than_its_source(package, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    package.build()
+    assert list(package.folder.rglob("*.pyc")) == []
+
+
+def test_an_incremental_build_publishes_what_a_cold_one_does(package):
+    package.build()
+    package.edit("package/outer.py", "+ 1", "+ 10")
+    package.edit("c.md", "'c'", "'changed'")
+    incremental = package.build().pages()
+    shutil.rmtree(package.folder / "_build")
+    assert package.build().pages() == incremental
+
+
+def test_what_check_found_is_what_sphinx_publishes(package, ran):
+    package.build()
+    package.edit("package/outer.py", "+ 1", "+ 10")
+    ran.clear()
+    assert command_line.main(["check", "."]) == 0
+    assert ran.take() == ["a"]
+    built = package.build()
+    assert built.read == ["a"]  # its doctree held older output
+    assert ">11\n" in built.html("a")
+    assert package.build().read == []
+    assert ran.take() == []
+
+
+def test_an_interrupted_build_keeps_what_was_done(book, runs):
+    book.write("other.md", ONE)
+
+    def interrupt(total):
+        def tell(run, _before, _after):
+            assert run.page.path.stem == "other"
+            raise KeyboardInterrupt
+
+        assert total == 2
+        return tell
+
+    pages = [read_page(Path(name), find_settings(Path(name))) for name in ("other.md", "page.md")]
+    with pytest.raises(KeyboardInterrupt):
+        run_outdated(pages, Results(), progress=interrupt)
+    assert runs.take() == ["other"]
+    outcome(book, "other", "page")
+    assert runs.take() == ["page"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import subprocess\nprint(len(subprocess.run('true').args))",
+        "import os\nos.system('true')",
+        "!true",
+        "import os\nif not os.fork(): os._exit(0)",
+        "import socket\nsocket.getaddrinfo('localhost', 80)\nNone",
+        "import socket\ns = socket.socket()\ns.connect_ex(('127.0.0.1', 9))\nNone",
+        "1 / 0",
+    ],
+)
+def test_a_page_that_went_where_it_cannot_be_followed_or_failed_is_not_kept(book, code):
+    book.write("page.md", page(cell(code)))
+    assert outcome(book)[0].failed == (code == "1 / 0")
+    assert not Path("_build").exists()
+
+
+def test_in_sphinx_such_a_page_runs_in_every_build(book, ran):
+    book.write("page.md", page(cell("!echo 1", 1)))
+    for _ in range(2):
+        built = book.build()
+        assert built.status == 0
+        assert "page" in built.read
+        assert ran.take() == ["page"]
+
+
+def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book, ran):
+    book.write("data/x.txt", "1")
+    book.write("part/page.md", page(cell(
+        "from pathlib import Path\n"
+        "Path('mine').write_text(Path('../data/x.txt').read_text())\n"
+        "Path('mine').read_text()"
+    )))  # fmt: skip
+    for text, runs in (("1", ["page"]), ("1", []), ("2", ["page"])):
+        book.write("data/x.txt", text)
+        assert f"'{text}'" in str(outcome(book, "part/page")[0].notebook.cells)
+        assert ran.take() == runs
+    (book.folder / "part" / "mine").write_text("other")
+    outcome(book, "part/page")
+    assert ran.take() == []
+
+
+def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
+    book.write("data/a.csv", "1")
+    code = (
+        "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*.csv')))"
+    )
+    book.write("page.md", page(cell(code)))
+
+    def printed():
+        os.utime(book.folder / "data", (0, 0))  # it was not changed while the page ran
+        return outcome(book)[0].verdicts[0].got
+
+    assert [printed(), printed()] == ["a\n", "a\n"]
+    assert ran.take() == ["page"]
+    book.write("data/a.csv", "2")
+    assert printed() == "a\n"
+    assert ran.take() == []
+    (book.folder / "data" / "__pycache__").mkdir()
+    assert printed() == "a\n"  # nobody lists what Python makes for itself
+    book.write("data/b.csv", "3")
+    assert [printed(), printed()] == ["a b\n", "a b\n"]
+    assert ran.take() == ["page"]
+
+
+def test_a_file_that_was_looked_for_in_vain_counts(book, ran):
+    code = "try: print(open('own.txt').read())\nexcept OSError: print('none')"
+    book.write("page.md", page(cell(code)))
+    for text in ("none", "none", "1"):
+        if text != "none":
+            book.write("own.txt", text)
+        assert outcome(book)[0].verdicts[0].got == f"{text}\n"
+    assert ran.take() == ["page", "page"]
+
+
+def test_a_loaded_cell_counts(book, ran):
+    book.write("code.py", "print(1)\n")
+    book.write("page.md", page(cell("", 1, ":load: code.py")))
+    assert book.build().status == 0
+    assert book.build().read == []
+    book.write("code.py", "print(2)\n")
+    built = book.build()
+    assert ran.take() == ["page", "page"]
+    assert [error.split(" ")[0] for error in built.errors] == ["page.md:16:"]
+
+
+def test_declared_files_count_and_so_does_a_new_one(book, ran):
+    book.write("data/a.csv", "1")
+    book.write("page.md", page(cell("1"), front="book: {depends: [data/*.csv]}\n"))
+    book.build()
+    ran.clear()
+
+    def rebuilt():
+        built = book.build()
+        assert built.status == 0, built.messages
+        assert built.read == ran
+        return ran.take()
+
+    assert rebuilt() == []
+    book.write("data/a.csv", "2")
+    assert rebuilt() == ["page"]
+    book.write("data/b.csv", "3")
+    assert rebuilt() == ["page"]
+    book.write("data/b.txt", "3")
+    assert rebuilt() == []
+    (book.folder / "data" / "b.csv").unlink()
+    assert rebuilt() == ["page"]
+    (book.folder / "data" / "a.csv").unlink()
+    assert "no file beside the page matches 'data/*.csv'" in book.build().messages
+    assert ran.take() == []
+
+
+@pytest.mark.parametrize("wrong", ["[1]", "{files: [a]}", "{depends: a}", "3"])
+def test_what_cannot_be_a_declaration_is_refused(book, wrong):
+    book.write("page.md", page(cell("1"), front=f"book: {wrong}\n"))
+    built = book.build()
+    assert built.status == 1
+    assert "page.md:1: ERROR: book: " in built.messages
+    assert ", but takes " in built.messages
+
+
+def test_force_runs_every_page_in_every_build(book, runs):
+    book.write("conf.py", CONF + 'nb_execution_mode = "force"\n')
+    for _ in range(2):
+        assert "page" in book.build().read
+        assert runs.take() == ["page"]
+    assert command_line.main(["check", "."]) == 0
+    assert runs.take() == ["page"]
+
+
+def test_off_runs_and_starts_nothing(book, ran, monkeypatch):
+    def start(*_):
+        raise AssertionError("a template process started")
+
+    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "Template", start)
+    book.write("conf.py", CONF + 'nb_execution_mode = "off"\n')
+    book.write("page.md", page(cell("print(1)")))
+    built = book.build(strict=False)  # MyST-NB warns that it does not know the language
+    assert built.status == 0, built.messages
+    assert ran.take() == []
+    assert "cell_input" in built.html()
+    assert "cell_output" not in built.html()
+
+
+SAME = page(cell("from pathlib import Path\nPath('x.txt').read_text()"))
+
+
+def test_pages_with_the_same_cells_and_other_outputs_are_told_apart(book, ran):
+    for name in ("north", "south"):
+        book.write(f"{name}/x.txt", name)
+        book.write(f"{name}/page.md", SAME)
+    book.write("index.md", "# Book\n\n```{toctree}\n:glob:\n\n*/page\n```\n")
+    built = book.build()
+    assert built.status == 0, built.messages
+    for name in ("north", "south"):
+        assert f"'{name}'" in html.unescape(built.html(f"{name}/page"))
+    ran.take()
+    book.write("south/x.txt", "elsewhere")
+    assert book.build().status == 0
+    assert ran.take() == ["page"]
+
+
+def test_pages_with_the_same_cells_and_the_same_outputs_are_fine(book, ran):
+    book.write("a.md", ONE)
+    book.write("b.md", ONE)
+    built = book.build()
+    assert built.status == 0
+    assert ran.take() == ["a", "b"]
+    assert ">1\n" in built.html("a")
+    assert ">1\n" in built.html("b")
+
+
+# With runs that are made up.
+
+
+def test_a_kept_result_is_the_run_that_was(book, runs):
+    [new] = outcome(book)
+    [kept] = outcome(book)
+    assert runs.take() == ["page"]
+    assert outputs_of(kept.notebook) == outputs_of(new.notebook)
+    assert kept.seconds == new.seconds == 0.25
+    assert [v.status for v in kept.verdicts] == [v.status for v in new.verdicts]
+
+
+def test_anew_runs_all(book, runs):
+    outcome(book)
+    outcome(book, anew=True)
+    assert runs.take() == ["page", "page"]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package that is installed."""
+    folder = tmp_path / "site-packages"
+    info = folder / "solver-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text("solver.py,sha256=1,1\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    return info
+
+
+def test_other_packages_are_another_environment(book, runs, installed, monkeypatch):
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page"]
+    installed.rename(installed.with_name("solver-1.1.dist-info"))
+    outcome(book)
+    assert runs.take() == ["page"]
+    (installed.with_name("solver-1.1.dist-info") / "RECORD").write_text("solver.py,sha256=2,1\n")
+    outcome(book)
+    assert runs.take() == ["page"]
+    outcome(book)
+    assert runs.take() == []
+
+
+def test_the_same_folder_twice_on_the_path_is_the_same_environment(runs, installed, monkeypatch):
+    once = Results().environment
+    monkeypatch.setattr(sys, "path", [*sys.path, sys.path[-1]])
+    assert Results().environment == once
+
+
+@pytest.mark.parametrize("what", ["python", "platform", "threads", "engine"])
+def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
+    engine = shutil.copytree(Path(store.__file__).parent, tmp_path / "engine")
+    monkeypatch.setattr(store, "__file__", str(engine / "store.py"))
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page"]
+    if what == "python":
+        monkeypatch.setattr(sys, "version", "3.99")
+    elif what == "platform":
+        monkeypatch.setattr(store.platform, "platform", lambda: "Plan 9")
+    elif what == "threads":
+        monkeypatch.setattr(store, "ENVIRONMENT", warm.ENVIRONMENT | {"OMP_NUM_THREADS": "2"})
+    else:
+        (engine / "trace.py").write_text("# another engine\n")
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page"]
+
+
+def test_the_number_of_threads_is_part_of_the_environment():
+    assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} <= set(warm.ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    ("setting", "again"),
+    [
+        ("nb_execution_allow_errors = True", True),
+        ("nb_execution_in_temp = True", True),
+        ('nb_kernel_rgx_aliases = {"python.*": "python3"}', True),
+        ("nb_execution_timeout = 77", False),
+        ("nb_merge_streams = True", False),
+        ("book_strict = True", False),
+    ],
+)
+def test_settings_by_which_pages_run_otherwise(book, runs, setting, again):
+    outcome(book)
+    book.write("conf.py", f"{CONF}{setting}\n")
+    assert any_outdated() == again
+    outcome(book)
+    assert runs.take() == ["page"] * (1 + again)
+    outcome(book)
+    assert runs.take() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [
+        ("kernelspec:", "mystnb: {execution_allow_errors: true}\nkernelspec:", True),
+        ("kernelspec:", "mystnb: {execution_in_temp: true}\nkernelspec:", True),
+        ("kernelspec:", "mystnb: {execution_timeout: 77}\nkernelspec:", False),
+        ("name: python3", "name: python", True),
+        ("```{code-cell}\n", "```{code-cell}\n:tags: [raises-exception]\n\n", True),
+        ("print(1)", "print(1) ", True),
+        ("# Page", "# Page\n\n% comment", False),
+        ("```{testoutput}\n", "```{testoutput}\n:options: +ELLIPSIS\n\n", False),
+    ],
+)
+def test_what_of_a_page_makes_it_run(book, runs, old, new, again):
+    outcome(book)
+    book.edit("page.md", old, new)
+    outcome(book)
+    assert runs.take() == ["page"] * (1 + again)
+    outcome(book)
+    assert runs.take() == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"unseen": None},  # another language than Python
+        {"unseen": ("subprocess.Popen",)},
+        {"failed": True},
+    ],
+)
+def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what):
+    vars(runs).update(what)
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
+def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):
+    data = book.write("data.txt", "1")
+    runs.files = [str(data)]
+    runs.meanwhile = lambda: data.write_text("2")
+    outcome(book)
+    runs.meanwhile = lambda: None
+    book.write("data.txt", "2")
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
+@needs("torch", "matplotlib")
+def test_matplotlibs_settings_beside_the_page_count(book, runs):
+    for change in (
+        lambda: None,
+        lambda: book.write("matplotlibrc", "figure.dpi: 50\n"),
+        lambda: book.write("matplotlibrc", "figure.dpi: 70\n"),
+        (book.folder / "matplotlibrc").unlink,
+    ):
+        change()
+        outcome(book)
+        outcome(book)
+        assert runs.take() == ["page"]
+
+
+def test_the_kernelspec_counts(book, runs, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(book.folder / "jupyter"))
+    book.edit("page.md", "name: python3", "name: own")
+    spec = {"argv": ["python"], "display_name": "", "language": ""}
+    for options in (["-O"], ["-O"], []):
+        text = json.dumps(spec | {"argv": ["python", *options]})
+        book.write("jupyter/kernels/own/kernel.json", text)
+        outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
+def test_a_file_that_is_gone_after_the_run_was_for_the_run_alone(book, runs):
+    data = book.write("data.txt", "1")
+    runs.files = [str(data)]
+    runs.meanwhile = data.unlink
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page"]
+
+
+def test_a_file_that_vanished_since_makes_the_page_run(book, runs):
+    data = book.write("data.txt", "1")
+    runs.files = [str(data)]
+    outcome(book)
+    data.unlink()
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
+def test_the_damage_of_a_result_is_noticed_wherever_it_is(book, runs, caplog):
+    [run] = outcome(book)
+    file = result(book)
+    whole = file.read_bytes()
+    place = read_page(book.folder / "page.md", find_settings(book.folder / "page.md"))
+    results = Results()
+    right = outputs_of(run.notebook)
+    assert outputs_of(results.load(place).notebook) == right
+    for index in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[index] ^= 1 << index % 8
+        file.write_bytes(damaged)
+        loaded = results.load(place)
+        assert loaded is None or outputs_of(loaded.notebook) == right, damaged
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        assert results.load(place) is None, length
+    for text in (b"null\n", b"3\n", b"[]\n", b"{}\n{}", b"\xff\xfe\n", b"[[" * 50_000):
+        file.write_bytes(text)
+        assert results.load(place) is None, text
+    file.unlink()
+    file.mkdir()
+    assert results.load(place) is None
+
+
+@pytest.mark.parametrize("where", ["outputs", "head", "end"])
+def test_a_damaged_result_is_told_and_the_page_runs(book, runs, caplog, where):
+    outcome(book)
+    whole = result(book).read_bytes()
+    head, _, body = whole.partition(b"\n")
+    damaged = {
+        "outputs": head + b"\n" + body.replace(b"stdout", b"stdour"),
+        "head": whole.replace(b'"files"', b'"filfs"'),
+        "end": whole[: len(head) // 2],
+    }
+    result(book).write_bytes(damaged[where])
+    [run] = outcome(book)
+    assert run.ok
+    assert runs.take() == ["page", "page"]
+    assert "page.md runs again: its result, kept from before, is damaged" in caplog.text
+    outcome(book)
+    assert runs.take() == []
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_result_of_an_older_engine_is_no_error(book, runs, caplog, bare):
+    outcome(book)
+    _, _, body = result(book).read_bytes().partition(b"\n")
+    older = json.dumps({"engine": 1} if bare else {"environment": "an older one"}).encode()
+    seal = hashlib.sha256(older).hexdigest().encode()
+    result(book).write_bytes(seal + b" " + older + b"\n" + body)
+    assert any_outdated()
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+    assert not caplog.records
+
+
+def test_results_that_cannot_be_kept_are_told_and_the_outcome_is_right(book, runs, caplog):
+    book.write("_build", "a file, where a folder should be")
+    for _ in range(2):
+        [run] = outcome(book)
+        assert run.ok
+        assert runs.take() == ["page"]
+        assert "page.md will run again next time: its result can't be kept: " in caplog.text
+
+
+def test_a_result_is_kept_where_the_book_says(book, runs):
+    book.write("conf.py", f"{CONF}nb_execution_cache_path = '../kept'\n")
+    book.write("part/page.md", ONE)
+    outcome(book, "part/page")
+    assert not Path("_build").exists()
+    outcome(book, "part/page")
+    assert runs.take() == ["page"]
+    assert len(list(book.folder.with_name("kept").iterdir())) == 1
+
+
+def test_a_moved_book_runs_again_and_starts_nothing_once_it_has(book, runs):
+    outcome(book)
+    moved = Book(book.folder / "moved")
+    shutil.move(book.folder / "_build", moved.folder)
+    shutil.move(book.folder / "page.md", moved.folder)
+    outcome(moved)
+    outcome(moved)
+    assert runs.take() == ["page", "page"]
+
+
+def test_a_copied_book_knows_nothing_of_the_first(book, runs):
+    outcome(book)
+    copied = Book(book.folder / "copy")
+    shutil.copytree(book.folder / "_build", copied.folder / "_build")
+    shutil.copy(book.folder / "page.md", copied.folder)
+    runs.text = "2\n"
+    assert not outcome(copied)[0].ok
+    assert outcome(book)[0].ok
+    assert runs.take() == ["page", "page"]
+
+
+def test_pages_of_one_name_have_results_of_their_own(book, runs):
+    book.write("part/page.md", ONE)
+    outcome(book, "page", "part/page")
+    outcome(book, "page", "part/page")
+    assert runs.take() == ["page", "page"]
+
+
+def test_a_page_may_have_a_long_name(book, runs, caplog):
+    name = "膜" * 80
+    book.write(f"{name}.md", ONE)
+    outcome(book, name)
+    outcome(book, name)
+    assert runs.take() == [name]
+    assert not caplog.records
+
+
+# Whether a build starts the template before it has looked at the pages.
+
+
+def any_outdated():
+    return Results().any_outdated(find_settings(Path("page.md")), Path.cwd())
+
+
+def test_a_new_book_is_outdated(book):
+    assert any_outdated()
+
+
+def test_a_book_of_which_all_holds_is_not_and_one_with_a_changed_file_is(book, runs):
+    runs.files = [str(book.write("data.txt", "1"))]
+    outcome(book)
+    assert not any_outdated()
+    book.write("data.txt", "2")
+    assert any_outdated()
+
+
+def test_pages_that_are_gone_make_no_book_outdated(book, runs):
+    runs.files = [str(book.write("data.txt", "1"))]
+    book.write("gone.md", ONE)
+    outcome(book, "page", "gone")
+    (book.folder / "gone.md").unlink()
+    book.write("data.txt", "2")
+    outcome(book)
+    assert not any_outdated()
+
+
+def test_results_from_another_place_make_no_book_outdated(book, runs):
+    outcome(book)
+    file = result(book)
+    other = Book(book.folder.with_name(f"{book.folder.name}-other"))
+    other.write("page.md", ONE)
+    runs.files = [str(book.write("data.txt", "1"))]
+    outcome(other)
+    shutil.copy(result(other), file.parent)
+    book.write("data.txt", "2")
+    assert len(list(file.parent.iterdir())) == 2
+    assert not any_outdated()
+
+
+def test_a_damaged_result_makes_a_book_outdated(book, runs):
+    outcome(book)
+    result(book).write_bytes(b"x")
+    assert any_outdated()

@@ -1,0 +1,374 @@
+"""The template process: what it forks, what it refuses to fork, and that nothing outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from book_project import cell, needs
+from book_runs import PATIENCE, alive_with, is_alive, printed, run, until, write
+
+from bookproof.kernels import warm
+
+pytestmark = [
+    pytest.mark.usefixtures("settled"),
+    pytest.mark.skipif(not warm.FORKS, reason="warm kernels need Linux"),
+]
+MODULES = warm.MODULES  # before a fixture makes it empty
+MANY_THREADS = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
+
+
+def end_of(forked):
+    """Wait for the end of a kernel, but not for ever; return its exit status."""
+    return asyncio.run(asyncio.wait_for(forked.wait(), PATIENCE))
+
+
+@pytest.fixture
+def start():
+    """Start a template; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*modules, **environment):
+            started = warm.Template(modules, warm.environment() | environment)
+            stack.callback(started.close)
+            return started
+
+        yield start
+
+
+@pytest.fixture
+def fork(tmp_path):
+    """Let a template fork a kernel, and wait until it has begun; it ends with the test."""
+    kernels = []
+
+    def fork(parent, *, argv=None, cwd=tmp_path, wait=True):
+        file = tmp_path / f"{len(kernels)}.json"
+        sockets = ["-f", str(file), "--transport=ipc", f"--ip={file.with_suffix('')}"]
+        job = {"argv": argv or sockets, "env": dict(os.environ), "cwd": str(cwd)}
+        with (tmp_path / "stdout").open("w") as out, (tmp_path / "stderr").open("w") as err:
+            forked = asyncio.run(parent.fork(job, [out.fileno(), err.fileno()]))
+        kernels.append(forked)
+        if wait and not argv:
+            until(file.exists)
+        return forked
+
+    yield fork
+    for forked in kernels:
+        forked.kill()
+        end_of(forked)
+
+
+@pytest.fixture
+def write_module(tmp_path, monkeypatch):
+    """Write a module that a template can import."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return lambda name, text: (folder / f"{name}.py").write_text(text)
+
+
+class TestKernels:
+    """What a template forks."""
+
+    def test_its_exit_status_comes_back(self, start, fork):
+        parent = start()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            forked = fork(parent)
+            assert forked.poll() is None
+            os.kill(forked.pid, number)
+            assert end_of(forked) == -number
+            assert forked.poll() == -number
+            assert not is_alive(forked.pid)
+
+    def test_it_can_be_killed_before_it_has_begun(self, start, fork):
+        parent = start()
+        for _ in range(5):
+            forked = fork(parent, wait=False)
+            forked.kill()
+            assert end_of(forked) == -signal.SIGKILL
+
+    def test_it_writes_where_it_is_told(self, start, fork, tmp_path):
+        assert end_of(fork(start(), argv=["--help"])) == 0
+        assert "--ipython-dir" in (tmp_path / "stdout").read_text()
+        assert (tmp_path / "stderr").read_text() == ""
+
+    def test_it_has_a_session_a_folder_and_a_parent(self, start, fork, tmp_path):
+        parent = start()
+        forked = fork(parent)
+        assert os.getsid(forked.pid) == os.getpgid(forked.pid) == forked.pid
+        assert Path(f"/proc/{forked.pid}/cwd").readlink() == tmp_path
+        assert Path(f"/proc/{forked.pid}/fd/0").readlink() == Path(os.devnull)
+        assert f"PPid:\t{parent.process.pid}\n" in Path(f"/proc/{forked.pid}/status").read_text()
+
+    def test_it_keeps_nothing_open_that_belongs_to_others(self, start, fork):
+        parent = start()
+        others = [fork(parent) for _ in range(3)]
+        forked = fork(parent)
+        sockets = Path("/proc/net/unix").read_text().splitlines()
+        numbers = {line.split()[6] for line in sockets if line.endswith(parent.address)}
+        assert len(numbers) == 5  # the one that listens, and a connection for each kernel
+        held = {str(file.readlink()) for file in Path(f"/proc/{forked.pid}/fd").iterdir()}
+        assert not held & {f"socket:[{number}]" for number in numbers}
+        assert [other.poll() for other in others] == [None, None, None]
+
+    @needs("torch", "matplotlib")
+    def test_what_one_does_to_itself_no_later_one_sees(self, tmp_path):
+        change = (
+            "import os, random, sys, warnings\nimport numpy as np, torch\n"
+            "import matplotlib.pyplot as plt\n"
+            "os.chdir('/')\nos.environ['BOOK'] = '1'\nsys.path.insert(0, 'nowhere')\n"
+            "random.seed(1)\nnp.random.seed(1)\ntorch.manual_seed(1)\n"
+            "torch.set_default_dtype(torch.float64)\ntorch.set_num_threads(3)\n"
+            "plt.rcParams['lines.linewidth'] = 9\nplt.switch_backend('agg')\n"
+            "warnings.simplefilter('ignore')\nsys.modules['antigravity'] = os\n"
+            "print(torch.rand(1), np.random.rand(), random.random())"
+        )
+        look = (
+            "import os, random, sys, warnings\nimport numpy as np, torch\n"
+            "import matplotlib.pyplot as plt\n"
+            "print(os.path.basename(os.getcwd()), 'BOOK' in os.environ, 'nowhere' in sys.path,"
+            " 'antigravity' in sys.modules, torch.get_default_dtype(), torch.get_num_threads(),"
+            " plt.rcParams['lines.linewidth'], plt.get_backend(), plt.isinteractive(),"
+            " warnings.filters)\n"
+            "print(torch.rand(1), np.random.rand(), random.random())"
+        )
+        first = write(tmp_path, cell(look), name="a.md")
+        second = write(tmp_path, cell(change), name="b.md")
+        before, seeded, after = (
+            printed(run(page, modules=MODULES)[0])[0].splitlines()
+            for page in (first, second, first)
+        )
+        start = f"{tmp_path.name} False False False torch.float32 1 1.5 module://matplotlib_inline"
+        assert before[0] == after[0]
+        assert before[0].startswith(start)
+        assert len({before[1], seeded[0], after[1]}) == 3
+
+    @needs("torch", "matplotlib")
+    def test_two_draw_different_random_numbers(self, tmp_path):
+        code = (
+            "import sys\nassert {'torch', 'numpy.random'} <= set(sys.modules)\n"
+            "import random, numpy, torch\n"
+            "print(random.random(), numpy.random.rand(), torch.rand(1).item(),"
+            " torch.initial_seed(), numpy.random.default_rng().random())"
+        )
+        path = write(tmp_path, cell(code))
+        modules = [*MODULES, "numpy.random"]
+        one, two = (printed(done)[0].split() for done in run(path, path, modules=modules))
+        assert len(one) == len(two) == 5
+        assert not set(one) & set(two)
+
+    @needs("torch", "matplotlib")
+    def test_it_shows_figures_and_heeds_the_settings_beside_the_page(self, tmp_path):
+        (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\n")
+        code = "import matplotlib.pyplot as plt\nprint(plt.plot([1])[0].get_linewidth())"
+        [done] = run(write(tmp_path, cell(code)), modules=MODULES)
+        stream, figure = done.notebook.cells[1].outputs
+        assert stream.text == "7.0\n"
+        assert "image/png" in figure.data
+
+    def test_it_has_what_an_import_set_in_the_environment(self, tmp_path, write_module):
+        write_module("sets", "import os\nos.environ['SET'] = os.environ['PYTHONHASHSEED'] = '7'")
+        code = "import os, sets\nos.environ['SET'], os.environ['PYTHONHASHSEED']"
+        assert run(write(tmp_path, cell(code, ("7", "7"))), modules=["sets"])[0].ok
+
+    @needs("torch", "matplotlib")
+    def test_it_computes_with_all_its_threads(self, tmp_path, monkeypatch):
+        """A kernel forked after a large operation would hang here."""
+        for name, value in MANY_THREADS.items():
+            monkeypatch.setitem(warm.ENVIRONMENT, name, value)
+        code = (
+            "import torch, numpy as np\na, b = torch.ones(999, 999), np.ones((999, 999))\n"
+            "print((a @ a)[5, 5].item(), a.sum().item(), (b @ b)[5, 5])"
+        )
+        path = write(tmp_path, cell(code, "999.0 998001.0 999.0"))
+        assert all(done.ok for done in run(path, path, modules=MODULES))
+
+    @pytest.mark.parametrize(
+        "modules", [[], pytest.param(MODULES, marks=needs("torch", "matplotlib"))]
+    )
+    def test_nothing_is_left_to_import_until_it_answers(self, tmp_path, modules):
+        code = (
+            "import os, sys\nfrom bookproof.kernels import template\n"
+            "folder, *modules = sys.argv[1:]\nassert template.prepare(modules) == ''\n"
+            "before = set(sys.modules)\n"
+            "template.become_kernel(['-f', f'{folder}/kernel.json', '--transport=ipc',"
+            " f'--ip={folder}/k', '--HistoryManager.hist_file=:memory:'])\n"
+            "with open(f'{folder}/late', 'w') as late:\n"
+            "    print(*set(sys.modules) - before, file=late)\n"
+            "os._exit(0)"
+        )
+        subprocess.run([sys.executable, "-c", code, tmp_path, *modules], check=True)
+        assert (tmp_path / "late").read_text().split() == []
+
+
+class TestEnds:
+    """However a template, or who asked it, ends: no kernel is left."""
+
+    def test_of_a_connection(self, start, fork):
+        parent = start()
+        forked, other = fork(parent), fork(parent)
+        forked._connection.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
+        until(lambda: not is_alive(forked.pid))
+        assert other.poll() is None
+
+    def test_of_the_standard_input(self, start, fork):
+        parent = start()
+        kernels = [fork(parent) for _ in range(2)]
+        os.kill(kernels[0].pid, signal.SIGSTOP)
+        parent.process.stdin.close()
+        assert parent.process.wait() == 0
+        until(lambda: not any(is_alive(forked.pid) for forked in kernels))
+        assert [forked.poll() for forked in kernels] == [-signal.SIGKILL] * 2
+
+    def test_of_the_standard_input_before_all_is_imported(self, start):
+        parent = start(*MODULES, BOOK_TEST="early")
+        until(lambda: alive_with("BOOK_TEST", "early"))
+        parent.process.stdin.close()
+        assert parent.process.wait() == 0
+        until(lambda: not alive_with("BOOK_TEST", "early"))
+
+    def test_of_the_template_by_force(self, start, fork):
+        parent = start()
+        kernels = [fork(parent) for _ in range(2)]
+        os.kill(kernels[0].pid, signal.SIGSTOP)  # as good as one that holds Python's lock
+        parent.process.kill()
+        until(lambda: not any(is_alive(forked.pid) for forked in kernels))
+        assert [forked.poll() for forked in kernels] == [-signal.SIGKILL] * 2
+        with pytest.raises(warm.NoKernelError, match="the template process has ended"):
+            fork(parent)
+
+    def test_of_the_object(self, start, fork):
+        parent = start()
+        forked = fork(parent)
+        parent.close()
+        assert parent.process.returncode == 0
+        until(lambda: not is_alive(forked.pid))
+        assert not Path(parent.folder).exists()
+
+    def test_of_whoever_asks_before_the_answer(self, start, fork):
+        parent = start()
+        for words in (b"", b"{", b'{"argv": ['):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(parent.address)
+                connection.sendall(words)
+        assert fork(parent).poll() is None
+
+
+class TestRefusals:
+    """What a template says it can't do; it goes on doing the rest."""
+
+    def test_a_folder_that_is_not_there(self, start, fork, tmp_path):
+        parent = start()
+        with pytest.raises(warm.NoKernelError, match=r"No such file or directory: .*missing"):
+            fork(parent, cwd=tmp_path / "missing")
+        assert fork(parent).poll() is None
+
+    @pytest.mark.parametrize("name", ["zmq.py", "zmq.abi3.so", "zmq/__init__.py"])
+    def test_a_folder_with_a_module_that_an_imported_one_hides(self, start, fork, tmp_path, name):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        with pytest.raises(warm.NoKernelError, match=r"zmq.* is in the place of a module"):
+            fork(start())
+
+    def test_not_a_folder_with_other_modules(self, start, fork, tmp_path):
+        for name in ("helper.py", "json.py", "zmq.txt", "zmq/data.csv", "zmq_too.py"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        parent = start()
+        assert fork(parent).poll() is None
+        (tmp_path / "zmq" / "__init__.py").touch()
+        with pytest.raises(warm.NoKernelError, match=f"^{tmp_path}/zmq is in the place of"):
+            fork(parent)
+
+    def test_a_module_that_leaves_threads(self, start, fork, write_module):
+        begin = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+        write_module("worker", f"import threading\n{begin}")
+        with pytest.raises(warm.NoKernelError, match="after importing worker, 2 threads run"):
+            fork(start("worker"))
+
+    @needs("torch", "matplotlib")
+    def test_a_module_that_runs_a_large_operation(self, start, fork, write_module):
+        write_module("large", "import torch\ntorch.ones(999, 999) @ torch.ones(999, 999)")
+        with pytest.raises(warm.NoKernelError, match="threads run instead of 1"):
+            fork(start("large", **MANY_THREADS))
+
+    @needs("torch", "matplotlib")
+    def test_the_usual_modules_run_no_operation(self, start, fork):
+        parent = start(*MODULES, **MANY_THREADS)
+        fork(parent)
+        assert len(list(Path(f"/proc/{parent.process.pid}/task").iterdir())) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "trouble"),
+        [
+            ("print('hello')", "prints 'hello\\n'"),
+            ("import os; os.write(2, b'deep')", "prints 'deep'"),
+            ("import warnings; warnings.warn('old')", "UserWarning: old"),
+            ("1 / 0", "raises ZeroDivisionError('division by zero')"),
+            ("import sys; sys.exit(3)", "raises SystemExit(3)"),
+            ("import nosuch", """raises ModuleNotFoundError("No module named 'nosuch'")"""),
+        ],
+    )
+    def test_a_module_that_prints_or_fails(self, start, fork, write_module, source, trouble):
+        write_module("odd", source)
+        with pytest.raises(warm.NoKernelError, match=re.escape(trouble)) as told:
+            fork(start("json", "odd"))
+        assert str(told.value).startswith("importing odd ")
+
+    def test_a_module_that_ends_the_process(self, start, fork, write_module):
+        write_module("deadly", "import os; os._exit(3)")
+        with pytest.raises(warm.NoKernelError, match="the template process has ended"):
+            fork(start("deadly"))
+
+    def test_a_module_that_never_ends(self, start, fork, write_module, monkeypatch):
+        write_module("endless", "import threading\nthreading.Event().wait()")
+        parent = start("endless")
+        monkeypatch.setattr(warm, "PATIENCE", 0.1)
+        with pytest.raises(warm.NoKernelError, match="the template process does not answer"):
+            fork(parent)
+        monkeypatch.undo()
+        parent.close()
+        assert parent.process.returncode == -signal.SIGTERM
+
+    def test_a_module_that_never_ends_and_does_not_listen(
+        self, start, write_module, monkeypatch, tmp_path
+    ):
+        deaf = (
+            f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(tmp_path / 'begun')!r}, 'w')"
+        )
+        write_module("deaf", f"import signal, threading\n{deaf}\nthreading.Event().wait()")
+        parent = start("deaf")
+        until((tmp_path / "begun").exists)
+        monkeypatch.setattr(warm, "PATIENCE", 0.1)
+        parent.close()
+        assert parent.process.returncode == -signal.SIGKILL
+
+    def test_a_module_of_the_project_that_was_saved_since(
+        self, start, fork, write_module, tmp_path
+    ):
+        write_module("own", "A = 1")
+        parent = start("own")
+        fork(parent)
+        write_module("own", "A = 2")
+        with pytest.raises(warm.NoKernelError, match=r"own\.py has changed since it was imported"):
+            fork(parent)
+        (tmp_path / "modules" / "own.py").unlink()
+        with pytest.raises(warm.NoKernelError, match=r"No such file or directory: .*own\.py"):
+            fork(parent)
+
+    def test_not_a_module_that_starts_a_process(self, start, fork, write_module, tmp_path):
+        begin = "import subprocess\np = subprocess.Popen('cat', stdin=subprocess.PIPE)\n"
+        write_module("helper", f"{begin}open({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))")
+        parent = start("helper")
+        first = fork(parent)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        assert fork(parent).poll() is None
+        assert first.poll() is None

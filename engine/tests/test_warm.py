@@ -1,0 +1,106 @@
+"""Templates as their users see them: one for all that begin alike, until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+from book_project import cell
+from book_runs import run, template, write
+
+from bookproof.kernels import warm
+from bookproof.kernels.warm import FORKS, ForkedKernel
+
+pytestmark = pytest.mark.usefixtures("settled")
+linux = pytest.mark.skipif(not FORKS, reason="warm kernels need Linux")
+
+
+@linux
+def test_a_template_is_kept_for_the_kernels_that_begin_alike(monkeypatch):
+    one = warm.template((), os.environ)
+    monkeypatch.setenv("JPY_SESSION_NAME", "another notebook")
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "another test")
+    assert warm.template((), os.environ) is one
+    assert warm.template(("json",), os.environ) is not one
+    monkeypatch.setenv("BOOK_TEST", "another environment")
+    assert warm.template((), os.environ) is not one
+
+
+@linux
+def test_a_template_that_ended_is_replaced(monkeypatch):
+    monkeypatch.setattr(warm, "_templates", {})
+    one = template()
+    one.process.kill()
+    one.process.wait()
+    two = template()
+    assert two is not one
+    assert two.is_there()
+    assert template() is two
+
+
+@linux
+def test_the_template_that_was_warmed_up_is_the_one_that_is_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(warm, "_templates", {})
+    warm.warm_up(())
+    [[warmed]] = [warm._templates.values()]  # noqa: SLF001
+    monkeypatch.setenv("DOCUTILSCONFIG", "docutils.conf")  # as Sphinx does in a build
+    [done] = run(write(tmp_path, cell("import os\nprint(os.getppid())", warmed.process.pid)))
+    assert done.ok
+    assert list(warm._templates.values()) == [warmed]  # noqa: SLF001
+
+
+@linux
+def test_a_template_is_not_closed_by_a_fork_of_its_owner():
+    one = template()
+    warm.Template._close(one.process, one.folder, os.getpid() + 1)  # noqa: SLF001
+    assert one.is_there()
+    assert one.process.poll() is None
+
+
+def test_a_test_is_not_told_to_kernels(tmp_path, monkeypatch):
+    """ipykernel would leave what is written to file descriptors to pytest."""
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "a test")
+    body = cell("import os\nos.system('echo shell')\nNone", "shell")
+    path = write(tmp_path, body, cell("print('PYTEST_CURRENT_TEST' in os.environ)", False))  # noqa: FBT003
+    assert [done.ok for done in run(path) + run(path, warm=False)] == [True, True]
+
+
+# What comes back from a template
+
+
+@pytest.fixture
+def answered():
+    """A kernel that there is not, and the template's end of its connection."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)  # noqa: FBT003
+    with ours, theirs:
+        yield ForkedKernel(2**22 + 1, ours, b""), theirs  # no process has such a number
+
+
+def test_a_status_is_an_exit_status(answered):
+    forked, theirs = answered
+    assert forked.poll() is None
+    theirs.sendall(b'{"status": -11}\n')
+    assert forked.poll() == -11
+    assert forked.poll() == asyncio.run(forked.wait()) == -11
+    forked.kill()  # no error: it has ended
+
+
+def test_an_end_without_a_status_is_that_of_the_template(answered):
+    forked, theirs = answered
+    theirs.close()
+    assert forked.poll() == -signal.SIGKILL
+
+
+def test_a_status_that_came_with_the_first_answer_counts():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert ForkedKernel(1, ours, b'{"status": 1}\n').poll() == 1
+
+
+def test_a_signal_to_a_kernel_that_is_about_to_end_is_no_error(answered):
+    answered[0].terminate()
+    assert answered[0].poll() is None

@@ -1,0 +1,211 @@
+"""発火するたびに閾値の上がるニューロンです。"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from snn_docs import adaptive_bptt, equations
+from snn_docs._checks import check_constant, check_leak, check_run, check_tensors
+from snn_docs._module import Spiking
+from snn_docs.equations import Reset, widened
+from snn_docs.functional import one_by_one
+from snn_docs.surrogate import Heaviside
+
+State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, trace
+NAMES = ("spikes", "v", "a")
+
+
+class ALIF(Spiking):
+    r"""閾値の適応するLIFモデル（adaptive LIF）を動かす層です。
+
+    .. math::
+
+        a_t &= (1 - \lambda_a)\, a_{t-1} + s_{t-1} \\
+        \theta_t &= \theta + \beta a_t \\
+        v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta_t)
+
+    発火の跡:math:`a_t`は、発火した次の時刻に1だけ増え、1ステップごとに割合:math:`\lambda_a`だけ消えます。\
+    閾値:math:`\theta_t`は、その:math:`\beta`倍だけ上がります。\
+    同じ入力が続くと発火はまばらになり、発火したことは、およそ:math:`1/\lambda_a`ステップのあいだ閾値に残ります。\
+    膜電位と、リセットしたあとの膜電位:math:`r`は``LIF``と同じです。\
+    ``reset="subtract"``が引くのは、上がる前の閾値:math:`\theta`です。\
+    :math:`\beta = 0`なら、``LIF``とビット単位で等しくなります。
+
+    2020年の論文は、漏れのあとで閾値を引きます。ここではリセットが先、漏れが後です。\
+    論文の:math:`\rho`は、ここでは:math:`1 - \lambda_a`です。
+
+    :param threshold: 上がる前の閾値:math:`\theta`。``LIF``と同じ
+    :param leak: 漏れ:math:`\lambda`。``LIF``と同じ
+    :param adaptation: 1回の発火で閾値が上がる量:math:`\beta`。単位は膜電位と同じ。有限の数か、\
+        入力とブロードキャストできる浮動小数点数のテンソル。テンソルの扱いは``threshold``と同じ
+    :param adaptation\_leak: 跡の漏れ:math:`\lambda_a`。0から1まで。\
+        時定数が:math:`\tau_a`ステップなら:math:`1/\tau_a`。数かテンソル
+    :param reset: ``"zero"``か``"subtract"``
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る。閾値を通る勾配は切らない
+    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :raises TypeError: ``threshold``、``leak``、``adaptation``、``adaptation_leak``が\
+        数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``adaptation``が有限でないとき、\
+        ``leak``か``adaptation_leak``が0から1までにないとき
+
+    >>> import torch
+    >>> from snn_docs import ALIF
+    >>> layer = ALIF(leak=0.5, adaptation=1.0, adaptation_leak=0.25)
+    >>> layer
+    ALIF(leak=0.5, adaptation=1.0, adaptation_leak=0.25, threshold=1.0)
+    >>> spikes, v, a = layer.run(torch.full((12,), 1.5))
+    >>> spikes
+    tensor([1., 0., 1., 0., 1., 0., 0., 1., 0., 0., 1., 0.])
+
+    出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
+    """
+
+    _parts = 3
+    threshold: float | Tensor
+    leak: float | Tensor
+    adaptation: float | Tensor
+    adaptation_leak: float | Tensor
+
+    def __init__(  # noqa: PLR0913 - all of a neuron
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        leak: float | Tensor,
+        adaptation: float | Tensor,
+        adaptation_leak: float | Tensor,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値、漏れ、適応、リセットの規則を決めます。"""
+        check_constant("adaptation", adaptation)
+        check_leak(adaptation_leak, "adaptation_leak", "the trace")
+        constants = {"leak": leak, "adaptation": adaptation, "adaptation_leak": adaptation_leak}
+        super().__init__(threshold, reset, detach_reset, surrogate, **constants)
+
+    def step(
+        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, a_previous: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""1ステップ進め、スパイク、膜電位、発火の跡を返します。
+
+        .. math::
+
+            a_t &= (1 - \lambda_a)\, a_{t-1} + s_{t-1} \\
+            v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+            s_t &= H(v_t - \theta - \beta a_t)
+
+        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+            形は``[*]``、型は浮動小数点数
+        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param a\_previous: 1つ前の時刻の跡:math:`a_{t-1}`。形は``[*]``、型は``v_previous``と同じ
+        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、跡:math:`a_t`の組。\
+            形は引数をブロードキャストした``[*]``
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
+
+        >>> import torch
+        >>> from snn_docs import ALIF
+        >>> layer = ALIF(leak=0.0, adaptation=0.5, adaptation_leak=0.5)
+        >>> s = v = a = torch.zeros(1)
+        >>> for _ in range(3):
+        ...     s, v, a = layer.step(v, torch.full((1,), 1.25), s, a)
+        ...     print(s, v, a)
+        tensor([1.]) tensor([1.2500]) tensor([0.])
+        tensor([0.]) tensor([1.2500]) tensor([1.])
+        tensor([1.]) tensor([2.5000]) tensor([0.5000])
+
+        出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
+        """
+        tensors = {
+            "v_previous": v_previous,
+            "vt": vt,
+            "s_previous": s_previous,
+            "a_previous": a_previous,
+        }
+        check_tensors("vt", tensors, **self._held)
+        a = a_previous * (1 - self.adaptation_leak) + s_previous
+        v = equations.carried(v_previous, s_previous, self._rule) + vt
+        return self._fired(v, a), v, a
+
+    def forward(
+        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, a_previous: Tensor
+    ) -> Tensor:
+        """1ステップ進め、スパイクだけを返します。引数は``step``と同じです。"""
+        return self.step(v_previous, vt, s_previous, a_previous)[0]
+
+    def run(self, inputs: Tensor, state: State | None = None) -> State:
+        r"""すべての時刻を一度に進め、スパイク、膜電位、発火の跡を返します。
+
+        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
+        逆伝播は、次の漸化式を終わりの時刻から解きます。\
+        :math:`G^s_t`、:math:`G^v_t`、:math:`G^a_t`は、外から届く勾配、\
+        :math:`E_t = (1 - \lambda) D_{t+1}`です。
+
+        .. math::
+
+            D^s_t &= G^s_t + E_t \frac{\partial r_t}{\partial s_t} + D^a_{t+1} \\
+            P_t &= D^s_t H'(v_t - \theta_t) \\
+            D_t &= P_t + E_t \frac{\partial r_t}{\partial v_t} + G^v_t \\
+            D^a_t &= (1 - \lambda_a) D^a_{t+1} - \beta P_t + G^a_t
+
+        :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前のスパイク、膜電位、跡の組。\
+            形は``[*]``とブロードキャストできればよい。\
+            続きから始めるには``(spikes[-1], v[-1], a[-1])``を渡す。``None``なら、どれも0
+        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、跡:math:`a_t`の組。\
+            形はどれも``[T, *]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import ALIF
+        >>> layer = ALIF(leak=0.0, adaptation=0.5, adaptation_leak=0.5)
+        >>> spikes, v, a = layer.run(torch.full((4,), 1.25))
+        >>> spikes
+        tensor([1., 0., 1., 0.])
+        >>> a
+        tensor([0.0000, 1.0000, 0.5000, 1.2500])
+
+        出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
+        """
+        rule, adaptation, faded = self._rule, self.adaptation, 1 - self.adaptation_leak
+        shape = check_run(inputs, state, NAMES, **self._held)
+        inputs = widened(inputs, shape)
+        if not len(inputs):
+            return inputs.clone(), inputs.clone(), inputs.clone()
+        left, trace = None, inputs.new_zeros(shape)
+        if state is not None:
+            left = equations.carried(state[1], state[0], rule).expand(shape)
+            trace = (state[2] * faded + state[0]).expand(shape)
+        if one_by_one(rule, inputs, left, trace, adaptation, faded):
+            return self._loop(inputs, left, trace)
+        # tensors, which operations take faster than numbers, and with the same bits
+        constants = [
+            value if value is None or isinstance(value, Tensor) else inputs.new_tensor(value)
+            for value in (rule.threshold, rule.kept, adaptation, faded)
+        ]
+        run: State = adaptive_bptt.Run.apply(inputs, left, trace, *constants, rule)  # type: ignore[no-untyped-call]
+        return run
+
+    def _fired(self, v: Tensor, a: Tensor) -> Tensor:
+        theta = a * self.adaptation + self.threshold
+        return equations.fired(v, self._rule._replace(threshold=theta))
+
+    def _loop(self, inputs: Tensor, left: Tensor | None, trace: Tensor) -> State:
+        """Return the same by operations that all of torch knows."""
+        a, v = trace, inputs[0] + (0 if left is None else left)
+        s = self._fired(v, a)
+        record = [(s, v, a)]
+        for current in inputs[1:]:
+            a = a * (1 - self.adaptation_leak) + s
+            v = equations.carried(v, s, self._rule) + current
+            s = self._fired(v, a)
+            record.append((s, v, a))
+        spikes, v, a = (torch.stack(part) for part in zip(*record, strict=True))
+        return spikes, v, a

@@ -1,0 +1,163 @@
+"""入力が、減衰するシナプスの電流を通って、膜電位に届くニューロンです。"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from snn_docs import equations, functional
+from snn_docs._checks import check_leak, check_run, check_tensors
+from snn_docs._module import Spiking
+from snn_docs.equations import Reset, widened
+from snn_docs.integrator import integrated
+from snn_docs.surrogate import Heaviside
+
+State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, current
+NAMES = ("spikes", "v", "i")
+
+
+class CubaLIF(Spiking):
+    r"""シナプスの電流をもつLIFモデル（current-based LIF）を動かす層です。
+
+    .. math::
+
+        i_t &= (1 - \lambda_i)\, i_{t-1} + I_t \\
+        v_t &= (1 - \lambda)\, r_{t-1} + i_t \\
+        s_t &= H(v_t - \theta)
+
+    届いた入力:math:`I_t`は、シナプスの電流:math:`i_t`になって残り、\
+    1ステップごとに割合:math:`\lambda_i`だけ消えながら、膜電位を押し続けます。\
+    膜電位の式とリセットは``LIF``と同じで、リセットは電流を変えません。\
+    :math:`\lambda_i = 1`なら、``LIF``とビット単位で等しくなります。
+
+    snnTorchの``Synaptic``の``alpha``は:math:`1 - \lambda_i`、``beta``は:math:`1 - \lambda`です。
+
+    :param threshold: 閾値:math:`\theta`。``LIF``と同じ
+    :param leak: 膜電位の漏れ:math:`\lambda`。``LIF``と同じ
+    :param synapse\_leak: 電流の漏れ:math:`\lambda_i`。0から1まで。\
+        時定数が:math:`\tau_i`ステップなら:math:`1/\tau_i`。数か、\
+        入力とブロードキャストできる浮動小数点数のテンソル。テンソルの扱いは``threshold``と同じ
+    :param reset: ``"zero"``か``"subtract"``
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る
+    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :raises TypeError: ``threshold``、``leak``、``synapse_leak``が\
+        数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、\
+        ``leak``か``synapse_leak``が0から1までにないとき
+
+    >>> import torch
+    >>> from snn_docs import CubaLIF
+    >>> layer = CubaLIF(leak=0.5, synapse_leak=0.5)
+    >>> layer
+    CubaLIF(leak=0.5, synapse_leak=0.5, threshold=1.0)
+    >>> spikes, v, i = layer.run(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    >>> i
+    tensor([1.0000, 0.5000, 0.2500, 0.1250])
+    >>> v
+    tensor([1.0000, 1.0000, 0.7500, 0.5000])
+
+    出典: :cite:t:`gerstner2014neuronal`
+    """
+
+    _parts = 3
+    threshold: float | Tensor
+    leak: float | Tensor
+    synapse_leak: float | Tensor
+
+    def __init__(  # noqa: PLR0913 - all of a neuron
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        leak: float | Tensor,
+        synapse_leak: float | Tensor,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値、2つの漏れ、リセットの規則を決めます。"""
+        check_leak(synapse_leak, "synapse_leak", "the current")
+        constants = {"leak": leak, "synapse_leak": synapse_leak}
+        super().__init__(threshold, reset, detach_reset, surrogate, **constants)
+
+    def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, i_previous: Tensor) -> State:
+        r"""1ステップ進め、スパイク、膜電位、シナプスの電流を返します。
+
+        .. math::
+
+            i_t &= (1 - \lambda_i)\, i_{t-1} + I_t \\
+            v_t &= (1 - \lambda)\, r_{t-1} + i_t \\
+            s_t &= H(v_t - \theta)
+
+        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+            形は``[*]``、型は浮動小数点数
+        :param vt: この時刻の入力:math:`I_t`。1ステップあたりの電流の増分。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
+            形は``[*]``、型は``v_previous``と同じ
+        :param i\_previous: 1つ前の時刻の電流:math:`i_{t-1}`。形は``[*]``、型は``v_previous``と同じ
+        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、電流:math:`i_t`の組。\
+            形は引数をブロードキャストした``[*]``
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
+
+        >>> import torch
+        >>> from snn_docs import CubaLIF
+        >>> layer = CubaLIF(leak=0.0, synapse_leak=0.5)
+        >>> zeros = torch.zeros(1)
+        >>> layer.step(zeros, torch.ones(1), zeros, torch.ones(1))
+        (tensor([1.]), tensor([1.5000]), tensor([1.5000]))
+
+        出典: :cite:t:`gerstner2014neuronal`
+        """
+        tensors = {
+            "v_previous": v_previous,
+            "vt": vt,
+            "s_previous": s_previous,
+            "i_previous": i_previous,
+        }
+        check_tensors("vt", tensors, **self._held)
+        i = i_previous * (1 - self.synapse_leak) + vt
+        spikes, v = equations.step(v_previous, i, s_previous, self._rule)
+        return spikes, v, i
+
+    def forward(
+        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, i_previous: Tensor
+    ) -> Tensor:
+        """1ステップ進め、スパイクだけを返します。引数は``step``と同じです。"""
+        return self.step(v_previous, vt, s_previous, i_previous)[0]
+
+    def run(self, inputs: Tensor, state: State | None = None) -> State:
+        r"""すべての時刻を一度に進め、スパイク、膜電位、シナプスの電流を返します。
+
+        .. math::
+
+            i_{1:T} &= \mathrm{LI}(I_{1:T}) \\
+            s_{1:T}, v_{1:T} &= \mathrm{LIF}(i_{1:T})
+
+        発火は電流に戻らないので、``LI``と``LIF``を続けて動かすのと同じです。\
+        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。
+
+        :param inputs: 入力:math:`I_t`。1ステップあたりの電流の増分。\
+            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前のスパイク、膜電位、電流の組。\
+            形は``[*]``とブロードキャストできればよい。\
+            続きから始めるには``(spikes[-1], v[-1], i[-1])``を渡す。``None``なら、どれも0
+        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、電流:math:`i_t`の組。\
+            形はどれも``[T, *]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import CubaLIF
+        >>> layer = CubaLIF(leak=0.0, synapse_leak=0.5)
+        >>> spikes, v, i = layer.run(torch.tensor([0.75, 0.0, 0.0, 0.0]))
+        >>> spikes
+        tensor([0., 1., 0., 0.])
+
+        出典: :cite:t:`gerstner2014neuronal`
+        """
+        shape = check_run(inputs, state, NAMES, **self._held)
+        i = widened(inputs, shape)
+        i = integrated(i, None if state is None else state[2], self.synapse_leak)
+        before = None if state is None else (state[0], state[1])
+        spikes, v = functional.checked_run(i, before, self._rule)
+        return spikes, v, i

@@ -1,0 +1,179 @@
+"""発火しない、漏れのある積分器です。ネットワークの終わりに置いて、答えを読み出します。"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import BackwardCFunction
+
+from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
+from snn_docs._module import Neuron, plain
+from snn_docs.equations import widened
+
+
+class LI(Neuron):
+    r"""漏れのある積分器（leaky integrator）の層です。発火もリセットもしません。
+
+    .. math::
+
+        v_t = (1 - \lambda)\, v_{t-1} + I_t
+
+    スパイクの列を滑らかな値に戻すので、ネットワークの最後に置いて、答えを膜電位から読み出せます。\
+    漏れが0なら入力の和、1なら入力そのものです。\
+    状態は層の中に持たず、呼ぶ側が渡します。
+
+    :param leak: 漏れ:math:`\lambda`。1ステップで失う膜電位の割合で、0から1まで。\
+        数か、入力とブロードキャストできる浮動小数点数のテンソル。\
+        時定数が:math:`\tau`ステップなら:math:`1/\tau`。\
+        テンソルの扱いは``LIF``と同じで、``torch.nn.Parameter``なら学習できる
+    :raises TypeError: ``leak``が数でも浮動小数点数のテンソルでもないとき
+    :raises ValueError: ``leak``が0から1までにないとき
+
+    >>> import torch
+    >>> from snn_docs import LI
+    >>> layer = LI(leak=0.5)
+    >>> layer
+    LI(leak=0.5)
+    >>> layer.run(torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    tensor([1.0000, 0.5000, 0.2500, 1.1250])
+
+    出典: :cite:t:`gerstner2014neuronal`
+    """
+
+    leak: float | Tensor
+
+    def __init__(self, leak: float | Tensor) -> None:
+        """漏れを決めます。"""
+        super().__init__()
+        check_leak(leak)
+        self._hold("leak", leak)
+
+    def step(self, v_previous: Tensor, vt: Tensor) -> Tensor:
+        r"""1ステップ進め、膜電位を返します。
+
+        .. math::
+
+            v_t = (1 - \lambda)\, v_{t-1} + I_t
+
+        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。形は``[*]``、型は浮動小数点数
+        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[*]``、型は``v_previous``と同じ
+        :returns: 膜電位:math:`v_t`。形は引数をブロードキャストした``[*]``
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
+
+        >>> import torch
+        >>> from snn_docs import LI
+        >>> LI(leak=0.25).step(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.0]))
+        tensor([1.2500, 1.5000])
+
+        出典: :cite:t:`gerstner2014neuronal`
+        """
+        check_integration(("vt", vt), ("v_previous", v_previous), self.leak)
+        return v_previous * (1 - self.leak) + vt
+
+    forward = step
+
+    def run(self, inputs: Tensor, state: Tensor | None = None) -> Tensor:
+        r"""すべての時刻を一度に進め、膜電位を返します。
+
+        .. math::
+
+            v_t &= (1 - \lambda)\, v_{t-1} + I_t \\
+            D_t &= \frac{\partial L}{\partial v_t} = G_t + (1 - \lambda) D_{t+1}
+
+        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
+        :math:`G_t`は、外から:math:`v_t`に届く勾配です。
+
+        :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前の膜電位。形は``[*]``とブロードキャストできればよい。\
+            続きから始めるには``v[-1]``を渡す。``None``なら0
+        :returns: 膜電位:math:`v_t`。形は``[T, *]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import LI
+        >>> layer = LI(leak=0.5)
+        >>> v = layer.run(torch.ones(2))
+        >>> layer.run(torch.ones(2), v[-1])
+        tensor([1.7500, 1.8750])
+
+        出典: :cite:t:`gerstner2014neuronal`
+        """
+        shape = check_integration(("inputs[0]", check_time(inputs)), ("state", state), self.leak)
+        return integrated(widened(inputs, shape), state, self.leak)
+
+    def tick(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the potential of one step, twice: as what is seen, and as the state after it."""
+        v = self.step(torch.zeros_like(inputs) if state is None else state, inputs)
+        return v, v
+
+    def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return the outputs of all steps, and the state in which the next ones begin."""
+        v = self.run(inputs, state)
+        return v, v[-1] if len(v) else state
+
+    def extra_repr(self) -> str:
+        """漏れを表示します。"""
+        return f"leak={plain(self.leak)}"
+
+
+def integrated(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
+    """Return the potentials of all steps, from arguments that have been checked."""
+    if not len(inputs):
+        return inputs.clone()
+    kept = 1 - leak
+    left = None if state is None else (state * kept).expand(inputs.shape[1:])
+    if needs_steps(inputs, left, kept):
+        return _one_by_one(inputs, left, kept)
+    if not isinstance(kept, Tensor):  # with the same bits, and faster
+        kept = torch.tensor(kept, dtype=inputs.dtype, device=inputs.device)
+    potentials: Tensor = _Integral.apply(inputs, left, kept, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+    return potentials
+
+
+def _one_by_one(inputs: Tensor, left: Tensor | None, kept: float | Tensor) -> Tensor:
+    potentials = [inputs[0] + (0 if left is None else left)]
+    for current in inputs[1:]:
+        potentials.append(potentials[-1] * kept + current)
+    return torch.stack(potentials)
+
+
+class _Integral(Function):
+    """The potentials from the first step on, or from the last one back, which is the adjoint."""
+
+    @staticmethod
+    def forward(
+        ctx: BackwardCFunction,
+        inputs: Tensor,
+        left: Tensor | None,
+        kept: Tensor,
+        back: bool,  # noqa: FBT001 - autograd knows no names
+    ) -> Tensor:
+        v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
+        # detached, because torch keeps books of the views of a tensor that has gradients
+        currents, potentials = inputs.detach().unbind(), v.unbind()
+        buffer = torch.empty_like(v[0])
+        steps = range(len(v))[:: -1 if back else 1]
+        torch.add(currents[steps[0]], 0 if left is None else left, out=potentials[steps[0]])
+        for before, t in pairwise(steps):
+            torch.mul(potentials[before], kept, out=buffer)
+            torch.add(buffer, currents[t], out=potentials[t])
+        ctx.save_for_backward(v, kept)
+        ctx.back = back  # type: ignore[attr-defined]
+        return v
+
+    @staticmethod
+    def backward(ctx: BackwardCFunction, grad_v: Tensor) -> tuple[Tensor | None, ...]:
+        v, kept = ctx.saved_tensors  # type: ignore[misc]
+        back: bool = ctx.back  # type: ignore[attr-defined]
+        wanted: tuple[bool, ...] = ctx.needs_input_grad
+        grad: Tensor = _Integral.apply(grad_v, None, kept, not back)  # type: ignore[no-untyped-call]
+        grad_kept = None
+        if wanted[2]:
+            later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])
+            grad_kept = (later * earlier).sum(0).sum_to_size(kept.shape)
+        return grad, grad[0].clone() if wanted[1] else None, grad_kept, None

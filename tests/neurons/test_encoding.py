@@ -1,0 +1,338 @@
+"""`encoding`: each way of turning values into inputs, by its definition and by its laws."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_checks import FLOATING, reproducible, seeded
+
+from snn_docs import IF, encoding
+
+pytestmark = pytest.mark.usefixtures("device")
+
+unit = st.floats(0, 1, width=32)
+lengths = st.integers(1, 100)
+# Sums and differences of eighths are exact.
+eighths = st.lists(st.integers(-80, 80), min_size=1, max_size=50)
+
+
+def spike_steps(spikes):
+    """Return the steps, counted from 0, at which one neuron fires."""
+    return spikes.nonzero().flatten().tolist()
+
+
+class TestRate:
+    @reproducible
+    @given(unit, st.integers(0, 2**31))
+    def test_fires_as_often_as_the_value_says(self, value, seed):
+        steps = 4000
+        spikes = encoding.rate(torch.tensor(value), steps, generator=seeded(seed))
+        deviation = (value * (1 - value) / steps) ** 0.5
+        assert set(spikes.tolist()) <= {0, 1}
+        assert abs(spikes.mean().item() - value) <= 5 * deviation + 4 / steps
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_small_values_are_not_favoured_in_any_dtype(self, dtype):
+        value = torch.tensor(0.001, dtype=dtype)
+        spikes = encoding.rate(value, 200_000, generator=seeded())
+        assert spikes.double().mean().item() == pytest.approx(value.item(), rel=0.3)
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_0_never_fires_and_1_always(self, dtype):
+        values = torch.tensor([0, 1], dtype=dtype)
+        spikes = encoding.rate(values, 10_000, generator=seeded())
+        assert torch.equal(spikes, values.expand(10_000, 2))
+
+    def test_steps_and_neurons_are_independent(self):
+        """Two neighbours in time, or in space, fire together as often as chance has it."""
+        spikes = encoding.rate(torch.full((2,), 0.5), 40_000, generator=seeded())
+        in_time = (spikes[1:] * spikes[:-1]).mean().item()
+        in_space = (spikes[:, 0] * spikes[:, 1]).mean().item()
+        assert in_time == pytest.approx(0.25, abs=0.015)
+        assert in_space == pytest.approx(0.25, abs=0.015)
+
+    @reproducible
+    @given(st.lists(unit, max_size=5), lengths, st.integers(0, 2**31))
+    def test_a_generator_in_the_same_state_gives_the_same_spikes(self, values, steps, seed):
+        values = torch.tensor(values)
+        first, second = (encoding.rate(values, steps, generator=seeded(seed)) for _ in range(2))
+        assert torch.equal(first, second)
+
+    def test_a_generator_moves_on_and_leaves_the_global_one_alone(self):
+        values, generator = torch.full((50,), 0.5), seeded()
+        before = torch.get_rng_state()
+        first, second = (encoding.rate(values, 4, generator=generator) for _ in range(2))
+        assert not torch.equal(first, second)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_without_a_generator_the_global_one_draws(self):
+        values = torch.full((50,), 0.5)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            spikes = encoding.rate(values, 4)
+        assert torch.equal(spikes, encoding.rate(values, 4, generator=seeded()))
+
+
+class TestLatency:
+    @pytest.mark.parametrize(
+        ("value", "step"),
+        [
+            (1.0, 0),
+            (0.75, 1),
+            (0.5, 2),
+            (0.25, 3),
+            (0.625, 2),  # 1.5 lies in the middle: to the even one
+            (0.6, 2),  # 1.6
+            (0.65, 1),  # 1.4
+            (2.0**-149, 4),  # the smallest float32 fires, too
+        ],
+    )
+    def test_five_steps_by_hand(self, value, step):
+        assert spike_steps(encoding.latency(torch.tensor(value), 5)) == [step]
+
+    @pytest.mark.parametrize("zero", [0.0, -0.0])
+    @pytest.mark.parametrize("steps", [1, 5])
+    def test_zero_never_fires(self, zero, steps):
+        assert torch.equal(encoding.latency(torch.tensor(zero), steps), torch.zeros(steps))
+
+    @reproducible
+    @given(st.lists(unit, max_size=5), lengths)
+    def test_the_rest_fires_exactly_once(self, values, steps):
+        spikes = encoding.latency(torch.tensor(values), steps)
+        assert spikes.sum(0).tolist() == [float(value > 0) for value in values]
+        assert set(spikes.flatten().tolist()) <= {0, 1}
+
+    @reproducible
+    @given(unit.filter(bool), unit.filter(bool), lengths)
+    def test_a_larger_value_never_fires_later(self, one, other, steps):
+        small, large = sorted([one, other])
+        (late,), (early,) = (
+            spike_steps(encoding.latency(torch.tensor(value), steps)) for value in (small, large)
+        )
+        assert early <= late
+
+    @reproducible
+    @given(st.integers(1, 64), lengths, st.sampled_from(FLOATING))
+    def test_equals_exact_arithmetic(self, sixty_fourths, steps, dtype):
+        value = Fraction(sixty_fourths, 64)
+        spikes = encoding.latency(torch.tensor(float(value), dtype=dtype), steps)
+        assert spike_steps(spikes) == [round((1 - value) * (steps - 1))]
+
+    @reproducible
+    @given(unit.filter(bool), st.integers(2, 100))
+    def test_the_step_tells_the_value_to_half_a_step(self, value, steps):
+        (step,) = spike_steps(encoding.latency(torch.tensor(value), steps))
+        assert abs(1 - step / (steps - 1) - value) <= 0.5 / (steps - 1) + 1e-6
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_more_steps_than_half_precision_can_count(self, dtype):
+        spikes = encoding.latency(torch.tensor([1, 0.5, 0.25], dtype=dtype), 4098)
+        assert spikes.argmax(0).tolist() == [0, 2048, 3073]  # 2048.5 and 3072.75
+
+
+def delta_by_hand(signal, threshold):
+    spikes = [0]
+    for before, now in pairwise(signal):
+        change = now - before
+        spikes.append((change > threshold) - (change < -threshold))
+    return spikes
+
+
+class TestDelta:
+    @reproducible
+    @given(eighths, st.integers(0, 80))
+    def test_equals_exact_arithmetic(self, signal, threshold):
+        spikes = encoding.delta(torch.tensor(signal) / 8, threshold / 8)
+        assert spikes.tolist() == delta_by_hand(signal, threshold)
+
+    @reproducible
+    @given(eighths, st.integers(0, 80))
+    def test_the_signal_upside_down_gives_the_spikes_upside_down(self, signal, threshold):
+        signal = torch.tensor(signal) / 8
+        upside_down = encoding.delta(-signal, threshold / 8)
+        assert torch.equal(upside_down, -encoding.delta(signal, threshold / 8))
+
+    @reproducible
+    @given(eighths, st.integers(0, 80))
+    def test_the_sum_of_spikes_rebuilds_the_signal_within_bounds(self, signal, threshold):
+        signal, threshold = torch.tensor(signal) / 8, threshold / 8
+        rebuilt = signal[0] + threshold * encoding.delta(signal, threshold).cumsum(0)
+        largest = signal.diff().abs().max().item() if len(signal) > 1 else 0.0
+        bound = torch.arange(len(signal)) * max(threshold, largest - threshold)
+        assert ((rebuilt - signal).abs() <= bound).all()
+
+    def test_the_bound_is_reached(self):
+        at_threshold, jumps = torch.arange(4.0), 5 * torch.arange(4.0)
+        assert encoding.delta(at_threshold, 1).tolist() == [0, 0, 0, 0]  # each step loses 1
+        assert encoding.delta(jumps, 1).tolist() == [0, 1, 1, 1]  # each step loses 5 - 1
+
+    @pytest.mark.parametrize(
+        ("threshold", "spikes"),
+        [
+            (0, [0, 1, 0, -1]),
+            (0.5, [0, 1, 0, -1]),
+            (1, [0, 0, 0, -1]),  # a change of exactly 1: silent
+            (2.0, [0, 0, 0, 0]),
+            (float("inf"), [0, 0, 0, 0]),
+        ],
+    )
+    def test_thresholds_by_hand(self, threshold, spikes):
+        signal = torch.tensor([3.0, 4.0, 4.0, 2.0])
+        assert encoding.delta(signal, threshold).tolist() == spikes
+
+    def test_every_channel_is_its_own_signal(self):
+        signal = torch.randn(20, 2, 3, generator=seeded())
+        together = encoding.delta(signal, 0.5)
+        for row in range(2):
+            for channel in range(3):
+                alone = encoding.delta(signal[:, row, channel], 0.5)
+                assert torch.equal(together[:, row, channel], alone)
+        assert set(together.flatten().tolist()) == {-1, 0, 1}
+
+    def test_no_steps_give_no_spikes(self):
+        assert encoding.delta(torch.zeros(0, 3), 1.0).shape == (0, 3)
+
+
+class TestDirect:
+    def test_every_step_is_the_values(self):
+        values = torch.randn(2, 3, generator=seeded())
+        current = encoding.direct(values, 4)
+        assert current.shape == (4, 2, 3)
+        for step in current:
+            assert torch.equal(step, values)
+
+    def test_nothing_is_copied(self):
+        values = torch.randn(2, 3, generator=seeded())
+        current = encoding.direct(values, 1000)
+        assert current.data_ptr() == values.data_ptr()
+        assert current.stride() == (0, *values.stride())
+
+    def test_the_gradient_is_the_sum_over_steps(self):
+        values = torch.ones(2, requires_grad=True)
+        weights = torch.arange(6.0).reshape(3, 2)
+        (encoding.direct(values, 3) * weights).sum().backward()
+        assert values.grad.tolist() == [0 + 2 + 4, 1 + 3 + 5]
+
+    def test_drives_the_second_demo(self):
+        layer, count = IF(), 0
+        v = s = torch.zeros(40)
+        for current in encoding.direct(torch.arange(0, 2, 0.05), 20):
+            s, v = layer.step(v, current, s)
+            count += int(s.sum())
+        assert count == 521
+
+
+OF_VALUES = [encoding.rate, encoding.latency, encoding.direct]
+SPIKING = [
+    lambda values: encoding.rate(values, 3),
+    lambda values: encoding.latency(values, 3),
+    lambda values: encoding.delta(values, 0.1),
+]
+
+
+class TestEveryEncoding:
+    @pytest.mark.parametrize("encode", OF_VALUES)
+    @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (2, 3)])
+    @pytest.mark.parametrize("steps", [1, 3])
+    def test_time_is_the_first_dimension(self, encode, shape, steps):
+        assert encode(torch.ones(shape), steps).shape == (steps, *shape)
+
+    @pytest.mark.parametrize("encode", [*SPIKING, lambda values: encoding.direct(values, 3)])
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_and_device_are_kept(self, encode, dtype):
+        for values in (torch.ones(2, dtype=dtype), torch.ones(2, dtype=dtype, device="meta")):
+            output = encode(values)
+            assert output.dtype == dtype
+            assert output.device == values.device
+
+    @pytest.mark.parametrize("encode", SPIKING)
+    def test_spikes_pass_no_gradient(self, encode):
+        assert not encode(torch.rand(3, requires_grad=True)).requires_grad
+
+
+class TestErrors:
+    @pytest.mark.parametrize("encode", OF_VALUES)
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            (torch.ones(2, dtype=torch.int64), ["values", "torch.int64", "values.float()"]),
+            (torch.ones(2, dtype=torch.bool), ["values", "torch.bool", "values.float()"]),
+            ([0.5], ["values", "a list came", "torch.as_tensor(values"]),
+        ],
+    )
+    def test_values_that_are_not_floating(self, encode, values, words):
+        with pytest.raises(TypeError) as caught:
+            encode(values, 3)
+        for word in words:
+            assert word in str(caught.value)
+
+    @pytest.mark.parametrize("encode", [encoding.rate, encoding.latency])
+    @pytest.mark.parametrize(
+        ("wrong", "came"),
+        [(1.5, "1.5"), (-0.25, "-0.25"), (float("nan"), "nan"), (float("inf"), "inf")],
+    )
+    def test_values_outside_0_and_1(self, encode, wrong, came):
+        with pytest.raises(ValueError, match="values must be between 0 and 1") as caught:
+            encode(torch.tensor([0.5, wrong, 1.0, wrong]), 3)
+        assert f"but {came} came, and 2 of 4 elements" in str(caught.value)
+
+    def test_who_scales_values_as_advised_can_encode_them(self):
+        values = torch.tensor([-2.0, 0.5, 3.0])
+        with pytest.raises(ValueError, match="scale them first") as caught:
+            encoding.rate(values, 3)
+        scaled = eval(str(caught.value).partition("for example with ")[2])
+        assert encoding.rate(scaled, 3).shape == (3, 3)
+
+    @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+    def test_infinite_values_and_signals(self, wrong):
+        tensor = torch.tensor([0.5, wrong, 7.0])
+        came = f"must be finite, but {wrong} came, and 1 of 3 elements"
+        with pytest.raises(ValueError, match=f"values {came}"):
+            encoding.direct(tensor, 3)
+        with pytest.raises(ValueError, match=f"signal {came}"):
+            encoding.delta(tensor, 0.1)
+
+    @pytest.mark.parametrize("encode", OF_VALUES)
+    @pytest.mark.parametrize("steps", [0, -1])
+    def test_too_few_steps(self, encode, steps):
+        with pytest.raises(ValueError, match=f"steps must be 1 or more, but {steps} came"):
+            encode(torch.ones(2), steps)
+
+    @pytest.mark.parametrize("encode", OF_VALUES)
+    @pytest.mark.parametrize(
+        ("steps", "came"), [(True, "bool"), (3.0, "float"), (None, "NoneType")]
+    )
+    def test_steps_that_are_not_an_int(self, encode, steps, came):
+        with pytest.raises(TypeError, match=f"steps must be an int, but a {came} came"):
+            encode(torch.ones(2), steps)
+
+    def test_a_seed_in_place_of_a_generator(self):
+        with pytest.raises(TypeError, match=r"but a int came; make one with torch\.Generator\(\)"):
+            encoding.rate(torch.ones(2), 3, generator=0)
+
+    def test_a_generator_on_another_device(self):
+        with pytest.raises(ValueError, match=r"on the device meta.*one on .* came; make it with"):
+            encoding.rate(torch.ones(2, device="meta"), 3, generator=seeded())
+
+    @pytest.mark.parametrize(("threshold", "came"), [(-1, "-1"), (float("nan"), "nan")])
+    def test_thresholds_that_mean_nothing(self, threshold, came):
+        with pytest.raises(ValueError, match=f"threshold must be 0 or more, but {came} came"):
+            encoding.delta(torch.ones(2), threshold)
+
+    @pytest.mark.parametrize(
+        ("threshold", "came"), [(True, "bool"), ("1", "str"), (torch.tensor(1.0), "torch.Tensor")]
+    )
+    def test_thresholds_that_are_not_numbers(self, threshold, came):
+        with pytest.raises(TypeError, match=f"threshold must be a number, but a {came} came"):
+            encoding.delta(torch.ones(2), threshold)
+
+    def test_a_signal_without_time(self):
+        with pytest.raises(ValueError, match=r"a tensor of shape \(\) came.*\[T, \*\]"):
+            encoding.delta(torch.tensor(1.0), 1.0)
+
+    def test_a_signal_that_is_not_floating(self):
+        with pytest.raises(TypeError, match=r"convert with signal\.float\(\)"):
+            encoding.delta(torch.tensor([1, 2]), 1.0)

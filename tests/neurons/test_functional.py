@@ -1,0 +1,637 @@
+"""`functional`: all of time in one call equals one step after another, forward, back, and again."""
+
+import importlib
+import math
+import platform
+import subprocess
+import sys
+from itertools import accumulate, product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch.profiler import ProfilerActivity, profile
+from torch_checks import FLOATING, assert_equal, quiet_torch, reproducible, seeded
+
+from snn_docs import Heaviside, bptt, functional, surrogate
+from snn_docs.functional import run, step
+
+RESETS = ("zero", "subtract")
+SURROGATES = (Heaviside.apply, surrogate.ArcTan(2.0), surrogate.Triangle())
+
+
+@pytest.fixture(scope="class", params=["torch", "numba"])
+def loops(request):
+    """Both ways to compute the loops over time."""
+    before = functional.backend()
+    functional.backend(request.param)
+    yield request.param
+    functional.backend(before)
+
+
+@pytest.fixture(scope="class", params=[bptt.BLOCK, 4])
+def blocks(request):
+    """Derivatives of all steps at once, and of a few after a few."""
+    before, bptt.BLOCK = bptt.BLOCK, request.param
+    yield
+    bptt.BLOCK = before
+
+
+def one_by_one(inputs, state=None, threshold=1.0, leak=0.0, **rule):
+    """Take one step after another: the oracle."""
+    zeros = torch.zeros_like(inputs[0])
+    s, v = state or (zeros, zeros)
+    steps = []
+    for current in inputs:
+        s, v = step(v, current, s, threshold, leak, **rule)
+        steps.append((s, v))
+    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
+
+
+def by_autograd(inputs, threshold, leak, *, reset, detach_reset, surrogate):
+    """Write the equations out, and leave their derivative to autograd: an oracle of the oracle."""
+    s = v = torch.zeros_like(inputs[0])
+    steps = []
+    for current in inputs:
+        held = s.detach() if detach_reset else s
+        left = v * (1 - held) if reset == "zero" else v - held * threshold
+        v = left * (1 - leak) + current
+        smooth = surrogate.smooth(v - threshold)
+        s = smooth + ((v > threshold).to(v.dtype) - smooth).detach()
+        steps.append((s, v))
+    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
+
+
+@st.composite
+def cases(draw):
+    """Draw inputs, a state, constants and a rule; what is learnable has a gradient."""
+    steps, shape = draw(st.integers(1, 6)), draw(st.sampled_from([(), (1,), (5,), (2, 3)]))
+    generator = seeded(draw(st.integers(0, 2**31)))
+
+    def tensor(*size, low=-0.5, high=1.5):
+        drawn = torch.rand(size, generator=generator, dtype=torch.float64)
+        return (low + (high - low) * drawn).requires_grad_()
+
+    def constant(number, low, high):
+        sizes = [(), shape[-1:], shape]
+        kind = draw(st.sampled_from(["number", *range(len(sizes))]))
+        return number if kind == "number" else tensor(*sizes[kind], low=low, high=high)
+
+    case = {
+        "inputs": tensor(steps, *shape),
+        "threshold": constant(draw(st.sampled_from([1.0, 0.3, -0.25])), 0.1, 1.0),
+        "leak": constant(draw(st.sampled_from([0.0, 0.125, 1.0])), 0.0, 0.5),
+    }
+    if draw(st.booleans()):
+        v = tensor(*shape)
+        case["state"] = ((v > 0.5).double().requires_grad_(), v)
+    case["reset"] = draw(st.sampled_from(RESETS))
+    case["detach_reset"] = draw(st.booleans())
+    case["surrogate"] = draw(st.sampled_from(SURROGATES))
+    return case
+
+
+def leaves(case):
+    found = [*case.get("state", ()), *(case[name] for name in ("inputs", "threshold", "leak"))]
+    return [x for x in found if isinstance(x, torch.Tensor)]
+
+
+def loss(outputs, *, of=(True, True)):
+    """Weigh every output differently; `of` says which of spikes and v count."""
+    terms = []
+    for tensor, counts in zip(outputs, of, strict=True):
+        weights = torch.linspace(-1, 2, tensor.numel(), dtype=tensor.dtype).reshape(tensor.shape)
+        terms.append((tensor * weights).sum() if counts else 0)
+    return sum(terms)
+
+
+def gradients(case, function, *, of=(True, True), create_graph=False):
+    value = loss(function(**case), of=of)
+    return torch.autograd.grad(
+        value, leaves(case), create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+
+
+def assert_close(got, expected):
+    for ours, theirs in zip(got, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("device", "loops", "blocks")
+class TestRunEqualsSteps:
+    @reproducible
+    @given(case=cases())
+    def test_forward_bit_for_bit(self, case):
+        assert_equal(run(**case), one_by_one(**case))
+
+    @reproducible
+    @given(case=cases(), of=st.sampled_from([(True, True), (True, False), (False, True)]))
+    def test_gradients_to_rounding(self, case, of):
+        assert_close(gradients(case, run, of=of), gradients(case, one_by_one, of=of))
+
+    @reproducible
+    @given(case=cases())
+    def test_second_derivatives_to_rounding(self, case):
+        def second(function):
+            first = gradients(case, function, create_graph=True)
+            value = sum((g * g.detach().cos()).sum() for g in first if g.requires_grad)
+            if not isinstance(value, torch.Tensor):
+                return [torch.zeros_like(leaf) for leaf in leaves(case)]
+            return torch.autograd.grad(
+                value, leaves(case), allow_unused=True, materialize_grads=True
+            )
+
+        assert_close(second(run), second(one_by_one))
+
+    @reproducible
+    @given(case=cases())
+    def test_a_gradient_with_a_graph_equals_one_without(self, case):
+        assert_close(gradients(case, run, create_graph=True), gradients(case, run))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("reset", RESETS)
+    @pytest.mark.parametrize("leak", [0.0, 0.1])
+    def test_every_special_number_bit_for_bit(self, dtype, reset, leak):
+        special = [0.0, -0.0, 1.0, 0.5, -2.0, math.inf, -math.inf, math.nan, 2.0**-149]
+        near = torch.tensor([1.0, 1.0], dtype=dtype).nextafter(torch.tensor([0, 2], dtype=dtype))
+        values = [*special, *near.tolist()]
+        inputs = torch.tensor(list(product(values, repeat=3)), dtype=dtype).T
+        got = run(inputs, leak=leak, reset=reset)
+        expected = one_by_one(inputs, leak=leak, reset=reset)
+        for ours, theirs in zip(got, expected, strict=True):
+            assert torch.equal(ours.isnan(), theirs.isnan())
+            assert torch.equal(ours.nan_to_num(7), theirs.nan_to_num(7))
+            assert torch.equal(ours.nan_to_num(7).signbit(), theirs.nan_to_num(7).signbit())
+
+    @pytest.mark.parametrize("reset", RESETS)
+    @pytest.mark.parametrize("smooth", SURROGATES[1:])
+    @pytest.mark.parametrize("detach_reset", [False, True])
+    def test_gradients_are_those_of_the_written_equations(self, reset, smooth, detach_reset):
+        generator = seeded()
+        inputs = torch.rand(9, 7, generator=generator, dtype=torch.float64).requires_grad_()
+        rule = {"reset": reset, "detach_reset": detach_reset, "surrogate": smooth}
+        case = {"inputs": inputs, "threshold": torch.tensor(0.7, dtype=torch.float64), **rule}
+        case["leak"] = torch.full((7,), 0.2, dtype=torch.float64)
+        case["threshold"].requires_grad_(), case["leak"].requires_grad_()
+        assert torch.equal(run(**case)[0], by_autograd(**case)[0])
+        assert_close(gradients(case, run), gradients(case, by_autograd))
+
+
+@pytest.mark.usefixtures("device", "loops", "blocks")
+class TestGoingOn:
+    @reproducible
+    @given(case=cases(), cut=st.integers(0, 6))
+    def test_two_runs_equal_one(self, case, cut):
+        def in_two(inputs, state=None, **rest):
+            cut_here = min(cut, len(inputs))
+            first = run(inputs[:cut_here], state, **rest)
+            after = (first[0][-1], first[1][-1]) if cut_here else state
+            second = run(inputs[cut_here:], after, **rest)
+            return tuple(torch.cat(parts) for parts in zip(first, second, strict=True))
+
+        assert_equal(in_two(**case), run(**case))
+        assert_close(gradients(case, in_two), gradients(case, run))
+
+    def test_a_state_may_be_half_a_spike(self):
+        inputs, state = torch.full((3, 2), 0.4), (torch.tensor([0.5]), torch.tensor([1.5, 0.5]))
+        assert_equal(run(inputs, state), one_by_one(inputs, state))
+
+
+@pytest.mark.usefixtures("device", "loops")
+class TestShapes:
+    @pytest.mark.parametrize("shape", [(0,), (0, 3), (4,), (4, 0), (1, 1), (3, 2, 2)])
+    def test_shape_is_kept(self, shape):
+        inputs = torch.full(shape, 2.0, requires_grad=True)
+        spikes, v = run(inputs)
+        assert spikes.shape == v.shape == shape
+        assert torch.equal(spikes, torch.ones(shape))
+        (gradient,) = torch.autograd.grad(v.sum(), inputs)
+        assert gradient.shape == shape
+
+    @pytest.mark.parametrize("reset", RESETS)
+    def test_memory_layout_does_not_matter(self, reset):
+        plain = torch.rand(6, 4, 5, generator=seeded())
+        for inputs in (plain.permute(2, 1, 0), plain[::2, :, 1:4], plain[:1].expand(6, 4, 5)):
+            leaf, copy = inputs.clone().requires_grad_(), inputs.contiguous().requires_grad_()
+            strided = leaf.as_strided(inputs.shape, leaf.stride())
+            got, expected = run(strided, reset=reset), run(copy, reset=reset)
+            for ours, theirs in zip(got, expected, strict=True):
+                assert torch.equal(ours, theirs)
+                assert ours.is_contiguous()
+            ours, theirs = (
+                torch.autograd.grad(loss(outputs), leaf_)[0]
+                for outputs, leaf_ in ((got, leaf), (expected, copy))
+            )
+            assert torch.equal(ours, theirs)
+
+    def test_constants_and_state_widen_the_inputs(self):
+        inputs = torch.tensor([0.4, 0.8, 0.4], requires_grad=True)
+        threshold = torch.tensor([0.3, 1.0])
+        spikes, v = run(inputs, threshold=threshold)
+        assert spikes.shape == v.shape == (3, 2)
+        assert spikes.T.tolist() == [[1, 1, 1], [0, 1, 0]]
+        state = (torch.zeros(4, 1), torch.zeros(2))
+        assert run(inputs, state)[0].shape == (3, 4, 2)
+        (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
+        (expected,) = torch.autograd.grad(
+            one_by_one(inputs.unsqueeze(1).expand(3, 2), threshold=threshold)[0].sum(), inputs
+        )
+        assert torch.equal(gradient, expected)
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_is_kept(self, dtype):
+        inputs = torch.full((4, 3), 0.75, dtype=dtype, requires_grad=True)
+        spikes, v = run(inputs, leak=0.25)
+        (gradient,) = torch.autograd.grad(loss((spikes, v)), inputs)
+        assert spikes.dtype == v.dtype == gradient.dtype == dtype
+        assert_equal((spikes, v), one_by_one(inputs, leak=0.25))
+        state = (torch.tensor([1, 0, 0], dtype=dtype), torch.tensor([1.5, 0.5, -0.5], dtype=dtype))
+        assert_equal(run(inputs, state), one_by_one(inputs, state))
+
+    def test_device_is_kept(self):
+        inputs = torch.ones(3, 2, device="meta", requires_grad=True)
+        spikes, v = run(inputs)
+        spikes.sum().backward()
+        assert spikes.device == v.device == inputs.grad.device == torch.device("meta")
+
+
+def allocated(function):
+    """Return the bytes that a call has allocated at most at a time, and at its end."""
+    # the profiler writes to stderr what it starts and stops
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        function()
+    events = profiler.profiler.kineto_results.events()  # prof.events() has only some of them
+    sizes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"]
+    alive = list(accumulate(size for _, size in sorted(sizes)))
+    return max(alive), alive[-1]
+
+
+@pytest.mark.usefixtures("loops")
+class TestMemory:
+    STEPS, NEURONS = 500, 2000
+    FULL = STEPS * NEURONS * 4
+
+    @pytest.mark.parametrize("reset", RESETS)
+    @pytest.mark.parametrize("detach_reset", [False, True])
+    @pytest.mark.parametrize("spike", SURROGATES)
+    @pytest.mark.parametrize("learnable", [False, True])
+    def test_three_full_buffers_at_most(self, reset, detach_reset, spike, learnable):
+        inputs = torch.rand(self.STEPS, self.NEURONS, requires_grad=True)
+        threshold, leak = torch.tensor(1.0), torch.tensor(0.1)
+        if learnable:
+            threshold.requires_grad_(), leak.requires_grad_()
+        rule = {"reset": reset, "detach_reset": detach_reset, "surrogate": spike}
+
+        def forward_and_backward():
+            spikes, _ = run(inputs, None, threshold, leak, **rule)
+            spikes.sum().backward()
+            inputs.grad = threshold.grad = leak.grad = None
+
+        once, left = allocated(forward_and_backward)
+        # beside them a few steps, or blocks of steps
+        assert once < 3 * self.FULL + 4 * 4 * bptt.BLOCK + 20 * 4 * self.NEURONS
+        assert left == 0
+        assert allocated(lambda: [forward_and_backward() for _ in range(4)]) == (once, 0)
+
+    def test_potentials_are_not_kept_where_no_gradient_needs_them(self):
+        inputs = torch.rand(self.STEPS, self.NEURONS, requires_grad=True)
+        kept = []
+
+        def forward(**rule):
+            kept.append(run(inputs, **rule)[0])
+
+        for rule, buffers in [({"detach_reset": True}, 1), ({"reset": "subtract"}, 1), ({}, 2)]:
+            _, left = allocated(lambda rule=rule: forward(**rule))
+            assert left // self.FULL == buffers
+            kept.clear()
+
+    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
+    def test_freed_memory_serves_the_next_call(self):
+        """Count the page faults of later calls, in a process that never had larger buffers."""
+        code = """
+import resource, torch
+from snn_docs.functional import run
+inputs = torch.rand(100, 16384, requires_grad=True)
+faults = []
+for _ in range(8):
+    run(inputs)[0].sum().backward()
+    inputs.grad = None
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize())
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        faults, page = map(int, done.stdout.split())
+        assert faults * page < 100 * 16384 * 4 / 2  # without: more than two whole buffers
+
+    @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+    def test_inference_saves_nothing(self, mode):
+        inputs = torch.rand(self.STEPS, self.NEURONS, requires_grad=True)
+
+        def inference():
+            with mode():
+                spikes, v = run(inputs, surrogate=SURROGATES[1])
+            assert not spikes.requires_grad
+            assert not v.requires_grad
+            del v
+            kept.append(spikes)
+
+        kept = []
+        _, left = allocated(inference)
+        assert left == self.FULL
+
+
+@pytest.mark.usefixtures("device", "loops")
+class TestModes:
+    @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+    @pytest.mark.parametrize("spike", SURROGATES)
+    def test_without_gradients_the_same_bits(self, mode, spike):
+        inputs = torch.rand(5, 3, generator=seeded(), requires_grad=True)
+        expected = run(inputs, surrogate=spike)
+        with mode():
+            assert_equal(run(inputs, surrogate=spike), expected)
+
+    def test_autocast_keeps_single_precision_and_takes_half(self):
+        inputs = torch.rand(5, 3, generator=seeded())
+        expected = run(inputs)
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
+            assert_equal(run(inputs), expected)
+            projected = inputs @ torch.eye(3)
+            assert run(projected)[0].dtype == torch.bfloat16
+            with pytest.raises(
+                TypeError, match=r"threshold and inputs\[0\] must have the same dtype"
+            ):
+                run(projected, threshold=torch.ones(3))
+
+    def test_a_change_in_place_is_noticed(self):
+        inputs = torch.rand(5, 3, requires_grad=True)
+        spikes, v = run(inputs)
+        with torch.no_grad():
+            v.zero_()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            spikes.sum().backward()
+
+    def test_the_state_s_gradient_has_memory_of_its_own(self):
+        inputs = torch.zeros(3, 2, requires_grad=True)
+        v = torch.ones(2, requires_grad=True)
+        run(inputs, (torch.zeros(2), v))[1].sum().backward()
+        inputs.grad.zero_()
+        assert torch.equal(v.grad, torch.full((2,), 3.0))
+
+    def test_a_gradient_twice_from_one_graph(self):
+        inputs = torch.rand(5, 3, requires_grad=True)
+        value = loss(run(inputs))
+        (first,) = torch.autograd.grad(value, inputs, retain_graph=True)
+        (second,) = torch.autograd.grad(value, inputs)
+        assert torch.equal(first, second)
+
+
+INPUTS = torch.rand(4, 3, generator=seeded())
+
+
+@quiet_torch
+@pytest.mark.usefixtures("loops")
+class TestTransforms:
+    """`torch.func` and forward mode take the steps one by one, as all of torch understands them."""
+
+    @pytest.mark.parametrize("spike", SURROGATES)
+    def test_grad_vmap_jvp_jacobians(self, spike):
+        def total(inputs):
+            return loss(run(inputs, leak=0.1, surrogate=spike))
+
+        leaf = INPUTS.clone().requires_grad_()
+        (plain,) = torch.autograd.grad(total(leaf), leaf)
+        torch.testing.assert_close(torch.func.grad(total)(INPUTS), plain)
+        batch = torch.stack([INPUTS, INPUTS * 2])
+        for got, inputs in zip(torch.vmap(torch.func.grad(total))(batch), batch, strict=True):
+            torch.testing.assert_close(got, torch.func.grad(total)(inputs))
+        spikes, v = torch.vmap(lambda inputs: run(inputs, surrogate=spike), in_dims=1)(INPUTS)
+        assert torch.equal(spikes.T, run(INPUTS, surrogate=spike)[0])
+        assert torch.equal(v.T, run(INPUTS, surrogate=spike)[1])
+        _, directional = torch.func.jvp(total, (INPUTS,), (torch.ones_like(INPUTS),))
+        torch.testing.assert_close(directional, plain.sum())
+        torch.testing.assert_close(torch.func.jacfwd(total)(INPUTS), plain)
+        torch.testing.assert_close(torch.func.jacrev(total)(INPUTS), plain)
+
+    def test_hessian(self):
+        def total(inputs):
+            return loss(run(inputs, surrogate=SURROGATES[1]))
+
+        plain = torch.autograd.functional.hessian(total, INPUTS)
+        torch.testing.assert_close(torch.func.hessian(total)(INPUTS), plain)
+        assert plain.count_nonzero() > 12
+
+    def test_forward_mode(self):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(INPUTS, torch.ones_like(INPUTS))
+            spikes, v = run(dual)
+            tangent = forward_ad.unpack_dual(v).tangent
+        _, expected = torch.func.jvp(lambda x: run(x)[1], (INPUTS,), (torch.ones_like(INPUTS),))
+        assert torch.equal(tangent, expected)
+        assert torch.equal(spikes, run(INPUTS)[0])
+
+    @pytest.mark.parametrize("spike", SURROGATES)
+    def test_compile(self, fullgraph, spike):
+        def both(inputs):
+            return run(inputs, leak=0.25, surrogate=spike)
+
+        leaf = INPUTS.clone().requires_grad_()
+        got, expected = fullgraph(both)(leaf), both(leaf)
+        assert_equal(got, expected)
+        ours, theirs = (torch.autograd.grad(loss(outputs), leaf)[0] for outputs in (got, expected))
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.usefixtures("device", "loops")
+class TestSurrogate:
+    def test_a_function_from_elsewhere_is_called_at_each_step(self):
+        class Halved(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return (x >= 0).to(x.dtype)
+
+            @staticmethod
+            def backward(ctx, grad):
+                return grad / 2
+
+        inputs = torch.ones(3, 1, requires_grad=True)
+        spikes, _ = run(inputs, surrogate=Halved.apply)
+        assert spikes.flatten().tolist() == [1, 1, 1]  # it fires at the threshold itself
+        (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
+        assert gradient.flatten().tolist() == [0.375, 0.25, 0.5]
+
+    def test_a_surrogate_of_one_s_own_is_fast_too(self, monkeypatch):
+        class Half(surrogate.Surrogate):
+            def smooth(self, input_):
+                return input_ / 2
+
+            def derivative(self, input_):
+                return torch.full_like(input_, 0.5)
+
+        monkeypatch.setattr(functional.equations, "loop", None)
+        inputs = torch.full((2, 1), 2.0, requires_grad=True)
+        spikes, _ = run(inputs, detach_reset=True, surrogate=Half())
+        (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
+        assert gradient.flatten().tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("function", [step, run])
+def test_defaults_are_the_article_s(function):
+    inputs = torch.tensor([[0.5, 1.5, 2.5], [1.25, 0.5, 2.5]])
+    arguments = (inputs[0], inputs[1], inputs[0].gt(1).float()) if function is step else (inputs,)
+    rule = {"reset": "zero", "detach_reset": False, "surrogate": Heaviside.apply}
+    explicit = function(*arguments, threshold=1.0, leak=0.0, **rule)
+    assert_equal(function(*arguments), explicit)
+    assert explicit[0].reshape(-1, 3)[-1].tolist() == [1, 0, 1]
+
+
+class TestErrors:
+    """What `IF` and `LIF` check once, the functions check at each call; shapes are theirs alone."""
+
+    @pytest.mark.parametrize("function", [step, run])
+    @pytest.mark.parametrize(
+        ("wrong", "error", "words"),
+        [
+            (
+                {"threshold": "1"},
+                TypeError,
+                "threshold must be a number or a floating-point tensor",
+            ),
+            ({"threshold": math.nan}, ValueError, "threshold must not be NaN"),
+            (
+                {"threshold": math.inf, "reset": "subtract"},
+                ValueError,
+                "threshold must be finite where the reset subtracts it, but inf came",
+            ),
+            ({"leak": None}, TypeError, "leak must be a number or a floating-point tensor"),
+            ({"leak": 1.5}, ValueError, r"leak must be between 0 and 1, but 1.5 came.*1 / tau"),
+            ({"leak": torch.tensor([0.5, -0.1])}, ValueError, "leak must be between 0 and 1"),
+            ({"leak": math.nan}, ValueError, "leak must be between 0 and 1, but nan came"),
+            ({"reset": "none"}, ValueError, "reset must be 'zero' or 'subtract', but 'none' came"),
+            ({"detach_reset": 1}, TypeError, "detach_reset must be True or False, but 1 came"),
+            ({"surrogate": None}, TypeError, r"surrogate must be a function.*Heaviside\.apply"),
+            (
+                {"surrogate": Heaviside},
+                TypeError,
+                r"surrogate must be a function.*Heaviside\.apply",
+            ),
+            (
+                {"surrogate": surrogate.ArcTan},
+                TypeError,
+                r"surrogate must be a function.*ArcTan\(\)",
+            ),
+        ],
+    )
+    def test_a_rule_that_cannot_be(self, function, wrong, error, words):
+        zeros = torch.zeros(1, 2)
+        with pytest.raises(error, match=words):
+            function(*[zeros] * (3 if function is step else 1), **wrong)
+
+    @pytest.mark.parametrize(
+        ("inputs", "error", "words"),
+        [
+            ([1.0], TypeError, "inputs must be a floating-point tensor, but a list came"),
+            (torch.ones(2, dtype=torch.int64), TypeError, r"inputs must be.*inputs\.float\(\)"),
+            (
+                torch.tensor(1.0),
+                ValueError,
+                r"inputs must have the shape \[T, \*\].*inputs\[None\]",
+            ),
+        ],
+    )
+    def test_inputs_that_cannot_be(self, inputs, error, words):
+        with pytest.raises(error, match=words):
+            run(inputs)
+
+    @pytest.mark.parametrize("steps", [0, 2])
+    @pytest.mark.parametrize(
+        ("state", "error", "words"),
+        [
+            (torch.zeros(3), TypeError, r"a tuple of 2.*a torch.Tensor came.*spikes\[-1\]"),
+            ((torch.zeros(3),), TypeError, "state must be a tuple of 2 tensors, but a tuple"),
+            ((torch.zeros(3), None), TypeError, r"state\[1\] must be a floating-point tensor"),
+            (
+                (torch.zeros(3), torch.zeros(3).double()),
+                TypeError,
+                r"state\[1\] and inputs\[0\] must have the same dtype.*\.to\(inputs\[0\]\.dtype\)",
+            ),
+            (
+                (torch.zeros(3, device="meta"), torch.zeros(3)),
+                ValueError,
+                r"state\[0\] and inputs\[0\] must be on the same device, but meta and cpu came",
+            ),
+            (
+                (torch.zeros(2), torch.zeros(3)),
+                ValueError,
+                r"inputs\[0\] \(3,\), state\[0\] \(2,\), state\[1\] \(3,\) came",
+            ),
+        ],
+    )
+    def test_a_state_that_cannot_be(self, steps, state, error, words):
+        with pytest.raises(error, match=words):
+            run(torch.zeros(steps, 3), state)
+
+    def test_constants_that_do_not_fit(self):
+        with pytest.raises(ValueError, match=r"shapes must broadcast, but .*leak \(4,\) came"):
+            run(torch.zeros(2, 3), leak=torch.zeros(4))
+        with pytest.raises(ValueError, match=r"shapes must broadcast, but .*threshold \(4,\) came"):
+            step(*[torch.zeros(3)] * 3, torch.zeros(4))
+
+
+@pytest.mark.usefixtures("loops")
+class TestBackendInUse:
+    def test_is_named(self, loops):
+        assert functional.backend() == loops
+
+    def test_is_what_runs(self, loops, monkeypatch):
+        called = []
+        for name in ("torch", "numba"):
+            module = importlib.import_module(f"snn_docs.kernels{'_numba' * (name == 'numba')}")
+            for loop in ("advance", "backward"):
+                monkeypatch.setattr(module, loop, self.noted(called, name, getattr(module, loop)))
+        inputs = torch.rand(3, 2, requires_grad=True)
+        run(inputs)[0].sum().backward()
+        assert called == [loops, loops]
+
+    @staticmethod
+    def noted(called, name, function):
+        def call(*arguments):
+            called.append(name)
+            return function(*arguments)
+
+        return call
+
+
+class TestBackend:
+    def test_an_unknown_one(self):
+        with pytest.raises(ValueError, match="must be 'torch' or 'numba', but 'jax' came"):
+            functional.backend("jax")
+        assert functional.backend() == "torch"
+
+    def test_says_how_to_get_numba(self):
+        code = """
+import sys
+sys.modules["numba"] = None
+from snn_docs import functional
+try:
+    functional.backend("numba")
+except ImportError as error:
+    print(error, functional.backend())
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert 'pip install "snn-docs[fast]" torch' in done.stdout
+
+    def test_a_gradient_comes_from_the_backend_of_its_forward_pass(self, monkeypatch):
+        inputs = torch.rand(3, 2, requires_grad=True)
+        spikes, _ = run(inputs)
+        functional.backend("numba")
+        try:
+            monkeypatch.setattr("snn_docs.kernels_numba.backward", None)
+            spikes.sum().backward()
+        finally:
+            functional.backend("torch")

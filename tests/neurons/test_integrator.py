@@ -1,0 +1,111 @@
+"""`LI`: a leaky integrator over all of time."""
+
+import copy
+import math
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_checks import reproducible, seeded, stepping
+
+from snn_docs import IF, LI, LIF
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+def test_every_special_number_bit_for_bit():
+    special = [0.0, -0.0, 1.0, -2.0, math.inf, -math.inf, math.nan, 2.0**-149]
+    inputs = torch.tensor(list(product(special, repeat=3))).T
+    for leak, state in product([0.0, 0.3, 1.0], [None, torch.tensor(-0.0), torch.tensor(2.0)]):
+        got, (expected,) = LI(leak).run(inputs, state), stepping(LI(leak), inputs, state)
+        assert torch.equal(got.view(torch.int32), expected.view(torch.int32))
+
+
+class TestLaws:
+    def test_without_a_leak_it_is_the_sum_and_with_all_of_it_the_input(self):
+        inputs = torch.tensor([[1.0, 0.5], [0.25, -1.0], [0.0, 2.0]])
+        assert LI(0.0).run(inputs).tolist() == [[1.0, 0.5], [1.25, -0.5], [1.25, 1.5]]
+        assert torch.equal(LI(1.0).run(inputs), inputs)
+
+    def test_it_is_a_neuron_that_never_fires(self):
+        inputs = torch.rand(20, 7, generator=seeded())
+        assert torch.equal(LI(0.1).run(inputs), LIF(math.inf, leak=0.1).run(inputs)[1])
+        assert torch.equal(LI(0.0).run(inputs), IF(math.inf).run(inputs)[1])
+
+    @reproducible
+    @given(st.integers(0, 2**31), st.floats(-2, 2, width=32))
+    def test_it_is_linear(self, seed, factor):
+        first, second = torch.rand(2, 9, 3, generator=seeded(seed), dtype=torch.float64)
+        layer = LI(0.3)
+        torch.testing.assert_close(
+            layer.run(first + factor * second), layer.run(first) + factor * layer.run(second)
+        )
+
+    def test_a_leak_is_learnt(self):
+        inputs = torch.rand(50, 20, generator=seeded())
+        wanted = LI(0.1).run(inputs)
+        layer = LI(torch.nn.Parameter(torch.tensor(0.3)))
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.02)
+        for _ in range(100):
+            loss = (layer.run(inputs) - wanted).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert layer.leak.item() == pytest.approx(0.1, abs=0.01)
+
+    def test_leak_and_state_widen_the_inputs(self):
+        v = LI(torch.tensor([0.5, 1.0])).run(torch.ones(2), torch.ones(4, 1))
+        assert v.shape == (2, 4, 2)
+        assert v[:, 0].tolist() == [[1.5, 1.0], [1.75, 1.0]]
+
+
+class TestModule:
+    def test_it_is_shown_copied_saved_and_compared(self):
+        layer = LI(torch.nn.Parameter(torch.tensor(0.5)))
+        assert repr(layer) == "LI(leak=0.5)"
+        assert torch.equal(copy.deepcopy(layer).leak, layer.leak)
+        other = LI(torch.nn.Parameter(torch.tensor(0.0)))
+        other.load_state_dict(layer.state_dict())
+        assert other.leak.item() == 0.5
+        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.2"):
+            LI(0.2).load_state_dict(LI(0.1).state_dict())
+
+    def test_called_it_takes_a_step(self):
+        assert LI(0.5)(torch.ones(1), torch.ones(1)).tolist() == [1.5]
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("call", "error", "words"),
+        [
+            (lambda: LI("1"), TypeError, "leak must be a number or a floating-point tensor"),
+            (lambda: LI(1.5), ValueError, "leak must be between 0 and 1, but 1.5 came"),
+            (lambda: LI(0.5).run([1.0]), TypeError, "inputs must be a floating-point tensor"),
+            (lambda: LI(0.5).run(torch.tensor(1.0)), ValueError, r"the shape \[T, \*\]"),
+            (
+                lambda: LI(0.5).run(torch.ones(2, 3), torch.ones(2)),
+                ValueError,
+                r"shapes must broadcast, but inputs\[0\] \(3,\), state \(2,\) came",
+            ),
+            (
+                lambda: LI(0.5).run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
+                TypeError,
+                "state must be a floating-point tensor, but a tuple came",
+            ),
+            (
+                lambda: LI(0.5).step(torch.ones(3), torch.ones(3).half()),
+                TypeError,
+                "v_previous and vt must have the same dtype, but torch.float32 and",
+            ),
+            (
+                lambda: LI(torch.ones(3) / 2).run(torch.ones(2, 4)),
+                ValueError,
+                r"inputs\[0\] \(4,\), leak \(3,\) came",
+            ),
+        ],
+    )
+    def test_a_wrong_call_says_so(self, call, error, words):
+        with pytest.raises(error, match=words):
+            call()

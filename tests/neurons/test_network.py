@@ -1,0 +1,223 @@
+"""`Network`: against the same network by hand, step by step. Readouts: against a loop."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import linear
+from torch_checks import reproducible, seeded
+
+from snn_docs import functional, surrogate
+from snn_docs.network import Network, count, last_potential, max_potential, mean_potential
+from snn_docs.neurons import IF, LIF
+
+pytestmark = pytest.mark.usefixtures("device")
+
+NEURONS = {
+    "if": lambda: IF(threshold=0.5),
+    "lif": lambda: LIF(threshold=0.5, leak=0.1, reset="subtract", surrogate=surrogate.ArcTan()),
+    "detached": lambda: LIF(
+        threshold=0.5, leak=0.3, detach_reset=True, surrogate=surrogate.Triangle()
+    ),
+}
+
+
+def by_hand(network, inputs):
+    """All layers, one time step after the other."""
+    states = [None] * len(network.linears)
+    record = []
+    for current in inputs:
+        spikes = current
+        for i, (layer, neuron) in enumerate(zip(network.linears, network.neurons, strict=True)):
+            vt = linear(spikes, layer.weight, layer.bias)
+            s, v = states[i] or (torch.zeros_like(vt), torch.zeros_like(vt))
+            spikes, v = functional.step(
+                v, vt, s, neuron.threshold, getattr(neuron, "leak", 0.0), reset=neuron.reset,
+                detach_reset=neuron.detach_reset, surrogate=neuron.surrogate,
+            )  # fmt: skip
+            states[i] = spikes, v
+        record.append(states[-1])
+    return (torch.stack(part) for part in zip(*record, strict=True))
+
+
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize("sizes", [[3, 2], [3, 8, 2], [3, 8, 5, 2]])
+def test_a_network_is_its_layers_step_by_step(name, sizes):
+    torch.manual_seed(0)
+    network = Network(sizes, NEURONS[name]).double()
+    for parameter in network.parameters():
+        torch.nn.init.uniform_(parameter, -0.4, 0.6)
+    inputs = torch.rand(12, 4, 3, dtype=torch.float64, requires_grad=True)
+    leaves = [inputs, *network.parameters()]
+    results = []
+    for spikes, v in (network(inputs), by_hand(network, inputs)):
+        weights = torch.linspace(-1, 2, v.numel(), dtype=v.dtype).view_as(v)
+        loss = (spikes * weights).sum() + (v * weights).square().sum()
+        results.append((spikes, v, torch.autograd.grad(loss, leaves)))
+    (spikes, v, gradients), (expected_spikes, expected_v, expected_gradients) = results
+    assert 0 < spikes.mean() < 1
+    assert torch.equal(spikes, expected_spikes)
+    torch.testing.assert_close(v, expected_v)
+    torch.testing.assert_close(gradients, expected_gradients)
+
+
+def test_each_layer_gets_a_neuron_of_its_own():
+    network = Network([4, 3, 2], lambda: IF(torch.nn.Parameter(torch.tensor(1.0))))
+    names = [name for name, _ in network.named_parameters()]
+    assert names == [
+        "linears.0.weight", "linears.0.bias", "linears.1.weight", "linears.1.bias",
+        "neurons.0.threshold", "neurons.1.threshold",
+    ]  # fmt: skip
+
+
+def test_an_empty_batch_gives_empty_outputs():
+    spikes, v = Network([3, 4, 2], IF)(torch.ones(5, 0, 3))
+    assert spikes.shape == v.shape == (5, 0, 2)
+
+
+def test_no_time_gives_no_outputs():
+    spikes, v = Network([3, 4, 2], IF)(torch.ones(0, 5, 3))
+    assert spikes.shape == v.shape == (0, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "neuron", "error", "message"),
+    [
+        ([], IF, ValueError, r"sizes must hold .* but \[\] came; give for example"),
+        ([4], IF, ValueError, r"sizes must hold .* but \[4\] came"),
+        ([4, 0], IF, ValueError, r"sizes\[1\] must be 1 or more, but 0 came"),
+        ([4.0, 2], IF, TypeError, r"sizes\[0\] must be an int, but a float came"),
+        ([4, 2], torch.nn.ReLU, TypeError, "neuron must return an IF or a LIF, .* a torch.*ReLU"),
+    ],
+)
+def test_what_is_no_network_is_refused(sizes, neuron, error, message):
+    with pytest.raises(error, match=message):
+        Network(sizes, neuron)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "message"),
+    [
+        (torch.ones(5, 3), ValueError, r"\[T, batch, 3\], but \[5, 3\] came"),
+        (torch.ones(5, 1, 1, 3), ValueError, r"\[T, batch, 3\], but \[5, 1, 1, 3\] came"),
+        (torch.ones(5, 3, 4), ValueError, r"\[T, batch, 3\], but \[5, 3, 4\] came"),
+        (torch.ones(5, 2, 3).int(), TypeError, r"inputs must be a floating-point tensor"),
+    ],
+)
+def test_inputs_of_another_shape_or_kind_are_refused(inputs, error, message):
+    with pytest.raises(error, match=message):
+        Network([3, 2], IF)(inputs)
+
+
+READOUTS = {
+    count: sum,
+    last_potential: lambda steps: steps[-1],
+    max_potential: max,
+    mean_potential: lambda steps: sum(steps) / len(steps),
+}
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_readouts_number_by_number(readout):
+    torch.manual_seed(0)
+    values = torch.randn(6, 4, 3)
+    got = readout(values)
+    assert got.shape == (4, 3)
+    for i in range(4):
+        for k in range(3):
+            expected = READOUTS[readout](values[:, i, k].tolist())
+            assert got[i, k].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_where_the_gradients_of_readouts_arrive():
+    v = torch.tensor([1.0, 3.0, 2.0]).reshape(3, 1, 1).requires_grad_()
+    arrived = {
+        readout: torch.autograd.grad(readout(v).sum(), v)[0].flatten().tolist()
+        for readout in READOUTS
+    }
+    third = pytest.approx([1 / 3] * 3)
+    expected = {count: [1, 1, 1], last_potential: [0, 0, 1], max_potential: [0, 1, 0]}
+    assert arrived == expected | {mean_potential: third}
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_what_no_network_returns_is_refused(readout):
+    with pytest.raises(ValueError, match=r"\[T, batch, classes\] .* but \[4, 3\] came"):
+        readout(torch.ones(4, 3))
+    with pytest.raises(ValueError, match=r"T of 1 or more, but \[0, 4, 3\] came"):
+        readout(torch.ones(0, 4, 3))
+    with pytest.raises(TypeError, match=r"must be a floating-point tensor, but torch\.int64"):
+        readout(torch.ones(2, 4, 3).long())
+
+
+@st.composite
+def batches(draw):
+    """Draw what a last layer returns, and how much of each sample is there."""
+    steps, batch = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    values = torch.randn(steps, batch, 3, generator=seeded(draw(st.integers(0, 2**31))))
+    lengths = draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
+    return values.double(), torch.tensor(lengths)
+
+
+def test_a_reader_is_told_which_of_the_outputs_of_a_network_to_read():
+    outputs = Network([3, 2], IF)(torch.ones(4, 1, 3))
+    with pytest.raises(TypeError, match=r"a tuple came; give the one .* for example spikes\[0\]"):
+        count(outputs)
+    assert count(outputs[0]).shape == (1, 2)
+
+
+def test_features_that_a_network_does_not_take_are_told():
+    network = Network([3, 2], IF)
+    with pytest.raises(ValueError, match=r"\[T, batch, 3\], .*\[4, 1, 5\].* first of the .* sizes"):
+        network(torch.ones(4, 1, 5))
+    with pytest.raises(ValueError, match=r"\[4, 3\] came; put time first, .*encoding\.direct"):
+        network(torch.ones(4, 3))
+
+
+class TestLengths:
+    @pytest.mark.parametrize("readout", READOUTS)
+    @reproducible
+    @given(drawn=batches(), padding=st.sampled_from([0.0, 7.0, math.inf, -math.inf, math.nan]))
+    def test_a_sample_is_read_as_if_it_were_alone(self, readout, drawn, padding):
+        values, lengths = drawn
+        samples = [values[:length, i : i + 1] for i, length in enumerate(lengths.tolist())]
+        for i, length in enumerate(lengths.tolist()):
+            values[length:, i] = padding
+        values.requires_grad_()
+        got = readout(values, lengths)
+        torch.testing.assert_close(got, torch.cat([readout(sample) for sample in samples]))
+        (gradient,) = torch.autograd.grad(got.sum(), values)
+        for i, length in enumerate(lengths.tolist()):
+            alone = samples[i].clone().requires_grad_()
+            (expected,) = torch.autograd.grad(readout(alone).sum(), alone)
+            torch.testing.assert_close(gradient[:length, i : i + 1], expected)
+            assert not gradient[length:, i].any()
+
+    @pytest.mark.parametrize("readout", READOUTS)
+    @pytest.mark.parametrize(
+        ("lengths", "error", "words"),
+        [
+            ([1, 2], TypeError, r"torch\.int64, but a list came; convert with torch\.as_tensor"),
+            (torch.ones(2), TypeError, r"of whole numbers, torch\.int64, but torch\.float32 came"),
+            (
+                torch.tensor([1]),
+                ValueError,
+                r"the shape \[2\], one for each sample, on .*, but \[1",
+            ),
+            (torch.ones(2, dtype=torch.int64, device="meta"), ValueError, r"\[2\] on meta came"),
+            (
+                torch.tensor([0, 3]),
+                ValueError,
+                "must be from 1 to 3, .*, but 0 to 3 came; a sample",
+            ),
+            (torch.tensor([1, 4]), ValueError, "must be from 1 to 3, .*, but 1 to 4 came"),
+        ],
+    )
+    def test_lengths_that_cannot_be(self, readout, lengths, error, words):
+        values = torch.ones(3, 2, 5)
+        if isinstance(lengths, torch.Tensor) and not lengths.is_meta:
+            lengths = lengths.to(values.device)
+        with pytest.raises(error, match=words):
+            readout(values, lengths)

@@ -1,0 +1,734 @@
+"""`IF`, the article's layer bit for bit, by hand and by exact arithmetic; `LIF`, which leaks."""
+
+import copy
+import io
+import math
+import pickle
+from fractions import Fraction
+from functools import partial
+
+import article
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch_checks import FLOATING, assert_equal, bits, from_bits, quiet_torch, reproducible, seeded
+
+from snn_docs import IF, LIF, Heaviside, functional
+from snn_docs.surrogate import ArcTan
+
+on_every_device = pytest.mark.usefixtures("device")
+
+ARGUMENTS = ("v_previous", "vt", "s_previous")
+
+
+@st.composite
+def shapes_that_broadcast(draw, count):
+    """Draw shapes that broadcast, and what they broadcast to."""
+    full = tuple(draw(st.lists(st.integers(0, 3), max_size=3)))
+    shapes = [full]
+    for _ in range(count - 1):
+        kept = full[draw(st.integers(0, len(full))) :]
+        shapes.append(tuple(1 if draw(st.booleans()) else size for size in kept))
+    return draw(st.permutations(shapes)), full
+
+
+@st.composite
+def tensors(draw, shape, threshold):
+    """Draw any float32 at all, the threshold and its neighbours more often than the rest."""
+    near = torch.tensor([threshold, *[threshold] * 2]).nextafter(
+        torch.tensor([threshold, math.inf, -math.inf])
+    )
+    special = torch.tensor([0.0, -0.0, 1.0, 2.0**-149, math.inf, -math.inf, math.nan])
+    patterns = torch.cat([bits(near), bits(special)]).tolist()
+    every = st.integers(0, 2**32 - 1) | st.sampled_from(patterns)
+    size = math.prod(shape)
+    return from_bits(draw(st.lists(every, min_size=size, max_size=size))).reshape(shape)
+
+
+@st.composite
+def steps(draw):
+    """Draw a threshold, three inputs, and a gradient that arrives at the spikes."""
+    threshold = draw(st.just(1.0) | st.floats(width=32, allow_nan=False))
+    shapes, full = draw(shapes_that_broadcast(3))
+    inputs = [draw(tensors(shape, threshold)) for shape in shapes]
+    return threshold, inputs, draw(tensors(full, threshold))
+
+
+def spikes_and_gradients(layer, inputs, grad_output):
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+    spikes = layer(*leaves)
+    return [spikes.detach(), *torch.autograd.grad(spikes, leaves, grad_output)]
+
+
+def assert_same_bits(ours, theirs):
+    for got, expected in zip(ours, theirs, strict=True):
+        assert got.shape == expected.shape
+        assert torch.equal(bits(got), bits(expected))
+
+
+@on_every_device
+class TestTheArticle:
+    @reproducible
+    @given(steps())
+    def test_forward_and_backward_are_the_articles_bit_for_bit(self, drawn):
+        threshold, inputs, grad_output = drawn
+        assert_same_bits(
+            spikes_and_gradients(IF(threshold), inputs, grad_output),
+            spikes_and_gradients(article.IF(threshold), inputs, grad_output),
+        )
+
+    @reproducible
+    @given(steps(), st.booleans())
+    def test_a_tensor_is_a_threshold_too(self, drawn, learnable):
+        number, inputs, grad_output = drawn
+        threshold = torch.full(grad_output.shape, number)
+        if learnable:
+            threshold = torch.nn.Parameter(threshold)
+        assert_same_bits(
+            spikes_and_gradients(IF(threshold), inputs, grad_output),
+            spikes_and_gradients(article.IF(number), inputs, grad_output),
+        )
+
+    @reproducible
+    @given(steps())
+    def test_step_returns_the_potential_before_reset(self, drawn):
+        threshold, (v_previous, vt, s_previous), _ = drawn
+        spikes, v = IF(threshold).step(v_previous, vt, s_previous)
+        assert_same_bits([v], [v_previous * (1 - s_previous) + vt])
+        assert_same_bits([spikes], [IF(threshold)(v_previous, vt, s_previous)])
+
+    def test_threshold_is_1_unless_given(self):
+        assert IF().threshold == article.IF().threshold == 1
+
+    def test_demo_1(self):
+        vt = torch.arange(0, 2, 0.05, requires_grad=True)
+        v_previous, s_previous = (torch.zeros(40, requires_grad=True) for _ in range(2))
+        spikes = IF(threshold=1)(v_previous, vt, s_previous)
+        spikes.sum().backward()
+        assert spikes.tolist() == [0.0] * 21 + [1.0] * 19
+        assert vt[20].item() == 1.0  # at the threshold, not above it: silent
+        assert torch.equal(vt.grad, spikes)
+        assert torch.equal(v_previous.grad, spikes)
+        assert v_previous.grad.sum().item() == 19
+        assert torch.equal(s_previous.grad, torch.zeros(40))  # because v_previous is 0
+
+
+@on_every_device
+class TestOneStepByHand:
+    @pytest.mark.parametrize(
+        ("v_previous", "vt", "s_previous", "spike", "v"),
+        [
+            (0.0, 1.0, 0.0, 0.0, 1.0),  # exactly the threshold: silent
+            (0.0, 1.0 + 2**-23, 0.0, 1.0, 1.0 + 2**-23),  # the next float32: fires
+            (0.5, 0.75, 0.0, 1.0, 1.25),  # what was there counts
+            (1.5, 0.75, 1.0, 0.0, 0.75),  # after a spike it does not: reset to zero
+            (1.5, 0.75, 0.5, 1.0, 1.5),  # half a spike resets half
+            (-4.0, 0.5, 0.0, 0.0, -3.5),
+            (0.0, math.inf, 0.0, 1.0, math.inf),
+            (math.inf, 0.5, 1.0, 0.0, math.nan),  # inf · 0
+        ],
+    )
+    def test_values(self, v_previous, vt, s_previous, spike, v):
+        spikes, potential = IF().step(*map(torch.tensor, (v_previous, vt, s_previous)))
+        assert spikes.item() == spike
+        assert potential.item() == pytest.approx(v, rel=0, abs=0, nan_ok=True)
+
+    @reproducible
+    @given(shapes_that_broadcast(4), st.integers(0, 2**31))
+    def test_chain_rule(self, drawn, seed):
+        """Write the derivative out: x = v (1 - s) + I, spike = H(x - θ), H' = H."""
+        shapes, full = drawn
+        generator = seeded(seed)
+        # Eighths: sums and products of a few of them are exact, whatever their order.
+        v, vt, s, theta = (
+            torch.randint(-16, 17, shape, generator=generator) / 8 for shape in shapes
+        )
+        grad_output = torch.randint(-16, 17, full, generator=generator) / 8
+        threshold = torch.nn.Parameter(theta)
+        leaves = [tensor.clone().requires_grad_() for tensor in (v, vt, s)]
+        spikes = IF(threshold)(*leaves)
+        got = torch.autograd.grad(spikes, [*leaves, threshold], grad_output)
+
+        fired = (v * (1 - s) + vt > theta).float()
+        assert torch.equal(spikes.detach(), fired)
+        passed = fired * grad_output
+        by_hand = [passed * (1 - s), passed, passed * -v, -passed]
+        for gradient, expected, shape in zip(got, by_hand, shapes, strict=True):
+            assert torch.equal(gradient, expected.sum_to_size(shape))
+
+
+def run(layer, current, steps, *, detach=False):
+    """Carry the potential and the spikes through time: [steps, *] each."""
+    v = s = torch.zeros_like(current[0] if current.dim() == 2 else current)
+    spikes, potentials = [], []
+    for t in range(steps):
+        vt = current[t] if current.dim() == 2 else current
+        s, v = layer.step(v, vt, s.detach() if detach else s)
+        spikes.append(s)
+        potentials.append(v)
+    return torch.stack(spikes), torch.stack(potentials)
+
+
+def exact_spikes(current, steps):
+    """Do the same for one neuron in rational arithmetic."""
+    v, s, spikes = Fraction(0), 0, []
+    for _ in range(steps):
+        v = v * (1 - s) + current
+        s = int(v > 1)
+        spikes.append(s)
+    return spikes
+
+
+@on_every_device
+class TestThroughTime:
+    def test_counts_of_demo_2(self):
+        counts = {
+            dtype: int(run(IF(), torch.arange(0, 2, 0.05, dtype=dtype), 20)[0].sum())
+            for dtype in (torch.float32, torch.float64)
+        }
+        exact = sum(sum(exact_spikes(Fraction(k, 20), 20)) for k in range(40))
+        assert counts == {torch.float32: 521, torch.float64: 520}
+        assert exact == 519
+
+    def test_float32_differs_from_exact_arithmetic_by_two_rounded_sums(self):
+        spikes = run(IF(), torch.arange(0, 2, 0.05), 20)[0].int().T.tolist()
+        exact = [exact_spikes(Fraction(k, 20), 20) for k in range(40)]
+        early = {k for k in range(40) if sum(spikes[k]) != sum(exact[k])}
+        assert early == {1, 2}  # 20 · 0.05 and 10 · 0.1 come out above 1
+
+    def test_currents_that_binary_holds_fire_as_in_exact_arithmetic(self):
+        current = torch.arange(0, 2, 1 / 64)
+        spikes = run(IF(), current, 20)[0].int().T.tolist()
+        assert spikes == [exact_spikes(Fraction(k, 64), 20) for k in range(128)]
+
+    def test_rate_is_one_spike_in_floor_of_1_over_i_plus_1_steps(self):
+        for k in range(1, 128):
+            period = 64 // k + 1
+            spikes = run(IF(), torch.tensor(k / 64), 2 * period)[0]
+            assert torch.nonzero(spikes).flatten().tolist() == [period - 1, 2 * period - 1]
+
+    @pytest.mark.parametrize("detach", [False, True])
+    def test_gradient_through_time_by_hand(self, detach):
+        """Run the adjoint backwards: g_x[t] = g_s[t] s[t] + g_x[t+1] (1 - s[t])."""
+        current = torch.arange(0, 2, 0.05, dtype=torch.float64).expand(20, 40).clone()
+        spikes, v = run(IF(), current.requires_grad_(), 20, detach=detach)
+        (gradient,) = torch.autograd.grad(spikes.sum(), current)
+        by_hand, g_x = torch.zeros(20, 40, dtype=torch.float64), torch.zeros(40)
+        for t in reversed(range(20)):
+            g_s = 1 if detach else 1 - v[t] * g_x  # the loss, and the next step's reset
+            by_hand[t] = g_x = g_s * spikes[t] + g_x * (1 - spikes[t])
+        torch.testing.assert_close(gradient, by_hand.detach(), rtol=1e-13, atol=0)
+
+    @pytest.mark.parametrize(
+        ("steps", "gradient"), [(1, 1.0), (10, -269.0), (20, -2.1e5), (50, -1.1e14), (100, -3.4e28)]
+    )
+    def test_gradient_explodes_with_the_reset_attached(self, steps, gradient):
+        current = torch.full((steps,), 1.95).unsqueeze(1).requires_grad_()
+        run(IF(), current, steps)[0].sum().backward()
+        got = current.grad[0].item()
+        assert got == pytest.approx(gradient, rel=0.03)
+        # It fires at every step: each is -x = -1.95 times the one after, and one more.
+        assert got == pytest.approx(sum((-1.95) ** k for k in range(steps)), rel=1e-4)
+
+    @pytest.mark.parametrize("steps", [1, 10, 20, 50, 100])
+    def test_gradient_is_1_with_the_reset_detached(self, steps):
+        current = torch.full((steps,), 1.95).unsqueeze(1).requires_grad_()
+        run(IF(), current, steps, detach=True)[0].sum().backward()
+        assert torch.equal(current.grad, torch.ones(steps, 1))
+
+
+@on_every_device
+class TestDtypeAndDevice:
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_is_kept_both_ways(self, dtype):
+        zeros = torch.zeros(3, dtype=dtype)
+        vt = torch.tensor([0.5, 1.0, 1.5], dtype=dtype, requires_grad=True)
+        for threshold in (1.0, torch.tensor(1.0, dtype=dtype)):
+            spikes, v = IF(threshold).step(zeros, vt, zeros)
+            (gradient,) = torch.autograd.grad(spikes.sum(), vt)
+            assert spikes.dtype == v.dtype == gradient.dtype == dtype
+            assert spikes.tolist() == gradient.tolist() == [0, 0, 1]
+
+    def test_device_is_kept(self):
+        zeros = torch.zeros(3, device="meta")
+        layer = IF(torch.ones(3, device="meta"))
+        spikes, v = layer.step(zeros, zeros, zeros)
+        assert spikes.device == v.device == torch.device("meta")
+
+
+V = torch.tensor([0.5, 0.5, 1.5, 0.25])
+VT = torch.tensor([0.25, 0.75, 0.5, 1.0])
+S = torch.tensor([0.0, 0.0, 1.0, 0.0])
+FIRED = torch.tensor([0.0, 1.0, 0.0, 1.0])
+
+
+def two_steps(vt):
+    """Depend on the current smoothly and through the reset, too."""
+    layer = IF()
+    s, v = layer.step(V, vt, S)
+    s, v = layer.step(v, vt * vt, s)
+    return (s * vt + v * v).sum()
+
+
+@quiet_torch
+class TestTransforms:
+    def test_grad(self):
+        leaf = VT.clone().requires_grad_()
+        (plain,) = torch.autograd.grad(two_steps(leaf), leaf)
+        assert torch.equal(torch.func.grad(two_steps)(VT), plain)
+        assert torch.equal(torch.func.grad(lambda vt: IF()(V, vt, S).sum())(VT), FIRED)
+
+    def test_vmap(self):
+        batch = torch.stack([VT, VT + 0.5, VT - 0.5])
+        got = torch.vmap(IF().step, in_dims=(None, 0, None))(V, batch, S)
+        assert_equal(got, IF().step(V, batch, S))
+
+    def test_vmap_of_grad(self):
+        batch = torch.stack([VT, VT + 0.5, VT - 0.5])
+        got = torch.vmap(torch.func.grad(two_steps))(batch)
+        for gradient, vt in zip(got, batch, strict=True):
+            assert torch.equal(gradient, torch.func.grad(two_steps)(vt))
+
+    def test_vmap_over_thresholds(self):
+        layer = IF(torch.nn.Parameter(torch.tensor(1.0)))
+        thresholds = torch.tensor([0.5, 1.0, 1.2])
+        got = torch.vmap(
+            lambda threshold: torch.func.functional_call(
+                layer, {"threshold": threshold}, (V, VT, S)
+            )
+        )(thresholds)
+        for spikes, threshold in zip(got, thresholds, strict=True):
+            assert torch.equal(spikes, IF(threshold)(V, VT, S))
+        assert got.sum(1).tolist() == [3, 2, 2]
+
+    def test_jvp_and_forward_mode_equal_reverse_mode(self):
+        tangent = torch.tensor([1.0, 2.0, -3.0, 0.5])
+        expected = torch.func.grad(two_steps)(VT) @ tangent
+        _, directional = torch.func.jvp(two_steps, (VT,), (tangent,))
+        with forward_ad.dual_level():
+            dual = two_steps(forward_ad.make_dual(VT, tangent))
+            assert torch.equal(forward_ad.unpack_dual(dual).tangent, expected)
+        assert torch.equal(directional, expected)
+        assert expected != 0
+
+    @pytest.mark.parametrize("jacobian", [torch.func.jacrev, torch.func.jacfwd])
+    @pytest.mark.parametrize("argument", [0, 1, 2])
+    def test_jacobians(self, jacobian, argument):
+        by_hand = [FIRED * (1 - S), FIRED, FIRED * -V][argument]
+        got = jacobian(IF(), argnums=argument)(V, VT, S)
+        assert torch.equal(got, torch.diag(by_hand))
+
+    def test_hessian(self):
+        plain = torch.autograd.functional.hessian(two_steps, VT)
+        assert torch.equal(torch.func.hessian(two_steps)(VT), plain)
+        assert torch.count_nonzero(plain) == 4
+
+    def test_double_backward_is_the_articles(self):
+        def second(layer):
+            v, vt, s = (tensor.clone().requires_grad_() for tensor in (V, VT, S))
+            first = torch.autograd.grad(layer(v, vt, s).sum(), (v, vt, s), create_graph=True)
+            return torch.autograd.grad(sum(g.square().sum() for g in first), (v, s))
+
+        assert_same_bits(second(IF()), second(article.IF()))
+
+
+def demo_2(step, current, steps):
+    """Return spikes, potentials and the gradient of the number of spikes."""
+    leaf = current.clone().requires_grad_()
+    spikes, v = step(leaf, steps)
+    return spikes.detach(), v.detach(), *torch.autograd.grad(spikes.sum(), leaf)
+
+
+@quiet_torch
+class TestCompile:
+    @pytest.mark.parametrize("threshold", [1.0, torch.full((40,), 0.7)])
+    def test_one_step_equals_eager_bit_for_bit(self, fullgraph, threshold):
+        generator = torch.Generator().manual_seed(0)
+        inputs = [torch.randn(40, generator=generator) for _ in ARGUMENTS]
+        grad_output = torch.randn(40, generator=generator)
+        layer = IF(threshold)
+        assert_same_bits(
+            spikes_and_gradients(fullgraph(layer), inputs, grad_output),
+            spikes_and_gradients(layer, inputs, grad_output),
+        )
+
+    def test_a_loop_in_one_graph_equals_eager_bit_for_bit(self, backend, fullgraph):
+        steps = {"aot_eager": 20, "inductor": 5}[backend]  # 20 take g++ half a minute
+        current = torch.arange(0, 2, 0.05)
+        together = partial(run, IF())
+        got = demo_2(fullgraph(together), current, steps)
+        assert_same_bits(got, demo_2(together, current, steps))
+        assert torch.count_nonzero(got[0]) == {20: 521, 5: 121}[steps]
+
+    def test_a_compiled_run_equals_eager_bit_for_bit(self, fullgraph):
+        layer = LIF(leak=0.1, reset="subtract", surrogate=ArcTan())
+        current = torch.arange(0, 2, 0.05).repeat(5, 1)
+        assert_equal(fullgraph(layer.run)(current), layer.run(current))
+
+    def test_a_compiled_step_carried_on_equals_eager_bit_for_bit(self, fullgraph):
+        class Compiled(IF):
+            step = fullgraph(IF.step)
+
+        current = torch.arange(0, 2, 0.05)
+        got = demo_2(partial(run, Compiled()), current, 20)
+        assert_same_bits(got, demo_2(partial(run, IF()), current, 20))
+        assert torch.count_nonzero(got[0]) == 521
+
+    def test_shapes_that_change(self, fullgraph):
+        layer = IF(torch.tensor([1.0]))
+        step = fullgraph(layer.step, dynamic=True)
+        for size in (3, 5, 8):
+            vt = torch.linspace(0, 2, size)
+            got = step(torch.zeros(1), vt, torch.zeros(2, 1))
+            assert_same_bits(got, layer.step(torch.zeros(1), vt, torch.zeros(2, 1)))
+
+
+@quiet_torch
+def test_errors_come_out_of_compiled_code():
+    layer = torch.compile(IF(), backend="aot_eager")
+    with pytest.raises(TypeError, match="must have the same dtype"):
+        layer(V, VT.double(), S)
+    torch.compiler.reset()
+
+
+class TestErrors:
+    @pytest.mark.parametrize("argument", ARGUMENTS)
+    @pytest.mark.parametrize(
+        ("wrong", "words"),
+        [
+            (torch.zeros(4, dtype=torch.int32), ["torch.int32", "(4,)", "{0}.float()"]),
+            (torch.zeros(4, dtype=torch.bool), ["torch.bool", "(4,)", "{0}.float()"]),
+            (torch.zeros(4, dtype=torch.complex64), ["torch.complex64", "(4,)", "{0}.real"]),
+            (0.0, ["a float came", "torch.as_tensor({0}, dtype=torch.float32)"]),
+            ([0.0] * 4, ["a list came", "torch.as_tensor({0}, dtype=torch.float32)"]),
+            (None, ["a NoneType came"]),
+        ],
+    )
+    def test_not_a_floating_tensor(self, argument, wrong, words):
+        arguments = dict(zip(ARGUMENTS, (V, VT, S), strict=True)) | {argument: wrong}
+        with pytest.raises(TypeError) as caught:
+            IF()(**arguments)
+        for word in ["{0} must be a floating-point tensor", *words]:
+            assert word.format(argument) in str(caught.value)
+
+    @pytest.mark.parametrize("argument", ["v_previous", "s_previous"])
+    def test_mixed_dtypes(self, argument):
+        arguments = dict(zip(ARGUMENTS, (V, VT, S), strict=True))
+        arguments[argument] = arguments[argument].double()
+        with pytest.raises(TypeError) as caught:
+            IF().step(**arguments)
+        assert str(caught.value) == (
+            f"{argument} and vt must have the same dtype, but torch.float64 and torch.float32 "
+            f"came; convert {argument} with .to(vt.dtype)"
+        )
+
+    def test_mixed_dtypes_of_a_threshold(self):
+        with pytest.raises(TypeError) as caught:
+            IF(torch.tensor(1.0, dtype=torch.float64))(V, VT, S)
+        assert str(caught.value) == (
+            "threshold and vt must have the same dtype, but torch.float64 and torch.float32 "
+            "came; convert the layer with .to(vt.dtype)"
+        )
+
+    @pytest.mark.parametrize("argument", ["v_previous", "s_previous"])
+    def test_mixed_devices(self, argument):
+        arguments = dict(zip(ARGUMENTS, (V, VT, S), strict=True))
+        arguments[argument] = arguments[argument].to("meta")
+        with pytest.raises(ValueError, match="same device") as caught:
+            IF().step(**arguments)
+        assert str(caught.value) == (
+            f"{argument} and vt must be on the same device, but meta and cpu came; "
+            f"move {argument} with .to(vt.device)"
+        )
+
+    def test_mixed_devices_of_a_threshold(self):
+        with pytest.raises(ValueError, match=r"but meta and cpu came; move the layer with"):
+            IF(torch.ones(4, device="meta"))(V, VT, S)
+
+    @pytest.mark.parametrize(
+        "shapes",
+        [
+            [(3,), (4,), (4,)],
+            [(4,), (4,), (3,)],
+            [(0,), (4,), (4,)],
+            [(4, 1), (2, 1), (1, 1)],
+            [(2, 3), (2, 1, 3), (3, 3)],
+        ],
+    )
+    def test_shapes_that_do_not_broadcast(self, shapes):
+        with pytest.raises(ValueError, match="shapes must broadcast") as caught:
+            IF()(*map(torch.zeros, shapes))
+        for name, shape in zip(ARGUMENTS, shapes, strict=True):
+            assert f"{name} {shape}" in str(caught.value)
+        assert "counted from the last, are equal or 1" in str(caught.value)
+
+    def test_a_threshold_that_does_not_broadcast(self):
+        with pytest.raises(ValueError, match=r"threshold \(5,\) came"):
+            IF(torch.ones(5))(V, VT, S)
+
+    @pytest.mark.parametrize(
+        ("threshold", "words"),
+        [
+            (True, ["a bool came", "give a float"]),
+            ("1", ["a str came", "torch.tensor(threshold)"]),
+            (None, ["a NoneType came", "a number or a floating-point tensor"]),
+            (1j, ["a complex came", "a number or a floating-point tensor"]),
+            (torch.tensor(1), ["torch.int64", "threshold.float()"]),
+            (torch.tensor([True]), ["torch.bool", "threshold.float()"]),
+        ],
+    )
+    def test_not_a_threshold(self, threshold, words):
+        with pytest.raises(TypeError) as caught:
+            IF(threshold)
+        for word in ["threshold must be", *words]:
+            assert word in str(caught.value)
+
+    @pytest.mark.parametrize("threshold", [math.nan, torch.tensor([1.0, math.nan])])
+    def test_threshold_nan(self, threshold):
+        with pytest.raises(ValueError, match=r"threshold must not be NaN.*float\('inf'\)"):
+            IF(threshold)
+
+
+RULES = [
+    {},
+    {"reset": "subtract"},
+    {"detach_reset": True},
+    {"surrogate": ArcTan(2.0)},
+    {"reset": "subtract", "detach_reset": True, "surrogate": ArcTan()},
+]
+
+
+def outputs_and_gradient(function, inputs):
+    leaf = inputs.clone().requires_grad_()
+    spikes, v = function(leaf)
+    weights = torch.linspace(-1, 1, spikes.numel(), dtype=leaf.dtype).reshape(spikes.shape)
+    gradient = torch.autograd.grad((spikes * weights + v * weights.flip(0)).sum(), leaf)
+    return spikes.detach(), v.detach(), *gradient
+
+
+@pytest.mark.parametrize("rule", RULES)
+class TestRun:
+    INPUTS = torch.rand(12, 3, 4, generator=torch.Generator().manual_seed(0))
+
+    @pytest.mark.parametrize("make", [IF, partial(LIF, leak=0.1), partial(LIF, leak=0.0)])
+    def test_equals_stepping(self, rule, make):
+        layer = make(0.75, **rule)
+        got = outputs_and_gradient(layer.run, self.INPUTS)
+
+        def stepping(inputs):
+            s = v = torch.zeros(3, 4)
+            steps = []
+            for current in inputs:
+                assert torch.equal(layer(v, current, s), layer.step(v, current, s)[0])
+                s, v = layer.step(v, current, s)
+                steps.append((s, v))
+            return tuple(torch.stack(part) for part in zip(*steps, strict=True))
+
+        expected = outputs_and_gradient(stepping, self.INPUTS)
+        assert_same_bits(got[:2], expected[:2])
+        torch.testing.assert_close(got[2], expected[2])
+
+    def test_goes_on_from_a_state(self, rule):
+        layer = LIF(leak=0.25, **rule)
+        first = layer.run(self.INPUTS[:5])
+        second = layer.run(self.INPUTS[5:], (first[0][-1], first[1][-1]))
+        together = [torch.cat(parts) for parts in zip(first, second, strict=True)]
+        assert_same_bits(together, layer.run(self.INPUTS))
+
+    def test_passes_everything_on_to_functional(self, rule):
+        layer = LIF(torch.tensor(0.5), leak=torch.tensor([0.1, 0.2, 0.3, 0.4]), **rule)
+        expected = functional.run(self.INPUTS, None, layer.threshold, layer.leak, **rule)
+        assert_same_bits(layer.run(self.INPUTS), expected)
+
+    def test_without_a_leak_lif_is_if_bit_for_bit(self, rule):
+        for leak in (0, 0.0, torch.tensor(0.0), torch.zeros(4)):
+            assert_same_bits(
+                outputs_and_gradient(LIF(leak=leak, **rule).run, self.INPUTS),
+                outputs_and_gradient(IF(**rule).run, self.INPUTS),
+            )
+            arguments = (self.INPUTS[0], self.INPUTS[1], self.INPUTS[2].round())
+            assert_same_bits(LIF(leak=leak, **rule).step(*arguments), IF(**rule).step(*arguments))
+
+
+@on_every_device
+class TestResetByHand:
+    @pytest.mark.parametrize(
+        ("reset", "spikes_at"), [("zero", [4, 8, 12]), ("subtract", [4, 7, 10])]
+    )
+    def test_constant_input(self, reset, spikes_at):
+        spikes, _ = IF(reset=reset).run(torch.full((12,), 0.3))
+        assert (spikes.nonzero().flatten() + 1).tolist() == spikes_at
+
+    def test_rate_with_subtraction_is_the_input_up_to_one(self):
+        current = torch.arange(0, 129) / 64
+        rate = IF(reset="subtract").run(current.expand(640, 129))[0].mean(0)
+        torch.testing.assert_close(rate, current.clamp(max=1), atol=1.01 / 640, rtol=0)
+
+    @pytest.mark.parametrize(
+        ("layer", "v"),
+        [
+            (IF(), [0.75, 1.5, 0.75, 1.5]),
+            (IF(reset="subtract"), [0.75, 1.5, 1.25, 1.0]),
+            (LIF(leak=0.5), [0.75, 1.125, 0.75, 1.125]),
+            (LIF(leak=0.5, reset="subtract"), [0.75, 1.125, 0.8125, 1.15625]),
+            (LIF(0.5, leak=1.0), [0.75, 0.75, 0.75, 0.75]),
+        ],
+    )
+    def test_potentials(self, layer, v):
+        assert layer.run(torch.full((4,), 0.75))[1].tolist() == v
+
+
+@on_every_device
+class TestLearning:
+    """Find the constant of another layer again from what that layer does."""
+
+    @pytest.mark.parametrize(
+        ("layer", "target", "observe"),
+        [
+            # below a threshold of 9 no neuron fires: the potentials say what leaks
+            (LIF(9.0, leak=torch.nn.Parameter(torch.tensor(0.3))), 0.1, lambda outputs: outputs[1]),
+            (
+                IF(torch.nn.Parameter(torch.tensor(1.5)), detach_reset=True, surrogate=ArcTan()),
+                1.0,
+                lambda outputs: outputs[0].mean(0),
+            ),
+        ],
+    )
+    def test_a_parameter_is_found(self, layer, target, observe):
+        inputs = torch.rand(50, 200, generator=seeded()) / 2
+        layer = copy.deepcopy(layer).to(inputs.device)
+        (parameter,) = layer.parameters()
+        start = parameter.item()
+        with torch.no_grad():
+            parameter.fill_(target)
+            wanted = observe(layer.run(inputs))
+            parameter.fill_(start)
+        optimizer = torch.optim.Adam([parameter], lr=0.02)
+        for _ in range(100):
+            loss = (observe(layer.run(inputs)) - wanted).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert parameter.item() == pytest.approx(target, abs=0.02)
+
+
+class TestModule:
+    def test_repr_shows_what_differs_from_the_article(self):
+        assert repr(LIF(leak=0.1)) == "LIF(leak=0.1, threshold=1.0)"
+        assert repr(LIF(leak=torch.tensor(0.5))) == "LIF(leak=0.5, threshold=1.0)"
+        expected = (
+            "IF(threshold=1.0, reset='subtract', detach_reset=True, surrogate=ArcTan(slope=2.0))"
+        )
+        assert repr(IF(reset="subtract", detach_reset=True, surrogate=ArcTan(2.0))) == expected
+
+    @pytest.mark.parametrize("wrap", [torch.clone, torch.nn.Parameter])
+    def test_state_dict_has_the_leak_too(self, wrap):
+        layer = LIF(2.0, leak=wrap(torch.tensor(0.5)))
+        assert layer.state_dict().keys() == {"leak", "_extra_state"}
+        other = LIF(2.0, leak=wrap(torch.tensor(0.0)))
+        other.load_state_dict(layer.state_dict())
+        assert other.leak.item() == 0.5
+        assert layer.double().leak.dtype == torch.float64
+
+    @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+    @pytest.mark.parametrize("rule", RULES)
+    def test_copies_and_pickles_keep_the_rule(self, duplicate, rule):
+        layer = LIF(leak=torch.tensor(0.5), **rule)
+        other = duplicate(layer)
+        assert repr(other) == repr(layer)
+        inputs = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)) * 2
+        assert_same_bits(
+            outputs_and_gradient(other.run, inputs), outputs_and_gradient(layer.run, inputs)
+        )
+
+    @pytest.mark.parametrize(
+        ("wrong", "error", "words"),
+        [
+            ({"leak": -0.1}, ValueError, "leak must be between 0 and 1, but -0.1 came"),
+            ({"leak": "0"}, TypeError, "leak must be a number"),
+            ({"leak": 0.1, "threshold": math.nan}, ValueError, "threshold must not be NaN"),
+            ({"leak": 0.1, "reset": 0}, ValueError, "reset must be 'zero' or 'subtract', but 0"),
+            ({"leak": 0.1, "detach_reset": None}, TypeError, "detach_reset must be True or False"),
+            ({"leak": 0.1, "surrogate": Heaviside}, TypeError, "surrogate must be a function"),
+        ],
+    )
+    def test_what_a_layer_cannot_be_made_of(self, wrong, error, words):
+        with pytest.raises(error, match=words):
+            LIF(**wrong)
+
+    def test_repr_shows_the_threshold(self):
+        assert repr(IF()) == "IF(threshold=1.0)"
+        assert repr(IF(2)) == "IF(threshold=2)"
+        assert repr(IF(torch.tensor(0.5))) == "IF(threshold=0.5)"
+        assert repr(IF(torch.nn.Parameter(torch.tensor(0.5)))) == "IF(threshold=0.5)"
+        expected = "IF(threshold=tensor([0.5000, 2.0000]))"
+        assert repr(IF(torch.tensor([0.5, 2.0]))) == expected
+        assert repr(IF(torch.nn.Parameter(torch.tensor([0.5, 2.0])))) == expected
+
+    def test_a_number_is_saved_and_compared(self):
+        layer = LIF(2.0, leak=0.1)
+        assert not list(layer.parameters()) + list(layer.buffers())
+        file = io.BytesIO()
+        torch.save(layer.state_dict(), file)
+        file.seek(0)
+        saved = torch.load(file, weights_only=True)
+        LIF(2, leak=0.1).load_state_dict(saved)
+        for other, words in (
+            (LIF(2.0, leak=0.2), r"leak is 0\.1 in what is loaded, but 0\.2 in this layer; make"),
+            (LIF(1.0, leak=0.1), r"threshold is 2\.0 in what is loaded, but 1\.0 in this layer"),
+        ):
+            with pytest.raises(ValueError, match=words):
+                other.load_state_dict(saved)
+
+    def test_weights_from_elsewhere_have_no_numbers_to_compare(self):
+        LIF(2.0, leak=0.1).load_state_dict({})
+        layer = LIF(2.0, leak=torch.tensor(0.1))
+        layer.load_state_dict({"leak": torch.tensor(0.5)})
+        assert layer.leak.item() == 0.5
+        with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "leak"'):
+            layer.load_state_dict({})
+
+    @pytest.mark.parametrize("other", [LIF(2.0, leak=torch.tensor(0.1)), IF(2.0)])
+    def test_a_number_is_not_loaded_where_there_is_none(self, other):
+        with pytest.raises((RuntimeError, ValueError)):
+            other.load_state_dict(LIF(2.0, leak=0.1).state_dict())
+
+    def test_a_tensor_is_a_buffer(self):
+        layer = IF(torch.tensor(2.0))
+        assert dict(layer.named_buffers()) == {"threshold": layer.threshold}
+        assert not list(layer.parameters())
+
+    def test_a_parameter_is_learnable(self):
+        layer = IF(torch.nn.Parameter(torch.tensor(1.0)))
+        assert dict(layer.named_parameters()) == {"threshold": layer.threshold}
+        layer(V, VT, S).sum().backward()
+        assert layer.threshold.grad.item() == -2  # two fired: each falls by one
+
+    @pytest.mark.parametrize("wrap", [torch.clone, torch.nn.Parameter])
+    def test_state_dict_goes_round(self, wrap):
+        layer = IF(wrap(torch.tensor([1.0, 2.0])))
+        other = IF(wrap(torch.zeros(2)))
+        other.load_state_dict(layer.state_dict())
+        assert torch.equal(other.threshold, torch.tensor([1.0, 2.0]))
+
+    @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+    @pytest.mark.parametrize(
+        "threshold", [0.5, torch.tensor(0.5), torch.nn.Parameter(torch.full((4,), 0.5))]
+    )
+    def test_copies_and_pickles(self, duplicate, threshold):
+        layer = IF(threshold)
+        other = duplicate(layer)
+        assert repr(other) == repr(layer)
+        assert other.state_dict().keys() == layer.state_dict().keys()
+        assert torch.equal(other(V, VT, S), layer(V, VT, S))
+        assert other(V, VT, S).tolist() == [1, 1, 0, 1]
+        if isinstance(threshold, torch.Tensor):
+            assert other.threshold.data_ptr() != layer.threshold.data_ptr()
+
+    @pytest.mark.parametrize("wrap", [torch.clone, torch.nn.Parameter])
+    def test_to_moves_the_threshold(self, wrap):
+        layer = IF(wrap(torch.tensor(1.0))).to(torch.float64)
+        assert layer(V.double(), VT.double(), S.double()).dtype == torch.float64
+        assert layer.to("meta").threshold.device == torch.device("meta")

@@ -1,0 +1,584 @@
+"""`snn_docs.nir`: networks come back bit for bit, or it says why they can't."""
+
+import importlib.util
+import io
+import subprocess
+import sys
+from itertools import pairwise
+
+import nir
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch_checks import reproducible
+
+from snn_docs import ALIF, IF, LI, LIF, PLIF, CubaLIF, Recurrent, Sequential
+from snn_docs.nir import RESET, from_nir, to_nir
+from snn_docs.surrogate import ArcTan, Heaviside
+
+OTHER_RESET = {"zero": "subtract", "subtract": "zero"}[RESET]
+DEMO_2 = torch.arange(0, 2, 0.05).expand(20, 40)
+some = settings(reproducible, max_examples=100)
+steps = st.sampled_from([1.0, 1e-3, 1e-4]) | st.floats(1e-9, 1e3)
+
+
+def run(layers, inputs):
+    """Run layer after layer over all of time; return the last potentials, too."""
+    spikes = v = inputs
+    for layer in layers:
+        spikes, v = layer.run(spikes) if isinstance(layer, IF) else (layer(spikes), v)
+    return spikes, v
+
+
+def through_a_file(graph):
+    """Write the graph as HDF5 and read it again, which sorts nodes by name."""
+    file = io.BytesIO()
+    nir.write(file, graph)
+    return nir.read(file)
+
+
+@st.composite
+def constants(draw, size, dtype, low, high):
+    """Draw what a threshold or a leak may be: a number, or a tensor that broadcasts."""
+    shape = draw(st.sampled_from([None, (), (1,), (size,)]))
+    if shape is None:
+        return draw(st.floats(low, high))
+    numbers = st.floats(low, high, width=32)
+    values = draw(st.lists(numbers, min_size=size, max_size=size))
+    tensor = torch.tensor(values, dtype=dtype).clamp(low, high)
+    tensor = tensor[: shape[0]] if shape else tensor[0]
+    return torch.nn.Parameter(tensor) if draw(st.booleans()) else tensor
+
+
+@st.composite
+def neurons(draw, size, dtype):
+    threshold = draw(constants(size, dtype, -1.0, 4.0))
+    if draw(st.booleans()):
+        return IF(threshold, reset=RESET)
+    return LIF(threshold, leak=draw(constants(size, dtype, 2.0**-60, 1.0)), reset=RESET)
+
+
+@st.composite
+def networks(draw):
+    """Draw layers that may begin with neurons, and inputs for them."""
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    layers = [draw(neurons(sizes[0], dtype))] if len(sizes) == 1 or draw(st.booleans()) else []
+    for inputs, outputs in pairwise(sizes):
+        linear = torch.nn.Linear(inputs, outputs, bias=draw(st.booleans()), dtype=dtype)
+        for parameter in linear.parameters():
+            with torch.no_grad():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        layers += [linear, draw(neurons(outputs, dtype))]
+    return layers, torch.randn((5, 2, sizes[0]), generator=generator, dtype=dtype)
+
+
+def constants_of(layer):
+    """Return what a neuron's layer holds, as numbers of float64."""
+    names = ("threshold", "leak") if isinstance(layer, LIF) else ("threshold",)
+    return [torch.as_tensor(getattr(layer, name), dtype=torch.float64) for name in names]
+
+
+class TestRoundTrip:
+    @some
+    @given(networks(), steps, st.booleans())
+    def test_bit_for_bit(self, drawn, dt, in_a_file):
+        layers, inputs = drawn
+        graph = to_nir(layers, dt=dt, input_shape=inputs.shape[2:])
+        back = from_nir(through_a_file(graph) if in_a_file else graph, dt=dt)
+        assert [type(layer) for layer in back] == [type(layer) for layer in layers]
+        for got, layer in zip(back, layers, strict=True):
+            if isinstance(layer, torch.nn.Linear):
+                assert got.state_dict().keys() == layer.state_dict().keys()
+                assert all(map(torch.equal, got.parameters(), layer.parameters()))
+            else:
+                for constant, expected in zip(constants_of(got), constants_of(layer), strict=True):
+                    assert torch.equal(*torch.broadcast_tensors(constant, expected))
+        for got, expected in zip(run(back, inputs), run(layers, inputs), strict=True):
+            assert got.dtype == expected.dtype
+            assert torch.equal(got, expected)
+
+    def test_more_layers_than_ten_keep_their_order(self):
+        layers = [IF(float(i), reset=RESET) for i in range(12)]
+        graph = through_a_file(to_nir(layers, dt=1.0, input_shape=(2,)))
+        assert list(graph.nodes)[3] == "layer_10"
+        assert [layer.threshold for layer in from_nir(graph, dt=1.0)] == list(range(12))
+
+    def test_half_precision(self):
+        threshold, leak = torch.tensor([[1.0, 2.0], [0.1, 1e-4]], dtype=torch.float16)
+        graph = to_nir([LIF(threshold, leak=leak, reset=RESET)], dt=1e3, input_shape=(2,))
+        (layer,) = from_nir(through_a_file(graph), dt=1e3)
+        for got, expected in [(layer.threshold, threshold), (layer.leak, leak)]:
+            assert got.dtype == torch.float16
+            assert torch.equal(got, expected)
+
+    def test_a_sequential_is_a_list_of_layers(self):
+        sequential = torch.nn.Sequential(torch.nn.Linear(3, 2), IF(reset=RESET))
+        linear, neuron = from_nir(to_nir(sequential, dt=1.0), dt=1.0)
+        assert torch.equal(linear.weight, sequential[0].weight)
+        assert neuron.threshold == 1.0
+
+    def test_what_all_neurons_share_comes_back_as_a_number_and_the_rest_as_a_tensor(self):
+        shared = LIF(torch.full((2,), 0.5), leak=torch.nn.Parameter(torch.tensor(0.25)))
+        own = LIF(torch.tensor([0.5, 1.0]), leak=torch.tensor([0.25, 0.1]))
+        for layer in (shared, own):
+            layer.reset = RESET
+        graph = to_nir([shared, own], dt=1.0, input_shape=(2,))
+        shared, own = from_nir(graph, dt=1.0)
+        assert (shared.threshold, shared.leak) == (0.5, 0.25)
+        assert dict(own.named_buffers()).keys() == {"threshold", "leak"}  # none is learnable
+        assert not list(own.parameters())
+        assert own.threshold.tolist() == [0.5, 1.0]
+        assert own.leak.dtype == torch.float32
+
+    def test_what_nir_does_not_hold_is_given_again(self):
+        layer = IF(reset=RESET, detach_reset=True, surrogate=ArcTan(2.0))
+        graph = to_nir([layer], dt=1.0, input_shape=(1,))
+        (plain,) = from_nir(graph, dt=1.0)
+        assert (plain.detach_reset, plain.surrogate) == (False, Heaviside.apply)
+        (given_,) = from_nir(graph, dt=1.0, detach_reset=True, surrogate=ArcTan(2.0))
+        assert (given_.detach_reset, given_.surrogate) == (True, ArcTan(2.0))
+        assert given_.reset == RESET
+
+    def test_arrays_are_copies_both_ways(self):
+        layers = [torch.nn.Linear(2, 2), IF(torch.tensor([1.0, 2.0]), reset=RESET)]
+        graph = to_nir(layers, dt=1.0)
+        back = from_nir(graph, dt=1.0)
+        weight = layers[0].weight.tolist()
+        with torch.no_grad():
+            for tensor in (*layers[0].parameters(), layers[1].threshold):
+                tensor.fill_(7)
+        assert graph.nodes["layer_0"].weight.tolist() == weight
+        for node in (graph.nodes["layer_0"].weight, graph.nodes["layer_1"].v_threshold):
+            node.fill(8)
+        assert back[0].weight.tolist() == weight
+        assert back[1].threshold.tolist() == [1.0, 2.0]
+
+    def test_reading_draws_no_random_numbers(self):
+        graph = to_nir([torch.nn.Linear(2, 2)], dt=1.0)
+        before = torch.get_rng_state()
+        from_nir(graph, dt=1.0)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+class TestWhatIsWritten:
+    @some
+    @given(st.floats(1e-6, 1), steps)
+    def test_eulers_method_on_nirs_equation_is_a_step(self, leak, dt):
+        """Write it out: v + (dt / tau) (v_leak - v + r I)."""
+        inputs = torch.randn((8, 3), generator=torch.Generator().manual_seed(0))
+        layer = LIF(1e9, leak=leak, reset=RESET)
+        node = to_nir([layer], dt=dt, input_shape=(3,)).nodes["layer_0"]
+        v = np.zeros(3)
+        for current, expected in zip(inputs, layer.run(inputs)[1], strict=True):
+            v = v + dt / node.tau * (node.v_leak - v + node.r * current.numpy())
+            np.testing.assert_allclose(v, expected, rtol=1e-5, atol=1e-5)
+
+    @some
+    @given(steps)
+    def test_if_adds_r_dt_times_its_input(self, dt):
+        node = to_nir([IF(0.7, reset=RESET)], dt=dt, input_shape=(2, 3)).nodes["layer_0"]
+        np.testing.assert_allclose(node.r * dt, np.ones((2, 3)), rtol=1e-15)
+        assert np.array_equal(node.v_threshold, np.full((2, 3), 0.7))
+
+    def test_the_potential_after_a_spike(self):
+        node = to_nir([LIF(leak=0.5, reset=RESET)], dt=1.0, input_shape=(2,)).nodes["layer_0"]
+        assert getattr(node, "v_reset", None) is None or not node.v_reset.any()
+        knows_v_reset = tuple(map(int, nir.version.split(".")[:3])) >= (1, 0, 6)
+        assert {True: "zero", False: "subtract"}[knows_v_reset] == RESET
+
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_a_linear_is_affine_if_it_has_a_bias(self, bias):
+        node = to_nir([torch.nn.Linear(3, 2, bias=bias)], dt=1.0).nodes["layer_0"]
+        assert type(node) is (nir.Affine if bias else nir.Linear)
+
+    def test_metadata_survives_a_file(self):
+        graph = through_a_file(to_nir([IF(reset=RESET)], dt=1e-3, input_shape=(2,)))
+        assert graph.metadata == {"dt": 1e-3, "spike": "v > v_threshold"}
+
+    def test_shapes(self):
+        layers = [IF(reset=RESET), torch.nn.Linear(3, 2), LIF(leak=0.5, reset=RESET)]
+        graph = to_nir(layers, dt=1.0, input_shape=(3,))
+        shapes = [node.output_type["output"] for node in graph.nodes.values()]
+        assert [tuple(map(int, shape)) for shape in shapes] == [(3,), (3,), (2,), (2,), (2,)]
+
+
+OPTIONS = [
+    {},
+    {"stride": 2, "padding": (1, 0), "bias": False},
+    {"dilation": 2},
+    {"padding": "same"},
+]
+
+
+class TestConvolutions:
+    @pytest.mark.parametrize("options", OPTIONS)
+    @pytest.mark.parametrize("in_a_file", [False, True])
+    def test_a_network_comes_back_bit_for_bit(self, options, in_a_file):
+        torch.manual_seed(0)
+        conv = torch.nn.Conv2d(2, 4, **{"kernel_size": 3} | options)
+        first = LIF(0.25, leak=torch.rand(4, 1, 1), reset=RESET)
+        features = [conv, first, torch.nn.AvgPool2d(2), torch.nn.Flatten()]
+        inputs = torch.rand(5, 3, 2, 9, 8)
+        size = Sequential(*features)(inputs).shape[2]
+        network = Sequential(*features, Sequential(torch.nn.Linear(size, 3), LI(0.125)))
+        graph = to_nir(network, dt=1e-3, input_shape=(2, 9, 8))
+        back = Sequential(*from_nir(through_a_file(graph) if in_a_file else graph, dt=1e-3))
+        assert network[1].run(network[0](inputs.flatten(0, 1))[None])[0].any()
+        assert torch.equal(back(inputs), network(inputs))
+        assert [type(layer).__name__ for layer in back] == [
+            "Conv2d", "LIF", "AvgPool2d", "Flatten", "Linear", "LI"
+        ]  # fmt: skip
+        shapes = [tuple(map(int, node.output_type["output"])) for node in graph.nodes.values()]
+        assert shapes[0] == (2, 9, 8)
+        assert shapes[1] == shapes[2] == network[0](inputs[0]).shape[1:]
+        assert shapes[4:] == [(size,), (3,), (3,), (3,)]
+
+    def test_a_convolution_has_a_bias_in_nir(self):
+        conv = torch.nn.Conv2d(1, 2, 3, bias=False)
+        (got,) = from_nir(to_nir([conv], dt=1.0, input_shape=(1, 4, 4)), dt=1.0)
+        assert got.bias.tolist() == [0.0, 0.0]
+
+    def test_sums_and_means_of_a_pool(self):
+        layers = [torch.nn.AvgPool2d(2, 1, 1), torch.nn.AvgPool2d(2, divisor_override=1)]
+        graph = to_nir(layers, dt=1.0, input_shape=(1, 4, 4))
+        assert [type(graph.nodes[f"layer_{i}"]) for i in range(2)] == [nir.AvgPool2d, nir.SumPool2d]
+        inputs = torch.rand(1, 1, 4, 4)
+        for got, layer in zip(from_nir(through_a_file(graph), dt=1.0), layers, strict=True):
+            assert torch.equal(got(inputs), layer(inputs))
+
+    @pytest.mark.parametrize("dims", [(1, -1), (1, 2), (2, 3), (-2, -1)])
+    def test_dimensions_are_counted_without_the_batch(self, dims):
+        layer = torch.nn.Flatten(*dims)
+        graph = to_nir([layer], dt=1.0, input_shape=(2, 3, 4))
+        node = graph.nodes["layer_0"]
+        assert [node.start_dim, node.end_dim] == [dim if dim < 0 else dim - 1 for dim in dims]
+        inputs = torch.rand(5, 2, 3, 4)
+        (got,) = from_nir(through_a_file(graph), dt=1.0)
+        assert got(inputs).shape == layer(inputs).shape
+        assert tuple(map(int, node.output_type["output"])) == layer(inputs).shape[1:]
+
+
+class TestIntegrators:
+    @some
+    @given(st.sampled_from([0.0, 1.0]) | st.floats(2.0**-60, 1), steps)
+    def test_bit_for_bit(self, leak, dt):
+        graph = to_nir([LI(leak)], dt=dt, input_shape=(2,))
+        assert type(graph.nodes["layer_0"]) is (nir.LI if leak else nir.I)
+        (layer,) = from_nir(graph, dt=dt)
+        assert layer.leak == leak
+
+    def test_a_tensor_of_leaks(self):
+        leak = torch.tensor([0.1, 0.3])
+        graph = to_nir(Sequential(LI(leak)), dt=1.0, input_shape=(2,))
+        (layer,) = from_nir(through_a_file(graph), dt=1.0)
+        assert torch.equal(layer.leak, leak)
+        with pytest.raises(ValueError, match="for which tau = dt / leak is infinite"):
+            to_nir([LI(torch.tensor([0.1, 0.0]))], dt=1.0, input_shape=(2,))
+
+    def test_of_others(self):
+        ones = constant(1.0)
+        (layer,) = from_nir(chain(nir.LI(tau=4 * ones, r=4 * ones, v_leak=0 * ones)), dt=1.0)
+        assert repr(layer) == "LI(leak=0.25)"
+        with pytest.raises(ValueError, match=r"v_leak is 1\.0, but only 0 can be read"):
+            from_nir(chain(nir.LI(tau=4 * ones, r=4 * ones, v_leak=ones)), dt=1.0)
+        for node in (nir.LI(tau=4 * ones, r=ones, v_leak=0 * ones), nir.I(r=ones / 4)):
+            with pytest.raises(ValueError, match=r"adds 0\.25 times its input in a step"):
+                from_nir(chain(node), dt=1.0)
+
+
+class TestCurrents:
+    @some
+    @given(st.floats(2.0**-60, 1), st.floats(2.0**-60, 1), steps, st.booleans())
+    def test_bit_for_bit(self, leak, synapse_leak, dt, in_a_file):
+        layer = CubaLIF(0.5, leak=leak, synapse_leak=synapse_leak, reset=RESET)
+        graph = to_nir([layer], dt=dt, input_shape=(2,))
+        (got,) = from_nir(through_a_file(graph) if in_a_file else graph, dt=dt)
+        assert repr(got) == repr(layer)
+
+    def test_a_current_without_decay_has_no_tau(self):
+        layer = CubaLIF(leak=0.5, synapse_leak=0.0, reset=RESET)
+        with pytest.raises(ValueError, match=r"layer 0 has the leak 0\.0, for which tau"):
+            to_nir([layer], dt=1.0, input_shape=(2,))
+
+    def test_of_others(self):
+        ones = constant(1.0)
+        taus = {"tau_syn": 2 * ones, "tau_mem": 4 * ones, "r": 4 * ones}
+        node = nir.CubaLIF(**taus, v_leak=0 * ones, v_threshold=ones, w_in=2 * ones)
+        (layer,) = from_nir(chain(node), dt=1.0)
+        assert (layer.leak, layer.synapse_leak) == (0.25, 0.5)
+        node.w_in = ones
+        with pytest.raises(ValueError, match=r"adds 0\.5 times its input in a step"):
+            from_nir(chain(node), dt=1.0)
+        node.tau_syn = ones / 2
+        with pytest.raises(ValueError, match=r"tau_syn = 0\.5, but it must be finite and not sh"):
+            from_nir(chain(node), dt=1.0)
+
+    def test_a_learnt_leak_is_written_as_it_is(self):
+        layer = PLIF(0.5, leak=torch.tensor([0.1, 0.3]), reset=RESET)
+        (got,) = from_nir(to_nir([layer], dt=1e-3, input_shape=(2,)), dt=1e-3)
+        inputs = torch.rand(9, 4, 2, generator=torch.Generator().manual_seed(0))
+        assert type(got) is LIF
+        assert all(map(torch.equal, got.run(inputs), layer.run(inputs)))
+
+
+def chain(*nodes):
+    return nir.NIRGraph.from_list(*nodes)
+
+
+def constant(value, shape=(2,)):
+    return np.full(shape, value, dtype=np.float32)
+
+
+def neuron_node(kind, shape=(2,), **values):
+    """Make a node, with a reset potential if this nir knows one."""
+    values |= {"v_reset": 0.0} if RESET == "zero" else {}
+    return kind(**{name: constant(value, shape) for name, value in values.items()})
+
+
+def if_node(shape=(2,), r=1.0, v_threshold=1.0):
+    return neuron_node(nir.IF, shape, r=r, v_threshold=v_threshold)
+
+
+def lif_node(tau=2.0, r=2.0, v_leak=0.0, v_threshold=1.0):
+    return neuron_node(nir.LIF, tau=tau, r=r, v_leak=v_leak, v_threshold=v_threshold)
+
+
+class TestGraphsOfOthers:
+    def test_one_if_with_threshold_1(self):
+        graph = chain(if_node((40,)))
+        (layer,) = from_nir(graph, dt=1.0)
+        assert layer.run(DEMO_2)[0].sum() == {"zero": 521, "subtract": 579}[RESET]
+
+    def test_tau_of_two_steps_is_a_leak_of_one_half(self):
+        (layer,) = from_nir(chain(lif_node()), dt=1.0)
+        assert (layer.leak, layer.threshold) == (0.5, 1.0)
+
+    def test_a_tau_rounded_below_dt_is_a_leak_of_1(self):
+        (layer,) = from_nir(chain(lif_node(tau=1e-4, r=1.0)), dt=1e-4)
+        assert float(np.float32(1e-4)) < 1e-4
+        assert layer.leak == 1
+
+    def test_taus_that_differ_are_leaks_of_their_dtype(self):
+        node = lif_node()
+        node.tau = node.r = np.array([2.0, 3.0], dtype=np.float32)
+        (layer,) = from_nir(chain(node), dt=1.0)
+        assert torch.equal(layer.leak, torch.tensor([1 / 2, 1 / 3]))
+
+    def test_a_leak_that_was_recorded_counts_while_tau_is_still_its_own(self):
+        graph = to_nir([LIF(leak=0.1, reset=RESET)], dt=1.0, input_shape=(2,))
+        node = graph.nodes["layer_0"]
+        node.metadata["leak"] = np.nextafter(node.metadata["leak"], 0)
+        (layer,) = from_nir(graph, dt=1.0)
+        assert layer.leak == np.nextafter(0.1, 0)  # its tau is the same, after rounding
+        node.tau = node.r = 2 * node.tau
+        (layer,) = from_nir(graph, dt=1.0)
+        assert layer.leak == 0.05
+
+    def test_integers_and_tensors_are_read(self):
+        node = if_node()
+        node.r, node.v_threshold = np.ones(2, dtype=int), torch.tensor([1, 2])
+        (layer,) = from_nir(chain(node), dt=1.0)
+        assert torch.equal(layer.threshold, torch.tensor([1.0, 2.0]))
+
+    def test_an_empty_chain_has_no_layers(self):
+        graph = to_nir([IF(reset=RESET)], dt=1.0, input_shape=(2,))
+        del graph.nodes["layer_0"]
+        graph.edges = [("input", "output")]
+        assert from_nir(graph, dt=1.0) == []
+
+
+class Custom(IF):
+    pass
+
+
+class TestRefusalsToWrite:
+    @pytest.mark.parametrize("dt", [0.0, -1.0, float("nan"), float("inf")])
+    @pytest.mark.parametrize("function", [to_nir, from_nir])
+    def test_dt(self, function, dt):
+        with pytest.raises(ValueError, match=f"dt must be positive and finite, but {dt} came"):
+            function([], dt=dt)
+
+    def test_no_layers(self):
+        with pytest.raises(ValueError, match="none came"):
+            to_nir([], dt=1.0)
+
+    @pytest.mark.parametrize("layer", [torch.nn.ReLU(), Custom(), "IF"])
+    def test_other_layers(self, layer):
+        with pytest.raises(TypeError, match=r"layer 1 must be .* a .*(ReLU|Custom|str) came"):
+            to_nir([torch.nn.Linear(3, 2), layer], dt=1.0)
+
+    @pytest.mark.parametrize(
+        ("layer", "words"),
+        [
+            (torch.nn.MaxPool2d(2), "MaxPool2d came; NIR has no maximum; train with .*AvgPool2d"),
+            (torch.nn.BatchNorm2d(3), "BatchNorm2d came; .* with .*fuse_conv_bn_eval"),
+            (torch.nn.Dropout(), "Dropout came; it does nothing after training; leave it out"),
+            (torch.nn.ReLU(), "ReLU came; .* put IF neurons in its place"),
+            (ALIF(leak=0.1, adaptation=1.0, adaptation_leak=0.1), "ALIF came; .* has no node for"),
+            (Recurrent(IF(), torch.nn.Linear(2, 2)), "Recurrent came; .* has no node for it"),
+        ],
+    )
+    def test_what_to_do_about_a_layer(self, layer, words):
+        with pytest.raises(TypeError, match=words):
+            to_nir([layer], dt=1.0, input_shape=(3, 4, 4))
+
+    @pytest.mark.parametrize(
+        ("layer", "words"),
+        [
+            (torch.nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "NIR pads with zeros"),
+            (torch.nn.AvgPool2d(3, ceil_mode=True), r"layer 0, AvgPool2d\(.*\), counts its border"),
+            (torch.nn.AvgPool2d(2, divisor_override=3), "counts its borders in a way"),
+            (torch.nn.Flatten(0), r"layer 0 flattens the batch, too.* give torch\.nn\.Flatten\(\)"),
+            (torch.nn.Conv2d(2, 4, 3, groups=2), "nir .* and could not read .* without groups"),
+            (torch.nn.Conv2d(2, 4, (1, 3)), r"makes \(4, 4, 2\) of .* could not read .* a square"),
+            (torch.nn.Conv2d(5, 2, 3), r"layer 0, Conv2d\(5, .*, can't take \(2, 4, 4\): "),
+        ],
+    )
+    def test_options_that_nir_does_not_hold(self, layer, words):
+        with pytest.raises(ValueError, match=words):
+            to_nir([layer], dt=1.0, input_shape=(2, 4, 4))
+
+    def test_no_shape_for_a_convolution(self):
+        with pytest.raises(ValueError, match=r"layer 0 does not say which shape .* input_shape"):
+            to_nir([torch.nn.Conv2d(1, 2, 3)], dt=1.0)
+
+    def test_no_shape(self):
+        with pytest.raises(ValueError, match=r"layer 0 does not say how many .* input_shape"):
+            to_nir([IF(reset=RESET)], dt=1.0)
+
+    @pytest.mark.parametrize("neuron", [IF(reset=OTHER_RESET), LIF(leak=0.5, reset=OTHER_RESET)])
+    def test_the_reset_that_this_nir_does_not_know(self, neuron):
+        with pytest.raises(ValueError, match=f"layer 0 has reset='{OTHER_RESET}'.* say '{RESET}'"):
+            to_nir([neuron], dt=1.0, input_shape=(2,))
+
+    def test_sizes_that_do_not_agree(self):
+        layers = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)]
+        with pytest.raises(ValueError, match=r"layer 1 takes \(3,\), but \(2,\) comes before"):
+            to_nir(layers, dt=1.0)
+        with pytest.raises(ValueError, match=r"layer 0 takes \(3,\), but \(5, 3\) comes before"):
+            to_nir(layers, dt=1.0, input_shape=(5, 3))
+
+    @pytest.mark.parametrize("leak", [0.0, torch.tensor([0.5, 0.0]), 5e-324])
+    def test_a_leak_without_a_tau(self, leak):
+        layer = LIF(leak=leak, reset=RESET)
+        with pytest.raises(ValueError, match=r"layer 0 has the leak .*tau = dt / leak is infinite"):
+            to_nir([layer], dt=1.0, input_shape=(2,))
+
+    def test_a_threshold_that_does_not_fit_the_neurons(self):
+        layer = IF(torch.ones(5, 2), reset=RESET)
+        with pytest.raises(ValueError, match=r"threshold has the shape \(5, 2\).* \(2,\)"):
+            to_nir([layer], dt=1.0, input_shape=(2,))
+
+    def test_a_leak_that_does_not_fit_the_neurons(self):
+        layer = LIF(leak=torch.full((3,), 0.5), reset=RESET)
+        with pytest.raises(ValueError, match=r"leak has the shape \(3,\).* \(2,\)"):
+            to_nir([layer], dt=1.0, input_shape=(2,))
+
+    def test_a_dtype_that_numpy_does_not_know(self):
+        linear = torch.nn.Linear(2, 2, dtype=torch.bfloat16)
+        with pytest.raises(TypeError, match=r"layer 0: weight must have .*bfloat16 came"):
+            to_nir([linear], dt=1.0)
+        neuron = IF(torch.ones(2, dtype=torch.bfloat16), reset=RESET)
+        with pytest.raises(TypeError, match=r"layer 0: threshold must have .*bfloat16 came"):
+            to_nir([neuron], dt=1.0, input_shape=(2,))
+
+
+class TestRefusalsToRead:
+    def test_no_graph(self):
+        with pytest.raises(TypeError, match=r"graph must be a nir.NIRGraph, but a .*LIF came"):
+            from_nir(lif_node(), dt=1.0)
+
+    @pytest.mark.parametrize(
+        "edges",
+        [
+            [],
+            [("input", "a"), ("a", "b")],
+            [("input", "a"), ("a", "output")],
+            [("input", "a"), ("a", "b"), ("b", "output"), ("a", "output")],  # a branch
+            [("input", "a"), ("a", "b"), ("b", "a"), ("b", "output")],  # recurrent
+            [("input", "a"), ("a", "b"), ("b", "nowhere")],
+            [("a", "b"), ("b", "output")],
+        ],
+    )
+    def test_graphs_that_are_no_chain(self, edges):
+        graph = chain(lif_node(), lif_node())
+        graph.nodes = dict(zip(("input", "a", "b", "output"), graph.nodes.values(), strict=True))
+        graph.edges = [("input", "a"), ("a", "b"), ("b", "output")]
+        assert len(from_nir(graph, dt=1.0)) == 2
+        graph.edges = edges
+        with pytest.raises(ValueError, match="graph must be a chain"):
+            from_nir(graph, dt=1.0)
+
+    @pytest.mark.parametrize("missing", ["input", "output", "both"])
+    def test_graphs_without_an_end(self, missing):
+        graph = chain(lif_node())
+        gone = {"input", "output"} if missing == "both" else {missing}
+        for name in gone:
+            del graph.nodes[name]
+        graph.edges = [edge for edge in graph.edges if not gone & {*edge}]
+        with pytest.raises(ValueError, match="graph must be a chain"):
+            from_nir(graph, dt=1.0)
+
+    def test_a_loop_without_an_output(self):
+        graph = chain(lif_node(), lif_node())
+        first, second = list(graph.nodes)[1:3]
+        del graph.nodes["output"]
+        graph.edges = [("input", first), (first, second), (second, first)]
+        with pytest.raises(ValueError, match="graph must be a chain"):
+            from_nir(graph, dt=1.0)
+
+    def test_other_nodes(self):
+        with pytest.raises(
+            TypeError, match=r"node 'scale' must be one of Linear, Affine.*Scale came"
+        ):
+            from_nir(chain(nir.Scale(constant(1))), dt=1.0)
+
+    def test_weights_that_are_no_matrix(self):
+        with pytest.raises(ValueError, match=r"node 'linear' .* shape \(2, 2, 2\)"):
+            from_nir(chain(nir.Linear(constant(1, (2, 2, 2)))), dt=1.0)
+
+    @pytest.mark.parametrize("tau", [0.5, float("inf"), float("nan")])
+    def test_tau(self, tau):
+        with pytest.raises(ValueError, match=f"node 'lif' has tau = {tau}, .* dt = 1.0"):
+            from_nir(chain(lif_node(tau=tau)), dt=1.0)
+
+    @pytest.mark.parametrize(
+        ("node", "dt", "gain"),
+        [
+            (if_node(), 1e-3, "0.001"),
+            (lif_node(r=1.0), 1.0, "0.5"),
+            (lif_node(r=float("inf")), 1.0, "inf"),
+        ],
+    )
+    def test_inputs_that_are_multiplied(self, node, dt, gain):
+        with pytest.raises(ValueError, match=f"adds {gain} times its input in a step of dt = {dt}"):
+            from_nir(chain(node), dt=dt)
+
+    def test_a_potential_at_rest_that_is_not_0(self):
+        with pytest.raises(ValueError, match=r"node 'lif': v_leak is 0.5, but only 0"):
+            from_nir(chain(lif_node(v_leak=0.5)), dt=1.0)
+
+    @pytest.mark.parametrize("node", [lif_node(), if_node()])
+    def test_a_potential_after_a_spike_that_is_not_0(self, node):
+        node.v_reset = np.array([0.0, -1.0])
+        with pytest.raises(ValueError, match=r"v_reset is -1.0, but only 0"):
+            from_nir(chain(node), dt=1.0)
+
+
+class TestWithoutNir:
+    def test_it_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "nir", None)
+        spec = importlib.util.find_spec("snn_docs.nir")
+        with pytest.raises(ImportError, match=r'pip install "snn-docs\[nir\]"'):
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+    def test_the_package_does_not_import_it(self):
+        script = "import snn_docs, sys; snn_docs.IF(); print('nir' in sys.modules)"
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "False\n"

@@ -1,0 +1,186 @@
+"""`Recurrent`: what the step before gave comes back, against loops written out."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch_checks import seeded
+
+from snn_docs import ALIF, IF, LI, LIF, Recurrent, Sequential
+from snn_docs.surrogate import ArcTan
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+def lif():
+    return LIF(0.5, leak=0.1, reset="subtract", surrogate=ArcTan())
+
+
+def seeded_linear(size=3):
+    torch.manual_seed(0)
+    return nn.Linear(size, size)
+
+
+def by_hand(layer, inputs):
+    """Carry the potential and the spikes of a LIF."""
+    v = s = torch.zeros_like(inputs[0])
+    record = []
+    for x in inputs:
+        s, v = layer.neuron.step(v, x + layer.layer(s), s)
+        record.append(s)
+    return torch.stack(record)
+
+
+def outputs_and_gradients(function, layer, inputs):
+    outputs = function(layer, inputs)
+    weights = torch.linspace(-1, 2, outputs.numel()).view_as(outputs)
+    return outputs, torch.autograd.grad((outputs * weights).sum(), [inputs, *layer.parameters()])
+
+
+@pytest.fixture
+def inputs():
+    return torch.rand(9, 4, 3, generator=seeded()).requires_grad_()
+
+
+class TestThroughTime:
+    def test_it_is_its_layers_step_by_step(self, inputs):
+        layer = Recurrent(lif(), seeded_linear())
+        got = outputs_and_gradients(lambda layer, inputs: layer.run(inputs)[0], layer, inputs)
+        expected = outputs_and_gradients(by_hand, layer, inputs)
+        assert torch.equal(got[0], expected[0])
+        assert torch.equal(layer(inputs), got[0])
+        assert 0 < got[0].mean() < 1
+        torch.testing.assert_close(got[1], expected[1])
+
+    def test_what_is_not_fired_goes_back_too(self, inputs):
+        """Around an integrator it is a linear recurrent network."""
+        layer, v = Recurrent(LI(0.5), seeded_linear()), torch.zeros(4, 3)
+        for x in inputs:
+            v = 0.5 * v + x + layer.layer(v)
+        torch.testing.assert_close(layer.run(inputs)[0][-1], v)
+
+    def test_around_a_leak_of_1_it_is_torch_s_rnn(self, inputs):
+        """A layer without memory of its own: h = relu(x + U h + b)."""
+
+        class Relu(nn.Module):
+            def advance(self, inputs, state=None):
+                return inputs.relu(), state
+
+        layer, theirs = Recurrent(Relu(), seeded_linear()), nn.RNN(3, 3, nonlinearity="relu")
+        with torch.no_grad():
+            theirs.weight_ih_l0.copy_(torch.eye(3))
+            theirs.bias_ih_l0.zero_()
+            theirs.weight_hh_l0.copy_(layer.layer.weight)
+            theirs.bias_hh_l0.copy_(layer.layer.bias)
+        torch.testing.assert_close(layer.run(inputs)[0], theirs(inputs)[0])
+
+    @pytest.mark.parametrize(
+        "neuron",
+        [lif, IF, partial(LI, 0.25), partial(ALIF, leak=0.1, adaptation=0.5, adaptation_leak=0.1)],
+    )
+    @pytest.mark.parametrize("cut", [0, 1, 5, 9])
+    def test_it_goes_on_from_a_state(self, neuron, cut, inputs):
+        layer = Recurrent(neuron(), seeded_linear())
+        first, state = layer.run(inputs[:cut])
+        second, last = layer.run(inputs[cut:], state)
+        together, expected = layer.run(inputs)
+        assert torch.equal(torch.cat([first, second]), together)
+        torch.testing.assert_close(last, expected if cut < 9 else state)
+
+    def test_step_by_step(self, inputs):
+        layer, state, steps = Recurrent(lif(), seeded_linear()), None, []
+        for x in inputs:
+            outputs, state = layer.step(x, state)
+            steps.append(outputs)
+        assert torch.equal(torch.stack(steps), layer.run(inputs)[0])
+
+    def test_convolutions_go_back_in_a_network(self):
+        torch.manual_seed(0)
+        back = nn.Conv2d(2, 2, 3, padding=1)
+        network = Sequential(nn.Conv2d(1, 2, 3), Recurrent(lif(), back), nn.Flatten())
+        inputs = torch.rand(5, 4, 1, 6, 6, generator=seeded())
+        outputs, state = network.run(inputs)
+        expected = by_hand(network[1], network[0](inputs.flatten(0, 1)).unflatten(0, (5, 4)))
+        assert torch.equal(outputs, expected.flatten(2))
+        assert torch.equal(state[1][0], expected[-1])
+        assert network.describe(1, 6, 6).splitlines()[2] == "1 Recurrent   [T, B, 2, 4, 4]"
+
+    def test_it_learns_what_needs_memory(self):
+        """Answer after a pause: without the way back, the leak of 1 forgets."""
+        torch.manual_seed(0)
+        neuron = LIF(leak=1.0, surrogate=ArcTan())
+        hidden = Recurrent(neuron, nn.Linear(16, 16))
+        network = Sequential(nn.Linear(2, 16), hidden, nn.Linear(16, 2))
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+        inputs, labels = torch.zeros(6, 2, 2), torch.tensor([0, 1])
+        inputs[0] = torch.eye(2)
+        for _ in range(100):
+            loss = nn.functional.cross_entropy(network(inputs)[-1], labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert loss.item() < 0.1
+
+
+class TestModule:
+    def test_it_is_saved_loaded_and_compared(self, inputs):
+        layer = Recurrent(lif(), seeded_linear())
+        other = copy.deepcopy(layer)
+        nn.init.zeros_(other.layer.weight)
+        other.load_state_dict(layer.state_dict())
+        assert torch.equal(other.run(inputs)[0], layer.run(inputs)[0])
+        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.3"):
+            Recurrent(LIF(0.5, leak=0.3), nn.Linear(3, 3)).load_state_dict(layer.state_dict())
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("call", "error", "words"),
+        [
+            (
+                lambda: Recurrent(nn.Linear(3, 3), LIF(leak=0.1)),
+                TypeError,
+                r"neuron must be a layer of neurons, but a .*Linear came; give for example LIF",
+            ),
+            (
+                lambda: Recurrent(LIF, nn.Linear(3, 3)),
+                TypeError,
+                r"neuron must be a layer of neurons, but a type came; give for example LIF\(leak",
+            ),
+            (
+                lambda: Recurrent(LIF(leak=0.1), LIF(leak=0.1)),
+                TypeError,
+                r"layer must be a layer of torch, .* but a .*LIF came; give for example torch\.nn",
+            ),
+            (
+                lambda: Recurrent(IF(), nn.Linear(4, 5)).run(torch.ones(2, 1, 4)),
+                ValueError,
+                r"layer must return the shape of the inputs, \(1, 4\), but it made \(1, 5\) of ou",
+            ),
+            (
+                lambda: Recurrent(IF(), nn.Linear(9, 4)).run(torch.ones(2, 1, 4)),
+                ValueError,
+                r"layer layer, Linear\(in_features=9, .*\[T, B, 4\] came; make it Linear\(4, ",
+            ),
+            (
+                lambda: Recurrent(IF(), nn.Identity()).run(torch.ones(2, 4), torch.ones(4)),
+                TypeError,
+                r"an earlier run of this layer has returned, .*, but a torch\.Tensor came; to",
+            ),
+            (
+                lambda: Recurrent(IF(), nn.Linear(3, 3)).run(torch.ones(2, 1, 3).double()),
+                TypeError,
+                r"dtype of the weights, torch\.float32, but torch\.float64 came",
+            ),
+            (
+                lambda: Recurrent(IF(), nn.Linear(3, 3)).run([1.0]),
+                TypeError,
+                "inputs must be a floating-point tensor, but a list came",
+            ),
+        ],
+    )
+    def test_a_wrong_call_says_so(self, call, error, words):
+        with pytest.raises(error, match=words):
+            call()

@@ -1,0 +1,351 @@
+"""`Sequential`: layers of torch and neurons in a row, against the same layers step by step."""
+
+import copy
+import io
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from torch_checks import seeded
+
+from snn_docs import IF, LI, LIF, Recurrent, encoding, sequential
+from snn_docs.network import Network
+from snn_docs.sequential import Sequential
+from snn_docs.surrogate import ArcTan
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+def lif():
+    return LIF(0.5, leak=0.1, reset="subtract", surrogate=ArcTan())
+
+
+def convolutional():
+    """A network of every kind of layer, in double precision, with weights of a seed."""
+    torch.manual_seed(0)
+    return Sequential(
+        nn.Conv2d(2, 3, 3), nn.AvgPool2d(2), lif(), nn.Flatten(),
+        Sequential(nn.Linear(27, 6), IF(0.5, surrogate=ArcTan())), nn.Linear(6, 4), LI(0.25),
+    ).double()  # fmt: skip
+
+
+def by_hand(network, inputs):
+    """Each step through all layers, before the next step."""
+    conv, pool, first, flat, (linear, second), readout, integrator = network
+    outputs, states = [], None
+    for current in inputs:
+        x = pool(conv(current))
+        if states is None:
+            states = [torch.zeros_like(x)] * 2 + [torch.zeros(len(x), 6).double()] * 2
+            v = torch.zeros(len(x), 4).double()
+        states[:2] = first.step(states[1], x, states[0])
+        states[2:] = second.step(states[3], linear(flat(states[0])), states[2])
+        v = integrator.step(v, readout(states[2]))
+        outputs.append(v)
+    return torch.stack(outputs)
+
+
+def outputs_and_gradients(function, network, inputs):
+    outputs = function(network, inputs)
+    weights = torch.linspace(-1, 2, outputs.numel(), dtype=outputs.dtype).view_as(outputs)
+    loss = (outputs * weights).sum()
+    return outputs, torch.autograd.grad(loss, [inputs, *network.parameters()])
+
+
+@pytest.fixture
+def inputs():
+    drawn = torch.rand(9, 4, 2, 8, 8, dtype=torch.float64, generator=seeded()) * 4
+    return drawn.requires_grad_()
+
+
+@pytest.fixture(params=[sequential.BLOCK, 4 * 3 * 6 * 6 * 8 * 2, 1], ids=["whole", "two", "one"])
+def block(request, monkeypatch):
+    """Blocks of all steps, of two steps, and of one."""
+    monkeypatch.setattr(sequential, "BLOCK", request.param)
+
+
+class TestThroughTime:
+    @pytest.mark.usefixtures("block")
+    def test_it_is_its_layers_step_by_step(self, inputs):
+        got = outputs_and_gradients(Sequential.forward, convolutional(), inputs)
+        expected = outputs_and_gradients(by_hand, convolutional(), inputs)
+        torch.testing.assert_close(got, expected)
+
+    def test_its_blocks_are_as_long_as_the_widest_layer_allows(self, monkeypatch):
+        network, seen = Sequential(nn.Linear(2, 100), IF()), []
+        network[0].register_forward_pre_hook(lambda _, given: seen.append(len(given[0]) // 4))
+        monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 100 * 4)  # two steps of four samples
+        network(torch.ones(9, 4, 2))
+        assert seen == [6, 2, 1]  # the first, by the size of the inputs, is a guess
+
+    @pytest.mark.usefixtures("block")
+    def test_neurons_have_the_same_bits_in_any_blocks(self):
+        layers = Sequential(lif(), IF(1.5, reset="subtract"), LI(0.3))
+        inputs = torch.rand(9, 3, 5, generator=seeded())
+        spikes, _ = layers[0].run(inputs)
+        expected = layers[2].run(layers[1].run(spikes)[0])
+        assert expected.any()
+        assert torch.equal(layers(inputs), expected)
+
+    @pytest.mark.usefixtures("block")
+    @pytest.mark.parametrize("cut", [0, 1, 5, 9])
+    def test_it_goes_on_from_a_state(self, cut, inputs):
+        network = convolutional()
+        first, state = network.run(inputs[:cut])
+        second, last = network.run(inputs[cut:], state)
+        together, expected = network.run(inputs)
+        torch.testing.assert_close(torch.cat([first, second]), together)
+        torch.testing.assert_close(last, expected)
+        assert [type(each) for each in last] == [
+            type(None), type(None), tuple, type(None), tuple, type(None), torch.Tensor
+        ]  # fmt: skip
+
+    def test_step_by_step(self, inputs):
+        network, state, steps = convolutional(), None, []
+        for current in inputs:
+            outputs, state = network.step(current, state)
+            steps.append(outputs)
+        torch.testing.assert_close(torch.stack(steps), network(inputs))
+
+    def test_fully_connected_it_is_a_network(self):
+        network = Network([3, 8, 2], lif)
+        inputs = torch.rand(12, 4, 3, generator=seeded())
+        assert torch.equal(Sequential(*network)(inputs), network(inputs)[0])
+
+    @pytest.mark.parametrize("shape", [(0, 4, 2, 8, 8), (3, 0, 2, 8, 8)])
+    def test_no_time_and_no_samples_give_nothing(self, shape):
+        outputs = convolutional()(torch.ones(shape, dtype=torch.float64))
+        assert outputs.shape == (*shape[:2], 4)
+
+    @pytest.mark.usefixtures("block")
+    def test_batch_norm_in_training_sees_all_of_time(self):
+        network, norm = Sequential(nn.BatchNorm1d(3), LI(0.5)), nn.BatchNorm1d(3)
+        inputs = torch.rand(9, 4, 3, generator=seeded())
+        expected = LI(0.5).run(norm(inputs.flatten(0, 1)).view_as(inputs))
+        torch.testing.assert_close(network(inputs), expected)
+        assert torch.equal(network[0].running_mean, norm.running_mean)
+
+    def test_it_learns(self):
+        """Tell rising from falling: a step alone says nothing."""
+        torch.manual_seed(0)
+        network = Sequential(nn.Linear(1, 16), lif(), nn.Linear(16, 2), LI(0.0))
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+        ramp = torch.linspace(0, 1, 8)
+        inputs = torch.stack([ramp, ramp.flip(0)], 1).unsqueeze(2)
+        labels = torch.tensor([0, 1])
+        for _ in range(150):
+            loss = nn.functional.cross_entropy(network(inputs)[-1], labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert loss.item() < 0.1
+
+
+class TestAsATorchModule:
+    def test_it_is_made_cut_and_named_as_torch_s(self):
+        network = Sequential(OrderedDict(first=nn.Linear(3, 2), fire=IF()))
+        assert isinstance(network, nn.Sequential)
+        assert list(network.state_dict()) == ["first.weight", "first.bias", "fire._extra_state"]
+        assert type(network[:1]) is Sequential
+        network.append(LI(0.5))
+        assert network(torch.ones(2, 1, 3)).shape == (2, 1, 2)
+
+    def test_a_layer_may_come_twice(self):
+        layer = nn.Linear(3, 3)
+        inputs = torch.rand(2, 4, 3, generator=seeded())
+        torch.testing.assert_close(Sequential(layer, layer)(inputs), layer(layer(inputs)))
+
+    def test_it_is_saved_and_loaded(self, inputs):
+        network, file = convolutional(), io.BytesIO()
+        torch.save(network.state_dict(), file)
+        file.seek(0)
+        other = copy.deepcopy(network)
+        for parameter in other.parameters():
+            nn.init.zeros_(parameter)
+        other.load_state_dict(torch.load(file, weights_only=True))
+        assert torch.equal(other(inputs), network(inputs))
+
+    def test_numbers_of_its_neurons_are_compared(self):
+        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.3"):
+            Sequential(LI(0.3)).load_state_dict(Sequential(LI(0.1)).state_dict())
+
+
+class TestDescribe:
+    def test_it_says_the_shape_after_each_layer(self):
+        assert convolutional().describe(2, 8, 8).splitlines() == [
+            "inputs         [T, B, 2, 8, 8]",
+            "0 Conv2d       [T, B, 3, 6, 6]",
+            "1 AvgPool2d    [T, B, 3, 3, 3]",
+            "2 LIF          [T, B, 3, 3, 3]",
+            "3 Flatten      [T, B, 27]",
+            "4 Sequential   [T, B, 6]",
+            "5 Linear       [T, B, 4]",
+            "6 LI           [T, B, 4]",
+        ]
+
+    def test_it_changes_nothing(self):
+        network = Sequential(nn.BatchNorm1d(3), nn.Dropout(), IF())
+        network[1].eval()
+        before = copy.deepcopy(network.state_dict())
+        network.describe(3)
+        assert [layer.training for layer in network] == [True, False, True]
+        assert all(torch.equal(before[name], each) for name, each in network.state_dict().items())
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("call", "error", "words"),
+        [
+            (
+                lambda: Sequential(IF()).run([1.0]),
+                TypeError,
+                "inputs must be a floating-point tens",
+            ),
+            (
+                lambda: Sequential(IF()).run(torch.ones(3)),
+                ValueError,
+                r"inputs must have the shape \[T, B, \*\], time first, but \[3\] came",
+            ),
+            (
+                lambda: Sequential(nn.Linear(2, 2), IF())(torch.ones(3, 1, 2).double()),
+                TypeError,
+                r"dtype of the weights, torch\.float32, but torch\.float64 came",
+            ),
+            (
+                lambda: Sequential(nn.Linear(2, 2), IF())(torch.ones(3, 1, 2, device="meta")),
+                ValueError,
+                r"inputs must be on the device of the weights, .*, but they are on meta",
+            ),
+            (
+                lambda: Sequential(IF(), IF()).run(torch.ones(3, 1, 2), torch.ones(1, 2)),
+                TypeError,
+                r"an earlier run of these 2 layers has returned, but a torch\.Tensor came",
+            ),
+            (
+                lambda: Sequential(IF(), IF()).run(torch.ones(3, 1, 2), (None,)),
+                TypeError,
+                "an earlier run of these 2 layers has returned, but one of 1 layers came",
+            ),
+            (
+                lambda: Sequential(nn.GRU(2, 2))(torch.ones(3, 1, 2)),
+                TypeError,
+                "a layer must return one tensor, but a tuple came; wrap the layer",
+            ),
+        ],
+    )
+    def test_a_wrong_call_says_so(self, call, error, words):
+        with pytest.raises(error, match=words):
+            call()
+
+    def test_what_a_layer_can_t_take_is_told_with_the_layer(self):
+        network = Sequential(nn.Linear(3, 4), IF(), nn.Bilinear(5, 2, 2))
+        with pytest.raises(TypeError, match="missing 1 required positional argument") as caught:
+            network(torch.ones(2, 1, 3))
+        (note,) = caught.value.__notes__
+        assert note.startswith("in layer 2, Bilinear(in1_features=5,")
+        assert note.endswith(", which was given [T, B, 4]")
+
+    @pytest.mark.parametrize(
+        ("layers", "size", "words"),
+        [
+            (
+                [nn.Linear(3, 4), IF(), nn.Linear(5, 2)],
+                (3,),
+                (
+                    r"layer 2, Linear\(in_features=5, .*, takes \[T, B, 5\], but \[T, B, 4\] came; "
+                    r"make it Linear\(4, \.\.\.\), or"
+                ),
+            ),
+            (
+                [nn.Conv2d(1, 2, 3), IF(), nn.Linear(72, 4)],
+                (1, 8, 8),
+                (
+                    r"layer 2, Linear\(.*, takes \[T, B, 72\], but \[T, B, 2, 6, 6\] came; put a "
+                    r"torch\.nn\.Flatten\(\) before it"
+                ),
+            ),
+            (
+                [nn.Conv2d(3, 2, 3)],
+                (1, 8, 8),
+                (
+                    r"layer 0, Conv2d\(3, .* takes \[T, B, 3, H, W\], but \[T, B, 1, 8, 8\] came; "
+                    r"make it Conv2d\(1, "
+                ),
+            ),
+            (
+                [nn.Conv1d(1, 2, 3)],
+                (1, 8, 8),
+                r"takes \[T, B, 1, L\], but \[T, B, 1, 8, 8\] came; take a layer for as many dim",
+            ),
+        ],
+        ids=["width", "flatten", "channels", "dimensions"],
+    )
+    def test_weights_say_what_they_take(self, layers, size, words):
+        network = Sequential(*layers)
+        with pytest.raises(ValueError, match=words):
+            network(torch.ones(5, 2, *size))
+        with pytest.raises(ValueError, match=words):
+            network.describe(*size)
+
+    def test_whose_time_is_last_is_told_how_to_put_it_first(self):
+        network, series = Sequential(nn.Linear(3, 2), IF()), torch.ones(5, 3, 20)
+        with pytest.raises(ValueError, match=r"time is last, .* inputs\.permute\(2, 0, 1\)"):
+            network(series)
+        assert network(series.permute(2, 0, 1)).shape == (20, 5, 2)
+
+    @pytest.mark.parametrize(
+        ("layer", "shape", "came"),
+        [
+            (nn.Linear(3, 2), (5, 3), r"\[T, B, 3\], but \[T, B\] came"),
+            (nn.Conv2d(1, 2, 3), (5, 1, 8, 8), r"\[T, B, 1, H, W\], but \[T, B, 8, 8\] came"),
+        ],
+    )
+    def test_samples_without_time_are_told_how_to_get_it(self, layer, shape, came):
+        words = came + r"; put time first, .* take snn_docs\.encoding\.direct\(inputs, steps\)"
+        network, samples = Sequential(layer, IF()), torch.ones(shape)
+        with pytest.raises(ValueError, match=words):
+            network(samples)
+        assert network(encoding.direct(samples, 4)).shape[:3] == (4, 5, 2)
+
+    def test_a_layer_of_several_dimensions_or_none_yet_is_let_through(self):
+        network = Sequential(nn.Linear(3, 2), nn.LazyLinear(4), IF())
+        assert network(torch.ones(5, 1, 7, 3)).shape == (5, 1, 7, 4)
+
+    @pytest.mark.parametrize(
+        ("size", "words"),
+        [
+            (((1, 8, 8),), r"whole numbers, but a tuple came; .* one by one: describe\(1, 8, 8\)"),
+            ((torch.Size([3]),), r"but a torch\.Size came; .* describe\(3\)"),
+            ((3.0,), r"size\[0\] must be an int, but a float came"),
+        ],
+    )
+    def test_a_size_is_whole_numbers(self, size, words):
+        with pytest.raises(TypeError, match=words):
+            convolutional().describe(*size)
+
+    @pytest.mark.parametrize(
+        ("make", "words"),
+        [
+            (
+                lambda: Sequential(nn.Linear(3, 2), LIF),
+                r"layer 1 must be a torch\.nn\.Module, but the class LIF came; make .*: LIF\(\.",
+            ),
+            (
+                lambda: Sequential([nn.Linear(3, 2), IF()]),
+                r"layer 0 must be .*, but a list came; give the layers one by one: Sequential\(\*",
+            ),
+            (
+                lambda: Sequential(OrderedDict(fire=torch.relu)),
+                r"layer fire must be .*, but a .* came; wrap it in a torch\.nn\.Module",
+            ),
+            (lambda: Sequential().append(IF), "layer 0 must be .*, but the class IF came"),
+            (
+                lambda: Recurrent(LIF, nn.Linear(2, 2)),
+                "neuron must be a layer of neurons, but a ty",
+            ),
+        ],
+    )
+    def test_what_is_no_layer(self, make, words):
+        with pytest.raises(TypeError, match=words):
+            make()

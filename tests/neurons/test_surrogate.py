@@ -1,0 +1,470 @@
+"""`Heaviside`, the article's function bit for bit, and the family of smooth surrogates."""
+
+import copy
+import math
+import pickle
+
+import article
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch.autograd.gradcheck import GradcheckError
+from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
+
+from snn_docs import Heaviside
+from snn_docs.surrogate import (
+    ArcTan,
+    Boxcar,
+    FastSigmoid,
+    Sigmoid,
+    StraightThrough,
+    Surrogate,
+    Triangle,
+)
+
+SMALLEST = 2.0**-149  # the smallest positive float32, a subnormal
+SPECIAL = [0.0, -0.0, SMALLEST, -SMALLEST, 1.0, -1.0, math.inf, -math.inf, math.nan]
+
+
+every_float32 = st.integers(0, 2**32 - 1) | st.sampled_from(
+    bits(torch.tensor(SPECIAL)).tolist(),
+)
+
+
+@st.composite
+def inputs_and_gradients(draw):
+    pairs = draw(st.lists(st.tuples(every_float32, every_float32), max_size=12))
+    inputs, gradients = (from_bits([pair[i] for pair in pairs]) for i in (0, 1))
+    return inputs, gradients
+
+
+def value_and_gradient(function, input_, grad_output):
+    leaf = input_.clone().requires_grad_()
+    output = function(leaf)
+    (gradient,) = torch.autograd.grad(output, leaf, grad_output)
+    return output.detach(), gradient
+
+
+class TestTheArticle:
+    @reproducible
+    @given(inputs_and_gradients())
+    def test_forward_and_backward_are_the_articles_bit_for_bit(self, drawn):
+        ours = value_and_gradient(Heaviside.apply, *drawn)
+        theirs = value_and_gradient(article.Heaviside.apply, *drawn)
+        for got, expected in zip(ours, theirs, strict=True):
+            assert torch.equal(bits(got), bits(expected))
+
+    @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3), (2, 1, 3)])
+    def test_shape_is_kept(self, shape):
+        output, gradient = value_and_gradient(
+            Heaviside.apply, torch.ones(shape), torch.full(shape, 7.0)
+        )
+        assert torch.equal(output, torch.ones(shape))
+        assert torch.equal(gradient, torch.full(shape, 7.0))
+
+    def test_grad_fn_is_printed_as_in_the_article(self):
+        x = torch.tensor([-1.0, 1.0], requires_grad=True)
+        assert repr(Heaviside.apply(x)) == repr(article.Heaviside.apply(x))
+        assert repr(Heaviside.apply(x)) == "tensor([0., 1.], grad_fn=<HeavisideBackward>)"
+
+    def test_derivative_is_that_of_relu(self):
+        x = torch.tensor([*SPECIAL[:-1], 0.5])
+        grad_output = torch.linspace(-2, 2, len(x))
+        ours = value_and_gradient(Heaviside.apply, x, grad_output)[1]
+        assert torch.equal(ours, value_and_gradient(torch.relu, x, grad_output)[1])
+
+
+class TestOneNumber:
+    @pytest.mark.parametrize(
+        ("input_", "spike"),
+        [
+            (-math.inf, 0.0),
+            (-1.0, 0.0),
+            (-SMALLEST, 0.0),
+            (-0.0, 0.0),
+            (0.0, 0.0),
+            (SMALLEST, 1.0),
+            (1.0, 1.0),
+            (math.inf, 1.0),
+            (math.nan, 0.0),
+        ],
+    )
+    def test_fires_above_zero_only_and_the_derivative_is_the_spike(self, input_, spike):
+        output, gradient = value_and_gradient(
+            Heaviside.apply, torch.tensor(input_), torch.tensor(1.0)
+        )
+        assert output.item() == spike
+        assert gradient.item() == spike
+
+    @pytest.mark.parametrize("grad_output", [math.inf, math.nan])
+    def test_silence_multiplies_the_gradient_by_zero(self, grad_output):
+        _, gradient = value_and_gradient(
+            Heaviside.apply, torch.tensor(-1.0), torch.tensor(grad_output)
+        )
+        assert math.isnan(gradient.item())
+
+    def test_silence_keeps_the_sign_of_zero(self):
+        _, gradient = value_and_gradient(Heaviside.apply, torch.tensor(-1.0), torch.tensor(-3.0))
+        assert math.copysign(1, gradient.item()) == -1
+
+
+class TestDtypeAndDevice:
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_is_kept_both_ways(self, dtype):
+        x = torch.tensor([-1.0, 0.0, 1.0], dtype=dtype)
+        output, gradient = value_and_gradient(Heaviside.apply, x, torch.full_like(x, 3))
+        assert output.dtype == gradient.dtype == dtype
+        assert output.tolist() == [0, 0, 1]
+        assert gradient.tolist() == [0, 0, 3]
+
+    def test_the_article_turns_float64_into_float32(self):
+        x = torch.ones(1, dtype=torch.float64)
+        assert article.Heaviside.apply(x).dtype == torch.float32
+        assert Heaviside.apply(x).dtype == torch.float64
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_the_smallest_positive_number_of_each_dtype_fires(self, dtype):
+        integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+        smallest = torch.tensor(1, dtype=integer).view(dtype)  # a subnormal
+        assert Heaviside.apply(smallest).item() == 1
+        assert Heaviside.apply(-smallest).item() == 0
+
+    def test_device_is_kept(self):
+        x = torch.ones(2, 3, device="meta", dtype=torch.float64, requires_grad=True)
+        output = Heaviside.apply(x)
+        output.sum().backward()
+        assert output.device == x.grad.device == torch.device("meta")
+        assert output.shape == x.grad.shape == (2, 3)
+
+
+X = torch.tensor([-0.5, 0.0, 0.25, 2.0])
+FIRED = torch.tensor([0.0, 0.0, 1.0, 1.0])
+
+
+def loss(x):
+    return (Heaviside.apply(x - 0.125) * x**3).sum()
+
+
+def loss_gradient(x):
+    """Differentiate `loss` by hand: H' x³ + H 3x², where H' = H."""
+    return FIRED * (x**3 + 3 * x**2)
+
+
+def loss_hessian(x):
+    """Differentiate once more by hand: only x³ and 3x² move, the factors H and H' are constant.
+
+    The rule composed for H makes d(H x³)/dx = m x³ + H 3x² with m the fired mask: m has no
+    derivative, H has m again.
+    """
+    return torch.diag(FIRED * (3 * x**2 + 3 * x**2 + 6 * x))
+
+
+@quiet_torch
+class TestTransforms:
+    def test_grad(self):
+        assert torch.equal(torch.func.grad(loss)(X), loss_gradient(X))
+
+    def test_plain_autograd(self):
+        _, gradient = value_and_gradient(loss, X, torch.tensor(1.0))
+        assert torch.equal(gradient, loss_gradient(X))
+
+    def test_vmap(self):
+        batch = torch.stack([X, -X, X + 1])
+        assert torch.equal(torch.vmap(Heaviside.apply)(batch), (batch > 0).float())
+        assert torch.equal(
+            torch.vmap(Heaviside.apply, in_dims=1, out_dims=1)(batch), (batch > 0).float()
+        )
+
+    def test_nested_vmap_of_grad(self):
+        batch = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+        gradient = torch.func.grad(lambda x: (Heaviside.apply(x) * 5).sum())
+        assert torch.equal(torch.vmap(torch.vmap(gradient))(batch), 5 * (batch > 0).float())
+
+    def test_vmap_of_jvp(self):
+        batch = torch.stack([X, -X])
+        tangents = torch.vmap(lambda x: torch.func.jvp(Heaviside.apply, (x,), (x,))[1])(batch)
+        assert torch.equal(tangents, batch.clamp(min=0))
+
+    def test_jvp(self):
+        tangent = torch.tensor([1.0, 2.0, 3.0, 4.0])
+        output, directional = torch.func.jvp(Heaviside.apply, (X,), (tangent,))
+        assert torch.equal(output, FIRED)
+        assert torch.equal(directional, FIRED * tangent)
+
+    @pytest.mark.parametrize("jacobian", [torch.func.jacrev, torch.func.jacfwd])
+    def test_jacobian_is_diagonal(self, jacobian):
+        assert torch.equal(jacobian(Heaviside.apply)(X), torch.diag(FIRED))
+
+    def test_hessian(self):
+        plain = torch.autograd.functional.hessian(loss, X)
+        assert torch.equal(torch.func.hessian(loss)(X), loss_hessian(X))
+        assert torch.equal(plain, loss_hessian(X))
+
+    def test_forward_mode(self):
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(X, torch.full_like(X, 5))
+            output, tangent = forward_ad.unpack_dual(Heaviside.apply(dual))
+        assert torch.equal(output, FIRED)
+        assert torch.equal(tangent, 5 * FIRED)
+
+    def test_forward_and_reverse_mode_together(self):
+        with forward_ad.dual_level():
+            leaf = X.clone().requires_grad_()
+            output = Heaviside.apply(forward_ad.make_dual(leaf, torch.full_like(X, 5)))
+            (gradient,) = torch.autograd.grad(output.sum(), leaf)
+            assert torch.equal(forward_ad.unpack_dual(output).tangent, 5 * FIRED)
+        assert torch.equal(gradient, FIRED)
+
+
+class TestDoubleBackward:
+    @pytest.mark.parametrize("function", [article.Heaviside, Heaviside])
+    def test_gradient_depends_on_grad_output_alone(self, function):
+        x = X.clone().requires_grad_()
+        grad_output = torch.ones_like(X, requires_grad=True)
+        (gradient,) = torch.autograd.grad(function.apply(x), x, grad_output, create_graph=True)
+        second = torch.autograd.grad(gradient.sum(), (x, grad_output), allow_unused=True)
+        assert second[0] is None
+        assert torch.equal(second[1], FIRED)
+
+    @pytest.mark.parametrize("function", [article.Heaviside, Heaviside])
+    def test_gradient_of_a_constant_grad_output_is_constant(self, function):
+        x = X.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(function.apply(x).sum(), x, create_graph=True)
+        assert not gradient.requires_grad
+
+    @quiet_torch
+    def test_gradcheck_fails_because_the_derivative_is_composed(self):
+        x = torch.tensor([-0.5, 0.5], dtype=torch.float64, requires_grad=True)
+        with pytest.raises(GradcheckError, match="Jacobian mismatch"):
+            torch.autograd.gradcheck(Heaviside.apply, x)
+
+
+@quiet_torch
+class TestCompile:
+    def test_equals_eager_bit_for_bit(self, fullgraph):
+        x = torch.tensor([*SPECIAL, 0.5, -0.5])
+        grad_output = torch.tensor([*SPECIAL, 0.5, -0.5]).flip(0)
+        eager = value_and_gradient(Heaviside.apply, x, grad_output)
+        stored = Heaviside.apply
+        for function in (lambda x: Heaviside.apply(x + 0), lambda x: stored(x + 0)):
+            got = value_and_gradient(fullgraph(function), x, grad_output)
+            for ours, expected in zip(got, eager, strict=True):
+                assert torch.equal(bits(ours), bits(expected))
+
+    def test_without_gradients(self, fullgraph):
+        function = fullgraph(lambda x: Heaviside.apply(x) + 1)
+        assert torch.equal(function(X), FIRED + 1)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("input_", "words"),
+        [
+            (torch.tensor([1, 2]), ["input_", "torch.int64", "(2,)", "input_.float()"]),
+            (torch.zeros((), dtype=torch.bool), ["input_", "torch.bool", "()", "input_.float()"]),
+            (torch.ones(1, dtype=torch.complex64), ["input_", "torch.complex64", "input_.real"]),
+            (0.5, ["input_", "a float came", "torch.as_tensor(input_"]),
+            ([0.5], ["input_", "a list came", "torch.as_tensor(input_"]),
+            (None, ["input_", "a NoneType came", "floating-point tensor"]),
+        ],
+    )
+    def test_says_what_came_and_what_to_do(self, input_, words):
+        with pytest.raises(TypeError) as caught:
+            Heaviside.apply(input_)
+        for word in words:
+            assert word in str(caught.value)
+
+
+def test_a_subclass_keeps_its_own_backward():
+    class Doubled(Heaviside):
+        @staticmethod
+        def backward(ctx, grad_output):
+            return 2 * Heaviside.backward(ctx, grad_output)
+
+    output, gradient = value_and_gradient(Doubled.apply, X, torch.ones(4))
+    assert torch.equal(output, FIRED)
+    assert torch.equal(gradient, 2 * FIRED)
+
+
+@pytest.mark.parametrize("arguments", [(), (torch.ones(1),)])
+def test_a_call_without_apply_says_so(arguments):
+    with pytest.raises(TypeError, match=r"call Heaviside\.apply\(input_\)"):
+        Heaviside(*arguments)
+
+
+FAMILY = [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar, StraightThrough]
+SLOPES = [0.5, 1.0, 2.0, 25.0]
+family = pytest.mark.parametrize("kind", FAMILY)
+slopes = pytest.mark.parametrize("slope", SLOPES)
+
+
+@pytest.mark.usefixtures("device")
+@family
+@slopes
+class TestFamily:
+    def test_fires_as_heaviside_does(self, kind, slope):
+        x = torch.tensor([*SPECIAL, 0.5, -0.5])
+        assert torch.equal(kind(slope)(x), Heaviside.apply(x))
+
+    def test_backward_is_the_derivative(self, kind, slope):
+        x = torch.linspace(-2, 2, 81)
+        grad_output = torch.linspace(-1, 2, 81)
+        _, gradient = value_and_gradient(kind(slope), x, grad_output)
+        assert torch.equal(gradient, grad_output * kind(slope).derivative(x))
+
+    def test_derivative_is_that_of_the_smooth_function_by_autograd(self, kind, slope):
+        x = torch.linspace(-2, 2, 400, dtype=torch.float64)  # not the corners of Triangle, Boxcar
+        _, gradient = value_and_gradient(kind(slope).smooth, x, torch.ones_like(x))
+        torch.testing.assert_close(kind(slope).derivative(x), gradient, rtol=1e-9, atol=1e-12)
+
+    def test_derivative_is_that_of_the_smooth_function_by_finite_differences(self, kind, slope):
+        x = torch.linspace(-2, 2, 401, dtype=torch.float64)
+        corners = torch.tensor([0.0, -1 / slope, 1 / slope, -0.5 / slope, 0.5 / slope])
+        x = x[(x.unsqueeze(1) - corners).abs().amin(1) > 1e-3]
+        h = 1e-6 / slope
+        difference = (kind(slope).smooth(x + h) - kind(slope).smooth(x - h)) / (2 * h)
+        torch.testing.assert_close(kind(slope).derivative(x), difference, rtol=1e-4, atol=1e-6)
+
+    def test_slope_is_the_derivative_at_zero_where_it_is_largest(self, kind, slope):
+        x = torch.arange(-200, 201, dtype=torch.float64) / 100
+        derivative = kind(slope).derivative(x)
+        assert derivative[200] == slope
+        assert (derivative <= slope).all()
+        assert (derivative >= 0).all()
+
+    def test_derivative_is_even_and_the_smooth_function_odd_about_one_half(self, kind, slope):
+        x = torch.linspace(0, 2, 201, dtype=torch.float64)
+        ours = kind(slope)
+        torch.testing.assert_close(ours.derivative(x), ours.derivative(-x), rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(ours.smooth(x) + ours.smooth(-x), torch.ones_like(x))
+
+    @pytest.mark.parametrize("dtype", FLOATING)
+    def test_dtype_and_shape_are_kept(self, kind, slope, dtype):
+        x = torch.tensor([[-0.5, 0.0, 0.5]], dtype=dtype)
+        output, gradient = value_and_gradient(kind(slope), x, torch.ones_like(x))
+        assert output.dtype == gradient.dtype == dtype
+        assert output.shape == gradient.shape == x.shape
+        assert kind(slope).smooth(x).dtype == dtype
+
+    def test_infinitely_far_from_the_threshold_the_gradient_is_that_of_far(self, kind, slope):
+        x = torch.tensor([-math.inf, math.inf])
+        expected = slope if kind is StraightThrough else 0
+        assert kind(slope).derivative(x).tolist() == [expected, expected]
+
+    def test_second_derivative_is_that_of_the_smooth_function(self, kind, slope):
+        def second(function):
+            x = torch.linspace(-2, 2, 400, dtype=torch.float64, requires_grad=True)
+            (first,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+            if not first.requires_grad:
+                return torch.zeros_like(x)
+            (gradient,) = torch.autograd.grad(
+                first.sum(), x, allow_unused=True, materialize_grads=True
+            )
+            return gradient
+
+        torch.testing.assert_close(second(kind(slope)), second(kind(slope).smooth))
+
+    def test_copies_compare_equal(self, kind, slope):
+        ours = kind(slope)
+        assert copy.deepcopy(ours) == pickle.loads(pickle.dumps(ours)) == ours
+        assert ours != kind(slope + 1)
+        assert repr(ours) == f"{kind.__name__}(slope={slope})"
+
+
+@family
+def test_slope_is_1_unless_given(kind):
+    assert kind() == kind(1.0)
+
+
+def test_the_borders_belong_to_the_boxcar():
+    borders = torch.tensor([-0.25, 0.25])
+    assert Boxcar(2.0).derivative(borders).tolist() == [2, 2]
+    outside = borders.nextafter(torch.tensor([-1.0, 1.0]))
+    assert Boxcar(2.0).derivative(outside).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("kind", [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar])
+def test_the_smooth_function_climbs_from_0_to_1(kind):
+    ours = kind()
+    far = torch.tensor([-1e6, 1e6], dtype=torch.float64)
+    torch.testing.assert_close(
+        ours.smooth(far), torch.tensor([0.0, 1.0]).double(), atol=1e-6, rtol=0
+    )
+    assert (ours.smooth(torch.linspace(-3, 3, 601)).diff() >= 0).all()
+    assert ours.smooth(torch.zeros(1)).item() == 0.5
+
+
+def smooth_loss(kind):
+    return lambda x: (kind(2.0)(x - 0.125) * x**3).sum()
+
+
+@quiet_torch
+@family
+class TestFamilyTransforms:
+    def test_grad_vmap_jvp_and_jacobians(self, kind):
+        leaf = X.clone().requires_grad_()
+        (plain,) = torch.autograd.grad(smooth_loss(kind)(leaf), leaf)
+        batch = torch.stack([X, -X])
+        torch.testing.assert_close(torch.func.grad(smooth_loss(kind))(X), plain)
+        assert torch.equal(torch.vmap(kind())(batch), (batch > 0).float())
+        got = torch.vmap(torch.func.grad(smooth_loss(kind)))(batch)
+        for gradient, x in zip(got, batch, strict=True):
+            torch.testing.assert_close(gradient, torch.func.grad(smooth_loss(kind))(x))
+        output, tangent = torch.func.jvp(kind(), (X,), (torch.full_like(X, 3),))
+        assert torch.equal(output, FIRED)
+        torch.testing.assert_close(tangent, 3 * kind().derivative(X))
+        for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+            torch.testing.assert_close(jacobian(kind())(X), torch.diag(kind().derivative(X)))
+
+    def test_hessian(self, kind):
+        plain = torch.autograd.functional.hessian(smooth_loss(kind), X)
+        torch.testing.assert_close(torch.func.hessian(smooth_loss(kind))(X), plain)
+        assert plain.count_nonzero() > 0
+
+    def test_forward_mode(self, kind):
+        with forward_ad.dual_level():
+            output = kind()(forward_ad.make_dual(X, torch.full_like(X, 5)))
+            tangent = forward_ad.unpack_dual(output).tangent
+        torch.testing.assert_close(tangent, 5 * kind().derivative(X))
+
+    def test_compile_equals_eager(self, kind, fullgraph):
+        grad_output = torch.tensor([1.0, -2.0, 3.0, 0.5])
+        ours = kind(2.0)
+        eager = value_and_gradient(ours, X, grad_output)
+        got = value_and_gradient(fullgraph(lambda x: ours(x + 0)), X, grad_output)
+        assert torch.equal(got[0], eager[0])
+        torch.testing.assert_close(got[1], eager[1])
+
+
+class TestFamilyErrors:
+    @pytest.mark.parametrize(
+        ("slope", "error", "words"),
+        [
+            ("1", TypeError, "slope must be a number, but a str came; give a float"),
+            (True, TypeError, "slope must be a number, but a bool came"),
+            (torch.tensor(1.0), TypeError, "slope must be a number, but a torch.Tensor came"),
+            (0, ValueError, "slope must be positive and finite, but 0 came"),
+            (-1.0, ValueError, "slope must be positive and finite, but -1.0 came"),
+            (math.inf, ValueError, "slope must be positive and finite, but inf came"),
+            (math.nan, ValueError, "slope must be positive and finite, but nan came"),
+        ],
+    )
+    def test_a_slope_that_cannot_be(self, slope, error, words):
+        with pytest.raises(error, match=words):
+            ArcTan(slope)
+
+    @pytest.mark.parametrize("input_", [torch.tensor([1]), 0.5, None])
+    def test_an_input_that_cannot_be(self, input_):
+        with pytest.raises(TypeError, match="input_ must be a floating-point tensor"):
+            Boxcar()(input_)
+
+    def test_the_base_has_no_curve_of_its_own(self):
+        with pytest.raises(TypeError, match="abstract"):
+            Surrogate()
+
+
+def test_grad_fn_says_surrogate():
+    x = torch.tensor([1.0], requires_grad=True)
+    assert "SurrogateSpikeBackward" in repr(ArcTan()(x))

@@ -1,0 +1,276 @@
+"""Wrong calls that used to end deep inside torch, or in silence: what came, what to do."""
+
+from functools import partial
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from snn_docs import (
+    ALIF,
+    IF,
+    LI,
+    LIF,
+    PLIF,
+    CubaLIF,
+    Heaviside,
+    Sequential,
+    data,
+    encoding,
+    functional,
+    plot,
+)
+from snn_docs.network import Network, count
+from snn_docs.nir import RESET, from_nir, to_nir
+from snn_docs.surrogate import ArcTan, Surrogate
+
+INPUTS = torch.ones(4, 3)
+STATE = (torch.zeros(3), torch.ones(3), torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda layer: layer.run(INPUTS),
+        lambda layer: layer.step(*STATE),
+        lambda layer: layer(*STATE),
+    ],
+    ids=["run", "step", "forward"],
+)
+@pytest.mark.parametrize(
+    ("surrogate", "error", "words"),
+    [
+        (
+            lambda x: (x > 0).to(x.dtype).sum(),
+            ValueError,
+            r"surrogate must return one spike for each potential, \(3,\), but \(\) came",
+        ),
+        (
+            lambda x: (x > 0).double(),
+            TypeError,
+            r"the dtype it is given, torch\.float32, but torch\.float64 came; end it with \.to\(x",
+        ),
+        (lambda x: x > 0, TypeError, r"it is given, torch\.float32, but torch\.bool came"),
+        (lambda _: None, TypeError, r"it is given, torch\.float32, but a NoneType came"),
+    ],
+)
+def test_a_surrogate_that_gives_no_spike_for_each_potential(call, surrogate, error, words):
+    with pytest.raises(error, match=words):
+        call(IF(surrogate=surrogate))
+
+
+@pytest.mark.parametrize("narrow", [lambda x: x[:2], torch.sum])
+@pytest.mark.parametrize(
+    "call", [lambda layer, x: layer.run(x)[0], lambda layer, x: layer(x, x, x)]
+)
+def test_a_derivative_that_gives_no_number_for_each_potential(narrow, call):
+    class Narrow(Surrogate):
+        def smooth(self, input_):
+            return input_
+
+        def derivative(self, input_):
+            return narrow(input_)
+
+    inputs = INPUTS.clone().requires_grad_()
+    spikes = call(IF(surrogate=Narrow()), inputs)
+    with pytest.raises(ValueError, match=r"derivative must return one number .*, \(4, 3\), but"):
+        spikes.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((3, IF), r"sizes must be a list of whole numbers, but a int came; give for example \[64"),
+        ((None, IF), "sizes must be a list of whole numbers, but a NoneType came"),
+        (
+            ([3, 2], LIF(leak=0.1)),
+            r"neuron must be a function that makes a layer, but a .*LIF came.*lambda: LIF\(leak",
+        ),
+        (([3, 2], None), "neuron must be a function that makes a layer, but a NoneType came"),
+    ],
+)
+def test_what_a_network_is_not_made_of(arguments, words):
+    with pytest.raises(TypeError, match=words):
+        Network(*arguments)
+
+
+@pytest.mark.parametrize(
+    "layers", [torch.nn.Linear(3, 2), [torch.nn.Linear(3, 2), LIF(leak=0.1)], [3, LIF(leak=0.1)]]
+)
+def test_layers_in_the_place_of_sizes(layers):
+    with pytest.raises(TypeError, match=r"but layers came; .* take snn_docs\.Sequential"):
+        Network(layers, IF)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        IF(),
+        LI(0.1),
+        PLIF(),
+        ALIF(leak=0.1, adaptation=1.0, adaptation_leak=0.1),
+        CubaLIF(leak=0.1, synapse_leak=0.1),
+    ],
+    ids=lambda neuron: type(neuron).__name__,
+)
+def test_a_neuron_in_a_sequential_of_torch(neuron):
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), neuron)
+    name = type(neuron).__name__
+    with pytest.raises(TypeError, match=rf"{name} takes a step .*run.* snn_docs\.Sequential, wh"):
+        network(INPUTS)
+    assert Sequential(*network)(INPUTS[:, None]).shape == (4, 1, 3)
+
+
+class TestInputsOfANetwork:
+    def test_another_dtype(self):
+        with pytest.raises(
+            TypeError, match=r"weights, torch\.float32, but torch\.float64 came; con"
+        ):
+            Network([3, 2], IF)(torch.ones(4, 5, 3).double())
+
+    def test_another_device(self):
+        with pytest.raises(
+            ValueError, match=r"device of the weights, cpu, but they are on meta; m"
+        ):
+            Network([3, 2], IF)(torch.ones(4, 5, 3, device="meta"))
+
+    def test_autocast_may_take_another_dtype(self):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            spikes, _ = Network([3, 2], IF)(torch.ones(4, 5, 3).bfloat16())
+        assert spikes.dtype == torch.bfloat16
+
+
+class TestNir:
+    def test_a_layer_alone(self):
+        with pytest.raises(
+            TypeError, match=r"layers must be layers in a row, but a .*IF came; give"
+        ):
+            to_nir(IF(), dt=1.0)
+
+    def test_a_network_is_layers_in_a_row(self):
+        network = Network([3, 4, 2], partial(LIF, leak=0.25, reset=RESET))
+        inputs = torch.rand(8, 5, 3, generator=torch.Generator().manual_seed(0)) * 4
+        spikes = inputs
+        layers = from_nir(to_nir(network, dt=1.0), dt=1.0)
+        for linear, neuron in zip(layers[::2], layers[1::2], strict=True):
+            spikes, _ = neuron.run(linear(spikes))
+        assert torch.equal(spikes, network(inputs)[0])
+        assert [type(layer) for layer in network] == [torch.nn.Linear, LIF] * 2
+
+    @pytest.mark.parametrize("dt", [None, "1", True, torch.tensor(1.0)])
+    @pytest.mark.parametrize("function", [to_nir, from_nir])
+    def test_a_step_that_is_no_number(self, function, dt):
+        with pytest.raises(TypeError, match=r"dt must be a number, but a .* came; give a float"):
+            function([], dt=dt)
+
+
+class TestCurves:
+    @pytest.mark.parametrize(
+        ("records", "came"), [([1], "int"), (1, "int"), (None, "NoneType"), ({"epoch": 1}, "dict")]
+    )
+    def test_what_holds_no_records(self, records, came):
+        with pytest.raises(
+            TypeError, match=f"records must be a list of dictionaries, but a {came}"
+        ):
+            plot.learning_curve(Figure().subplots(), records)
+
+    def test_a_record_of_words(self):
+        records = [{"epoch": 1, "test_accuracy": "high"}]
+        with pytest.raises(
+            TypeError, match="test_accuracy of record 0 must be a number, but a str"
+        ):
+            plot.learning_curve(Figure().subplots(), records)
+
+    def test_numbers_of_torch_are_numbers(self):
+        records = [{"epoch": 1, "test_accuracy": torch.tensor(0.5)}]
+        (line,) = plot.learning_curve(Figure().subplots(), records)
+        assert line.get_ydata().tolist() == [0.5]
+
+    def test_a_quantity_that_is_no_word(self):
+        with pytest.raises(ValueError, match=r"quantity must be one of .*, but \[\] came"):
+            plot.learning_curve(Figure().subplots(), [], [])
+
+
+TAKES_TENSORS = {
+    "run": IF().run,
+    "step": lambda x: IF().step(x, x, x),
+    "threshold": IF,
+    "leak": lambda x: LIF(leak=x),
+    "Heaviside": Heaviside.apply,
+    "ArcTan": ArcTan(),
+    "rate": lambda x: encoding.rate(x, 3),
+    "latency": lambda x: encoding.latency(x, 3),
+    "delta": lambda x: encoding.delta(x, 0.1),
+    "direct": lambda x: encoding.direct(x, 3),
+    "network": Network([3, 2], IF),
+    "count": count,
+    "raster": lambda x: plot.raster(Figure().subplots(), x),
+    "potential": lambda x: plot.potential(Figure().subplots(), x),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype stage")
+class TestLayouts:
+    @pytest.mark.parametrize("name", TAKES_TENSORS)
+    @pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+    def test_sparse(self, name, layout):
+        words = rf"\w+ must be a dense tensor, but one of layout {layout} came; .*\.to_dense\(\)"
+        with pytest.raises(TypeError, match=words):
+            TAKES_TENSORS[name](INPUTS.to_sparse(layout=layout))
+
+    @pytest.mark.parametrize("name", TAKES_TENSORS)
+    @pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+    def test_nested(self, name, layout):
+        rows = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout)
+        words = (
+            r"whose rows are equally long, but a nested one came; pad it with .*to_padded_tensor"
+        )
+        with pytest.raises(TypeError, match=words):
+            TAKES_TENSORS[name](rows)
+
+
+HUGE = 10**5000  # too long to be shown, too
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("threshold", IF),
+        ("leak", lambda x: LIF(leak=x)),
+        ("slope", ArcTan),
+        ("dt", lambda x: to_nir([], dt=x)),
+        ("threshold", lambda x: encoding.delta(INPUTS, x)),
+        ("threshold", lambda x: plot.potential(Figure().subplots(), INPUTS, x)),
+    ],
+)
+def test_numbers_that_no_float_holds(name, call, sign):
+    came = ("" if sign == 1 else "-") + r"2\*\*16609"
+    with pytest.raises(
+        ValueError, match=rf"{name} must be .* a float can hold, but {came} or more"
+    ):
+        call(sign * HUGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("steps", lambda x: encoding.rate(INPUTS, x)),
+        ("steps", lambda x: encoding.latency(INPUTS, x)),
+        ("steps", lambda x: encoding.direct(INPUTS, x)),
+        ("delay", lambda x: data.delayed_match(4, x)),
+        (r"sizes\[1\]", lambda x: Network([3, x], IF)),
+    ],
+)
+def test_integers_that_torch_does_not_hold(name, call):
+    with pytest.raises(
+        ValueError, match=rf"{name} must be less than 2\*\*63, but 2\*\*16609 or mo"
+    ):
+        call(HUGE)
+
+
+def test_a_threshold_that_the_dtype_rounds_to_infinity():
+    never = IF(1e300)
+    assert functional.backend() == "torch"
+    assert torch.equal(never.run(INPUTS)[0][0], never.step(*STATE)[0])

@@ -1,0 +1,146 @@
+"""Benchmarks keep what they measure in files that the book reads."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+from book_project import cell, page
+
+from bookproof.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = sorted(path.stem for path in (ROOT / "docs" / "_data").glob("*.json"))
+MACHINE = {"cpu", "cores", "system", "python", "torch", "date"}
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import a file of the folder benchmarks, as those files import each other."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module
+
+
+@pytest.fixture
+def record(load):
+    return load("record")
+
+
+def test_a_record_says_what_was_measured_and_where(record, tmp_path):
+    rows = [{"other": "C", "ratio": 2.345678, "count": 12345, "runs": [0.123456, 7]}]
+    path = record.save("speed", rows, ["torch"], folder=tmp_path / "a")
+    assert path == tmp_path / "a" / "speed.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert set(found["machine"]) == MACHINE
+    assert found["libraries"] == {"torch": version("torch")}
+    assert found["rows"] == [{"other": "C", "ratio": 2.346, "count": 12345, "runs": [0.1235, 7]}]
+
+
+def test_a_record_keeps_the_order_of_its_rows_one_a_line(record, tmp_path):
+    rows = [{"z": 1, "a": [2, 3]}, {"z": None, "名": "膜"}]
+    text = record.save("speed", rows, folder=tmp_path).read_text(encoding="utf-8")
+    assert '\n    {"z": 1, "a": [2, 3]},\n    {"z": null, "名": "膜"}\n' in text
+    assert record.save("speed", rows, folder=tmp_path).read_text(encoding="utf-8") == text
+    assert [file.name for file in tmp_path.iterdir()] == ["speed.json"]
+
+
+def test_a_machine_without_a_list_of_processors_has_a_name_too(record, monkeypatch, tmp_path):
+    monkeypatch.setattr(record, "CPUINFO", tmp_path / "missing")
+    assert record.machine()["cpu"]
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_record_of_the_book_is_whole(name):
+    found = json.loads((ROOT / "docs" / "_data" / f"{name}.json").read_text(encoding="utf-8"))
+    assert set(found) == {"machine", "libraries", "rows"}
+    assert set(found["machine"]) == MACHINE
+    assert found["rows"]
+
+
+def test_every_benchmark_can_be_recorded():
+    for name in BENCHMARKS:
+        text = (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+        alone = "record.new_parser(__doc__" in text and f"record.save({name!r}, " in text
+        assert alone or f'record.run(__doc__, "{name}", ' in text, name
+
+
+@pytest.mark.parametrize("told", [[], ["--record"]])
+def test_a_benchmark_shows_its_rows_and_keeps_them_if_told_to(
+    record, monkeypatch, tmp_path, capsys, told
+):
+    monkeypatch.setattr("sys.argv", ["speed.py", *told])
+    monkeypatch.setattr(record, "save", functools.partial(record.save, folder=tmp_path))
+    threads = torch.get_num_threads()
+    record.run("How fast?", "speed", lambda: [{"a": 1}, {"a": 2}], "a is {a}".format_map)
+    torch.set_num_threads(threads)
+    assert capsys.readouterr().out.startswith("a is 1\na is 2\n")
+    assert [file.name for file in tmp_path.iterdir()] == (["speed.json"] if told else [])
+
+
+def test_who_gives_other_gradients_is_not_compared(load, monkeypatch):
+    """The same spikes are not enough: another derivative is another computation."""
+    if_speed = load("if_speed")
+    cases = {case.name: case for case in if_speed.CASES}
+
+    def other_derivative(case):
+        return if_speed.article(cases["zero, triangle"])
+
+    monkeypatch.setitem(if_speed.PEERS, "peer", other_derivative)
+    assert "peer" in if_speed.contenders_for(cases["zero, triangle"], None, ["peer"])
+    with pytest.raises(SystemExit, match="peer does not give the same gradients: zero, arctan"):
+        if_speed.contenders_for(cases["zero, arctan"], None, ["peer"])
+
+
+def test_a_noisy_comparison_is_made_again_and_alone(load, monkeypatch):
+    if_speed = load("if_speed")
+    rounds = iter([{"a": [2.0, 3.0], "b": [2.0, 7.0]}, {"b": [2.0, 6.0]}])
+    made = []
+
+    def compare(contenders, *_):
+        made.append(list(contenders))
+        return next(rounds)
+
+    monkeypatch.setattr(if_speed, "compare", compare)
+    found = if_speed.settled(dict.fromkeys(["ours", "a", "b"]), None, torch.zeros(1), 2)
+    assert found == {"a": [2.0, 3.0], "b": [2.0, 6.0]}
+    assert made == [["ours", "a", "b"], ["ours", "b"]]
+
+
+def test_what_stays_noisy_has_no_figure(load, monkeypatch):
+    if_speed = load("if_speed")
+    monkeypatch.setattr(if_speed, "compare", lambda *_: {"a": [1.0, 2.0, 3.5]})
+    found = if_speed.settled(dict.fromkeys(["ours", "a"]), None, torch.zeros(1), 3)
+    assert if_speed.figures(found["a"]) == {"ratio": None, "least": 1.0, "most": 3.5}
+    assert if_speed.figures([1.0, 2.0, 3.0])["ratio"] == 2.0
+
+
+def test_no_ratio_of_the_book_is_noise():
+    found = json.loads((ROOT / "docs" / "_data" / "if_speed.json").read_text(encoding="utf-8"))
+    rows = [row for row in found["rows"] if row.get("ratio")]
+    assert rows
+    assert not [row for row in rows if row["most"] > 3 * row["least"]]
+
+
+def test_the_time_of_a_page_is_that_of_its_cells(load, tmp_path, monkeypatch):
+    page_time = load("page_time")
+    monkeypatch.setattr(page_time, "find_settings", lambda _: Settings(modules=()))
+    busy = "import time\nwhile time.process_time() < 1.5: pass"
+    (tmp_path / "busy.md").write_text(page(cell("x = 1"), cell(busy)))
+    (tmp_path / "idle.md").write_text(page(cell("x = 1")))
+    first, second = page_time.page_rows([tmp_path / "busy.md", tmp_path / "idle.md"])
+    assert (first["page"], first["cells"], second["cells"]) == ("busy", 2, 1)
+    assert 0.5 < first["seconds"] < 2
+    assert second["seconds"] < 0.5
+
+
+def test_a_page_that_fails_stops_the_clock_and_is_told(load, tmp_path, monkeypatch):
+    page_time = load("page_time")
+    monkeypatch.setattr(page_time, "find_settings", lambda _: Settings(modules=()))
+    (tmp_path / "page.md").write_text(page(cell("1 / 0")))
+    with pytest.raises(SystemExit, match="the cell failed"):
+        list(page_time.page_rows([tmp_path / "page.md"]))

@@ -1,0 +1,248 @@
+"""What the repository says about itself is true."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+import yaml
+from pybtex.database import parse_string
+
+import bookproof
+import snn_docs
+from bookproof.page import is_page, read_page
+
+ROOT = Path(__file__).parents[2]
+PROJECT, ENGINE_PROJECT = (
+    tomllib.loads((ROOT / name).read_text(encoding="utf-8"))["project"]
+    for name in ("pyproject.toml", "engine/pyproject.toml")
+)
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def files() -> list[Path]:
+    """Return what git has or would take, or every file where there is no git."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if shutil.which("git") and (ROOT / ".git").exists():
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+        return sorted(ROOT / name for name in names.decode().split("\0")[:-1])
+    made = {".venv", "node_modules", "_build", "__pycache__", ".git"}
+    found = (path for path in ROOT.rglob("*") if path.is_file())
+    return sorted(path for path in found if not made & set(path.relative_to(ROOT).parts))
+
+
+def imports(path: Path) -> set[str]:
+    """Return every module that a file names in an import, with what it takes from it."""
+    package = path.relative_to(ROOT).parent.parts
+    named = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            named |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return named
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the repository, by the name under which others import it."""
+    homes = {ROOT: "snn_docs", ROOT / "engine": "bookproof"}
+    homes |= dict.fromkeys((ROOT / f for f in ("docs/_ext", "tests", "engine/tests")), ".")
+    homes |= {ROOT / "benchmarks": ".", ROOT / "docs/_data": "."}
+    found = {}
+    for home, folder in homes.items():
+        for path in sorted((home / folder).rglob("*.py")):
+            parts = path.relative_to(home).with_suffix("").parts
+            found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def imported(path: Path, known: dict[str, Path]) -> set[str]:
+    """Return the modules that one imports, also where it wants no more than a type."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= inner & known.keys() or {node.module}
+    return names & known.keys()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = modules()
+    assert {"snn_docs.neurons", "bookproof.kernels.start", "web.stylesheet"} <= known.keys()
+    needs = {name: imported(path, known) - {name} for name, path in known.items()}
+    TopologicalSorter(needs).prepare()  # raises CycleError, which names the circle
+
+
+NEURONS = sorted((ROOT / "snn_docs").glob("*.py"))
+ENGINE = sorted((ROOT / "engine" / "bookproof").rglob("*.py"))
+SITE = [ROOT / "conf.py", *sorted((ROOT / "docs" / "_ext").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", NEURONS, ids=lambda path: path.name)
+def test_neurons_do_not_know_the_engine(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] == "bookproof"]
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=lambda path: path.name)
+def test_the_engine_knows_no_neuron(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] in {"snn_docs", "torch"}]
+
+
+@pytest.mark.parametrize("path", SITE, ids=lambda path: path.name)
+def test_the_site_knows_neither(path: Path) -> None:
+    known = {name.split(".")[0] for name in imports(path)}
+    assert not known & {"snn_docs", "bookproof"}
+
+
+def test_the_commands_that_are_documented_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    documented = set(re.findall(r"^([a-z]+):.*##", read("Makefile"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        named = set(re.findall(r"(?:^|`)make ([a-z]+)", read(name), re.MULTILINE))
+        assert named <= targets, name
+    assert documented - {"help"} <= set(re.findall(r"`make ([a-z]+)", read("README.md")))
+
+
+def test_the_plain_commands_are_those_of_the_makefile() -> None:
+    lines = re.findall(r"^\.venv/bin/python (-m .+)$", read("README.md"), re.MULTILINE)
+    (install, *plain) = lines
+    assert install == '-m pip install -e "./engine[test]" -e ".[book,test]"'
+    for command in plain:
+        assert command.removeprefix("-m pytest") in read("Makefile"), command
+
+
+def test_the_examples_of_the_readme_print_what_it_says() -> None:
+    readme = read("README.md")
+    names: dict[str, object] = {}
+    code = re.findall(
+        r"^```(?:python|\{code-cell\} ipython3)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL
+    )
+    expected = re.findall(
+        r"^```(?:text|\{testoutput\})\n(.*?)^```", readme, re.MULTILINE | re.DOTALL
+    )
+    assert len(code) == len(expected) == 2
+    for source, output in zip(code, expected, strict=True):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(source, names)
+        assert printed.getvalue() == output
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", read(name)):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_one_version() -> None:
+    version = snn_docs.__version__
+    assert bookproof.__version__ == version
+    assert re.search(rf"^version: {re.escape(version)}$", read("CITATION.cff"), re.MULTILINE)
+    assert re.search(r"^## \[([^\]]+)\]", read("CHANGELOG.md"), re.MULTILINE)[1] == version
+    assert f'\nversion = "{version}"\n' in read("conf.py")
+
+
+def test_the_site_is_cited_as_the_citation_file_says() -> None:
+    cited = yaml.safe_load(read("CITATION.cff"))
+    (block,) = re.findall(r"^```bibtex\n(.*?)^```", read("docs/index.md"), re.MULTILINE | re.DOTALL)
+    entries = parse_string(block, "bibtex").entries
+    book, article = entries["snn_docs"], entries["chizuchizu2022if"]
+    source = cited["references"][0]
+    plain = {key: value.replace("\\_", "_") for key, value in book.fields.items()}
+    assert (plain["title"], plain["version"]) == (cited["title"], cited["version"])
+    names = [str(person).strip("{}").replace("\\_", "_") for person in book.persons["author"]]
+    assert names == [author["name"] for author in cited["authors"]]
+    assert article.fields["title"] == source["title"]
+    assert [str(person) for person in article.persons["author"]] == [source["authors"][0]["alias"]]
+    months = {"09": "September"}
+    year, month, _ = source["date-published"].split("-")
+    assert (article.fields["year"], article.fields["month"]) == (year, months[month])
+
+
+def test_one_range_of_pythons() -> None:
+    classifiers = [line.rsplit(" ", 1)[-1] for line in PROJECT["classifiers"]]
+    pythons = [name for name in classifiers if re.fullmatch(r"3\.\d+", name)]
+    for project in (PROJECT, ENGINE_PROJECT):
+        assert project["requires-python"] == f">={pythons[0]}"
+    workflow = read(".github/workflows/test.yml")
+    assert json.loads(re.search(r"python: (\[.*\])", workflow)[1]) == pythons
+    assert f'python-version: "{pythons[0]}"' in workflow
+    needed = ", ".join(pythons[0].split("."))
+    assert f"sys.version_info < ({needed})" in read("Makefile")
+    for place in ("Makefile", "README.md", "CONTRIBUTING.md"):
+        floors = re.findall(r"Python (3\.\d+)(?:以降| or newer)", read(place))
+        assert set(floors) == {pythons[0]}, place
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "engine/pyproject.toml"])
+def test_every_dependency_has_an_oldest_version_and_a_reason(name: str) -> None:
+    text = read(name)
+    project = tomllib.loads(text)["project"]
+    for group in (project["dependencies"], *project["optional-dependencies"].values()):
+        for requirement in group:
+            own_extras = requirement.startswith(f"{project['name']}[")
+            assert own_extras or re.match(r"[\w.\[\]-]+>=\d", requirement), requirement
+            assert re.search(rf'"{re.escape(requirement)}",? +# \w', text), requirement
+
+
+def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_peers() -> None:
+    extras = {
+        extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+        for extra, requirements in PROJECT["optional-dependencies"].items()
+    }
+    everywhere = extras["data"]  # every environment that runs the book has them
+    shared = extras["nir"] | extras["train"] | extras["fast"]
+    checked = re.findall(r"\.venv-(\w+)/.* -m bookproof check (.+)", read("Makefile"))
+    assert [environment for environment, _ in checked] == ["peers", "sinabs"]
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        for cell in read_page(path).cells if is_page(path) else ():
+            needed, name = set(cell.requires) - everywhere, path.relative_to(ROOT).as_posix()
+            assert not needed or any(
+                needed <= extras[environment] | shared and name in pages.split()
+                for environment, pages in checked
+            ), f"{name}:{cell.line}: {needed}"
+
+
+def test_actions_are_pinned_to_a_commit() -> None:
+    for path in sorted((ROOT / ".github").rglob("*.yml")):
+        for use in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use), (path, use)
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    hosts = [
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "npmjs" + ".org",
+        "download.pytorch" + ".org",
+    ]
+    homes = [r"/ho" + r"me/\w", r"/ro" + r"ot/\w", r"/Use" + r"rs/\w", r"[A-Z]:\\Use" + "rs"]
+    unwanted = re.compile("|".join([*map(re.escape, hosts), *homes]))
+    for path in files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture, a font
+        assert not (found := unwanted.search(text)), f"{path.relative_to(ROOT)}: {found[0]}"
+
+
+def test_the_lock_of_the_node_tools_names_no_host() -> None:
+    lock = json.loads(read("package-lock.json"))
+    assert not [name for name, data in lock["packages"].items() if "resolved" in data]
+    package = json.loads(read("package.json"))
+    assert lock["packages"][""]["devDependencies"] == package["devDependencies"]

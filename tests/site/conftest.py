@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from audit import CHROMIUM
+from book_runs import PATIENCE
+from filelock import FileLock
+from playwright.sync_api import expect, sync_playwright
+from site_server import served
+from sphinx_project import build_book
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+expect.set_options(timeout=1000 * PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the whole site, built as `make html` builds it, once for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "whole").exists():
+            build_book(folder)
+            (folder / "whole").touch()
+    return folder / "html"
+
+
+@pytest.fixture(scope="session")
+def own_site(built_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole site for this process alone: a server of live cells puts its door beside it."""
+    copy = tmp_path_factory.mktemp("own") / "html"
+    return Path(shutil.copytree(built_site, copy, copy_function=os.link))
+
+
+@pytest.fixture(scope="module")
+def address(built_site: Path) -> Iterator[str]:
+    """The whole site, served."""
+    with served(built_site) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A module's own: while Playwright runs, so does an event loop, which other tests start."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,0 +1,642 @@
+"""The site in the reader's hands: a phone and a desk, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+from audit import CHROMIUM, DESK, NAMES, PHONE
+from book_runs import PATIENCE
+from site_server import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
+)
+pytestmark = [needs_browser, pytest.mark.slow]
+
+
+@contextmanager
+def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light") -> Iterator[Page]:
+    """Open a tab. On leaving it, nothing must have been complained of, or asked of others."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, color_scheme=scheme, locale="ja-JP"
+    )
+    context.set_default_timeout(1000 * PATIENCE)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((*addresses, "data:"))
+            else complaints.append(f"asked for {request.url}")
+        ),
+    )
+    # A font that comes into use as a page is left is not waited for.
+    page.on(
+        "requestfailed",
+        lambda request: (
+            None
+            if request.failure == "net::ERR_ABORTED"
+            else complaints.append(f"failed: {request.url}")
+        ),
+    )
+    try:
+        yield page
+        assert not complaints
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_pages_fit_and_are_quiet(browser, address, width, scheme):
+    with opened(browser, address, width=width, scheme=scheme) as page:
+        for name in PAGES:
+            page.goto(f"{address}{name}.html", wait_until="networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert page.locator("html").get_attribute("data-theme") == scheme
+            wide = page.evaluate(
+                "w => [...document.querySelectorAll('.bd-article svg, .bd-article img')]"
+                ".filter(e => e.getBoundingClientRect().right > w).length",
+                width,
+            )
+            assert not wide, name
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address, width):
+    with opened(browser, address, width=width) as page:
+        for name in ("lif_steps", "nir", "verification"):
+            page.goto(f"{address}{name}.html", wait_until="networkidle")
+            page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+            outputs = page.locator(".tag_wrap-output .cell_output pre").all()
+            assert outputs, name
+            for output in outputs:
+                assert output.evaluate("node => node.scrollWidth <= node.clientWidth"), name
+
+
+# ---- The buttons ----
+
+
+def wait_until_on_screen(page: Page, selector: str, *, shown: bool = True) -> None:
+    """Wait until a reader could click there, or could not."""
+    page.wait_for_function(
+        """([selector, shown]) => {
+          const e = document.querySelector(selector);
+          const { x, y, width, height } = e.getBoundingClientRect();
+          const hit = document.elementFromPoint(x + width / 2, y + height / 2);
+          return (hit !== null && (e === hit || e.contains(hit)) && e.checkVisibility()) === shown;
+        }""",
+        arg=[selector, shown],
+    )
+
+
+@pytest.mark.parametrize("width", [PHONE, 768, DESK])
+def test_the_menu_opens_and_closes_by_mouse(browser, address, width):
+    chapter = "nav[aria-label=章の一覧] a"
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        button = page.locator(".primary-toggle")
+        wide = width > 992
+        wait_until_on_screen(page, chapter, shown=wide)
+        button.click()
+        wait_until_on_screen(page, chapter, shown=not wide)
+        if wide:
+            button.click()
+        else:
+            page.mouse.click(width - 5, 400)  # beside it
+        wait_until_on_screen(page, chapter, shown=wide)
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+@pytest.mark.parametrize("button", ["primary-toggle", "secondary-toggle"])
+def test_drawers_open_and_close_by_keyboard(browser, address, button, key):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.locator(f".{button}").focus()
+        page.keyboard.press(key)
+        drawer = page.locator("dialog[open]")
+        drawer.wait_for()
+        assert page.evaluate(
+            "document.querySelector('dialog[open]').contains(document.activeElement)"
+        )
+        page.keyboard.press("Escape")
+        drawer.wait_for(state="detached")
+        assert page.evaluate("document.activeElement.className").split()[1] == button
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(browser, address, key):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        button = page.locator(".primary-toggle")
+        button.focus()
+        for expanded in ("true", "false", "true"):
+            assert button.get_attribute("aria-expanded") == expanded
+            assert page.evaluate("document.activeElement.matches('.primary-toggle')")
+            # What is folded away must not be reached either.
+            folded = expanded == "false"
+            wait_until_on_screen(page, "nav[aria-label=章の一覧] a", shown=not folded)
+            page.keyboard.press("Tab")
+            page.keyboard.press("Shift+Tab")
+            page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("width", [992, 1100, DESK])
+def test_what_stands_beside_the_text_is_not_cut(browser, address, width):
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        side = page.locator("#pst-primary-sidebar").bounding_box()
+        left, right = side["x"], side["x"] + side["width"]
+        words = page.locator("#pst-primary-sidebar :is(p, a)").evaluate_all(
+            "all => all.map((e) => [e.textContent.trim(), e.getBoundingClientRect().toJSON()])"
+        )
+        assert words
+        assert not [text for text, box in words if box["left"] < left or box["right"] > right]
+
+
+def test_a_link_in_the_contents_closes_them(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.locator(".secondary-toggle").click()
+        link = page.locator("dialog[open] a").nth(3)
+        place = link.get_attribute("href")
+        link.click()
+        page.locator("dialog[open]").wait_for(state="detached")
+        assert page.evaluate("location.hash") == place
+        page.wait_for_function(
+            "id => { const { top } = document.getElementById(id).getBoundingClientRect();"
+            " return 0 <= top && top < innerHeight / 2 }",
+            arg=place[1:],
+        )
+
+
+def test_the_contents_show_what_is_being_read(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        link = page.locator("#pst-page-toc-nav a").nth(4)
+        link.click()
+        page.locator("#pst-page-toc-nav a[aria-current=true]").wait_for()
+        page.wait_for_function(
+            "href => document.querySelector('#pst-page-toc-nav a[aria-current=true]')"
+            "?.getAttribute('href') === href",
+            arg=link.get_attribute("href"),
+        )
+
+
+def test_a_colour_scheme_is_chosen_and_kept(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}index.html", wait_until="networkidle")
+        html = page.locator("html")
+        assert html.get_attribute("data-theme") == "light"
+        page.locator(".theme-switch-button").focus()
+        page.keyboard.press("Enter")
+        schemes = page.locator("#book-schemes")
+        schemes.wait_for()
+        page.keyboard.press("Escape")
+        schemes.wait_for(state="hidden")
+        assert page.evaluate("document.activeElement.matches('.theme-switch-button')")
+        page.keyboard.press("Enter")
+        schemes.get_by_text("暗い配色").click()
+        schemes.wait_for(state="hidden")
+        assert html.get_attribute("data-theme") == "dark"
+        page.goto(f"{address}if_model.html", wait_until="networkidle")
+        assert html.get_attribute("data-theme") == "dark"
+        pressed = page.locator("[aria-pressed=true]")
+        assert pressed.get_attribute("data-mode") == "dark"
+
+
+SHOWN_FONTS = """[...document.fonts]
+  .filter(({ family, status }) => family.startsWith("KaTeX") && status === "loaded")
+  .map(({ family, style, weight }) => family.replaceAll('"', "") + "-" + (
+    (weight === "700" ? "Bold" : "") + (style === "italic" ? "Italic" : "") || "Regular")
+    + ".woff2")"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "system", "shown"),
+    [
+        (None, "dark", "dark"),
+        (None, "light", "light"),
+        ("light", "dark", "light"),
+        ("auto", "dark", "dark"),
+    ],
+)
+def test_the_colour_scheme_is_settled_before_anything_is_shown(
+    browser, address, chosen, system, shown
+):
+    with opened(browser, address, width=DESK, scheme=system) as page:
+        page.goto(f"{address}404.html")
+        page.evaluate("(chosen) => chosen && localStorage.setItem('mode', chosen)", chosen)
+        page.route("**/page.js*", lambda route: route.fulfill(body=""))
+        page.goto(f"{address}index.html")
+        assert page.evaluate("document.documentElement.dataset.theme") == shown
+
+
+def test_formulas_come_with_the_stylesheet(browser, address):
+    """A page asks at once for the fonts that it shows, and for no others: browsers complain."""
+    asked, shown = {}, {}
+    with opened(browser, address, width=PHONE) as page:
+        for name in PAGES:
+            page.goto(f"{address}{name}.html", wait_until="networkidle")
+            links = page.locator("link[rel=preload]").evaluate_all("all => all.map((e) => e.href)")
+            asked[name] = {link.removeprefix(f"{address}_static/katex/fonts/") for link in links}
+            shown[name] = set(page.evaluate(SHOWN_FONTS))
+    assert asked == shown
+    assert len(asked["api"]) > 2
+
+
+def test_the_first_stop_of_the_tab_key_leads_to_the_text(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.keyboard.press("Tab")
+        focus = page.locator(":focus")
+        assert focus.inner_text() == "本文へスキップ"
+        page.wait_for_function("() => document.activeElement.getBoundingClientRect().top >= 0")
+        page.keyboard.press("Enter")
+        assert page.evaluate("location.hash") == "#main-content"
+
+
+def test_where_the_focus_is_can_be_seen(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            outline = page.locator(":focus").evaluate(
+                "e => { const s = getComputedStyle(e); return [s.outlineStyle, s.outlineWidth] }"
+            )
+            assert outline == ["solid", "3px"], page.locator(":focus").evaluate("e => e.outerHTML")
+
+
+def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        box = page.locator(".bd-article .cell_input pre", has_text="ちなみにこの段階では")
+        box.scroll_into_view_if_needed()
+        page.wait_for_function("e => e.tabIndex === 0", arg=box.element_handle())
+        assert box.get_attribute("role") == "group"
+        assert box.get_attribute("aria-label") == "コード（スクロールできます）"
+        page.set_viewport_size({"width": 2000, "height": 844})
+        page.wait_for_function("e => !e.hasAttribute('tabindex')", arg=box.element_handle())
+        assert box.get_attribute("role") is None
+
+
+# ---- On paper ----
+
+
+def test_the_print_has_the_text_and_nothing_around_it(browser, address):
+    with opened(browser, address, width=DESK, scheme="dark") as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.emulate_media(media="print")
+        for around in (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer", "summary"):
+            assert not page.locator(around).first.is_visible(), around
+        colours = page.locator("body, .bd-article p, .bd-article pre span").evaluate_all(
+            "all => [...new Set(all.map((e) => getComputedStyle(e).color))]"
+        )
+        assert colours == ["rgb(0, 0, 0)"]
+        folded = page.locator("details:not([open]) pre").first
+        assert folded.evaluate("e => e.checkVisibility({ contentVisibilityAuto: true })")
+        assert folded.bounding_box()["height"] > 0
+        page.goto(f"{address}references.html", wait_until="networkidle")
+        link = page.locator(".bd-article a[href^=http]").first
+        shown = link.evaluate("e => getComputedStyle(e, '::after').content")
+        assert "（" in shown
+
+
+def test_a_line_is_at_most_40_characters_long(browser, address):
+    widths = {}
+    with opened(browser, address, width=DESK) as page:
+        for name in PAGES:
+            page.goto(f"{address}{name}.html")
+            widths[name] = page.evaluate(
+                "() => Math.max(...[...document.querySelectorAll('.bd-article :is(p, li, dd)')]"
+                ".map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))"
+            )
+    assert 30 <= min(widths.values()) <= max(widths.values()) <= 40
+
+
+def test_figures_follow_the_scheme(browser, address):
+    colours = []
+    for scheme in ("light", "dark"):
+        with opened(browser, address, width=DESK, scheme=scheme) as page:
+            page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+            text = page.locator("svg.book-figure text").first
+            colours.append(text.evaluate("e => getComputedStyle(e).fill"))
+            body = page.locator("body").evaluate("e => getComputedStyle(e).color")
+            assert colours[-1] == body
+    assert len(set(colours)) == 2
+
+
+def test_what_scripts_add_is_japanese(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        button = page.locator("button.copybtn").first
+        button.wait_for(state="attached")
+        assert button.get_attribute("data-tooltip") == "コピー"
+        assert "クリップボードにコピー" in button.inner_html()
+
+
+def test_outputs_are_not_copied(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.locator("button.copybtn").first.wait_for(state="attached")
+        assert page.locator(".cell_input button.copybtn").count() > 0
+        assert page.locator(".cell_output button.copybtn").count() == 0
+
+
+def test_links_in_code_are_not_copied_and_are_reached_by_keyboard(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        linked = page.locator("a.code-link[tabindex]")
+        cell = page.locator(".cell_input:visible", has=linked).first
+        cell.hover()
+        cell.locator("button.copybtn").click()
+        cell.locator("button.copybtn.success").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.strip() == cell.locator("pre").text_content().strip()
+        first = page.locator("a.code-link:not([tabindex]):visible").first
+        first.focus()
+        line = "e => getComputedStyle(e).textDecorationStyle"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab")
+        assert first.evaluate("e => e === document.activeElement")
+        assert first.evaluate(line) == "solid"
+        page.keyboard.press("Tab")
+        assert first.evaluate(line) == "dotted"
+
+
+def test_wide_formulas_and_code_scroll_by_themselves(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        for scroller in ("pre", ".math-scroll", "table"):
+            widest = page.evaluate(
+                "s => Math.max(...[...document.querySelectorAll(`.bd-article ${s}`)]"
+                ".map(e => e.getBoundingClientRect().right))",
+                scroller,
+            )
+            assert widest <= PHONE, scroller
+
+
+# ---- Search ----
+
+
+def marks(page: Page) -> list[str]:
+    """What is marked on a page as looked for, once the page is whole."""
+    page.wait_for_load_state("load")
+    return page.evaluate("[...(CSS.highlights.get('search') ?? [])].map(String)")
+
+
+def first_mark_on_screen(page: Page) -> str:
+    """Wait until a mark is in view, and return its text."""
+    in_view = (
+        "() => { const range = [...CSS.highlights.get('search')].find(range => {"
+        " const box = range.getBoundingClientRect();"
+        " return box.height > 0 && box.top > 60 && box.bottom < innerHeight });"
+        " return range && String(range) }"
+    )
+    return page.wait_for_function(in_view).json_value()
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("key", ["/", "Control+k"])
+def test_a_key_opens_the_search(browser, address, width, key):
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        page.keyboard.press(key)
+        page.locator("#pst-search-dialog input").wait_for()
+        page.keyboard.type("1/2")
+        assert page.locator("#pst-search-dialog input").input_value() == "1/2"
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=1%2F2")
+        assert page.locator("main input[name=q]").input_value() == "1/2"
+
+
+def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}search.html?q=Ｈｅａｖｉｓｉｄｅ", wait_until="networkidle")
+        results = page.locator("ul.search > li")
+        said = page.get_by_role("status").inner_text()
+        assert said == f"{results.count()}件見つかりました。"
+        assert results.count() > 1
+        for result in results.all():
+            assert {text.lower() for text in result.locator("mark").all_inner_texts()} == {
+                "heaviside"
+            }
+            assert len(result.locator("p.context").inner_text()) <= 150
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}search.html", wait_until="networkidle")
+        status = page.get_by_role("status")
+        assert status.inner_text().startswith("空白で区切ると")
+        page.keyboard.type("しきい値")  # The field has the focus.
+        assert "「しきい値」は「閾値」でも探しました。" in status.inner_text()
+        page.locator("ul.search a").first.click()
+        page.wait_for_url("**mark=**")
+        assert set(marks(page)) <= {"しきい値", "閾値"}
+        page.go_back()
+        assert page.locator("main input[name=q]").input_value() == "しきい値"
+        page.locator("ul.search a").first.wait_for()
+
+
+def test_arrows_move_through_the_results(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+        focus = "document.activeElement.getAttribute('href')"
+        links = [link.get_attribute("href") for link in page.locator("ul.search a").all()]
+        seen = []
+        for key in ("ArrowUp", "ArrowDown", "ArrowDown", "ArrowUp"):
+            page.keyboard.press(key)
+            seen.append(page.evaluate(focus))
+        assert seen == [None, links[0], links[1], links[0]]
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("document.activeElement.name") == "q"
+        # While Japanese is being converted, the keys are the converter's.
+        page.evaluate(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown',"
+            " { key: 'ArrowDown', bubbles: true, isComposing: true }))"
+        )
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**mark=**")
+
+
+def test_a_page_is_opened_where_it_has_what_was_looked_for(browser, address):
+    with opened(browser, address, width=PHONE) as page:
+        page.goto(f"{address}search.html?q=DETACH_reset", wait_until="networkidle")
+        page.locator("ul.search a").first.click()
+        page.wait_for_url("**mark=**")
+        assert first_mark_on_screen(page) == "detach_reset"
+        assert set(marks(page)) == {"detach_reset"}
+        page.keyboard.press("Escape")
+        assert not marks(page)
+
+
+def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(browser, address):
+    """Each name and sign of code is an element of its own, and exercises' solutions are folded."""
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+        folded = page.locator("details:not([open]) pre").first
+        word = max(folded.evaluate("e => e.textContent").split(), key=len)
+        query = urlencode({"mark": word.lower()})
+        page.goto(f"{address}if_pytorch.html?{query}", wait_until="networkidle")
+        assert first_mark_on_screen(page) == word
+
+
+@pytest.mark.parametrize("anchor", ["%", "%e9", "nowhere", ""])
+def test_a_mark_is_shown_whatever_a_link_names_as_its_place(browser, tmp_path, anchor):
+    shutil.copy(DOCS / "_ext" / "search" / "static" / "search.js", tmp_path)
+    text = "<article><p style='margin: 99px'>発火</p></article><script src=search.js></script>"
+    page = f"<!doctype html><html lang=ja><meta charset=utf-8><title>t</title>{text}"
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with opened(browser, tmp_path.as_uri(), width=DESK) as page:
+        page.goto(f"{tmp_path.as_uri()}/page.html?mark=発火#{anchor}")
+        assert first_mark_on_screen(page) == "発火"
+
+
+def test_marks_are_seen(browser, address):
+    for scheme in ("light", "dark"):
+        with opened(browser, address, width=DESK, scheme=scheme) as page:
+            page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+            mark = page.locator("p.context mark").first
+            found = mark.evaluate("e => getComputedStyle(e).backgroundColor")
+            around = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
+            assert found != around
+            page.goto(f"{address}if_pytorch.html?mark=発火", wait_until="networkidle")
+            style = "getComputedStyle(document.querySelector('p'), '::highlight(search)')"
+            assert page.evaluate(f"{style}.backgroundColor") == found
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, place):
+    with ExitStack() as stack:
+        if place == "file":
+            address = f"{built_site.as_uri()}/"
+        else:
+            address = f"{stack.enter_context(served(built_site.parent))}{built_site.name}/"
+        page = stack.enter_context(opened(browser, address, width=DESK))
+        page.goto(f"{address}index.html", wait_until="networkidle")
+        page.keyboard.press("/")
+        page.keyboard.type("代理")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**search.html?q=**")
+        page.keyboard.type("勾配")
+        result = page.locator("ul.search > li").first
+        assert "代理勾配" in result.locator("mark").all_inner_texts()
+        result.locator("a").click()
+        page.wait_for_url("**mark=**")
+        assert set(marks(page)) == {"代理勾配"}
+
+
+# ---- The policy ----
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_no_page_does_what_its_policy_forbids(browser, built_site, address, place):
+    start = f"{built_site.as_uri()}/" if place == "file" else address
+    with opened(browser, start, width=DESK) as page:
+        for path in sorted(built_site.rglob("*.html")):
+            name = path.relative_to(built_site).as_posix()
+            # The theme's macros, which nobody opens, and an address that leads on at once.
+            if not name.startswith("_static/") and name != "provenance.html":
+                page.goto(start + name)
+                assert page.locator("meta[http-equiv=Content-Security-Policy]").count() == 1, name
+                assert page.evaluate("document.documentElement.dataset.mode") == "auto", name
+
+
+ATTACKS = """() => {
+  window.blocked = [];
+  addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
+  const add = (name, values) => {
+    const made = Object.assign(document.createElement(name), values);
+    document.body.append(made);
+    return made;
+  };
+  add("script", { textContent: "window.ran = 'script'" });
+  add("script", { src: "https://example.invalid/x.js" });
+  add("style", { textContent: "body { color: red }" });
+  add("div", { innerHTML: `<i onclick="window.ran = 'attribute'"></i>` }).firstChild.click();
+  add("iframe", { src: "search.html" });
+  add("object", { data: "search.html" });
+  add("img", { src: "https://example.invalid/x.png" });
+  add("base", { href: "https://example.invalid/" });
+  add("form", { action: "https://example.invalid/" }).submit();
+  fetch("https://example.invalid/").catch(() => {});
+  // Out of the reach of the browser's tools, which may do more than pages may.
+  setTimeout(() => {
+    const runs = [() => eval("window.ran = 'eval'"), () => new Function("window.ran = 'new'")()];
+    for (const run of runs) try { run(); } catch { blocked.push("eval"); }
+  });
+}"""
+FORBIDDEN = {
+    *("script-src-elem", "script-src-attr", "style-src-elem", "frame-src", "object-src"),
+    *("img-src", "base-uri", "form-action", "connect-src", "eval"),
+}
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_what_is_put_into_a_page_does_nothing(browser, built_site, address, place):
+    start = f"{built_site.as_uri()}/" if place == "file" else address
+    with closing(browser.new_page()) as page:
+        page.goto(f"{start}if_pytorch.html")
+        page.evaluate(ATTACKS)
+        page.wait_for_function(
+            "wanted => wanted.every((name) => blocked.includes(name))", arg=sorted(FORBIDDEN)
+        )
+        assert page.evaluate("window.ran") is None
+        assert page.evaluate("blocked.filter((name) => name === 'eval').length") == 2
+
+
+def test_a_page_may_talk_to_its_own_server_alone(browser, address):
+    """Live cells do, over a WebSocket. This server does not answer; the policy lets it be asked."""
+    own, other = f"{address.replace('http', 'ws')}live", "ws://example.invalid/"
+    with closing(browser.new_page()) as page:
+        page.goto(f"{address}if_pytorch.html")
+        page.evaluate(
+            "urls => { window.blocked = []; window.failed = 0;"
+            " addEventListener('securitypolicyviolation', (e) => blocked.push(e.blockedURI));"
+            " for (const url of urls) new WebSocket(url).onerror = () => failed++ }",
+            [own, other],
+        )
+        page.wait_for_function("() => failed === 2 && blocked.length")
+        assert page.evaluate("blocked") == [other]
+
+
+# ---- What a page can be taken away as ----
+
+
+def test_a_page_is_taken_away_by_keyboard_and_without_scripts(browser, built_site, address):
+    context = browser.new_context(java_script_enabled=False, locale="ja-JP")
+    page = context.new_page()
+    page.goto(f"{address}if_model.html")
+    menu = page.locator("details.takeaway")
+    link = menu.get_by_text("ノートブック（.ipynb）")
+    assert not link.is_visible()
+    menu.locator("summary").press("Enter")
+    assert link.is_visible()
+    page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "if_model.ipynb"
+    file = built_site / "download" / "if_model.ipynb"
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+    context.close()

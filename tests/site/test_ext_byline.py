@@ -1,0 +1,73 @@
+"""Under the title: whose article it was, its date, how long it takes to read."""
+
+from __future__ import annotations
+
+import pytest
+from docutils import nodes
+from page import byline
+from sphinx import addnodes
+from sphinx_project import build
+
+TEXT = "本文です。" * 200
+
+
+def paragraph(characters: int) -> nodes.paragraph:
+    return nodes.paragraph("", "", nodes.Text("あ" * characters))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("2022-09-03", "2022年9月3日"), ("2022-09-03T23:43:53+09:00", "2022年9月3日")],
+)
+def test_date_in_japanese(value, shown):
+    assert byline.japanese_date(value) == shown
+
+
+def test_prose_takes_a_minute_for_500_characters():
+    assert byline.reading_minutes(paragraph(500)) == 1
+
+
+def test_code_takes_a_minute_for_20_lines_that_are_not_blank():
+    assert byline.reading_minutes(nodes.literal_block("", "x = 1\n\n" * 20)) == 1
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        addnodes.desc("", paragraph(500)),
+        addnodes.glossary("", paragraph(500)),
+        nodes.container("", paragraph(500), nb_element="cell_code_output"),
+    ],
+)
+def test_what_is_looked_up_takes_no_time(skipped):
+    assert byline.reading_minutes(nodes.section("", skipped, paragraph(250))) == 0.5
+
+
+def test_byline_stands_under_the_title_once(tmp_path):
+    page = f"---\nauthor: chizuchizu\ndate: 2022-09-03\n---\n# 題\n\n{TEXT}\n"
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    assert built.code == 0, built.messages
+    line = built.page().find("h1").find_next_sibling()
+    assert line["class"] == ["byline"]
+    assert list(line.stripped_strings) == ["原記事: chizuchizu、2022年9月3日", "読了時間 約2分"]
+    assert built.html().count("chizuchizu") == 1
+
+
+def test_short_page_without_an_author_has_no_byline(tmp_path):
+    built = build(tmp_path, {"index.md": "# 題\n\n短い。\n"}, "myst_nb", "page.byline")
+    assert built.code == 0, built.messages
+    assert "byline" not in built.html()
+
+
+def test_a_page_that_is_looked_up_has_no_reading_time(tmp_path):
+    page = f"# 題\n\n{TEXT}\n\n```{{py:function}} f(x)\n値。\n```\n"
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    assert built.code == 0, built.messages
+    assert "byline" not in built.html()
+
+
+def test_wrong_date_is_a_warning_with_its_page(tmp_path):
+    page = "---\nauthor: chizuchizu\ndate: きのう\n---\n# 題\n"
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    assert built.code == 1
+    assert "index.md:5: WARNING: date in front matter is not ISO 8601: 'きのう'" in built.messages

@@ -1,0 +1,379 @@
+"""Pages to take away: what is downloaded reads well, and does what the page says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from downloads.takeaway import FOLDER, cleaned
+from nbclient import NotebookClient
+from nbformat.v4 import new_output
+from sphinx_project import CELLS, EXTENSIONS, build, part_of
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
+FRONT = {
+    name: yaml.safe_load((ROOT / "docs" / f"{name}.md").read_text("utf-8").split("---")[1])
+    for name in PAGES
+}
+WITH_CODE = [name for name in PAGES if FRONT[name].get("file_format") == "mystnb"]
+# These run anywhere: they need neither the repository nor other libraries than the package's own.
+ALONE = [
+    name
+    for name in WITH_CODE
+    if not FRONT[name].get("needs_repository") and not name.startswith(("nir", "peer"))
+]
+# On a desk, those that take a moment.
+RUN = ALONE if os.environ.get("CI") else ["heaviside", "if_model"]
+# What the book's own kernels run under: sums come out the same.
+CONDITIONS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+
+
+@pytest.fixture(scope="module")
+def folder(built_site) -> Path:
+    return built_site / FOLDER
+
+
+@cache
+def notebook(folder: Path, name: str) -> nbformat.NotebookNode:
+    return nbformat.read(folder / f"{name}.ipynb", as_version=nbformat.NO_CONVERT)
+
+
+@cache
+def soup(site: Path, name: str) -> BeautifulSoup:
+    """Read the menus and outputs of a page: pages are long, and all of them are kept."""
+    return part_of(site / f"{name}.html", ["details", "div"], "takeaway|cell_output")
+
+
+def outputs(cells) -> list[nbformat.NotebookNode]:
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def printed(cells) -> str:
+    return "".join(output.text for output in outputs(cells) if output.output_type == "stream")
+
+
+def sources(name: str) -> list[str]:
+    """Take the cells' code out of a page's own file."""
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [
+        re.sub(r"\A(---\n.*?\n---\n|(:[^\n]*\n)+\n?)", "", cell, flags=re.DOTALL) for cell in cells
+    ]
+
+
+def test_every_page_can_be_taken_away(folder):
+    files = {path.name for path in folder.iterdir()}
+    assert files == {f"{name}.md" for name in PAGES} | {
+        f"{name}.{kind}" for name in WITH_CODE for kind in ("ipynb", "py")
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_source_is_the_page_itself(folder, name):
+    assert (folder / f"{name}.md").read_bytes() == (ROOT / "docs" / f"{name}.md").read_bytes()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_menu_leads_to_the_files_of_its_page(built_site, name):
+    page = soup(built_site, name)
+    (menu,) = page.select("details.takeaway")
+    assert menu.summary.text == "このページを持ち帰る"
+    assert not menu.has_attr("open")
+    links = {unquote(link["href"]): link for link in menu.select("a")}
+    kinds = (".ipynb", ".py", ".md") if name in WITH_CODE else (".md",)
+    assert list(links) == [f"{FOLDER}/{name}{kind}" for kind in kinds]
+    for href, link in links.items():
+        assert (built_site / href).is_file()
+        assert link.has_attr("download")
+        assert href.rpartition(".")[2] in link.text
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+class TestNotebook:
+    def test_is_valid_and_its_cells_are_named_the_same_each_time(self, folder, name):
+        nbformat.validate(notebook(folder, name))
+        ids = [cell.id for cell in notebook(folder, name).cells]
+        assert ids == [f"{name}-{n}" for n in range(1, len(ids) + 1)]
+
+    def test_has_the_code_of_the_page(self, folder, name):
+        code = [cell.source for cell in notebook(folder, name).cells if cell.cell_type == "code"]
+        assert [text.strip() for text in code] == [text.strip() for text in sources(name)]
+
+    def test_has_the_outputs_of_the_page(self, folder, built_site, name):
+        page = soup(built_site, name)
+        cells = notebook(folder, name).cells
+        streams = page.select(".cell_output .output.stream pre")
+        assert printed(cells) == "".join(pre.text for pre in streams)
+        kinds = [
+            kind
+            for cell in cells
+            for out in cell.get("outputs", [])
+            for kind in out.get("data", {})
+        ]
+        assert kinds.count("image/svg+xml") == len(page.select(".cell_output svg"))
+
+    def test_is_plain_markdown(self, folder, name):
+        for cell in notebook(folder, name).cells:
+            shown = [cell.source] if cell.cell_type == "markdown" else []
+            shown += [
+                out.data.get("text/markdown", "")
+                for out in cell.get("outputs", [])
+                if "data" in out
+            ]
+            for text in shown:
+                prose = re.sub(r"^(`{3,}).*?^\1$|`[^`]+`", "", text, flags=re.MULTILINE | re.DOTALL)
+                assert not re.search(r"\{[a-z:]+\}`|^:::|testoutput|^\([\w-]+\)=", prose), text
+
+    def test_says_nothing_of_machine_or_moment(self, folder, name):
+        text = (folder / f"{name}.ipynb").read_text(encoding="utf-8")
+        assert str(ROOT) not in text
+        assert "dc:date" not in text
+        data = json.loads(text)
+        assert set(data["metadata"]) == {"kernelspec", "language_info"}
+        assert "version" not in data["metadata"]["language_info"]
+        for cell in data["cells"]:
+            assert set(cell["metadata"]) <= {"tags", "jupyter"}
+
+    def test_figures_are_captioned_described_and_set_on_a_light_ground(self, folder, name):
+        cells = notebook(folder, name).cells
+        for cell, following in zip(cells, [*cells[1:], None], strict=True):
+            for output in cell.get("outputs", []):
+                if "image/svg+xml" not in output.get("data", {}):
+                    continue
+                assert following.source.startswith("**図")
+                assert "<details><summary>図の説明</summary>" in following.source
+
+    def test_script_has_the_same_prose_and_code(self, folder, name):
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        compile(text, name, "exec")
+        script = jupytext.reads(text, {"extension": ".py", "format_name": "percent"}).cells
+        cells = notebook(folder, name).cells
+        assert [cell.cell_type for cell in script] == [cell.cell_type for cell in cells]
+        for ours, theirs in zip(cells, script, strict=True):
+            if ours.cell_type == "code":
+                assert theirs.source.removesuffix("\nplt.show()") == ours.source.strip("\n")
+            else:
+                described = re.sub(r"\s*<details>.*?</details>", "", ours.source)
+                assert theirs.source.strip() == described.strip()
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_script_prints_what_the_page_says(folder, tmp_path, name):
+    """It runs from its bytes, in a folder where nothing else is."""
+    environment = os.environ | CONDITIONS | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
+    (tmp_path / "page.py").write_bytes((folder / f"{name}.py").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == printed(notebook(folder, name).cells)
+    assert [path.name for path in tmp_path.iterdir()] == ["page.py"]
+
+
+TIMES = json.loads((ROOT / "docs" / "_data" / "page_time.json").read_text("utf-8"))["rows"]
+LONG = {row["page"] for row in TIMES if row["seconds"] > 5}  # of a processor's time
+SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RUN]
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch, name):
+    for key, value in CONDITIONS.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    anew = nbformat.reads((folder / f"{name}.ipynb").read_text("utf-8"), as_version=4)
+    for cell in anew.cells:
+        cell.pop("outputs", None)
+    client = NotebookClient(anew, resources={"metadata": {"path": str(tmp_path)}})
+    asyncio.run(client.async_execute())
+    assert printed(anew.cells) == printed(notebook(folder, name).cells)
+    kinds = [
+        [set(out.data) for out in outputs(cells) if "data" in out]
+        for cells in (anew.cells, notebook(folder, name).cells)
+    ]
+    assert kinds[0] == kinds[1]
+
+
+def test_pages_that_need_the_repository_say_so(folder):
+    for name in WITH_CODE:
+        introduction = notebook(folder, name).cells[0].source
+        assert ("`docs`に置" in introduction) == bool(FRONT[name].get("needs_repository"))
+        assert "chizuchizu" in introduction
+    assert (
+        "`norse`、`sinabs`、`snntorch`、`spikingjelly`" in notebook(folder, "peers").cells[0].source
+    )
+
+
+def test_solutions_are_folded(folder):
+    cells = notebook(folder, "if_model").cells
+    folded = [n for n, cell in enumerate(cells) if "hide-cell" in cell.metadata.get("tags", [])]
+    assert len(folded) == 3
+    for n in folded:
+        assert cells[n].metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
+        assert cells[n - 1].source.endswith("\n\n**解答**")
+
+
+def test_errors_are_kept_without_the_way_through_this_machine():
+    where = ["a file of this machine, line 3", "not so"]
+    error = new_output("error", ename="ValueError", evalue="not so", traceback=where)
+    assert cleaned(error).traceback == ["ValueError: not so"]
+
+
+def test_drawings_do_not_say_when_they_were_drawn():
+    svg = "<svg>\n <metadata>\n  <dc:date>2026</dc:date>\n </metadata>\n <g/>\n</svg>"
+    said = {"needs_background": "light", "seconds": 0.1}
+    output = cleaned(new_output("display_data", {"image/svg+xml": svg}, metadata=said))
+    assert output.data["image/svg+xml"] == "<svg>\n <g/>\n</svg>"
+    assert output.metadata == {"needs_background": "light"}
+
+
+def test_drawings_do_not_say_which_bit_a_place_has():
+    def drawing(clip, line="M 0 0"):
+        svg = f'<svg><path d="{line}" clip-path="url(#{clip})"/><clipPath id="{clip}"/></svg>'
+        return cleaned(new_output("display_data", {"image/svg+xml": svg})).data["image/svg+xml"]
+
+    assert drawing("pd44a1da7c0") == drawing("p44a4e42a8e")
+    clip = re.search(r"#(clip-\w+-0)", drawing("pd44a1da7c0"))[1]
+    assert f'id="{clip}"' in drawing("pd44a1da7c0")
+    assert clip not in drawing("pd44a1da7c0", "M 1 1")
+
+
+# ---- Small books ----
+
+BOOK = f"{CELLS}# 題\n\n前\n\n```{{code-cell}} ipython3\nprint(1)\n```\n\n後\n"
+SETTINGS = (
+    'nb_execution_mode = "force"\nproject = "本"\ntakeaway_requirement = "pack[extra]"\n'
+    'templates_path = ["templates"]\n'
+)
+TEMPLATE = (EXTENSIONS / "downloads" / "templates" / "takeaway.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Build a small book whose pages have the menu."""
+    templates = tmp_path / "docs" / "templates"
+    templates.mkdir(parents=True)
+    (templates / "layout.html").write_text(
+        '{% extends "!layout.html" %}{% block footer %}{% include "takeaway.html" %}{% endblock %}',
+        encoding="utf-8",
+    )
+    (templates / "takeaway.html").write_text(TEMPLATE, encoding="utf-8")
+
+    def make(pages: dict[str, str], settings: str = ""):
+        built = build(
+            tmp_path, pages, "myst_nb", "downloads.takeaway", settings=SETTINGS + settings
+        )
+        assert built.code == 0, built.messages
+        return built
+
+    return make
+
+
+def cells_of(built, name: str = "index"):
+    return nbformat.read(built.folder / FOLDER / f"{name}.ipynb", as_version=4).cells
+
+
+def test_without_a_repository_nothing_leads_to_colab(small):
+    built = small({"index.md": BOOK})
+    assert "colab" not in built.html()
+    assert [cell.source for cell in cells_of(built) if cell.cell_type == "code"] == ["print(1)"]
+    assert '`pip install ".[extra]"`' in cells_of(built)[0].source
+
+
+def test_with_a_repository_notebooks_open_in_colab_and_install_what_they_need(small):
+    local = BOOK.replace("file_format", "needs_repository: true\norphan: true\nfile_format")
+    pages = {
+        "index.md": BOOK,
+        "local.md": local,
+        "prose.md": "---\norphan: true\n---\n# 文\n\n文\n",
+    }
+    built = small(pages, 'takeaway_repository = "someone/book"\n')
+    first = built.page().select_one(".takeaway li a")
+    colab = "https://colab.research.google.com/github/someone/book/blob/notebooks/index.ipynb"
+    assert first["href"] == colab
+    assert first.text == "Google Colabで開く"
+    code = [cell.source for cell in cells_of(built) if cell.cell_type == "code"]
+    install = '%pip install --quiet "pack[extra] @ git+https://github.com/someone/book"'
+    assert code == [install, "print(1)"]
+    assert "次のセルから" in cells_of(built)[0].source
+    script = (built.folder / FOLDER / "index.py").read_text(encoding="utf-8")
+    assert f"\n# {install}\n" in script
+    for name in ("local", "prose"):
+        assert "colab" not in built.html(name)
+    assert "%pip" not in (built.folder / FOLDER / "local.ipynb").read_text(encoding="utf-8")
+
+
+def test_with_an_address_references_lead_to_the_site(small):
+    pages = {
+        "index.md": BOOK.replace("前", "{doc}`other`"),
+        "other.md": "---\norphan: true\n---\n# 他\n",
+    }
+    assert "「他」" in cells_of(small(pages))[0].source
+    built = small(pages, 'html_baseurl = "https://example.org/book/"\n')
+    assert "[他](https://example.org/book/other.html)" in cells_of(built)[0].source
+
+
+def test_books_are_offered_when_they_were_made_and_only_then(small, tmp_path):
+    books = tmp_path / "books"
+    books.mkdir()
+    for name in ("book.epub", "book.pdf", "notes.txt"):
+        (books / name).write_text(name, encoding="utf-8")
+    pages = {"index.md": BOOK}
+    built = small(pages, f"takeaway_books = [{str(books)!r}]\n")
+    links = {link.text: link["href"] for link in built.page().select(".takeaway a")}
+    assert links["本全体（EPUB）"] == f"{FOLDER}/book.epub"
+    assert links["本全体（PDF）"] == f"{FOLDER}/book.pdf"
+    assert (built.folder / FOLDER / "book.pdf").read_text(encoding="utf-8") == "book.pdf"
+    assert not (built.folder / FOLDER / "notes.txt").exists()
+    built = small(pages)
+    assert "本全体" not in built.html()
+    assert not list((built.folder / FOLDER).glob("book.*"))
+
+
+def test_a_folder_of_books_that_is_not_there_is_an_error(tmp_path):
+    settings = SETTINGS + 'takeaway_books = ["nowhere"]\n'
+    built = build(
+        tmp_path, {"index.md": "# 題\n"}, "myst_nb", "downloads.takeaway", settings=settings
+    )
+    assert built.code
+    assert "takeaway_books" in built.messages
+
+
+def test_what_cannot_be_written_fails_the_build(tmp_path):
+    page = BOOK.replace("前", "````{eval-rst}\n| 行\n````")
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "downloads.takeaway", settings=SETTINGS)
+    assert built.code == 1
+    assert re.search(r"index\.md:\d+: WARNING: a line_block has no form", built.messages)
+
+
+def test_drawings_are_shown_by_the_script_where_the_notebook_shows_them(small):
+    draw = "import matplotlib.pyplot as plt\nplt.plot([0, 1]);"
+    page = BOOK.replace("print(1)", draw).replace(
+        "ipython3\n", "ipython3\n:tags: [hide-input]\n\n", 1
+    )
+    built = small({"index.md": page + "```{code-cell}\nplt.close()\n```\n"})
+    script = (built.folder / FOLDER / "index.py").read_text(encoding="utf-8")
+    assert f"\n{draw}\nplt.show()\n" in script
+    assert script.count("plt.show()") == 1
+    (first, _) = [cell for cell in cells_of(built) if cell.cell_type == "code"]
+    assert first.metadata.jupyter == {"source_hidden": True}

@@ -1,0 +1,182 @@
+"""The site and its live cells in the other browser: a walk through them, on a phone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from bidi import ENTER, ESCAPE, SHIFT, firefox
+from book_runs import until
+from live_pages import DOCS, PAGE, SETTINGS
+from live_servers import kernels, served
+
+from bookproof.kernels.warm import FORKS
+from bookproof.server import live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bidi import Firefox
+
+NAMES = ("firefox", "firefox-esr")
+BROWSER = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, NAMES)), None)
+PAGES = [
+    *sorted(path.stem for path in DOCS.glob("*.md")),
+    "search",
+]
+PHONE = 390
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        BROWSER is None, reason=f"no Firefox: set FIREFOX, or install one of {', '.join(NAMES)}"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Firefox]:
+    with firefox(BROWSER, tmp_path_factory.mktemp("profile")) as browser:
+        browser.resize(PHONE)
+        yield browser
+
+
+@pytest.fixture
+def tab(browser) -> Iterator[Firefox]:
+    """Give the tab to a test. Afterwards, nothing must have been complained of."""
+    browser.complaints.clear()
+    yield browser
+    browser.evaluate("1")  # What was said before has been heard now.
+    assert not browser.complaints
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_load_fit_and_are_quiet(tab, address, name):
+    tab.open(f"{address}{name}.html")
+    assert tab.evaluate("[...document.querySelectorAll('h1')].some((e) => e.checkVisibility())")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_a_complaint_is_heard(browser, address):
+    browser.open(f"{address}index.html")
+    browser.complaints.clear()
+    browser.evaluate("console.warn('mind')")
+    browser.evaluate("1")
+    assert any("mind" in line for line in browser.complaints)
+
+
+def test_the_menu_opens_by_touch_and_closes_by_key(tab, address):
+    tab.open(f"{address}if_pytorch.html")
+    assert not tab.evaluate("document.querySelector('dialog[open]')")
+    tab.tap(".primary-toggle")
+    tab.wait_for("document.querySelector('dialog[open] nav.bd-docs-nav a')")
+    tab.press(ESCAPE)
+    tab.wait_for("!document.querySelector('dialog[open]')")
+    assert tab.evaluate("document.activeElement.matches('.primary-toggle')")
+
+
+def test_the_search_finds_and_marks(tab, address):
+    tab.open(f"{address}index.html")
+    tab.press("/")
+    tab.wait_for("document.activeElement.name === 'q'")
+    tab.press("代理勾配" + ENTER)
+    tab.wait_for("location.pathname.endsWith('search.html')")
+    tab.wait_for("document.querySelector('ul.search a')")
+    assert "代理勾配" in tab.evaluate("document.querySelector('ul.search mark').textContent")
+    tab.tap("ul.search a")
+    tab.wait_for("location.search.includes('mark=')")
+    tab.wait_for("CSS.highlights.get('search')?.size > 0")
+
+
+def test_a_colour_scheme_is_chosen_by_touch(tab, address):
+    tab.open(f"{address}index.html")
+    tab.tap(".theme-switch-button")
+    tab.wait_for("document.querySelector('#book-schemes').matches(':popover-open')")
+    tab.tap("#book-schemes [data-mode=dark]")
+    tab.wait_for("document.documentElement.dataset.theme === 'dark'")
+    tab.wait_for("!document.querySelector('#book-schemes').matches(':popover-open')")
+
+
+# Live cells
+
+
+@pytest.fixture
+def live_tab(tab, own_site):
+    """A page with cells, and the way to it through the door."""
+    with served(live.Book(DOCS, own_site, SETTINGS)) as server:
+        tab.open(server.door.file.as_uri())
+        tab.wait_for(f"location.href === '{server.door.address}/'")
+        tab.open(f"{server.door.address}/{PAGE}")
+        yield tab
+        tab.open("about:blank")
+        until(lambda: not kernels(SETTINGS.modules))
+
+
+def press_button(tab, name, number):
+    """Touch a button of a cell."""
+    labels = SETTINGS.words
+    group = f"[aria-label='{labels['cell'].format(n=number)}']"
+    tab.evaluate(f"document.querySelector(\"{group}\").scrollIntoView({{ block: 'center' }})")
+    tab.evaluate(f'document.querySelector("{group} .live-run").focus()')
+    tab.tap(f"{group} .live-{name}")
+
+
+def says(tab, name, number):
+    group = f"[aria-label='{SETTINGS.words['cell'].format(n=number)}']"
+    text = SETTINGS.words[name].format(n=number)
+    tab.wait_for(f"document.querySelector(\"{group} [role=status]\").textContent === '{text}'")
+
+
+def printed(number):
+    """Return what is an expression for the text of a cell's new output."""
+    name = SETTINGS.words["output"].format(n=number)
+    return f"document.querySelector(\"[aria-label='{name}']\")?.textContent"
+
+
+needs_forks = pytest.mark.skipif(not FORKS, reason="these tests look for the forks of a template")
+
+
+@needs_forks
+def test_the_file_leads_in_with_a_cookie_that_no_script_sees(live_tab):
+    assert live_tab.evaluate("document.cookie") == ""
+    [cookie] = [
+        cookie
+        for cookie in live_tab.command("storage.getCookies")["cookies"]
+        if cookie["name"].startswith("book-live")
+    ]
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "strict"
+    assert "expiry" not in cookie
+    assert cookie["value"]["value"] not in live_tab.evaluate("document.documentElement.outerHTML")
+
+
+@needs_forks
+def test_a_cell_runs_is_changed_stopped_and_restarted(live_tab):
+    tab = live_tab
+    tab.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+    press_button(tab, "run", 4)
+    says(tab, "done", 4)
+    assert "[0.0, " in tab.evaluate(printed(4))
+    press_button(tab, "edit", 4)
+    tab.evaluate("document.activeElement.select()")
+    tab.press("print(zeros)")
+    tab.press(ENTER, held=SHIFT)
+    says(tab, "done", 4)
+    tab.evaluate("document.activeElement.select()")
+    tab.press("while True: pass")
+    tab.press(ENTER, held=SHIFT)
+    says(tab, "running", 4)
+    tab.press(ESCAPE)
+    assert tab.evaluate("document.activeElement.matches('.live-run')")
+    press_button(tab, "stop", 4)
+    says(tab, "stopped", 4)
+    press_button(tab, "restart", 4)
+    says(tab, "restarted", 4)
+    until(lambda: not kernels(SETTINGS.modules))
+    press_button(tab, "reset", 4)
+    says(tab, "is_reset", 4)
+    press_button(tab, "run", 1)
+    says(tab, "done", 1)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE

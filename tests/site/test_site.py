@@ -1,0 +1,419 @@
+"""The site as built: whole, in Japanese, and on its own."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import random
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import article as source
+import pytest
+import search
+from bs4 import BeautifulSoup, NavigableString, Tag
+from jinja2 import Template
+from py_mini_racer import MiniRacer
+
+from snn_docs import surrogate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).parents[2] / "docs"
+CHAPTERS = sorted(path.stem for path in DOCS.glob("*.md"))
+MODULES = (
+    "adaptive",
+    "checkpoints",
+    "conversion",
+    "costs",
+    "currents",
+    "data",
+    "encoding",
+    "functional",
+    "integrator",
+    "network",
+    "neurons",
+    "nir",
+    "plot",
+    "recurrent",
+    "sequential",
+    "surrogate",
+    "train",
+)
+SOURCES = ["_modules/index", *(f"_modules/snn_docs/{name}" for name in MODULES)]
+PAGES = [*CHAPTERS, "404", "search", "provenance", *SOURCES]
+ARTICLE_HEADINGS = [
+    "IFモデルをPyTorchで動かす",
+    "IFモデルのPyTorch実装",
+    "デモ1. ある時刻だけで動かしてみる。",
+    "デモ2. 時々刻々と変化させてみる。",
+]
+# Text in which English is right: code, formulas, signatures and their types, works cited.
+CODE = (
+    "script, style, noscript, pre, code, kbd, .katex, .sig, .citation, .bibtex-citation, "
+    ".field-list strong, .field-list em, .field-list .xref"
+)
+# Names that are the same in every language.
+NAMES = {
+    *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU"),
+    *("IF", "LIF", "NIR"),
+    *("GPU", "STDP"),
+    *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS"),
+    # Data, ways of learning, networks and chips of the field.
+    *(
+        "MNIST",
+        "DVS",
+        "Gesture",
+        "SHD",
+        "SpikeProp",
+        "SLAYER",
+        "prop",
+        "EventProp",
+        "SEW",
+        "ResNet",
+    ),
+    *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
+}
+# Modules, where they are listed.
+MODULE = re.compile(r"snn_docs(\.\w+)?")
+# Names of code that drawings show: classes of this package, ways to run them, and nodes of a graph
+# with their kinds.
+SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
+DRAWN = re.compile(rf"run|numba|torch\.compile|{SHAPES}|\w+ \([A-Z]\w+\)")
+JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
+
+
+def soup(site: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(params=PAGES, scope="module")
+def page(request, built_site) -> BeautifulSoup:
+    """A page, read once for all tests, which leave it as it is."""
+    return soup(built_site, request.param)
+
+
+@pytest.fixture
+def article(built_site) -> BeautifulSoup:
+    return soup(built_site, "if_pytorch")
+
+
+def english(text: str) -> list[str]:
+    """List the words of a text that has no Japanese in it, names left out."""
+    if JAPANESE.search(text):
+        return []
+    words = re.findall(r"[A-Za-z]{2,}", text)
+    return [word for word in words if word not in NAMES]
+
+
+def test_english_is_noticed():
+    assert english("Back to top") == ["Back", "to", "top"]
+    assert not english("膜電位 (membrane potential)")
+    assert not english("CC BY 4.0")
+
+
+def test_every_page_is_built(built_site):
+    found = {path.relative_to(built_site) for path in built_site.rglob("*.html")}
+    pages = {path.with_suffix("").as_posix() for path in found if path.parts[0] != "_static"}
+    assert pages == set(PAGES)
+
+
+def test_language_is_declared(page):
+    assert page.html["lang"] == "ja"
+    assert JAPANESE.search(page.title.text)
+
+
+def texts_of(node: Tag, left_out: set[int]) -> Iterator[str]:
+    """Yield the texts of an element, but those of the elements that are left out."""
+    for child in node.children:
+        if isinstance(child, Tag):
+            if id(child) not in left_out:
+                yield from texts_of(child, left_out)
+        elif type(child) is NavigableString and (text := child.strip()):
+            yield text
+
+
+def test_visible_text_is_japanese(page):
+    drawn = [node for node in page.select("svg text") if DRAWN.fullmatch(node.get_text(strip=True))]
+    left_out = {id(node) for node in (*page.select(CODE), *drawn)}
+    texts = [text for text in texts_of(page.body, left_out) if not MODULE.fullmatch(text)]
+    assert texts
+    assert not [text for text in texts if english(text)]
+
+
+def test_words_that_are_heard_or_pop_up_are_japanese(page):
+    # A link has the title of the page or of the work that it leads to.
+    found = {
+        (name, node[name])
+        for name in ("aria-label", "title", "placeholder", "alt", "data-tooltip")
+        for node in page.select(f"[{name}]" + ":not(a.reference)" * (name == "title"))
+    }
+    assert found
+    assert not [pair for pair in found if english(pair[1])]
+
+
+def test_ids_are_unique(page):
+    ids = [node["id"] for node in page.find_all(id=True)]
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_pictures_are_described(page):
+    for node in page.select("img, svg[role=img]"):
+        text = node.get("alt", node.get("aria-label", ""))
+        assert text.strip(), node
+        assert not re.search(r"\.(svg|png)$", text)
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    loaded = [node["src"] for node in page.find_all(src=True)]
+    loaded += [
+        node["href"]
+        for node in page.find_all("link", href=True)
+        if not {"next", "prev", "search", "index"} & set(node["rel"])
+    ]
+    assert loaded
+    assert not [url for url in loaded if urlsplit(url).netloc]
+
+
+def test_stylesheets_load_nothing_from_elsewhere(built_site):
+    for path in built_site.rglob("*.css"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", text), path
+
+
+@pytest.mark.parametrize("here", PAGES)
+def test_whatever_is_loaded_exists(built_site, here):
+    page = soup(built_site, here)
+    urls = [node["src"] for node in page.find_all(src=True)]
+    urls += [node["href"] for node in page.find_all("link", href=True)]
+    for url in set(urls) - {"#"}:  # The search page's link to itself.
+        assert (built_site / here).parent.joinpath(unquote(urlsplit(url).path)).is_file(), url
+
+
+@cache
+def ids(site: Path, name: str) -> set[str]:
+    return {node["id"] for node in soup(site, name).find_all(id=True)}
+
+
+@pytest.mark.parametrize("here", PAGES)
+def test_links_lead_somewhere(built_site, here):
+    for link in soup(built_site, here).find_all("a", href=True):
+        url = urlsplit(link["href"])
+        if url.scheme or url.netloc:
+            assert url.scheme == "https", link
+            continue
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(here), unquote(url.path)))
+        if path.startswith(("download/", "_static/")):
+            assert (built_site / path).is_file(), link
+            continue
+        name = path.removesuffix(".html") if url.path else here
+        assert name in PAGES, link
+        assert not url.fragment or unquote(url.fragment) in ids(built_site, name), link
+        assert (built_site / f"{name}.html").is_file(), link
+
+
+def test_links_of_the_source_lead_somewhere(built_site):
+    pages = sorted((built_site / "_modules").rglob("*.html"))
+    links = [
+        (page, link) for page in pages for link in soup(page.parent, page.stem).select("a[href]")
+    ]
+    for page, link in links:
+        url = urlsplit(link["href"])
+        target = (page.parent / unquote(url.path)).resolve() if url.path else page
+        if not url.scheme:
+            assert target.is_file(), (page.name, link)
+            assert not url.fragment or unquote(url.fragment) in ids(target.parent, target.stem), (
+                link
+            )
+    assert [link for _, link in links if "viewcode-back" in link.get("class", [])]
+
+
+def test_the_api_shows_the_code_of_each_object(built_site):
+    page = soup(built_site, "api")
+    objects = page.select("dl:not(.data) > dt.sig-object")
+    assert objects
+    assert not [node["id"] for node in objects if not node.select("a .viewcode-link")]
+
+
+def test_only_what_a_reader_needs_is_published(built_site):
+    assert not list(built_site.rglob("katex*.js"))
+    taken_away = {
+        path.parent.name for kind in ("ipynb", "md") for path in built_site.rglob(f"*.{kind}")
+    }
+    assert taken_away == {"download"}
+
+
+def test_no_page_loads_the_icon_script(page):
+    assert not [node for node in page.find_all("script", src=True) if "fontawesome" in node["src"]]
+    assert not [node for node in page.find_all("script", src=True) if "mathjax" in node["src"]]
+
+
+def test_only_pages_with_code_load_what_copies_it(page):
+    loaded = [script["src"] for script in page.select("script[src]")]
+    copying = [source for source in loaded if re.search("clipboard|copybutton", source)]
+    assert len(copying) == (3 if page.select("pre") else 0)
+
+
+def test_headings_of_the_article_are_verbatim_and_in_order(article):
+    for node in article.select(".headerlink"):
+        node.decompose()
+    headings = [node.text for node in article.select("article h1, article h2")]
+    assert headings[0] == ARTICLE_HEADINGS[0]
+    assert [text for text in headings if text in ARTICLE_HEADINGS] == ARTICLE_HEADINGS
+
+
+def test_demo_1_prints_what_the_article_recorded(article):
+    printed = [pre.text for pre in article.select(".cell_output .output.stream pre")]
+    assert source.RECORDED in printed
+
+
+def test_article_has_what_a_blog_has(article):
+    crumbs = article.select_one("nav[aria-label=現在地] .bd-breadcrumbs")
+    assert crumbs.select_one("a[href='index.html'][aria-label=ホーム]")
+    assert crumbs.select_one("[aria-current=page]").text == ARTICLE_HEADINGS[0]
+    contents = article.select_one("#pst-page-toc-nav")
+    assert [link.text.strip() for link in contents.select(".toc-h2 > a")][:3] == ARTICLE_HEADINGS[
+        1:
+    ]
+    assert article.select_one(".onthispage").text.strip() == "目次"
+    byline = list(article.select_one("h1 + .byline").stripped_strings)
+    assert byline[0] == "原記事: chizuchizu、2022年9月3日"
+    assert re.fullmatch(r"読了時間 約\d+分", byline[1])
+    for direction, label in ((".left-prev", "前へ"), (".right-next", "次へ")):
+        link = article.select_one(f".prev-next-area a{direction}")
+        assert link.select_one(".prev-next-subtitle").text == label
+
+
+def test_article_has_formulas_that_need_no_script(article):
+    assert article.select("span.math .katex-mathml math")
+    assert article.select("div.math .katex-display")
+
+
+def test_article_is_stamped_with_the_number_of_outputs_checked(article):
+    stamp = article.select_one(".book-checked").text
+    said = r"このページの出力(\d+)件は、コードを走らせて得たもので、すべて記載と一致しています。"
+    found = re.fullmatch(said, stamp)
+    blocks = (DOCS / "if_pytorch.md").read_text(encoding="utf-8").count("```{testoutput}")
+    assert int(found[1]) == blocks > 0
+
+
+CHECKED = "このページの出力2件は、コードを走らせて得たもので、すべて記載と一致しています。"
+WHY = "このビルドの環境にnorse、sinabsがないため、コードを走らせていません。"
+
+
+@pytest.mark.parametrize(
+    ("checked", "recorded", "said"),
+    [
+        (2, 0, CHECKED),
+        (2, 1, f"{CHECKED}ほかの1件は記録です。{WHY}"),
+        (0, 3, f"このページの出力3件は記録です。{WHY}"),
+        (0, 0, ""),
+    ],
+)
+def test_the_stamp_tells_records_from_what_was_checked(checked, recorded, said):
+    template = Template(
+        (DOCS / "_ext" / "page" / "templates" / "checked.html").read_text(encoding="utf-8")
+    )
+    told = {"book_checked": checked, "book_recorded": recorded, "book_wrong": 0}
+    shown = BeautifulSoup(template.render(told, book_missing=["norse", "sinabs"]), "html.parser")
+    assert shown.text.strip() == said
+    assert len(shown.select(".book-checked")) == bool(said)
+    assert len(shown.select(".book-unchecked")) == bool(said and not checked)
+
+
+def test_pages_without_cells_are_not_stamped(built_site):
+    assert not soup(built_site, "glossary").select(".book-checked")
+
+
+def test_every_page_names_the_author_and_the_licences(page):
+    footer = page.select_one("footer.bd-footer-content").text
+    for words in ("chizuchizu", "2022年9月3日", "CC BY 4.0", "MIT"):
+        assert words in footer
+
+
+# ---- Search ----
+
+KINDS = {
+    "kanji": re.compile(r"[一-龠々]{2,}"),
+    "katakana": re.compile(r"[ァ-ヺー]{2,}"),
+    "identifiers": re.compile(r"[A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_]"),
+}
+# Formulas count as they are shown; pictures, and formulas on lines of their own, are no text. Nor
+# is what numbers a figure, or names the fold of a cell, or what a figure says when worked by hand.
+UNREAD = (
+    ".headerlink, .katex-html, annotation, .math-scroll, .caption-number, .eqno, .interactive, "
+    "svg, button, script, style, summary"
+)
+BLOCKS = "dd, dt, figcaption, h1, h2, h3, h4, li, p, pre, td, th"
+
+
+@pytest.fixture(scope="module")
+def texts(built_site) -> dict[str, str]:
+    """What a reader reads of each page, in one writing."""
+    found = {}
+    for name in CHAPTERS:
+        read = soup(built_site, name).select_one("article")
+        for node in read.select(UNREAD):
+            node.decompose()
+        for node in read.select(BLOCKS):
+            node.append("\n")
+        found[name] = unicodedata.normalize("NFKC", " ".join(read.text.split())).lower()
+    return found
+
+
+@pytest.fixture(scope="module")
+def variants(built_site) -> dict[str, str]:
+    """The other names of the glossary's terms."""
+    text = (built_site / search.FILE).read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("const BOOK = ").removesuffix(";\n"))["variants"]
+
+
+@pytest.fixture(scope="module")
+def find(built_site):
+    """The search page's own function, on the site's own text, in a V8 without a page."""
+    racer = MiniRacer()
+    racer.eval("const document = { addEventListener() {} };")
+    for name in (search.FILE, "_static/search.js"):
+        racer.eval((built_site / name).read_text(encoding="utf-8"))
+    yield lambda query: json.loads(
+        racer.eval(f"JSON.stringify(find({json.dumps(query)}).map((found) => found.page))")
+    )
+    racer.close()
+
+
+def has(text: str, word: str) -> bool:
+    """Tell whether a text has a word; one of two letters must not be a part of another."""
+    if re.fullmatch(r"[a-z0-9]{1,2}", word):
+        return re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", text) is not None
+    return word in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_finds_the_pages_that_have_a_word_and_no_others(texts, find, variants, kind):
+    words = {word for text in texts.values() for word in KINDS[kind].findall(text)}
+    words -= {word for word in words for name in variants if name in word}
+    sample = random.Random(0).sample(sorted(words), min(60, len(words)))
+    assert len(sample) >= 30
+    found = {(word, page) for word in sample for page in find(word)}
+    right = {(word, page) for word in sample for page, text in texts.items() if has(text, word)}
+    assert not right - found
+    assert len(found & right) >= 0.95 * len(found)
+
+
+def test_search_finds_a_term_by_its_other_names(texts, find, variants):
+    assert variants["しきい値"] == "閾値"
+    for name, term in variants.items():
+        pages = {page for page, text in texts.items() if name in text or term.lower() in text}
+        assert set(find(name)) == pages, name
+
+
+def test_only_the_search_page_loads_what_is_searched(page):
+    loaded = {Path(urlsplit(node["src"]).path).name for node in page.find_all("script", src=True)}
+    assert "search.js" in loaded
+    assert not loaded & {"searchtools.js", "language_data.js", "searchindex.js"}
+    assert (search.FILE in loaded) == bool(page.select("#search-results"))
