@@ -9,7 +9,7 @@ BENCH ?= build_time
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-all peers accept bench audit check lint types workflows text clean
+.PHONY: help html books live watch test test-slow test-all coverage uncovered peers accept bench audit check lint types workflows text clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -56,11 +56,15 @@ test:
 	.venv/bin/python -m pytest $(ARGS)
 endif
 
-# Coverage doubles the time, so `make test` alone does without. Old files would count as this run's; what is left to
-# remove at the end is half a file of a process that a test has killed.
-test-all: python = .venv/bin/python -m coverage run
-test-all: uncovered test ## run every test, those of `make test` first, and measure coverage
+test-all: test test-slow ## run every test, those of `make test` first
+test-slow:
+	@$(ready) book test
 	$(python) $(parallel) -m slow
+
+# It doubles the time of every test, so nothing else waits for it. Old files would count as this run's; what is left
+# to remove at the end is half a file of a process that a test has killed.
+coverage: python = .venv/bin/python -m coverage run
+coverage: uncovered test-all ## run every test and measure which lines they reach
 	.venv/bin/python -m coverage combine --quiet
 	rm -f .coverage.*
 	.venv/bin/python -m coverage report

@@ -8,8 +8,11 @@ import time
 
 import pytest
 
-LONGEST = 15
-"""Seconds that a test may take on a machine that is not busy, unless it is marked as slow."""
+LONGEST = 60
+"""Seconds that a test may take on a machine that is not busy, unless it is marked as slow.
+
+None takes ten where nothing else runs; a machine that others share is several times as slow at times.
+"""
 
 
 def pytest_configure():

@@ -146,6 +146,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
         "watch",
         "test",
         "test-all",
+        "coverage",
         "peers",
         "accept",
         "bench",
@@ -367,8 +368,14 @@ def test_a_python_without_venv(clone: Clone) -> None:
 @pytest.mark.parametrize("part", ["coverage run", "coverage report"])
 def test_tests_and_coverage_both_decide(clone: Clone, part: str) -> None:
     (clone.state / "fails").write_text(part)
-    assert clone.make("test-all").returncode != 0
+    assert clone.make("coverage").returncode != 0
     assert ("-m coverage report" in clone.calls("-m coverage")) == (part == "coverage report")
+
+
+def test_the_slow_tests_run_whatever_the_others_say(clone: Clone) -> None:
+    (clone.state / "fails").write_text("-m not slow")
+    assert clone.make("test-all").returncode != 0
+    assert any(call.endswith("-m slow") for call in clone.calls("-m pytest"))
 
 
 def test_some_tests_alone_need_no_coverage(clone: Clone) -> None:
