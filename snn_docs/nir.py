@@ -35,6 +35,7 @@ NIRの変数              ``LIF``                                    ``IF``
 リセットの規則は``nir``の版によって違い、1つしか書けません。\
 1.0.6以降は電位``v_reset``へのリセットで、ここでは``reset="zero"``にあたります。\
 それより前は閾値の引き算で、``reset="subtract"``にあたります。\
+``conversion.convert``が返すネットワークは閾値を引くので、1.0.6より前の``nir``でだけ書けます。\
 古い版が書いたファイルを新しい版で読むと、``nir``は``v_reset``を0とみなします。
 
 代理勾配、``detach_reset``、学習できるかどうかは、NIRでは書けません。
@@ -69,6 +70,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"
+OTHER = "nir<1.0.6" if RESET == "zero" else "nir>=1.0.6"  # which has the other rule
 NEURONS = IF, LIF, PLIF, CubaLIF, LI
 ROUNDING = 1e-6  # how far apart two numbers may be that float32 arithmetic meant to be the same
 
@@ -238,7 +240,8 @@ def _node(
         raise ValueError(
             f"{where} has reset={layer.reset!r}, but nir {nir.version} can only say {RESET!r}: "
             "nir 1.0.6 and newer know a reset potential, older ones subtract the threshold; "
-            f"make the layer with reset={RESET!r}, or install another nir"
+            f"train the layer with reset={RESET!r}, or install {OTHER} to keep its rule (what "
+            "snn_docs.conversion.convert returns works with 'subtract' alone)"
         )
     return _neuron_node(where, layer, shape, dt)
 

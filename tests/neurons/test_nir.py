@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch_checks import reproducible
 
 from snn_docs import ALIF, IF, LI, LIF, PLIF, CubaLIF, Recurrent, Sequential
+from snn_docs.conversion import convert
 from snn_docs.nir import RESET, from_nir, to_nir
 from snn_docs.surrogate import ArcTan, Heaviside
 
@@ -454,6 +455,17 @@ class TestRefusalsToWrite:
     def test_the_reset_that_this_nir_does_not_know(self, neuron):
         with pytest.raises(ValueError, match=f"layer 0 has reset='{OTHER_RESET}'.* say '{RESET}'"):
             to_nir([neuron], dt=1.0, input_shape=(2,))
+
+    def test_a_converted_network_needs_a_nir_that_subtracts(self):
+        layers = torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)
+        network = convert(torch.nn.Sequential(*layers), torch.rand(8, 3))
+        if RESET == "subtract":
+            assert [type(layer) for layer in from_nir(to_nir(network, dt=1.0), dt=1.0)] == [
+                torch.nn.Linear, IF, torch.nn.Linear,
+            ]  # fmt: skip
+            return
+        with pytest.raises(ValueError, match=r"layer 1 has .* install nir<1\.0\.6 .*convert"):
+            to_nir(network, dt=1.0)
 
     def test_sizes_that_do_not_agree(self):
         layers = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)]

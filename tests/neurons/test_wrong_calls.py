@@ -1,6 +1,7 @@
 """Wrong calls that used to end deep inside torch, or in silence: what came, what to do."""
 
 from functools import partial
+from inspect import Parameter, signature
 
 import pytest
 import torch
@@ -100,6 +101,25 @@ def test_what_a_network_is_not_made_of(arguments, words):
 def test_layers_in_the_place_of_sizes(layers):
     with pytest.raises(TypeError, match=r"but layers came; .* take snn_docs\.Sequential"):
         Network(layers, IF)
+
+
+@pytest.mark.parametrize(
+    ("call", "came"),
+    [
+        (lambda: LIF(15), r"LIF\(15\)"),
+        (lambda: LIF(tau=15), r"LIF\(tau=15\)"),
+        (lambda: LIF(torch.ones(3), reset="subtract"), r"LIF\(torch\.Tensor, reset='subtract'\)"),
+        (lambda: LIF(1.0, 0.1), r"LIF\(1\.0, 0\.1\)"),
+        (lambda: Network([3, 2], LIF), r"LIF\(\)"),
+    ],
+)
+def test_a_time_constant_in_the_place_of_a_leak(call, came):
+    with pytest.raises(TypeError, match=rf"its leak by name, but {came} came; .*leak=dt / tau\)"):
+        call()
+
+
+def test_who_asks_for_a_leak_keeps_its_signature():
+    assert signature(LIF).parameters["leak"].default is Parameter.empty
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from nir_checks import convolutional, fold, sums_for_means, with_batch
 from peer_checks import DEMO_2
 
 from snn_docs import IF, LIF
@@ -73,3 +74,19 @@ class TestOurGraphs:
         assert torch.equal(run_norse(graph, DEMO_2 / 0.25, 1.0), layer.run(DEMO_2)[0])
         assert run_norse(graph, DEMO_2, 1.0).sum() == 80
         assert layer.run(DEMO_2)[0].sum() == 499
+
+
+class TestConvolutions:
+    def test_the_spikes_are_the_same_once_pools_and_resistances_are_moved(self):
+        graph, inputs, spikes = convolutional(dt=1e-3)
+        network = norse.from_nir(fold(sums_for_means(with_batch(graph))), dt=1e-3)
+        state, theirs = None, []
+        for current in inputs:
+            fired, state = network(current, state)
+            theirs.append(fired.detach())
+        assert torch.equal(torch.stack(theirs), spikes)
+
+    def test_they_know_no_mean(self):
+        graph, *_ = convolutional(dt=1e-3)
+        with pytest.raises(KeyError, match="layer_1"):
+            norse.from_nir(with_batch(graph), dt=1e-3, ignore_warnings=True)

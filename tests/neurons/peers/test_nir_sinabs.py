@@ -2,11 +2,15 @@
 
 import math
 
+import nir
+import numpy as np
 import pytest
 import sinabs.layers
 import torch
+from nir_checks import convolutional, sums_for_means
 from peer_checks import DEMO_2
 from sinabs import nir as theirs
+from sinabs.activation import MembraneSubtract, SingleSpike
 
 from snn_docs import IF, LIF
 from snn_docs.nir import RESET, from_nir, to_nir
@@ -79,3 +83,23 @@ class TestOurGraphs:
         v = network.get_submodule("layer_0").v_mem.item()
         assert v == pytest.approx(0.5 * math.exp(-0.25))
         assert layer.run(inputs)[1][-1].item() == 0.5 * 0.75
+
+
+class TestConvolutions:
+    def test_the_spikes_are_the_same_once_all_rules_are(self):
+        graph, inputs, spikes = convolutional(dt=1.0)
+        graph = sums_for_means(graph)
+        for node in graph.nodes.values():
+            if isinstance(node, nir.LIF):
+                node.v_leak, node.tau = np.zeros(1), -1 / np.log1p(-1 / node.tau)
+        network = theirs.from_nir(graph, batch_size=3)
+        for layer in network.modules():
+            if isinstance(layer, sinabs.layers.LIFSqueeze):
+                layer.spike_fn, layer.reset_fn = SingleSpike, MembraneSubtract(1.0)
+        fired = network(inputs.transpose(0, 1).flatten(0, 1))[0].detach()
+        assert torch.equal(fired.unflatten(0, (3, 8)).transpose(0, 1), spikes)
+
+    def test_they_take_one_potential_at_rest(self):
+        graph, *_ = convolutional(dt=1.0)
+        with pytest.raises(ValueError, match="more than one element is ambiguous"):
+            theirs.from_nir(sums_for_means(graph), batch_size=3)

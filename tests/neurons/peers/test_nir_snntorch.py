@@ -3,6 +3,7 @@
 import pytest
 import snntorch
 import torch
+from nir_checks import convolutional, with_batch
 from peer_checks import DEMO_2
 from snntorch.export_nir import export_to_nir
 from snntorch.import_nir import import_from_nir
@@ -73,3 +74,18 @@ class TestOurGraphs:
         layer = LIF(leak=leak)
         spikes = run_snntorch(to_nir([layer], dt=DT, input_shape=(40,)), DEMO_2)
         assert torch.equal(spikes, layer.run(DEMO_2.double())[0])
+
+
+class TestConvolutions:
+    def test_the_spikes_are_the_same_once_the_batch_is_counted(self):
+        graph, inputs, spikes = convolutional(dt=DT)
+        network, state, theirs = import_from_nir(with_batch(graph)), None, []
+        for current in inputs:
+            fired, state = network(current, state)
+            theirs.append(fired.detach())
+        assert torch.equal(torch.stack(theirs).to(spikes.dtype), spikes)
+
+    def test_they_flatten_the_batch(self):
+        graph, inputs, _ = convolutional(dt=DT)
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            import_from_nir(graph)(inputs[0], None)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from nir_checks import convolutional
 from peer_checks import DEMO_2
 from spikingjelly.activation_based import layer as theirs
 from spikingjelly.activation_based import neuron
@@ -67,3 +68,13 @@ class TestOurGraphs:
         assert run_spikingjelly(graph, DEMO_2, dt).sum() == 509
         inputs = DEMO_2 + 1 / 64
         assert torch.equal(run_spikingjelly(graph, inputs, dt), layer.run(inputs)[0])
+
+
+class TestConvolutions:
+    def test_the_spikes_are_the_same(self):
+        graph, inputs, spikes = convolutional(dt=1e-3)
+        network, state, theirs = import_from_nir(graph, dt=1e-3), None, []
+        for current in inputs:
+            fired, state = network(current, state)
+            theirs.append(fired.detach())
+        assert torch.equal(torch.stack(theirs), spikes)
