@@ -1,4 +1,4 @@
-// Seventeen values under a code: a raster plot, and what can be read from the spikes.
+// Seventeen values under two codes, side by side: raster plots, and what can be read from the spikes.
 
 import { direct, first, latency, mean, rate } from "./encodings.mjs";
 import { axes, dots, line, shortest, strokes } from "./plot.mjs";
@@ -38,64 +38,79 @@ const CODES = {
   },
 };
 
+// What a code makes of the values, and how far off a receiver is.
+const coded = (code, settings) => {
+  const { name, train, read } = CODES[code];
+  const rows = VALUES.map((value, k) => {
+    const spikes = train(value, settings, k);
+    return { value, spikes, restored: read(spikes) };
+  });
+  const squares = rows.map(({ value, restored }) => (restored - value) * (restored - value));
+  return {
+    ...{ name, rows, spikes: rows.flatMap((row) => row.spikes).filter(Boolean).length },
+    rms: Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / rows.length),
+  };
+};
+
+// A code's raster plot from `left` on, and beside it the values that are read.
+const column = ({ name, rows }, count, left, bare) => {
+  const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
+  const heights = { top: 36, bottom: 316 };
+  const raster = axes({
+    ...{ ...heights, left, right: left + 160, title: name, y: { ...values, bare } },
+    x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
+  });
+  const restored = axes({
+    ...{ ...heights, left: left + 180, right: left + 246, title: "" },
+    ...{ x: { from: 0, to: 1, ticks: [0, 1], name: "復元" }, y: { ...values, bare: true } },
+  });
+  const marks = rows.flatMap(({ value, spikes }) =>
+    spikes.flatMap((fired, t) => (fired ? [[t + 1, value]] : [])),
+  );
+  return [
+    ...[raster.markup, strokes(raster, marks, 12)],
+    ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
+    dots(restored, rows.map(({ value, restored }) => [restored, value])),
+  ].join("");
+};
+
 export const figure = {
   name: "raster",
   label:
-    "左は、17個の値のスパイクを並べたラスタープロット。横軸はステップ、縦軸は値。" +
-    "右は、スパイクから復元した値の点。斜めの線に乗れば、誤差はない。",
-  height: 434,
+    "17個の値のスパイクを並べたラスタープロットが、左右に2つ。左がレート符号化、右が選んだ符号化。" +
+    "横軸はステップ、縦軸は値。それぞれの右は、スパイクから復元した値の点。斜めの線に乗れば、誤差はない。",
+  height: 374,
   controls: [
     {
-      ...{ name: "code", label: "符号化", value: "rate" },
-      options: Object.entries(CODES).map(([key, { name }]) => [key, name]),
+      ...{ name: "code", label: "右の符号化", value: "latency" },
+      options: ["latency", "subtract", "zero"].map((key) => [key, CODES[key].name]),
     },
     { name: "count", label: "長さ", unit: "ステップ", min: 4, max: 64, step: 4, value: 16 },
     {
-      ...{ name: "draw", label: "乱数（レート符号化だけ）", value: "1" },
+      ...{ name: "draw", label: "左のレート符号化の乱数", value: "1" },
       options: ["1", "2", "3"].map((draw) => [draw, `${draw}回目`]),
     },
   ],
   compute: ({ code, count, draw }) => {
-    const { name, train, read } = CODES[code];
-    const rows = VALUES.map((value, k) => {
-      const spikes = train(value, { count, draw: Number(draw) }, k);
-      return { value, spikes, restored: read(spikes) };
-    });
-    return { name, count, rows };
+    const settings = { count, draw: Number(draw) };
+    return { count, codes: ["rate", code].map((key) => coded(key, settings)) };
   },
-  draw: ({ count, rows }) => {
-    const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
-    const raster = axes({
-      ...{ top: 36, bottom: 376, right: 404, title: "値", y: values },
-      x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
-    });
-    const restored = axes({
-      ...{ top: 36, bottom: 376, left: 446, right: 580, title: "復元した値" },
-      ...{ x: { from: 0, to: 1, ticks: [0, 1] }, y: { ...values, bare: true } },
-    });
-    const marks = rows.flatMap(({ value, spikes }) =>
-      spikes.flatMap((fired, t) => (fired ? [[t + 1, value]] : [])),
-    );
-    return [
-      ...[raster.markup, strokes(raster, marks, 14)],
-      ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
-      dots(restored, rows.map(({ value, restored }) => [restored, value])),
-    ].join("");
-  },
-  summary: ({ name, count, rows }) => {
-    const spikes = rows.flatMap((row) => row.spikes).filter(Boolean).length;
-    const squares = rows.map(({ value, restored }) => (restored - value) * (restored - value));
-    const rms = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / rows.length);
-    return (
-      `${name}、${count}ステップでは、17個の値に${spikes}個のスパイクを使います。` +
-      `復元した値の誤差（RMS）は${rms.toFixed(3)}です。`
-    );
-  },
-  table: ({ rows }) => ({
-    head: ["値", "発火したステップ", "復元した値"],
-    rows: rows.map(({ value, spikes, restored }) => {
-      const at = spikes.flatMap((fired, t) => (fired ? [t + 1] : []));
-      return [shortest(value), at.join("、") || "なし", shortest(restored)];
-    }),
+  draw: ({ count, codes }) =>
+    [62, 342].map((left, k) => column(codes[k], count, left, k === 1)).join(""),
+  summary: ({ count, codes }) =>
+    `${count}ステップで17個の値を表すのに、` +
+    codes
+      .map(({ name, spikes, rms }) => `${name}は${spikes}個のスパイクを使い、誤差（RMS）は${rms.toFixed(3)}`)
+      .join("、") +
+    "です。",
+  table: ({ codes }) => ({
+    head: ["値", "左の発火したステップ", "左の復元した値", "右の発火したステップ", "右の復元した値"],
+    rows: VALUES.map((value, k) => [
+      shortest(value),
+      ...codes.flatMap(({ rows }) => {
+        const at = rows[k].spikes.flatMap((fired, t) => (fired ? [t + 1] : []));
+        return [at.join("、") || "なし", shortest(rows[k].restored)];
+      }),
+    ]),
   }),
 };
