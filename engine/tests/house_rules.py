@@ -11,7 +11,7 @@ import pytest
 LONGEST = 60
 """Seconds that a test may take on a machine that is not busy, unless it is marked as slow.
 
-None takes ten where nothing else runs; a machine that others share is several times as slow at times.
+None takes ten where nothing else runs; a shared machine is several times as slow at times.
 """
 
 

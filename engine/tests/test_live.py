@@ -632,6 +632,17 @@ def test_a_cell_that_runs_away_is_stopped(cells):
     assert cells.run("x")[0] == [{"kind": "result", "text": "1"}]
 
 
+def test_a_stop_that_comes_before_the_kernel_has_begun_is_heeded(reader):
+    cells = reader.connect()
+    for waiting in (True, False):  # the kernel is not there yet, and it is
+        cells.send(json.dumps({"run": "while True: pass"}))
+        cells.send('{"stop": true}')
+        assert not waiting or cells.receive() == {"ready": True}
+        assert cells.receive() == {"done": "stopped"}
+    assert cells.run("print(1)")[1] == "done"
+    cells.close()
+
+
 IMMORTAL = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 DEAF = (
     "import ctypes\nwhile True:\n    try:\n        print('on', flush=True)\n"

@@ -98,13 +98,16 @@ class Session:
         self.page, self.limits, self.tell = page, limits, tell
         self.asked: asyncio.Queue[str] = asyncio.Queue(1)
         self.manager: AsyncKernelManager | None = None
+        self.stopping = False
 
     def run(self, code: str) -> None:
         """Ask for a run. Raises `asyncio.QueueFull` if one is waiting already."""
         self.asked.put_nowait(code)
+        self.stopping = False
 
     async def stop(self) -> None:
-        """Interrupt what runs."""
+        """Interrupt what runs or is about to: before it has begun, a kernel ignores interrupts."""
+        self.stopping = True
         if self.manager:
             await self.manager.interrupt_kernel()
 
@@ -131,6 +134,8 @@ class Session:
                     await _come_again(client)
                 cut = cut or message["lost"]
                 await self.tell({"done": "cut" if cut else _ending(message["content"])})
+            elif message["msg_type"] == "execute_input" and self.stopping:
+                await self.stop()
             elif not cut and (output := _output(message)):
                 left -= COST + sum(map(len, output.values()))
                 if left < 0:  # keep what fits
