@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING
 import record
 import torch
 
-from snn_docs import train
+from snn_docs import data, tasks
+from snn_docs.fitting import Run
 from snn_docs.neurons import LIF
+from snn_docs.train import Config
 
 if TYPE_CHECKING:
     import argparse
@@ -71,20 +73,21 @@ def epoch_seconds(processes: int, steps: int) -> float:
 def neurons_share(steps: int, rounds: int) -> float:
     """Return which part of a training step the neurons take, forward and backward."""
     torch.set_num_threads(1)
-    run = train.Run(train.Config(steps=steps), torch.device("cpu"))
-    inputs = run.task.encode(run.task.split.train_inputs[: train.BATCH], run.generator)
-    labels = run.task.split.train_labels[: train.BATCH]
+    config = Config(steps=steps)
+    task, network = tasks.digits(config), tasks.Connected([64, tasks.HIDDEN, 10], config)
+    run = Run(network, task.training, task.validation, torch.device("cpu"), 1, task.lr, {})
+    batch = next(iter(task.training))
 
     def step() -> None:
-        run.backward(run.network, inputs, labels)
+        run.backward(network, batch)
         run.optimizer.step()
 
-    neurons = run.network.neurons
+    neurons = network.layers.neurons
     wires = torch.nn.ModuleList(Wire(leak=0.0) for _ in neurons)
     seconds: dict[torch.nn.ModuleList, list[float]] = {neurons: [], wires: []}
     for _ in range(10 * rounds):
         for layers, taken in seconds.items():  # by turns, so that both see the same machine
-            run.network.neurons = layers
+            network.layers.neurons = layers
             taken.append(timed(step))
     return 1 - statistics.median(seconds[wires]) / statistics.median(seconds[neurons])
 
@@ -106,7 +109,7 @@ def measured(options: argparse.Namespace) -> list[Row]:
             for processes in counts:
                 taken = seconds.setdefault((processes, steps), [])
                 taken.append(epoch_seconds(processes, steps))
-    samples = len(train.digits(train.Config()).split.train_labels)
+    samples = len(data.digits(validation=tasks.HELD["digits"]).train_labels)
     speeds: list[Row] = [
         {"kind": "speed", "processes": processes, "steps": steps,
          "samples_per_second": samples / statistics.median(seconds[processes, steps])}

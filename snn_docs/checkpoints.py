@@ -1,36 +1,58 @@
 """What a run of training leaves in its folder: read with suspicion, written whole or not at all."""
 
+import hashlib
+import io
+import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 Record = dict[str, float]  # one epoch: a line of metrics.jsonl
 State = dict[str, Any]  # what a checkpoint holds
 
-FORMAT = "snn_docs.train 2"  # to change with anything that would make an old checkpoint go on wrong
-KEYS = {"epoch", "train_loss", "train_accuracy", "test_accuracy", "seconds"}  # of a record
+FORMAT = "snn_docs.train 3"  # to change with anything that would make an old checkpoint go on wrong
+CHECKPOINT, METRICS, BEST = FILES = "checkpoint.pt", "metrics.jsonl", "best.pt"
 
 
 class RunError(ValueError):
     """学習を、頼まれたとおりには進められないときの例外です。"""
 
 
+def named(out: str | Path) -> Path:
+    """Return the folder; raise RunError for an empty name, which would be the working folder."""
+    if out == "":
+        raise RunError("out names no folder; give for example run, or . for the working folder")
+    return Path(out)
+
+
+def check_new(out: Path) -> None:
+    """Raise RunError for a folder in which a run has been."""
+    for name in FILES:
+        if os.path.lexists(out / name):
+            raise RunError(
+                f"{out} holds {name}: a run already; go on with resume, or give another folder"
+            )
+
+
 def damaged(path: Path) -> RunError:
     """Say that a file is none that can be gone on from."""
     return RunError(
-        f"{path} is damaged, or no checkpoint of this version; start anew with another --out"
+        f"{path} is damaged, or no checkpoint of this version; start anew with another folder"
     )
 
 
-def read(path: Path) -> State:
-    """Return what is in a checkpoint; raise RunError for any other file."""
+def read(out: Path) -> State:
+    """Return what is in a folder's checkpoint; raise RunError for any other file."""
+    path = out / CHECKPOINT
     if not path.exists():
-        raise RunError(f"there is no {path} to resume; start without --resume")
+        raise RunError(f"there is no {path} to resume; start without resume")
     if not path.is_file():  # to open a pipe would wait for whoever writes there
-        raise RunError(f"{path} is not a file; start anew with another --out")
+        raise RunError(f"{path} is not a file; start anew with another folder")
     try:
         with zipfile.ZipFile(path) as archive:
             wrong = archive.testzip()  # torch.load does not look at the checksums
@@ -41,30 +63,54 @@ def read(path: Path) -> State:
         raise damaged(path) from error
     if not isinstance(state, dict) or str(state.get("format")) != FORMAT:
         raise damaged(path)
+    if state.pop("digest", None) != digest(state):
+        raise damaged(path)
     return state
 
 
-def check_records(records: list[Record]) -> list[Record]:
-    """Return the records of the first epochs; raise for anything else."""
-    for epoch, record in enumerate(records, start=1):
-        if record.keys() != KEYS or record["epoch"] != epoch:
-            raise ValueError(f"record {epoch} is {record}")
-        if any(type(number) not in {int, float} for number in record.values()):
-            raise ValueError(f"record {epoch} holds what is no number")
-    return list(records)
+def save(out: Path, state: State) -> None:
+    """Write the checkpoint, and what of it others may want: the metrics and the best weights."""
+    write(out / CHECKPOINT, state | {"digest": digest(state)})
+    lines = [json.dumps(record) + "\n" for record in state["records"]]
+    replace(out / METRICS, "".join(lines).encode())
+    if state["best"]:
+        write(out / BEST, state["best"])
 
 
-def check_adam(optimizer: torch.optim.Optimizer, steps: int) -> None:
-    """Raise unless an Adam is as so many steps leave it: torch takes any shape and any number."""
-    (group,) = optimizer.param_groups
-    remembered = dict(optimizer.state) if steps else dict.fromkeys(group["params"])
-    if {*remembered} != {*group["params"]}:
-        raise ValueError("there is not one state for each parameter")
-    for parameter, state in optimizer.state.items():
-        shapes = {name: value.shape for name, value in state.items()}
-        moments = dict.fromkeys(("exp_avg", "exp_avg_sq"), parameter.shape)
-        if shapes != {"step": torch.Size()} | moments or state["step"] != steps:
-            raise ValueError(f"the state of a parameter has the shapes {shapes}")
+def remove(out: Path) -> None:
+    """Leave nothing of a run."""
+    for name in FILES:
+        (out / name).unlink(missing_ok=True)
+
+
+def digest(state: Any) -> str:  # noqa: ANN401
+    """Name what a checkpoint holds: one thing or one bit changed, and the name is another."""
+    whole = hashlib.sha256()
+    for part in parts(state):
+        whole.update(part + b"\n")
+    return whole.hexdigest()
+
+
+def parts(value: Any) -> Iterator[bytes]:  # noqa: ANN401
+    """Yield the bytes of all that is in a value, and of where it is."""
+    if isinstance(value, Tensor):
+        yield f"{value.dtype} {list(value.shape)}".encode()
+        yield value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes()
+    elif isinstance(value, dict | list | tuple):
+        yield f"{'dict' if isinstance(value, dict) else type(value).__name__} {len(value)}".encode()
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in items:
+            yield repr(key).encode()
+            yield from parts(each)
+    else:
+        yield repr(value).encode()
+
+
+def write(path: Path, value: object) -> None:
+    """Write a file of torch's, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    replace(path, buffer.getvalue())
 
 
 def replace(path: Path, content: bytes) -> None:

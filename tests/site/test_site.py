@@ -34,6 +34,7 @@ MODULES = (
     "currents",
     "data",
     "encoding",
+    "fitting",
     "functional",
     "integrator",
     "network",

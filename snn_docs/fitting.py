@@ -1,0 +1,379 @@
+"""ネットワークを、``DataLoader``の渡すデータで学習させ、測ります。"""
+
+import copy
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+
+from snn_docs import checkpoints, processes
+from snn_docs._checks import check_integer, check_positive, type_name
+from snn_docs.checkpoints import FORMAT, Record, RunError, State
+
+Batches = Iterable[Sequence[Tensor]]
+"""What a DataLoader gives: in each batch the inputs of the network, and at the end the labels."""
+
+
+def fit(  # noqa: PLR0913 - a run has as many settings
+    network: torch.nn.Module,
+    training: Batches,
+    validation: Batches,
+    out: str | Path,
+    *,
+    epochs: int,
+    lr: float = 1e-3,
+    resume: bool = False,
+    device: str | None = None,
+    about: dict[str, Any] | None = None,
+) -> list[Record]:
+    r"""ネットワークを学習させ、検証の正解率が最も高かったエポックの重みを残します。
+
+    .. math::
+
+        L = -\frac{1}{B} \sum_{b=1}^{B} \log \frac{e^{y_{b,k_b}}}{\sum_k e^{y_{b,k}}}
+
+    :math:`y_b`はネットワークの出力、:math:`k_b`は正解です。バッチごとに、\
+    この交差エントロピー:math:`L`をAdamで小さくします。\
+    正解率が同じエポックのあいだでは、検証の損失が小さいほうを選びます。
+
+    フォルダ``out``には、エポックごとに3つのファイルを書きます。\
+    ``best.pt``は、最もよかったエポックの重み（``state_dict``）です。\
+    ``checkpoint.pt``は続けるのに要るもの、``metrics.jsonl``は記録です。\
+    いつ止めても、``resume=True``なら最後に終えたエポックから続きます。\
+    CPUなら、同じスレッド数で、止めなかったときとビット単位で同じ重みになります。\
+    ただし、データの混ぜ方に使う乱数は、PyTorchの大域の生成器か、``training.generator``から取ります。
+
+    ``torchrun``の下では、プロセスが互いを待ち合わせ、\
+    どれも同じバッチを読んで、そのうちの自分の分だけを計算します。
+
+    :param network: 学習させるネットワーク。バッチの最後を除くテンソルを受け取り、\
+        答えの種類ごとの数を、形``[B, classes]``、浮動小数点数で返す
+    :param training: 訓練用の``DataLoader``。\
+        バッチは``(入力, 正解)``か``(入力, 長さ, 正解)``のような組で、\
+        どのテンソルも、標本の数:math:`B`が先頭の次元。\
+        正解は、形``[B]``、型``torch.int64``で、0から始まる
+    :param validation: 検証用の``DataLoader``。バッチは訓練用と同じ
+    :param out: 書き込むフォルダ。なければ作る
+    :param epochs: すべての訓練データを何回見るか。1以上の整数。続けるときは、前の分も含む
+    :param lr: 学習率。正の数。既定は``1e-3``
+    :param resume: ``out``にあるチェックポイントから続けるか
+    :param device: 計算するデバイスの名前。``"cpu"``、``"cuda"``、``"mps"``など。\
+        省けば、CUDAのGPUがあればそれ、なければCPU
+    :param about: チェックポイントに書き添える設定。続けるときに違えば、例外になる
+    :returns: 1エポックに1つの記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
+        ``validation_loss``、``validation_accuracy``、``seconds``（訓練にかかった秒数）
+    :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、``out``が空の文字列のとき、\
+        チェックポイントが読めないときや、それと``network``、``lr``、``epochs``、``about``が合わないとき、\
+        ``device``が使えないとき、重みが有限でなくなったとき
+    :raises ImportError: tqdmがないとき
+    :raises TypeError: ``network``が``torch.nn.Module``でないとき、バッチがテンソルの組でないとき、\
+        正解が整数でないとき
+    :raises ValueError: バッチや出力の形が違うとき、バッチが1つもないとき、\
+        ``epochs``が1未満のとき、``lr``が正でないとき
+
+    >>> import tempfile, torch
+    >>> from snn_docs import LI, LIF, Sequential
+    >>> from snn_docs.fitting import fit, measure
+    >>> from snn_docs.network import mean_potential
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> class Reader(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         linear = torch.nn.Linear(3, 2)
+    ...         self.layers = Sequential(linear, LI(leak=0.1))
+    ...     def forward(self, inputs):  # [B, T, 3]
+    ...         return mean_potential(self.layers(inputs.transpose(0, 1)))
+    >>> _ = torch.manual_seed(0)
+    >>> inputs, labels = torch.randn(60, 10, 3), torch.arange(60) % 2
+    >>> inputs[:, :, 0] += 2 * labels[:, None]
+    >>> parts = [TensorDataset(inputs[k:k + 20], labels[k:k + 20]) for k in (0, 20, 40)]
+    >>> training, validation, test = (DataLoader(part, batch_size=5) for part in parts)
+    >>> network = Reader()
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     records = fit(network, training, validation, out, epochs=10, lr=0.1)
+    >>> loss, accuracy = measure(network, test)
+    >>> len(records), accuracy
+    (10, 1.0)
+
+    出典: :cite:t:`kingma2015adam`
+    """
+    if not isinstance(network, torch.nn.Module):
+        raise TypeError(f"network must be a torch.nn.Module, but a {type_name(network)} came")
+    check_integer(minimum=1, epochs=epochs)
+    check_positive(lr=lr)
+    processes.join()
+    folder, place = checkpoints.named(out), processes.place_of(device)
+    run = Run(network, training, validation, place, epochs, lr, about or {})
+    state = processes.agreed(lambda: begin(folder, run, resume=resume))
+    if state is not None:
+        run.load(state, folder)
+    run.draw_alike()
+    try:
+        go_on(run, folder)
+    except Exception:
+        if not run.records and processes.rank() == 0:
+            checkpoints.remove(folder)  # nothing to go on from: let it not block the next
+        raise
+    network.load_state_dict(run.best)
+    return run.records
+
+
+def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
+    r"""ネットワークの損失の平均と正解率を返します。重みは変わりません。
+
+    .. math::
+
+        \text{正解率} = \frac{\text{正解した標本の数}}{\text{標本の数}}
+
+    検証にも、最後に1度だけのテストにも使えます。\
+    乱数を使うデータやネットワークでも、いつ測っても同じ乱数になり、大域の生成器の状態は変わりません。
+
+    :param network: ``fit``に渡すネットワーク。重みのあるデバイスで計算する
+    :param batches: ``fit``に渡すものと同じ形の``DataLoader``
+    :returns: 損失（``fit``の交差エントロピー）の平均と、正解率
+    :raises TypeError: ``fit``と同じ
+    :raises ValueError: ``fit``と同じ
+
+    >>> import torch
+    >>> from snn_docs.fitting import measure
+    >>> scores, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])
+    >>> loss, accuracy = measure(torch.nn.Identity(), [(scores, labels)])
+    >>> accuracy
+    0.5
+    """
+    place = next(network.parameters(), torch.empty(0)).device
+    totals = torch.zeros(3, dtype=torch.float64)
+    was_training = network.training
+    network.eval()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        for batch in batches:
+            totals += torch.stack(scored(network, batch, place)).cpu()
+    network.train(was_training)
+    return means(totals)
+
+
+def scored(network: torch.nn.Module, batch: Sequence[Tensor], place: torch.device) -> list[Tensor]:
+    """Return the sum of losses, right answers and samples of this process's part of a batch."""
+    parts = checked(batch)
+    mine = processes.share(len(parts[-1]))
+    *inputs, labels = (part[mine].to(place) for part in parts)
+    scores = network(*inputs)
+    check_scores(scores, labels)
+    loss = cross_entropy(scores, labels, reduction="sum")
+    return [loss, (scores.argmax(-1) == labels).sum(), torch.tensor(len(labels), device=place)]
+
+
+def checked(batch: object) -> list[Tensor]:
+    """Return the tensors of a batch; raise TypeError or ValueError for what is none."""
+    came = list(batch) if isinstance(batch, list | tuple) else []
+    parts = [part for part in came if isinstance(part, Tensor)]
+    if len(parts) < 2 or len(parts) != len(came):  # noqa: PLR2004 - inputs and labels
+        raise TypeError(
+            "a batch must be a tuple of tensors, inputs first and labels last, but a "
+            f"{type_name(batch)} of {[type_name(each) for each in came]} came; give a DataLoader "
+            "whose data set returns (inputs, label)"
+        )
+    labels, shapes = parts[-1], [list(part.shape) for part in parts]
+    if labels.dtype != torch.int64:
+        raise TypeError(
+            f"labels must be whole numbers, torch.int64, but {labels.dtype} came; convert with "
+            "labels.long()"
+        )
+    if labels.dim() != 1 or any(shape[:1] != shapes[-1] for shape in shapes):
+        raise ValueError(
+            f"a batch must have its samples first, and one label for each, but the shapes {shapes} "
+            "came; put time second, and first in the network: inputs.transpose(0, 1)"
+        )
+    return parts
+
+
+def check_scores(scores: object, labels: Tensor) -> None:
+    """Raise TypeError or ValueError for what is no answer."""
+    if not isinstance(scores, Tensor):
+        raise TypeError(
+            f"the network must return one tensor, but a {type_name(scores)} came; read the last "
+            "layer in its forward, for example with snn_docs.network.count"
+        )
+    if scores.dim() != 2 or len(scores) != len(labels):  # noqa: PLR2004 - samples and classes
+        raise ValueError(
+            f"the network must return scores of the shape [{len(labels)}, classes], but "
+            f"{list(scores.shape)} came; read the last layer in its forward, for example with "
+            "snn_docs.network.count"
+        )
+
+
+def means(totals: Tensor) -> tuple[float, float]:
+    """Return the mean loss and the accuracy over all processes' parts."""
+    loss, right, samples = processes.total(totals)
+    if not samples:
+        raise ValueError(
+            "there was no batch; give a DataLoader that is not empty, or whatever else can be gone "
+            "through again and again, which a generator can't"
+        )
+    return loss / samples, right / samples
+
+
+class Run:
+    """What changes while a network is trained, and goes into a checkpoint."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - as `fit` has them
+        self,
+        network: torch.nn.Module,
+        training: Batches,
+        validation: Batches,
+        place: torch.device,
+        epochs: int,
+        lr: float,
+        about: dict[str, Any],
+    ) -> None:
+        self.network, self.place = network.to(place), place
+        self.training, self.validation = training, validation
+        self.epochs, self.lr, self.about = epochs, lr, about
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+        self.records: list[Record] = []
+        self.best: State = {}  # the network's, after the best epoch
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """What the order of samples is drawn from, and all else."""
+        own = getattr(self.training, "generator", None)
+        return [torch.default_generator, *([] if own is None else [own])]
+
+    def draw_alike(self) -> None:
+        """Draw in all processes what the first draws: they share out the same batches."""
+        drawn = processes.agreed(lambda: [each.get_state() for each in self.generators])
+        for generator, state in zip(self.generators, drawn, strict=True):
+            generator.set_state(state)
+
+    def state(self) -> State:
+        """Return all that is needed to go on bit for bit."""
+        return {
+            "format": FORMAT,
+            "about": self.about,
+            "epochs": self.epochs,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generators": [generator.get_state() for generator in self.generators],
+            "records": self.records,
+            "best": self.best,
+        }
+
+    def load(self, state: State, out: Path) -> None:
+        """Go on from what `state` returned."""
+        try:
+            same = state["network"].keys() == self.network.state_dict().keys()
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for generator, drawn in zip(self.generators, state["generators"], strict=True):
+                generator.set_state(drawn)
+        except (RuntimeError, ValueError):
+            same = False
+        if not same:  # torch lets a layer's numbers be missing
+            raise RunError(
+                f"the run in {out} has trained another network, or with another DataLoader; give "
+                "the same, or another folder"
+            )
+        self.records, self.best = state["records"], state["best"]
+
+    def backward(self, model: torch.nn.Module, batch: Sequence[Tensor]) -> Tensor:
+        """Leave the gradients of the mean loss of a whole batch, whoever computes which part."""
+        self.optimizer.zero_grad()
+        loss, right, samples = scored(model, batch, self.place)
+        # several processes average their gradients, so each one's loss counts that many times
+        (loss * processes.number() / len(batch[-1])).backward()
+        return torch.stack([loss.detach(), right, samples]).cpu()
+
+    def epoch(self, model: torch.nn.Module) -> Record:
+        """See all samples once, and measure what that has changed."""
+        start = time.perf_counter()
+        totals = torch.zeros(3, dtype=torch.float64)
+        self.network.train()
+        for batch in self.training:
+            totals += self.backward(model, batch)
+            self.optimizer.step()
+        seconds = time.perf_counter() - start
+        loss, accuracy = means(totals)
+        held_loss, held_accuracy = measure(self.network, self.validation)
+        return {
+            "epoch": len(self.records) + 1,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "validation_loss": held_loss,
+            "validation_accuracy": held_accuracy,
+            "seconds": seconds,
+        }
+
+    def keep(self, record: Record) -> None:
+        """Add what an epoch has brought, and its weights if none were better."""
+        self.records.append(record)
+        if best(self.records) is record:
+            self.best = copy.deepcopy(self.network.state_dict())
+
+
+def best(records: Sequence[Record]) -> Record:
+    """Return the record of the epoch that was best in validation."""
+    return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
+
+
+def begin(out: Path, run: Run, *, resume: bool) -> State | None:
+    """Return what to go on from, if anything."""
+    if not resume:
+        checkpoints.check_new(out)
+        out.mkdir(parents=True, exist_ok=True)
+        return None
+    state = checkpoints.read(out)
+    (group,), done = state["optimizer"]["param_groups"], len(state["records"])
+    for name, now, before in [("lr", run.lr, group["lr"]), ("about", run.about, state["about"])]:
+        if checkpoints.digest(now) != checkpoints.digest(before):
+            raise RunError(
+                f"{name} is {now}, but the run in {out} has {before}; give the same, or start anew "
+                "in another folder"
+            )
+    if run.epochs < done:
+        raise RunError(
+            f"epochs is {run.epochs}, but the run in {out} has had {done}; give that or more"
+        )
+    return state
+
+
+def go_on(run: Run, out: Path) -> None:
+    """Train until all epochs are done."""
+    save(run, out)
+    model = DistributedDataParallel(run.network) if dist.is_initialized() else run.network
+    with progress(len(run.records), run.epochs) as bar:
+        while len(run.records) < run.epochs:
+            record = run.epoch(model)
+            if not all(each.isfinite().all() for each in run.network.parameters()):
+                raise RunError(
+                    f"a parameter is infinite or NaN after epoch {record['epoch']}: the gradient "
+                    "has exploded; try detach_reset, fewer steps, or another surrogate"
+                )
+            run.keep(record)
+            save(run, out)
+            bar.set_postfix(validation=f"{record['validation_accuracy']:.3f}", refresh=False)
+            bar.update()
+
+
+def save(run: Run, out: Path) -> None:
+    """Write what there is, once however many processes there are."""
+    if processes.rank() == 0:
+        checkpoints.save(out, run.state())
+
+
+def progress(done: int, total: int) -> Any:  # noqa: ANN401
+    """Return a bar that shows only on a terminal, and only for the first process."""
+    try:
+        from tqdm import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "training needs tqdm, which could not be imported; install it with "
+            'pip install "snn-docs[train]"'
+        ) from error
+    return tqdm(initial=done, total=total, unit="epoch", disable=True if processes.rank() else None)
