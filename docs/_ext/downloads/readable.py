@@ -294,9 +294,11 @@ class Writer:
 
 
 def parts(node: nodes.Element) -> Iterator[nodes.Node]:
-    """Yield the blocks of a page in their order, out of their sections."""
+    """Yield the blocks of a page in their order, out of their sections and boxes."""
     for child in node.children:
-        if isinstance(child, nodes.section):
+        if isinstance(child, nodes.section) or (
+            isinstance(child, nodes.container) and "picture-first" in child["classes"]
+        ):
             yield from parts(child)
         else:
             yield child

@@ -9,6 +9,8 @@ So do drawings by hand, the SVG files in ``docs/_figures``: what they draw with 
 ``potential``, ``spike``, ``threshold``, ``input``, ``gradient`` has the look of that quantity,
 which is in ``figures.css`` too, and the rest is drawn in ``currentColor``.
 
+A folded cell that only prepares a picture is shown below it: first the picture, then the code.
+
 The colours to map are those of ``docs/matplotlibrc``; what they become is in ``book.css``.
 """
 
@@ -171,8 +173,35 @@ class InlineFigures(SphinxPostTransform):
                 image.replace_self(nodes.raw("", svg, format="html"))
 
 
+class PictureFirst(SphinxPostTransform):
+    """Set a picture before the folded cell that prepares it; a cell's own code is below already.
+
+    The page keeps its order, which live cells run in and a screen reader reads; ``figures.css``
+    turns it round for the eye.
+    """
+
+    default_priority = 9  # Before what is folded, and what is drawn, looks different.
+    formats = ("html",)
+
+    def run(self, **_kwargs: object) -> None:
+        """Put both into one box."""
+        for cell in [cell for cell in self.document.findall(nodes.container) if draws(cell)]:
+            index = cell.parent.index(cell)
+            before = cell.parent[index - 1] if index else None
+            if isinstance(before, nodes.container) and "tag_hide-cell" in before["classes"]:
+                box = nodes.container(classes=["picture-first"])
+                cell.parent[index - 1 : index + 1] = [box]
+                box += [before, cell]
+
+
+def draws(cell: nodes.container) -> bool:
+    """Tell whether a cell's code is folded away beside its picture."""
+    return "tag_hide-input" in cell["classes"] and next(cell.findall(nodes.image), None) is not None
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the post-transform."""
     app.add_css_file("figures.css")
     app.add_post_transform(InlineFigures)
+    app.add_post_transform(PictureFirst)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
