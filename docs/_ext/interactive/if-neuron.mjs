@@ -13,7 +13,7 @@ export const figure = {
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0, max: 2, step: 0.05, value: 0.3 },
     { name: "threshold", label: "閾値", min: 0.2, max: 2, step: 0.05, value: 1 },
-    { name: "left", label: "始まる前の膜電位", min: 0, max: 2, step: 0.05, value: 0 },
+    { name: "left", label: "最初の膜電位", min: 0, max: 2, step: 0.05, value: 0 },
   ],
   compute: ({ current, threshold, left }) => ({
     threshold,
