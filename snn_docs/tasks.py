@@ -1,7 +1,7 @@
 """What `snn_docs.train` can learn: each task with its sets and a fresh network."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,10 @@ from torch.utils.data import (
 )
 
 from snn_docs import data, encoding, surrogate
+from snn_docs.equations import Reset
 from snn_docs.network import Network, count, last_potential, max_potential, mean_potential
 from snn_docs.neurons import LIF
 from snn_docs.sequential import Sequential
-
-if TYPE_CHECKING:
-    from snn_docs.train import Config
 
 Batch = tuple[Tensor, ...]
 Encode = Callable[[Any], Batch]
@@ -51,6 +49,31 @@ READOUTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+class _Settings(Protocol):
+    """What a task reads of `snn_docs.train.Config`, which reads the tables here."""
+
+    @property
+    def encoding(self) -> str: ...
+
+    @property
+    def readout(self) -> str: ...
+
+    @property
+    def surrogate(self) -> str: ...
+
+    @property
+    def reset(self) -> Reset: ...
+
+    @property
+    def detach_reset(self) -> bool: ...
+
+    @property
+    def leak(self) -> float: ...
+
+    @property
+    def steps(self) -> int: ...
+
+
 class Task(NamedTuple):
     """What is learnt, and by what."""
 
@@ -64,7 +87,7 @@ class Task(NamedTuple):
 class Connected(nn.Module):
     """The fully connected network of the pages on digits and on memory."""
 
-    def __init__(self, sizes: list[int], config: "Config") -> None:
+    def __init__(self, sizes: list[int], config: _Settings) -> None:
         super().__init__()
         self.layers = Network(sizes, lambda: neuron(config))
         self.readout = config.readout
@@ -77,7 +100,7 @@ class Connected(nn.Module):
 class Convolutional(nn.Module):
     """The network of the page on images: their currents are worked out once, for all steps."""
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: _Settings) -> None:
         super().__init__()
         self.steps = config.steps
         self.first = nn.Sequential(nn.Conv2d(1, 8, 5), nn.MaxPool2d(2))
@@ -93,7 +116,7 @@ class Convolutional(nn.Module):
 class Listener(nn.Module):
     """The network of the page on speech: it reads how often each hidden neuron fires."""
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: _Settings) -> None:
         super().__init__()
         self.hidden = Sequential(nn.Linear(12, 128), neuron(config))
         self.last = nn.Linear(128, 9)
@@ -105,7 +128,7 @@ class Listener(nn.Module):
         return scores
 
 
-def neuron(config: "Config") -> LIF:
+def neuron(config: _Settings) -> LIF:
     """Return a layer of neurons as the settings say."""
     return LIF(
         leak=config.leak,
@@ -145,7 +168,7 @@ def task(
     )
 
 
-def digits(config: "Config") -> Task:
+def digits(config: _Settings) -> Task:
     """8×8画素の数字を見分ける課題です。"""
 
     def encode(batch: Batch) -> Batch:
@@ -156,7 +179,7 @@ def digits(config: "Config") -> Task:
     return task(split, Connected([64, HIDDEN, 10], config), encode=encode)
 
 
-def delayed_match(config: "Config") -> Task:
+def delayed_match(config: _Settings) -> Task:
     """沈黙をはさんだ2つの手がかりが同じかを答える課題です。"""
     generator = torch.Generator().manual_seed(SEED)
     delay = config.steps - 2 * data.CUE_STEPS
@@ -165,13 +188,13 @@ def delayed_match(config: "Config") -> Task:
     return task((*training, *test, *held), Connected([data.CHANNELS, HIDDEN, 2], config))
 
 
-def images(config: "Config") -> Task:
+def images(config: _Settings) -> Task:
     """28×28画素の数字を見分ける課題です。"""
     split = data.mnist(seed=SEED, validation=HELD["images"])
     return task(split, Convolutional(config), lr=4e-3)
 
 
-def speech(config: "Config") -> Task:
+def speech(config: _Settings) -> Task:
     """長さのそろわない声から話者を当てる課題です。"""
     split = data.vowels(seed=SEED, validation=HELD["speech"])
     # the inputs have time first; the lengths and the labels have one dimension

@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -940,13 +941,21 @@ def test_a_kernel_that_dies_is_told(reader, code):
     assert cells.closing() == 4001
 
 
-def test_a_kernel_that_has_died_can_be_stopped(reader, caplog):
+def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
+    stopped, is_alive = threading.Event(), session.BoundedKernelClient.is_alive
+
+    async def is_alive_later(client):  # or the connection is closed before it is asked to stop
+        await asyncio.to_thread(stopped.wait, PATIENCE)
+        return await is_alive(client)
+
+    monkeypatch.setattr(session.BoundedKernelClient, "is_alive", is_alive_later)
     cells = reader.connect()
     cells.run("1")
     cells.send(json.dumps({"run": "import os; os._exit(1)"}))
     cells.send('{"stop": true}')
     until(lambda: not kernels())
     cells.send('{"stop": true}')
+    stopped.set()
     assert cells.closing() == 4001
     assert not caplog.records
 
