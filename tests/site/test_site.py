@@ -82,8 +82,8 @@ NAMES = {
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
-# Names of code that drawings show: classes of this package, ways to run them, parts of a function of
-# autograd, and nodes of a graph with their kinds.
+# Names of code that drawings show: classes of this package, ways to run them, parts of a function
+# of autograd, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
 PARTS = "forward|setup_context|vmap・grad"
 DRAWN = re.compile(rf"run|numba|torch\.compile|{PARTS}|{SHAPES}|\w+ \([A-Z]\w+\)")
