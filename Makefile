@@ -43,8 +43,8 @@ watch: ## serve the book and build it again whenever a file of it is saved, unti
 	@$(ready) book
 	.venv/bin/python -m bookproof watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
 
-# Each file has its tests run by one process, which shares what it has set up for them.
-parallel = -m pytest --numprocesses=auto --dist=loadfile
+# Each file has its tests run by one process, which shares what it has set up for them; tests/conftest.py orders them.
+parallel = -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 python = .venv/bin/python
 ifeq ($(strip $(ARGS)),)
 test: ## run all tests but the slow ones, and every cell of the book; a part: make test ARGS="tests/test_x.py -x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bookproof.result import Run
 
 RUNS = pytest.StashKey[dict[Page, "Run"]]()
+ENVIRONMENT = pytest.StashKey[dict[str, str]]()
 
 
 class WrongCellError(Exception):
@@ -59,7 +61,8 @@ class PageFile(pytest.File):
         runs = self.session.stash.setdefault(RUNS, {})
         if self.page not in runs:
             pages = [self.page] if hasattr(self.config, "workerinput") else _asked_for(self.session)
-            runs |= zip(pages, run_outdated(pages, Results()), strict=True)
+            with _environment(self.config.stash[ENVIRONMENT]):
+                runs |= zip(pages, run_outdated(pages, Results()), strict=True)
         return runs[self.page]
 
 
@@ -94,6 +97,11 @@ class CellItem(pytest.Item):
         return self.path, cell.line - 1, f"{report.shown_path(self.path)}:{cell.line}"
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember the environment: test modules set variables, or import what does."""
+    session.config.stash[ENVIRONMENT] = dict(os.environ)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PageFile | None:
     """Collect the pages of books, and whatever page is named itself."""
     named = parent.session.isinitpath(file_path)
@@ -118,6 +126,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for told in terminalreporter.getreports("failed"):
             if command := getattr(told, "book_annotation", ""):
                 terminalreporter.write_line(command)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Have these variables, and no others: a page that ran with others would have to run again."""
+    others = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(variables)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(others)
 
 
 def _asked_for(session: pytest.Session) -> list[Page]:

@@ -79,6 +79,14 @@ def test_all_wrong_pages_fail_not_only_the_first(book, run_pytest):
     result.stdout.fnmatch_lines(["b.md:14: the cell was not run"])
 
 
+def test_pages_run_in_the_environment_that_pytest_was_started_in(book, run_pytest, monkeypatch):
+    monkeypatch.setenv("BY_A_TEST", "not yet")
+    book.write("page.md", page(cell("import os; print(os.environ['BY_A_TEST'])", "not yet")))
+    book.write("test_a.py", "import os\nos.environ['BY_A_TEST'] = 'set'\ndef test_a(): pass\n")
+    book.write("test_z.py", "import os\ndef test_z(): assert os.environ['BY_A_TEST'] == 'set'\n")
+    run_pytest("test_a.py", "page.md", "test_z.py").assert_outcomes(passed=3)
+
+
 def test_an_output_that_is_not_compared_is_a_skip_with_its_reason(book, run_pytest):
     block = "\n```{testoutput}\n:options: +SKIP\n:reason: needs a GPU\n\n1\n```\n"
     book.write("page.md", page(cell("print(2)"), block, cell("1", 1)))

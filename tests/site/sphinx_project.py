@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bs4 import BeautifulSoup, SoupStrainer
+from house_rules import ENVIRONMENT
 from sphinx_builds import sphinx_build
 
 from bookproof.settings import find_settings
@@ -66,6 +67,7 @@ def build_book(folder: Path, builder: str = "html") -> Path:
     done = subprocess.run(
         [*command, *places, str(folder / builder)],
         cwd=root,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,

@@ -38,8 +38,7 @@ ALONE = [
     for name in WITH_CODE
     if not FRONT[name].get("needs_repository") and not name.startswith(("nir", "peer"))
 ]
-# On a desk, those that take a moment.
-RUN = ALONE if os.environ.get("CI") else ["heaviside", "if_model"]
+QUICK = ["heaviside", "if_model"]
 # What the book's own kernels run under: sums come out the same.
 CONDITIONS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
@@ -173,7 +172,10 @@ class TestNotebook:
                 assert theirs.source.strip() == described.strip()
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ALONE],
+)
 def test_script_prints_what_the_page_says(folder, tmp_path, name):
     """It runs from its bytes, in a folder where nothing else is."""
     environment = os.environ | CONDITIONS | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
@@ -191,12 +193,8 @@ def test_script_prints_what_the_page_says(folder, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["page.py"]
 
 
-TIMES = json.loads((ROOT / "docs" / "_data" / "page_time.json").read_text("utf-8"))["rows"]
-LONG = {row["page"] for row in TIMES if row["seconds"] > 5}  # of a processor's time
-SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RUN]
-
-
-@pytest.mark.parametrize("name", SLOW)
+# Its code is the script's, which all the others run.
+@pytest.mark.parametrize("name", QUICK)
 def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch, name):
     for key, value in CONDITIONS.items():
         monkeypatch.setenv(key, value)
