@@ -206,6 +206,7 @@ def _displayed(data: dict[str, Any]) -> str:
         if kind in shown:
             return str(shown[kind])
     plain = str(shown.get("text/plain", ""))
+    # the text of HTML(…) and the like is but the name of its class
     if plain and not plain.startswith("<IPython.core.display."):
         return plain  # of a table too: the page shows its HTML, which says the same
     if "text/html" in shown:

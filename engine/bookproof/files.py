@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file at once: whoever reads it sees the old contents or the new ones."""
     path = path.resolve()  # a link stays one
+    # beside it: a file is replaced at once only within a file system
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".book-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # a new file stays its owner's alone, as mkstemp makes it
             os.chmod(temporary, path.stat().st_mode)  # noqa: PTH101
         os.replace(temporary, path)  # noqa: PTH105
     except BaseException:

@@ -31,6 +31,7 @@ def required(tags: Iterable[object]) -> tuple[str, ...]:
 
 def missing(names: Sequence[str]) -> list[str]:
     """Return those packages that can't be imported here. It imports none of them."""
+    # kernels are sent the source of this function alone
     import sys  # noqa: PLC0415
     from importlib.util import find_spec  # noqa: PLC0415
 

@@ -101,6 +101,7 @@ class Cell:
     """The packages without which it is not run."""
 
 
+# eq=False: pages are keys, each for itself, and a notebook has no hash
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """A page of the book: the notebook that MyST-NB reads from it, and its code cells."""

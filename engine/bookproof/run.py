@@ -170,7 +170,7 @@ class Execution:
                 startup_timeout=PATIENCE,
                 iopub_timeout=PATIENCE,
                 raise_on_iopub_timeout=True,  # a lost output must not pass for none
-                record_timing=False,  # timings in the metadata would change the key in the cache
+                record_timing=False,  # notebooks to download would differ from build to build
                 extra_arguments=OPTIONS,
             )
             client.longest = self.page.settings.longest

@@ -35,6 +35,7 @@ class Turns:
         self.pages = {page.path.resolve(): page for page in pages}
         self.ended = {path: asyncio.Event() for path in self.pages}
         told = [page.settings.at_once for page in pages if page.settings.at_once]
+        # pages may be of several books: the most careful one counts
         self.most = min(told) if told else most_at_once()
         self.slots, self.alone = asyncio.Semaphore(self.most), asyncio.Lock()
 
@@ -74,6 +75,7 @@ class Turns:
         taken = 0
         try:
             if page.alone:
+                # two that hold some slots each would wait for each other for ever
                 async with self.alone:
                     for _ in range(self.most):
                         await self.slots.acquire()

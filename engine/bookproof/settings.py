@@ -80,7 +80,7 @@ def find_settings(path: Path) -> Settings:
     return Settings(results=Path(BUILD, RESULTS).resolve())
 
 
-@cache
+@cache  # by its text, too: one that is saved meanwhile is evaluated anew
 def _evaluate(conf: Path, _text: bytes) -> Settings:
     try:
         # Sphinx 7 wants a text, and Sphinx 9 a path

@@ -137,6 +137,7 @@ class Results:
     def environment(self) -> str:
         """What identifies Python, the installed packages, this engine and how kernels start."""
         engine = sorted(Path(__file__).parent.rglob("*.py"))
+        # a package's RECORD has the hashes of all its files
         records = [
             record for folder in dict.fromkeys(sys.path) if folder
             for record in sorted(Path(folder).glob("*.dist-info/RECORD"))

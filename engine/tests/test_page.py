@@ -245,6 +245,7 @@ def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
         ("mystnb: {nonsense: 1}", "mystnb: "),
         ("book: {depends: a.csv}", "book: depends: is 'a.csv', but takes a list of files"),
         ("book: {needs: [a.csv]}", "but takes depends:, after: and alone:"),
+        ("book: 3", "book: is 3, but takes depends:, after: and alone:"),
         ("book: {depends: [nothing.csv]}", "no file beside the page matches 'nothing.csv'"),
     ],
 )

@@ -54,6 +54,10 @@ CHANGES = {
     "os.access": ("import os\nos.access('new.csv', os.R_OK)", write("new.csv", "1")),
     "os.path.getsize": ("import os\nos.path.getsize('a.csv')", write("a.csv", "1,2,3")),
     "Path.stat": ("from pathlib import Path\nPath('a.csv').stat().st_size", write("a.csv", "12")),
+    "open, and it comes": (
+        "try: print(open('new.csv').read())\nexcept OSError: print('none')",
+        write("new.csv", "1"),
+    ),
     "a link that is read": ("open('link.csv').read()", relink),
     "a link that is resolved": (
         "from pathlib import Path\nPath('link.csv').resolve().name",

@@ -250,15 +250,17 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("config-inited", build.configure)
     app.connect("env-get-outdated", build.outdated)
     app.connect("env-before-read-docs", build.verify)
+    # first: what others change is then the text that ran, and not one that was saved since
     app.connect("source-read", build.show_what_ran, priority=0)
     app.connect("doctree-read", build.remove_blocks)
     app.connect("doctree-read", build.tell_records)
     app.connect("doctree-read", build.number_cells)
-    app.connect("doctree-read", build.note_run)
+    app.connect("doctree-read", build.note_run)  # last, since it lets go of the run
     app.connect("env-updated", build.note_failures)
     app.connect("env-updated", take_back)
     table.setup(app)
     app.connect("html-page-context", add_counts)
+    # late, since other extensions may have warned only now
     app.connect("build-finished", build.failures.finish, priority=900)
     try:
         settings, source = _settings(app), Path(app.srcdir)
@@ -270,7 +272,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         warm_up(settings.modules, settings.environment)  # while Sphinx starts
     return {
         "version": "1",
-        "env_version": 3,
+        "env_version": 3,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

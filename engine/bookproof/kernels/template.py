@@ -81,7 +81,7 @@ class Template:
         for end in self.wakeup:
             end.setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(self.wakeup[1].fileno())
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only signals with a handler wake it up
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its standard input
         self.selector = selectors.DefaultSelector()
         self.selector.register(listener, selectors.EVENT_READ, self.answer)
@@ -224,7 +224,7 @@ def prepare(modules: Sequence[str]) -> str:
         import_some(GRADIENT)
     for name in LATE:
         forget(name)
-    gc.freeze()
+    gc.freeze()  # a collection in a fork would write to, and so copy, the memory that all share
     gc.enable()
     if not trouble and (threads := count_threads()) > 1:
         # a fork keeps one of them: what then waits for the others hangs
@@ -319,6 +319,7 @@ def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:
         os.close(stream)
     os.chdir(job["cwd"])
     os.environ.clear()
+    # as in an ordinary kernel, which ends with the process of this number
     os.environ.update(job["env"] | set_by_imports, JPY_PARENT_PID=str(parent))
     sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *job["argv"]]
     reseed()

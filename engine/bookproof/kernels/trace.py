@@ -42,7 +42,7 @@ READ = (
     "(lambda box: __import__('sys').audit('bookproof.trace', box) or "
     "__import__('json').dumps(box))({})"
 )
-"""An expression that returns the trace so far."""
+"""An expression that returns the trace so far: by an event, since no page can take a hook away."""
 
 
 def read_trace(answer: Mapping[str, Any]) -> Trace | None:

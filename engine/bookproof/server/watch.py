@@ -71,6 +71,7 @@ class Server:
     """The process that serves the book. It ends with this object, or with this process."""
 
     def __init__(self, folder: Path, port: int) -> None:
+        # -P: no file of the book, where it starts, is taken for one of Python's modules
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "bookproof.server.news", str(folder), str(port)],
             stdin=subprocess.PIPE,  # closes when this process ends, however it ends
