@@ -45,7 +45,7 @@ class IF(Spiking):
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
         切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
     :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
-        記事の規則``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
+        発火したら通す微分``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
     :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
 
