@@ -224,19 +224,13 @@ def limited(tmp_path):
 # The door
 
 
-def test_the_door_is_a_file_for_its_owner_alone(server):
-    assert stat.S_IMODE(server.door.file.stat().st_mode) == 0o600
-    assert (
-        f'method="post" action="{server.door.address}/_live/enter"' in server.door.file.read_text()
-    )
-
-
-def test_a_file_that_others_may_read_does_not_stay_so(tmp_path):
+def test_the_door_is_a_file_for_its_owner_alone_whoever_could_read_it_before(tmp_path):
     file = tmp_path / "live-8000.html"
     file.write_text("")
     file.chmod(0o644)
     assert live.Door(tmp_path, f"{SITE}:8000", Settings()).file == file
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert f'method="post" action="{SITE}:8000/_live/enter"' in file.read_text()
 
 
 def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
@@ -265,7 +259,7 @@ def test_two_servers_of_a_book_have_a_door_each(server, book):
     assert Reader(server).enter()[0] == 200
 
 
-@pytest.mark.parametrize("secret", ["", "guess", "x" * 43, "%00", "é", "&secret=a"])
+@pytest.mark.parametrize("secret", ["", "x" * 43, "é"])
 def test_a_wrong_secret_opens_nothing(server, stranger, secret):
     status, headers, _ = stranger.enter(secret)
     assert (status, headers["Set-Cookie"]) == (403, None)
@@ -317,12 +311,12 @@ def test_who_is_slow_to_ask_is_not_waited_for(book, monkeypatch, said):
 # Who may ask
 
 
-@pytest.mark.parametrize("path", ROUTES)
-def test_without_the_cookie_there_is_nothing(stranger, path):
-    status, headers, said = stranger.ask(path)
-    assert (status, headers["Set-Cookie"]) == (403, None)
-    assert said == WORDS["locked"]
-    assert headers["Content-Type"] == "text/plain; charset=utf-8"
+def test_without_the_cookie_there_is_nothing(stranger):
+    for path in ROUTES:
+        status, headers, said = stranger.ask(path)
+        assert (status, headers["Set-Cookie"]) == (403, None), path
+        assert said == WORDS["locked"]
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
     assert stranger.refused() == 403
 
 
@@ -374,13 +368,13 @@ def test_no_other_origin_opens_the_websocket(reader, monkeypatch, origin):
     assert reader.refused(Origin=origin.format(port=reader.port)) == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:{port}"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_nothing_else_can_be_done(reader, method, origin):
-    for path in (*ROUTES, "/_live/cells/page.html", "/api/kernels"):
-        status, headers, _ = reader.ask(path, method, "{}", Origin=origin.format(port=reader.port))
-        assert status in {403, 404, 405}, path
-        assert not [name for name in headers if name.startswith("Access-Control")]
+def test_nothing_else_can_be_done(reader, method):
+    for origin in ("https://evil.example", "null", reader.server.door.address):
+        for path in (*ROUTES, "/_live/cells/page.html", "/api/kernels"):
+            status, headers, _ = reader.ask(path, method, "{}", Origin=origin)
+            assert status in {403, 404, 405}, (path, origin)
+            assert not [name for name in headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -388,19 +382,6 @@ def test_a_form_needs_more_than_the_cookie(reader, method):
     """Whatever a later route may do, a browser that is led to it does not do it unasked."""
     for path in ROUTES:
         assert reader.ask(path, method, "{}", Origin=reader.server.door.address)[0] == 403, path
-
-
-def test_no_origin_is_let_in_to_what_is_answered(reader):
-    for path in ROUTES:
-        _, headers, _ = reader.ask(path, Origin="https://evil.example")
-        assert not [name for name in headers if name.startswith("Access-Control")]
-        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-        assert headers["Cache-Control"] == "no-store"
-        assert headers["Referrer-Policy"] == "no-referrer"
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Etag"] is None
-        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
 # The key: a thief has the cookie, which other servers of this machine are sent
@@ -426,13 +407,6 @@ def test_the_cookie_alone_runs_nothing(book, reader, message):
 def test_a_key_that_does_not_come_is_not_waited_for(reader, monkeypatch):
     monkeypatch.setattr(live, "SLOW", 0.1)
     assert reader.knock().closing() == 4006
-
-
-def test_a_key_comes_once(reader):
-    cells = reader.connect()
-    cells.send(json.dumps({"key": reader.key}))
-    assert cells.closing() == live.MALFORMED
-    until(lambda: not kernels())
 
 
 def test_the_key_is_told_at_the_door_only(reader):
@@ -462,15 +436,23 @@ def test_a_page_with_cells_gets_them_and_no_file_is_changed(reader, book):
     assert '[{"number": 1, "code": "print(2)", "absent": false}]' in html
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/plain.html", "/wrong.html"])
-def test_a_page_without_cells_is_as_it_was_built(reader, path):
-    assert reader.ask(path)[::2] == (200, HTML)
+def test_a_page_without_cells_is_as_it_was_built(reader):
+    for path in ("/", "/index.html", "/plain.html", "/wrong.html"):
+        assert reader.ask(path)[::2] == (200, HTML), path
     assert reader.ask("/plain.txt")[::2] == (200, "plain")
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_the_policy_lets_nothing_run_but_what_was_built(reader, path):
-    policy = reader.ask(path)[1]["Content-Security-Policy"]
+def test_what_is_answered_is_for_this_site_and_lets_nothing_run_but_what_was_built(reader, path):
+    _, headers, _ = reader.ask(path, Origin="https://evil.example")
+    assert not [name for name in headers if name.startswith("Access-Control")]
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Etag"] is None
+    policy = headers["Content-Security-Policy"]
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     scripts, *digests = directives.pop("script-src").split()
     assert scripts == "'self'"
@@ -533,16 +515,6 @@ def test_no_path_is_answered_with_a_fault(reader, book, caplog, path, status):
     assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/api", "/api/kernels", "/api/contents", "/api/sessions", "/api/status", "/api/terminals",
-     "/api/kernelspecs", "/api/config/x", "/terminals/1", "/files/page.md", "/nbconvert/html/x",
-     "/view/page.html", "/login", "/logout", "/lab", "/tree", "/metrics", "/static/favicon.ico"],
-)  # fmt: skip
-def test_jupyters_other_routes_are_not_there(reader, path):
-    assert reader.ask(path)[0] == 404
-
-
 def test_each_start_signs_its_cookies_anew(server):
     """A later start may have the port of an earlier one, and so the name of its cookie."""
     keys = {live.application(server.book, server.door).settings["cookie_secret"] for _ in range(2)}
@@ -566,16 +538,20 @@ def cells(reader):
     cells.close()
 
 
-def test_cells_run_where_the_page_is_and_keep_what_they_made(cells, book):
+def test_cells_run_where_the_page_is_and_keep_what_they_made_but_no_history(cells, book):
     assert cells.run("import os\nx = 1\nprint(os.getcwd())") == (
         [{"kind": "stdout", "text": f"{book.source}\n"}], "done"
     )  # fmt: skip
     assert cells.run("x + 1") == ([{"kind": "result", "text": "2"}], "done")
+    history = cells.run("get_ipython().history_manager.hist_file")
+    assert history == ([{"kind": "result", "text": "':memory:'"}], "done")
 
 
 def test_outputs_are_text_or_pictures(cells):
     code = (
         "import sys\nfrom IPython.display import HTML, SVG, display, clear_output\n"
+        "kernel, odd = get_ipython().kernel, {'name': '\"><b>', 'text': 'odd'}\n"
+        "kernel.send_response(kernel.iopub_socket, 'stream', odd)\n"
         "print('\\x1b[31mred\\x1b[0m', file=sys.stderr)\n"
         "display(HTML('<script>alert(1)</script>'))\n"
         "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"><script>1</script></svg>'))\n"
@@ -586,31 +562,19 @@ def test_outputs_are_text_or_pictures(cells):
     )
     outputs, done = cells.run(code)
     assert done == "done"
-    assert outputs[0] == {"kind": "stderr", "text": "red\n"}
-    assert outputs[1] == {"kind": "result", "text": "<IPython.core.display.HTML object>"}
-    assert outputs[2]["image"].startswith("data:image/svg+xml;base64,")
-    assert outputs[3] == {
+    assert outputs[0] == {"kind": "stdout", "text": "odd"}  # a stream is one of two
+    assert outputs[1] == {"kind": "stderr", "text": "red\n"}
+    assert outputs[2] == {"kind": "result", "text": "<IPython.core.display.HTML object>"}
+    assert outputs[3]["image"].startswith("data:image/svg+xml;base64,")
+    assert outputs[4] == {
         "kind": "result", "image": "data:image/png;base64,AAAAb", "text": "a picture"
     }  # fmt: skip
-    assert outputs[4] == {"kind": "result", "text": "7"}
-    assert outputs[5:] == [
+    assert outputs[5] == {"kind": "result", "text": "7"}
+    assert outputs[6:] == [
         {"kind": "result", "text": "'before'", "name": "a"},
         {"kind": "result", "text": "'after'", "name": "a"},
         {"kind": "clear"},
     ]
-
-
-def test_a_stream_is_one_of_two_whatever_a_kernel_calls_it(cells):
-    code = (
-        "kernel = get_ipython().kernel\n"
-        "kernel.send_response(kernel.iopub_socket, 'stream', {'name': '\"><b>', 'text': 'x'});"
-    )
-    assert cells.run(code) == ([{"kind": "stdout", "text": "x"}], "done")
-
-
-def test_what_a_reader_runs_is_kept_nowhere(cells):
-    shown = "get_ipython().history_manager.hist_file"
-    assert cells.run(shown)[0] == [{"kind": "result", "text": "':memory:'"}]
 
 
 def test_an_error_is_told_and_the_kernel_goes_on(cells):
@@ -644,54 +608,30 @@ def test_a_stop_that_comes_before_the_kernel_has_begun_is_heeded(reader):
     cells.close()
 
 
-IMMORTAL = "import signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-DEAF = (
-    "import ctypes\nwhile True:\n    try:\n        print('on', flush=True)\n"
-    "        while True: pass\n    except BaseException: pass"
-)
+IMMORTAL = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+ENDLESS = "while True: pass"
 
 
-CHILD = (
-    "import subprocess\nsubprocess.Popen(['sleep', '1000'])\n"
-    "subprocess.Popen(['sleep', '1000'], start_new_session=True)\nprint('on', flush=True)\n"
-)
-
-
-@pytest.mark.parametrize("code", [DEAF, IMMORTAL + DEAF, CHILD + DEAF])
-def test_a_cell_that_heeds_nothing_ends_with_its_page(reader, code):
+def run_on(reader):
+    """Run a cell that heeds nothing and has started what sleeps for so many seconds."""
+    seconds = unique_seconds()
     cells = reader.connect()
-    cells.send(json.dumps({"run": code}))
+    cells.send(json.dumps({"run": IMMORTAL + LEAVERS.format(seconds=seconds) + ENDLESS}))
     assert cells.receive() == {"ready": True}
-    assert cells.receive()["output"]["text"].startswith("on\n")
+    assert cells.receive()["output"]["text"] == "on\n"
+    return cells, seconds
+
+
+def test_a_cell_that_heeds_nothing_ends_with_its_page_and_with_what_it_has_started(reader):
+    cells, seconds = run_on(reader)
     cells.send('{"stop": true}')
     family = kernels()
     assert family
     cells.connection.shutdown()  # as a browser that is killed
-    until(lambda: not any(process.is_running() for process in family))
+    until(lambda: not any(process.is_running() for process in family) and not sleepers(seconds))
     again = reader.connect()
     assert again.run("print(1)")[1] == "done"
     again.close()
-
-
-LEFT = {
-    "the page is closed": "",
-    "the kernel exits": "os._exit(1)",
-    "the kernel is killed": "os.kill(os.getpid(), 9)",
-}
-
-
-@pytest.mark.parametrize("end", LEFT.values(), ids=LEFT)
-def test_no_process_outlives_its_kernel(reader, end):
-    seconds = unique_seconds()
-    cells = reader.connect()
-    outputs, _ = cells.run(LEAVERS.format(seconds=seconds))
-    assert text(outputs) == "on\n"
-    if end:
-        cells.send(json.dumps({"run": end}))
-        assert cells.closing() == 4001
-    else:
-        cells.connection.shutdown()
-    until(lambda: not sleepers(seconds))
 
 
 def test_a_page_that_is_closed_at_once_leaves_nothing(reader, server):
@@ -746,9 +686,8 @@ def test_each_page_has_a_kernel_of_its_own(reader):
 
 @pytest.mark.parametrize(
     "message",
-    ["", "{", "[]", "1", "null", '"run"', "{}", '{"run": 1}', '{"run": null}', '{"stop": false}',
-     '{"run": "1", "stop": true}', '{"run": "1", "more": 1}', '{"execute_request": {}}',
-     "[" * 100_000, '{"header": {"msg_type": "execute_request"}, "content": {"code": "1"}}'],
+    ["{", "[]", '{"run": 1}', '{"stop": false}', '{"run": "1", "stop": true}', '{"more": 1}',
+     '{"key": "another"}', '{"run": "\\ud800"}', "[" * 100_000],
     ids=lambda message: message[:20],
 )  # fmt: skip
 def test_a_malformed_message_ends_the_connection(reader, message):
@@ -779,30 +718,6 @@ def test_a_message_that_is_too_large_ends_the_connection(limited):
     with suppress(ConnectionError):
         cells.send(json.dumps({"run": "#" * 1000}))
     assert cells.closing() == 1009
-
-
-def test_a_message_that_is_too_large_in_pieces_ends_the_connection(limited):
-    cells = limited(code=1000).connect()
-    opcodes = (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_CONT)
-    with suppress(ConnectionError):
-        for opcode in opcodes:  # of which the last one never comes
-            piece = websocket.ABNF.create_frame(b"#" * 600, opcode, fin=0)
-            cells.connection.send_frame(piece)
-    assert cells.closing() == 1009
-
-
-def test_a_key_that_comes_twice_is_understood_once(cells):
-    cells.send('{"run": 1, "run": "print(2)"}')
-    assert [cells.receive() for _ in range(3)][1:] == [
-        {"output": {"kind": "stdout", "text": "2\n"}}, {"done": "done"}
-    ]  # fmt: skip
-
-
-def test_code_that_no_file_could_hold_ends_the_connection(reader):
-    cells = reader.connect()
-    cells.send('{"run": "\\ud800"}')
-    assert cells.closing() == live.MALFORMED
-    until(lambda: not kernels())
 
 
 def test_runs_do_not_pile_up(reader):
@@ -887,7 +802,7 @@ def test_a_kernel_that_does_not_start_is_not_waited_for(limited, monkeypatch, tm
 
 def test_a_cell_ends_with_its_time(limited):
     cells = limited(run=0.3).connect()
-    cells.send(json.dumps({"run": DEAF}))
+    cells.send(json.dumps({"run": ENDLESS}))
     assert cells.closing() == 4002
     until(lambda: not kernels())
 
@@ -934,13 +849,6 @@ def test_what_nobody_has_expected_is_logged(reader, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("code", ["import os; os._exit(1)", "import ctypes; ctypes.string_at(0)"])
-def test_a_kernel_that_dies_is_told(reader, code):
-    cells = reader.connect()
-    cells.send(json.dumps({"run": code}))
-    assert cells.closing() == 4001
-
-
 def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
     stopped, is_alive = threading.Event(), session.BoundedKernelClient.is_alive
 
@@ -962,8 +870,7 @@ def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
 
 @pytest.mark.parametrize(
     "code",
-    ["while True: print(100 * 'x')", "print(3_000_000 * 'x')", "print(30_000_000 * 'x')",
-     "while True: display('x')", "while True: display('x', display_id='a')",
+    ["while True: print(100 * 'x')", "print(30_000_000 * 'x')", "while True: display('x')",
      "display({'image/png': 3_000_000 * 'A'}, raw=True)",
      "while True: display({'image/png': 'A', 'text/plain': 100_000 * 'x'}, raw=True)",
      "display('x', display_id=3_000_000 * 'a')"],
@@ -1093,33 +1000,18 @@ def test_no_process_outlives_the_server(start, number):
     process = start("--no-browser")
     reader = Reader(process)
     assert reader.enter()[0] == 200
-    cells = reader.connect()
-    cells.send(json.dumps({"run": IMMORTAL + DEAF}))
-    assert cells.receive() == {"ready": True}
-    assert cells.receive()["output"]["text"].startswith("on\n")
+    cells, seconds = run_on(reader)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2  # the template and its kernel
     process.send_signal(number)
     _, complaints = process.communicate(timeout=PATIENCE)
     assert not psutil.wait_procs(family, PATIENCE)[1]
+    until(lambda: not sleepers(seconds))
     cells.connection.shutdown()
     assert not complaints
     if number != signal.SIGKILL:
         assert process.returncode == 0
         assert not process.door.file.exists()
-
-
-def test_no_process_outlives_a_server_that_is_killed(start):
-    seconds = unique_seconds()
-    process = start("--no-browser")
-    reader = Reader(process)
-    reader.enter()
-    cells = reader.connect()
-    assert text(cells.run(LEAVERS.format(seconds=seconds))[0]) == "on\n"
-    process.kill()
-    process.wait()
-    cells.connection.shutdown()
-    until(lambda: not sleepers(seconds))
 
 
 def test_a_lower_limit_of_the_system_is_kept(start):
@@ -1163,6 +1055,9 @@ def test_a_terminal_is_not_told_what_to_do(start):
 
 def test_the_secret_is_in_the_file_and_nowhere_else(start, tmp_path):
     process = start()
+    door = process.door.file.read_text()
+    assert '<html lang="fr">' in door
+    assert "<button>Ouvrir &lt;ici&gt;</button>" in door  # the book says it in its own words
     called = tmp_path / "called"
     until(called.exists)
     assert called.read_text().split()[-1] == process.door.file.as_uri()
@@ -1181,13 +1076,6 @@ def test_the_secret_is_in_the_file_and_nowhere_else(start, tmp_path):
     rest, complaints = process.communicate(timeout=PATIENCE)
     for said in (process.said, rest, complaints, called.read_text()):
         assert not [secret for secret in secrets if secret in said]
-
-
-def test_the_book_says_it_in_its_own_words(start):
-    process = start("--no-browser")
-    door = process.door.file.read_text()
-    assert '<html lang="fr">' in door
-    assert "<button>Ouvrir &lt;ici&gt;</button>" in door
 
 
 def test_it_listens_on_this_machine_alone_and_a_kernel_has_no_port(start):

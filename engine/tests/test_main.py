@@ -91,16 +91,6 @@ def test_no_template_starts_for_a_path_that_is_not_there(asked):
     assert len(asked) == 1
 
 
-def test_ctrl_c_ends_it_in_one_line(asked, monkeypatch, capsys):
-    def interrupt(_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(commands, "execute", interrupt)
-    assert main(["check"]) == 130
-    said = capsys.readouterr().err
-    assert said == "\ninterrupted; the outputs of pages that have ended are kept\n"
-
-
 def test_the_exit_status_is_that_of_the_process(tmp_path):
     command = [sys.executable, "-m", "bookproof", "check", "missing"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -30,7 +30,6 @@ linux = pytest.mark.skipif(not FORKS, reason="warm kernels need Linux")
 
 # A line that only a kernel prints whose parent is a template.
 PARENT = "import os\nprint(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1])"
-BEGIN = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
 TEMPLATE = str(Path(warm.__file__).with_name("template.py"))
 
 
@@ -247,23 +246,15 @@ def test_where_processes_cannot_be_forked_an_ordinary_kernel_does_the_same(
 
 
 @linux
-@pytest.mark.parametrize(
-    ("module", "reason"),
-    [
-        ("print('hello')", "importing odd prints 'hello\\n'"),
-        ("1 / 0", "importing odd raises ZeroDivisionError('division by zero')"),
-        ("import os; os._exit(1)", "the template process has ended"),
-        (f"import threading\n{BEGIN}", "after importing odd, 2 threads run instead of 1"),
-    ],
-)
 def test_where_a_template_is_of_no_use_an_ordinary_kernel_does_the_work_with_a_warning(
-    tmp_path, monkeypatch, caplog, module, reason
+    tmp_path, monkeypatch, caplog
 ):
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "odd.py").write_text(module)
+    (tmp_path / "modules" / "odd.py").write_text("1 / 0")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
     [done] = run(write(tmp_path, cell("print(1)", 1)), modules=["odd"])
     assert done.ok
+    reason = "importing odd raises ZeroDivisionError('division by zero')"
     assert f"an ordinary kernel instead of a warm one: {reason}" in caplog.text
 
 

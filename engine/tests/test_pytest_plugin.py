@@ -229,9 +229,3 @@ def test_the_settings_of_the_book_count(book, run_pytest):
     result = run_pytest()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["page.md:10: the cell prints, but no {testoutput} block follows*"])
-
-
-def test_it_works_in_a_process_of_its_own(book, pytester):
-    book.write("page.md", PAGE)
-    result = pytester.runpytest_subprocess(*PLUGINS)
-    result.assert_outcomes(passed=1, failed=1)
