@@ -28,23 +28,16 @@ needs_vnu = pytest.mark.skipif(
 @pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("name", PAGES)
-def test_a_first_visit_is_light_quiet_and_asks_nobody_else(browser, address, name):
+def test_a_first_visit_is_light_quiet_asks_nobody_else_and_fits_the_narrowest_phone(
+    browser, address, name
+):
     with audit.visited(browser, address, name, width=PHONE) as (page, visit):
         assert page.locator("h1").count() >= 1
+        assert audit.overflow(page, NARROW) <= 0
     assert 0 < visit.weight <= audit.MOST_BYTES[name]
     assert 0 < visit.requests <= audit.MOST_REQUESTS
     assert not visit.hosts
     assert not visit.console
-
-
-@pytest.mark.slow
-@needs_browser
-def test_no_page_is_wider_than_the_narrowest_phone(browser, address):
-    wide = {}
-    for name in PAGES:
-        with audit.visited(browser, address, name, width=PHONE) as (page, _):
-            wide[name] = audit.overflow(page, NARROW)
-    assert not {name: pixels for name, pixels in wide.items() if pixels > 0}
 
 
 @pytest.mark.slow
@@ -64,11 +57,6 @@ def test_the_html_is_valid(built_site):
     found = audit.html_errors(built_site)
     assert set(PAGES) <= set(found)
     assert not {name: lines for name, lines in found.items() if lines}
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_no_link_is_dead(built_site, name):
-    assert not audit.dead_links(built_site, name)
 
 
 def test_the_site_is_served_as_github_pages_serves_it(address):

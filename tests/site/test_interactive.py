@@ -7,17 +7,14 @@ import gzip
 import random
 import re
 import shutil
-from pathlib import Path
 
-import interactive
 import pytest
 import test_browser
 import torch
 from bs4 import BeautifulSoup
-from site_server import served
 from test_browser import DESK, PHONE, opened
 
-from snn_docs import IF, LIF, Heaviside, encoding, surrogate
+from snn_docs import IF, LIF, encoding, surrogate
 
 pytestmark = test_browser.pytestmark
 
@@ -216,99 +213,6 @@ def test_the_sentence_on_a_code_counts_and_measures(browser, address):
             assert numbers[-4:] == expected
 
 
-# ---- The modules they are made of: any numbers, not only those that a slider has ----
-
-
-@pytest.fixture(scope="module")
-def modules(browser):
-    """Call a function with what a module exports, as the browser itself loads it."""
-    with (
-        served(Path(interactive.__file__).parent) as folder,
-        opened(browser, folder, width=DESK) as page,
-    ):
-        page.route("**/favicon.ico", lambda route: route.fulfill(body=""))
-        page.goto(f"{folder}neuron.mjs")
-        yield lambda name, function, runs: page.evaluate(
-            "async ([path, runs]) => { const module = await import(path);"
-            f" return runs.map((run) => ({function})(module, run)) }}",
-            [f"{folder}{name}.mjs", runs],
-        )
-
-
-def test_any_neuron_under_any_input(modules):
-    generator = torch.Generator().manual_seed(0)
-    runs = []
-    for number in range(RUNS):
-        inputs = torch.randn(100, generator=generator) * 0.6 + 0.3
-        threshold, left = (torch.rand(2, generator=generator) * 2).tolist()
-        reset = ("zero", "subtract")[number % 2]
-        leak = (number % 4) * 0.13
-        runs.append({"inputs": inputs.tolist(), "threshold": threshold, "reset": reset})
-        runs[-1] |= {"left": left, "leak": leak}
-    results = modules("neuron", "({ run }, { inputs, ...rule }) => run(inputs, rule)", runs)
-    spikes_seen = 0
-    for run, steps in zip(runs, results, strict=True):
-        state = (torch.tensor(0.0), torch.tensor(run["left"]))
-        layer = LIF(run["threshold"], leak=run["leak"], reset=run["reset"])
-        spikes, v = layer.run(torch.tensor(run["inputs"]), state)
-        assert bits(step["potential"] for step in steps) == bits(v)
-        assert [step["fired"] for step in steps] == spikes.bool().tolist()
-        spikes_seen += int(spikes.sum())
-    assert spikes_seen > 10 * RUNS
-
-
-def test_any_slope_at_any_potential(modules):
-    generator = torch.Generator().manual_seed(0)
-    runs = []
-    for number in range(RUNS):
-        slope = 2 ** (torch.rand((), generator=generator).item() * 6 - 3)
-        xs = torch.randn(50, generator=generator) / slope
-        kind = KINDS[number % len(KINDS)]
-        runs.append({"kind": kind, "slope": slope, "xs": xs.tolist()})
-    function = (
-        "({ derivatives, heaviside }, { kind, slope, xs }) =>"
-        " [xs.map((x) => derivatives[kind](x, slope)), xs.map(heaviside)]"
-    )
-    for run, (gradients, spikes) in zip(runs, modules("derivatives", function, runs), strict=True):
-        x = torch.tensor(run["xs"])
-        spike = getattr(surrogate, run["kind"])(run["slope"])
-        assert bits(gradients) == bits(spike.derivative(x)), run["kind"]
-        assert bits(spikes) == bits(Heaviside.apply(x))
-
-
-def test_any_value_under_a_code(modules):
-    generator = torch.Generator().manual_seed(0)
-    runs = []
-    for seed in range(RUNS):
-        count = int(torch.randint(2, 200, (), generator=generator))
-        value = torch.rand((), generator=generator)
-        if seed % 5 == 0:  # halfway between two steps, and at both ends
-            value = torch.randint(0, 2 * count - 1, (), generator=generator) / (2 * (count - 1))
-        uniform = torch.rand(count, generator=torch.Generator().manual_seed(seed))
-        runs.append({"value": value.item(), "count": count, "uniform": uniform.tolist()})
-    function = (
-        "({ rate, latency, direct, mean, first }, { value, count, uniform }) => {"
-        " const trains = [rate(value, uniform), latency(value, count),"
-        ' direct(value, count, "zero"), direct(value, count, "subtract")];'
-        " return trains.map((train, i) => [train, i === 1 ? first(train) : mean(train)]) }"
-    )
-    for seed, (run, trains) in enumerate(
-        zip(runs, modules("encodings", function, runs), strict=True)
-    ):
-        value, count = torch.tensor(run["value"]), run["count"]
-        rate = encoding.rate(value, count, generator=torch.Generator().manual_seed(seed))
-        currents = encoding.direct(value, count)
-        expected = {
-            "rate": rate,
-            "latency": encoding.latency(value, count),
-            "zero": IF(reset="zero").run(currents)[0],
-            "subtract": IF(reset="subtract").run(currents)[0],
-        }
-        for (code, spikes), (train, restored) in zip(expected.items(), trains, strict=True):
-            assert train == spikes.bool().tolist(), (code, run)
-            assert bits([restored]) == bits(restored_by(code, spikes).reshape(1)), (code, run)
-
-
 # ---- What the pages invite to try is so ----
 
 
@@ -382,9 +286,8 @@ def test_what_the_codes_page_invites_to():
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_narrowest_screen_and_a_finger(browser, address, name, scheme):
-    with opened(browser, address, width=NARROWEST, scheme=scheme) as page:
+def test_it_fits_the_narrowest_screen_and_a_finger(browser, address, name):
+    with opened(browser, address, width=NARROWEST) as page:
         figure = figure_in(page, address, name)
         figure.locator("summary").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
@@ -572,23 +475,13 @@ def test_it_is_seen_in_forced_colours(browser, address):
     context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_it_needs_no_server(browser, built_site, name):
-    address = f"{built_site.as_uri()}/"
-    with opened(browser, address, width=DESK) as page:
-        figure = figure_in(page, address, name)
-        before = figure.locator(".interactive-summary").inner_text()
-        slider = figure.locator("input").first
-        slider.press("ArrowRight")
-        slider.press("ArrowRight")
-        assert figure.locator(".interactive-summary").inner_text() != before
-
-
 STRICTEST = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_it_works_under_the_strictest_policy(browser, built_site, tmp_path, name):
+def test_it_works_under_the_strictest_policy_and_needs_no_server(
+    browser, built_site, tmp_path, name
+):
     """By itself, out of the theme's page."""
     shutil.copy(built_site / "_static" / "interactive" / f"{name}.js", tmp_path)
     page = (built_site / f"{PAGES[name]}.html").read_text(encoding="utf-8")
@@ -599,7 +492,8 @@ def test_it_works_under_the_strictest_policy(browser, built_site, tmp_path, name
         f'<script src="{name}.js" defer></script>{figure}',
         encoding="utf-8",
     )
-    with served(tmp_path) as address, opened(browser, address, width=DESK) as page:
+    address = f"{tmp_path.as_uri()}/"
+    with opened(browser, address, width=DESK) as page:
         figure = figure_in(page, address, name)
         before = figure.locator("svg").inner_html()
         figure.locator("input").first.press("ArrowRight")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import shutil
 import subprocess
 import sys
@@ -286,18 +285,6 @@ def test_a_cell_is_copied_whole(reader):
     assert reader.locator(".cell_output button.copybtn").count() == 0
 
 
-def test_every_example_of_the_api_is_copied_as_it_can_be_run(browser, built_site):
-    with served(built_site) as address, opened(browser, address, width=DESK) as page:
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page.goto(f"{address}api.html", wait_until="networkidle")
-        blocks = page.locator("pre", has_text=">>>").all()
-        assert len(blocks) > 10
-        for block in blocks:
-            examples = doctest.DocTestParser().get_examples(block.inner_text())
-            code = "".join(example.source for example in examples)
-            assert copied(page, block).strip() == code.strip()
-
-
 # ---- Formulas ----
 
 
@@ -342,31 +329,3 @@ def test_pages_lead_to_each_other(browser, address):
         page.wait_for_url(f"{address}index.html")
         page.locator("#pst-page-toc-nav a", has_text="出力と").click()
         page.wait_for_function("() => decodeURIComponent(location.hash) !== ''")
-
-
-def test_the_scheme_that_is_chosen_stays(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}index.html", wait_until="networkidle")
-        root = page.locator("html")
-        for mode, scheme in (("dark", "dark"), ("light", "light"), ("auto", "light")):
-            page.locator("button.theme-switch-button:visible").click()
-            page.locator(f"button.theme-change-button[data-mode={mode}]:visible").click()
-            for name in ("index", "second"):
-                page.goto(f"{address}{name}.html", wait_until="networkidle")
-                assert root.get_attribute("data-mode") == mode
-                assert root.get_attribute("data-theme") == scheme
-
-
-def test_the_menu_of_a_phone_leads_on(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}index.html", wait_until="networkidle")
-        page.locator(".primary-toggle:visible").click()
-        page.locator("nav[aria-label=章の一覧] a", has_text="次の頁").click()
-        page.wait_for_url(f"{address}second.html")
-
-
-def test_the_search_finds_and_leads_on(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}search.html?q=式のない", wait_until="networkidle")
-        page.locator("ul.search > li a").click()
-        page.wait_for_url(f"{address}second.html?**")
