@@ -40,6 +40,7 @@ def write(name, text):
     return lambda book: book.write(name, text)
 
 
+OPENS = "try: print(open('{}').read())\nexcept OSError: print('none')"
 # What a page does, and what changes then. At first, there are a.csv, b.csv, link.csv that leads to
 # the first, kept.py and a folder `data`; the variable `MODE` is "one".
 CHANGES = {
@@ -54,10 +55,8 @@ CHANGES = {
     "os.access": ("import os\nos.access('new.csv', os.R_OK)", write("new.csv", "1")),
     "os.path.getsize": ("import os\nos.path.getsize('a.csv')", write("a.csv", "1,2,3")),
     "Path.stat": ("from pathlib import Path\nPath('a.csv').stat().st_size", write("a.csv", "12")),
-    "open, and it comes": (
-        "try: print(open('new.csv').read())\nexcept OSError: print('none')",
-        write("new.csv", "1"),
-    ),
+    "open, and it comes": (OPENS.format("new.csv"), write("new.csv", "1")),
+    "open, and it goes": (OPENS.format("b.csv"), remove("b.csv")),
     "a link that is read": ("open('link.csv').read()", relink),
     "a link that is resolved": (
         "from pathlib import Path\nPath('link.csv').resolve().name",
