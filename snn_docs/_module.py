@@ -2,14 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ParamSpec, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_rule
+from snn_docs._checks import check_rule, type_name
 from snn_docs.equations import Reset, Rule, kept_by
 from snn_docs.surrogate import Heaviside
+
+P = ParamSpec("P")
 
 
 @runtime_checkable
@@ -99,6 +103,38 @@ class Neuron(torch.nn.Module):
 def plain(value: float | Tensor) -> object:
     """Return a constant as a layer shows it."""
     return value.detach() if isinstance(value, Tensor) else value
+
+
+def asks_for(example: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Tell who leaves out what a neuron needs by name how it comes from time constants."""
+
+    def decorated(init: Callable[P, None]) -> Callable[P, None]:
+        parameters = signature(init).parameters.values()
+        in_order = [x.name for x in parameters if x.kind is Parameter.POSITIONAL_OR_KEYWORD]
+        _, *needed = [x.name for x in parameters if x.default is Parameter.empty]
+
+        @wraps(init)
+        def asking(*args: P.args, **named: P.kwargs) -> None:
+            came = {*in_order[: len(args)], *named}
+            if missing := [name for name in needed if name not in came]:
+                layer, *values = args
+                given = [*map(_brief, values), *(f"{key}={_brief(x)}" for key, x in named.items())]
+                name = type(layer).__name__
+                raise TypeError(
+                    f"{name} needs its {', '.join(missing)} by name, but "
+                    f"{name}({', '.join(given)}) came; a leak is the part that is lost in each "
+                    "step, from 0 to 1: for a time constant tau and steps of dt, both in ms, give "
+                    f"{name}({example}), for tau in steps {name}({example.replace('dt', '1')})"
+                )
+            init(*args, **named)
+
+        return asking
+
+    return decorated
+
+
+def _brief(value: object) -> str:
+    return repr(value) if isinstance(value, int | float | str) else type_name(value)
 
 
 class Spiking(Neuron):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run, check_tensors
-from snn_docs._module import Spiking
+from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
 from snn_docs.surrogate import Heaviside
@@ -45,8 +45,8 @@ class ALIF(Spiking):
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。閾値を通る勾配は切らない
     :param surrogate: スパイクを返す関数。``IF``と同じ
-    :raises TypeError: ``threshold``、``leak``、``adaptation``、``adaptation_leak``が\
-        数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises TypeError: ``leak``、``adaptation``、``adaptation_leak``を名前で渡さないとき、\
+        どれかの定数が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``adaptation``が有限でないとき、\
         ``leak``か``adaptation_leak``が0から1までにないとき
 
@@ -68,6 +68,7 @@ class ALIF(Spiking):
     adaptation: float | Tensor
     adaptation_leak: float | Tensor
 
+    @asks_for("leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a")
     def __init__(  # noqa: PLR0913 - all of a neuron
         self,
         threshold: float | Tensor = 1.0,

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from snn_docs import equations, functional
 from snn_docs._checks import check_leak, check_run, check_tensors
-from snn_docs._module import Spiking
+from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrated
 from snn_docs.surrogate import Heaviside
@@ -39,8 +39,8 @@ class CubaLIF(Spiking):
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
     :param surrogate: スパイクを返す関数。``IF``と同じ
-    :raises TypeError: ``threshold``、``leak``、``synapse_leak``が\
-        数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises TypeError: ``leak``、``synapse_leak``を名前で渡さないとき、\
+        どれかの定数が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、\
         ``leak``か``synapse_leak``が0から1までにないとき
 
@@ -63,6 +63,7 @@ class CubaLIF(Spiking):
     leak: float | Tensor
     synapse_leak: float | Tensor
 
+    @asks_for("leak=dt / tau, synapse_leak=dt / tau_i")
     def __init__(  # noqa: PLR0913 - all of a neuron
         self,
         threshold: float | Tensor = 1.0,

@@ -8,7 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
-from snn_docs._module import Neuron, plain
+from snn_docs._module import Neuron, asks_for, plain
 from snn_docs.equations import widened
 
 
@@ -43,6 +43,7 @@ class LI(Neuron):
 
     leak: float | Tensor
 
+    @asks_for("leak=dt / tau")
     def __init__(self, leak: float | Tensor) -> None:
         """漏れを決めます。"""
         super().__init__()

@@ -1,19 +1,15 @@
 """ニューロンのモデルです。状態を持たない``torch.nn.Module``で、1ステップでも、すべての時刻でも進められます。"""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
 
 import torch
 from torch import Tensor
 
 from snn_docs import functional
-from snn_docs._checks import check_leak, type_name
-from snn_docs._module import Spiking
+from snn_docs._checks import check_leak
+from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset
 from snn_docs.surrogate import Heaviside
-
-P = ParamSpec("P")
 
 
 class IF(Spiking):
@@ -180,30 +176,6 @@ class IF(Spiking):
         return functional.checked_run(inputs, state, self._rule)
 
 
-def _asks_for_leak(init: Callable[P, None]) -> Callable[P, None]:
-    """Tell who gives no leak how it comes from a time constant."""
-
-    @wraps(init)
-    def asking(*args: P.args, **named: P.kwargs) -> None:
-        if "leak" not in named:
-            layer, *values = args
-            given = [*map(_brief, values), *(f"{key}={_brief(x)}" for key, x in named.items())]
-            name = type(layer).__name__
-            raise TypeError(
-                f"{name} needs its leak by name, but {name}({', '.join(given)}) came; the leak is "
-                "the part of the potential that is lost in each step, from 0 to 1: for a time "
-                f"constant tau and steps of dt, both in ms, give {name}(leak=dt / tau), for tau in "
-                f"steps {name}(leak=1 / tau)"
-            )
-        init(*args, **named)
-
-    return asking
-
-
-def _brief(value: object) -> str:
-    return repr(value) if isinstance(value, int | float | str) else type_name(value)
-
-
 class LIF(IF):
     r"""漏れのある積分発火（leaky integrate-and-fire）モデルを動かす層です。
 
@@ -260,7 +232,7 @@ class LIF(IF):
 
     leak: float | Tensor
 
-    @_asks_for_leak
+    @asks_for("leak=dt / tau")
     def __init__(
         self,
         threshold: float | Tensor = 1.0,

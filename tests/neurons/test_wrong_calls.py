@@ -118,8 +118,49 @@ def test_a_time_constant_in_the_place_of_a_leak(call, came):
         call()
 
 
-def test_who_asks_for_a_leak_keeps_its_signature():
-    assert signature(LIF).parameters["leak"].default is Parameter.empty
+@pytest.mark.parametrize(
+    ("call", "missing", "came", "instead"),
+    [
+        (
+            lambda: ALIF(15),
+            "leak, adaptation, adaptation_leak",
+            "ALIF(15)",
+            "ALIF(leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a)",
+        ),
+        (
+            lambda: ALIF(leak=0.1, adaptation_leak=0.1),
+            "adaptation",
+            "ALIF(leak=0.1, adaptation_leak=0.1)",
+            "ALIF(leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a)",
+        ),
+        (
+            CubaLIF,
+            "leak, synapse_leak",
+            "CubaLIF()",
+            "CubaLIF(leak=dt / tau, synapse_leak=dt / tau_i)",
+        ),
+        (
+            lambda: CubaLIF(leak=0.1),
+            "synapse_leak",
+            "CubaLIF(leak=0.1)",
+            "CubaLIF(leak=dt / tau, synapse_leak=dt / tau_i)",
+        ),
+        (LI, "leak", "LI()", "LI(leak=dt / tau)"),
+        (lambda: LI(tau=15), "leak", "LI(tau=15)", "LI(leak=dt / tau)"),
+    ],
+)
+def test_what_the_other_neurons_need(call, missing, came, instead):
+    with pytest.raises(TypeError) as caught:
+        call()
+    told = str(caught.value)
+    assert f" needs its {missing} by name, but {came} came; a leak is " in told
+    in_steps = instead.replace("dt", "1")
+    assert told.endswith(f"give {instead}, for tau in steps {in_steps}")
+
+
+@pytest.mark.parametrize("neuron", [LI, LIF, ALIF, CubaLIF])
+def test_who_asks_for_a_leak_keeps_its_signature(neuron):
+    assert signature(neuron).parameters["leak"].default is Parameter.empty
 
 
 @pytest.mark.parametrize(
