@@ -279,9 +279,7 @@ def test_the_page_shows_the_record_and_says_that_it_is_one(solver, book):
     assert built.html().index(">4.2\n") < built.html().index("book-recorded")
 
 
-@pytest.mark.parametrize(
-    ("language", "between"), [("en", " and "), ("ja", "、"), ("de", " und "), ("xx", " and ")]
-)
+@pytest.mark.parametrize(("language", "between"), [("ja", "、"), ("xx", " and ")])
 def test_the_note_lists_the_packages_as_its_language_does(solver, book, language, between):
     both = ":tags: [requires-solver, requires-no_such_package]"
     book.write("conf.py", Path("conf.py").read_text() + f"language = {language!r}\n")

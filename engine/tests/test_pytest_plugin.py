@@ -152,7 +152,7 @@ def test_last_failed_runs_the_failed_cell_again(book, run_pytest, ran):
     assert ran.take() == ["page"]
 
 
-@pytest.mark.parametrize("options", [[], ["-q"], ["--tb=no"], ["--show-capture=no"]])
+@pytest.mark.parametrize("options", [[], ["-q", "--tb=no", "--show-capture=no"]])
 def test_github_shows_a_wrong_cell_beside_its_line(book, run_pytest, monkeypatch, options):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     book.write("page.md", PAGE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import html
 import json
 import os
 import shutil
@@ -201,25 +200,6 @@ def test_what_check_found_is_what_sphinx_publishes(package, ran):
     assert ran.take() == []
 
 
-def test_an_interrupted_build_keeps_what_was_done(book, runs):
-    book.write("other.md", ONE)
-
-    def interrupt(total):
-        def tell(run, _before, _after):
-            assert run.page.path.stem == "other"
-            raise KeyboardInterrupt
-
-        assert total == 2
-        return tell
-
-    pages = [read_page(Path(name), find_settings(Path(name))) for name in ("other.md", "page.md")]
-    with pytest.raises(KeyboardInterrupt):
-        run_outdated(pages, Results(), progress=interrupt)
-    assert runs.take() == ["other"]
-    outcome(book, "other", "page")
-    assert runs.take() == ["page"]
-
-
 def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book, ran):
     book.write("data/x.txt", "1")
     book.write("part/page.md", page(cell(
@@ -320,24 +300,6 @@ def test_off_runs_and_starts_nothing(book, ran, monkeypatch):
     assert ran.take() == []
     assert "cell_input" in built.html()
     assert "cell_output" not in built.html()
-
-
-SAME = page(cell("from pathlib import Path\nPath('x.txt').read_text()"))
-
-
-def test_pages_with_the_same_cells_and_other_outputs_are_told_apart(book, ran):
-    for name in ("north", "south"):
-        book.write(f"{name}/x.txt", name)
-        book.write(f"{name}/page.md", SAME)
-    book.write("index.md", "# Book\n\n```{toctree}\n:glob:\n\n*/page\n```\n")
-    built = book.build()
-    assert built.status == 0, built.messages
-    for name in ("north", "south"):
-        assert f"'{name}'" in html.unescape(built.html(f"{name}/page"))
-    ran.take()
-    book.write("south/x.txt", "elsewhere")
-    assert book.build().status == 0
-    assert ran.take() == ["page"]
 
 
 # With runs that are made up.

@@ -135,24 +135,7 @@ def printed(number):
     return f"document.querySelector(\"[aria-label='{name}']\")?.textContent"
 
 
-needs_forks = pytest.mark.skipif(not FORKS, reason="these tests look for the forks of a template")
-
-
-@needs_forks
-def test_the_file_leads_in_with_a_cookie_that_no_script_sees(live_tab):
-    assert live_tab.evaluate("document.cookie") == ""
-    [cookie] = [
-        cookie
-        for cookie in live_tab.command("storage.getCookies")["cookies"]
-        if cookie["name"].startswith("book-live")
-    ]
-    assert cookie["httpOnly"]
-    assert cookie["sameSite"] == "strict"
-    assert "expiry" not in cookie
-    assert cookie["value"]["value"] not in live_tab.evaluate("document.documentElement.outerHTML")
-
-
-@needs_forks
+@pytest.mark.skipif(not FORKS, reason="this test looks for the forks of a template")
 def test_a_cell_runs_is_changed_stopped_and_restarted(live_tab):
     tab = live_tab
     tab.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")

@@ -138,25 +138,6 @@ def test_a_wrong_output_is_shown_in_the_page_until_it_is_mended(page, save):
     expect(report).to_have_count(0)
 
 
-def test_a_warning_stays_while_another_page_is_saved(page, save):
-    report = page.get_by_role("region", name="ビルドの報告")
-    save("other.md", OTHER.replace("Text.", "{doc}`missing`", 1))
-    expect(report.locator("code")).to_have_text("other.md:5")
-    save("index.md", FILES["index.md"].replace("Text.", "Word."))
-    expect(page.locator("#part-2")).to_contain_text("Word.")
-    expect(report.locator("code")).to_have_text("other.md:5")
-    save("other.md", OTHER)
-    expect(report).to_have_count(0)
-
-
-def test_what_keeps_the_book_from_being_built_is_shown(page, save):
-    save("conf.py", "1 / 0\n" + FILES["conf.py"], end="failed in")
-    report = page.get_by_role("region", name="ビルドの報告")
-    expect(report.locator("pre")).to_contain_text("ZeroDivisionError")
-    save("conf.py", FILES["conf.py"])
-    expect(report).to_have_count(0)
-
-
 def test_the_report_can_be_folded_and_scrolled_by_keyboard_and_leaves_the_page_in_reach(page, save):
     wide = f"{{doc}}`{'missing' * 60}`\n\n"
     save("index.md", FILES["index.md"].replace("Text.", wide * 30, 1))
