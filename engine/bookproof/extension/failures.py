@@ -64,7 +64,6 @@ class Failures(logging.Handler):
             return
         location = _plain(getattr(record, "location", None))
         if self.reading:  # what is said before that, each build says
-            # Sphinx writes the kind behind it, and will again when it is repeated
             message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
             about = record.name, record.levelno, message, location, kind or "", subtype or ""
             # it may come again at the end of a phase, when no document is being read

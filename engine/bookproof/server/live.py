@@ -383,7 +383,7 @@ def application(book: Book, door: Door) -> Application:
         identity_provider=identity,
         cookie_secret=secrets.token_bytes(32),  # the cookies of an earlier start are not good
         xsrf_cookies=True,  # no route takes a form of another site's, whichever may come
-        serverapp=None,  # Jupyter's handlers look for one, and do without
+        serverapp=None,
         log_function=lambda _: None,
         websocket_max_message_size=book.limits.code,
         websocket_ping_interval=PING,
