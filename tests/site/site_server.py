@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMPRESSED = {".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".xml"}
+COMPRESSED = {".css", ".html", ".js", ".json", ".svg", ".txt", ".xml"}
 
 
 @functools.cache
@@ -28,7 +28,6 @@ def packed(path: Path) -> bytes:
 class Pages(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # Connections are kept, as everywhere.
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
-        ".mjs": "text/javascript",
         ".woff2": "font/woff2",
     }
 

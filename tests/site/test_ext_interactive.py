@@ -1,4 +1,4 @@
-"""Figures to work by hand: modules become scripts, and their first state becomes a page."""
+"""Figures to work by hand: their scripts, and their first state in the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import interactive
 import pytest
 import torch
 from py_mini_racer import MiniRacer
-from sphinx.errors import ExtensionError
 from sphinx_project import build, sphinx_build
 
 from snn_docs import IF
@@ -46,66 +45,13 @@ def built(tmp_path_factory):
     return build(folder, pages, *EXTENSIONS, settings=SETTINGS)
 
 
-# ---- Modules become one ordinary script ----
-
-
-def test_a_module_takes_what_it_imports_and_gives_what_it_exports():
-    text = 'import { b, c } from "./other-one.mjs";\n\nexport const a = b + c;\nconst d = a;\n'
-    code, needed = interactive.as_function("one", text)
-    assert needed == ["other-one"]
-    racer = MiniRacer()
-    racer.eval('const modules = { "other-one": { b: 1, c: 2 } };')
-    racer.eval(code)
-    assert racer.eval("JSON.stringify(modules.one)") == '{"a":3}'
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'import other from "./other.mjs";',
-        'import { a as b } from "./other.mjs";',
-        'import { a } from "other";',
-        "export default 1;",
-        "export { a };",
-        "export function a() {}",
-    ],
-)
-def test_an_import_or_export_of_another_form_is_an_error_that_says_where(line):
-    with pytest.raises(ExtensionError, match=r"one\.mjs:2: .* on a line of its own"):
-        interactive.as_function("one", f"// A comment.\n{line}\n")
-
-
-def test_modules_come_once_each_after_those_that_they_need(monkeypatch):
-    texts = {
-        "top": 'import { a } from "./left.mjs";\nimport { b } from "./right.mjs";',
-        "left": 'import { one } from "./base.mjs";\nexport const a = one;',
-        "right": 'import { one } from "./base.mjs";\nexport const b = one;',
-        "base": "export const one = 1;",
-    }
-    monkeypatch.setattr(interactive, "module", texts.__getitem__)
-    code = interactive.definitions("top", "left")
-    assert re.findall(r'^modules\["(\w+)"\]', code, re.MULTILINE) == [
-        "base",
-        "left",
-        "right",
-        "top",
-    ]
-
-
-def test_modules_that_need_each_other_are_an_error(monkeypatch):
-    texts = {
-        "a": 'import { b } from "./b.mjs";\nexport const a = 1;',
-        "b": 'import { a } from "./a.mjs";\nexport const b = 1;',
-    }
-    monkeypatch.setattr(interactive, "module", texts.__getitem__)
-    with pytest.raises(ExtensionError, match="a → b → a"):
-        interactive.definitions("a")
+# ---- A script for each figure ----
 
 
 @pytest.mark.parametrize("name", interactive.FIGURES)
 def test_a_script_leaves_no_name_behind_and_needs_no_eval(name):
     script = interactive.bundle(name)
-    assert not re.search(r"\b(eval|Function|import|export)\b *[({\"]", script)
+    assert not re.search(r"\b(eval|Function|import)\b *[({\"]", script)
     racer = MiniRacer()
     racer.eval(
         "var document = { querySelectorAll: (asked) => { this.asked = asked; return []; } };"
@@ -115,7 +61,7 @@ def test_a_script_leaves_no_name_behind_and_needs_no_eval(name):
     after = racer.eval("JSON.stringify(Object.getOwnPropertyNames(globalThis))")
     assert set(re.findall(r"\w+", after)) - set(re.findall(r"\w+", before)) == {"asked"}
     assert racer.eval("asked") == f'[data-interactive="{name}"]'
-    assert racer.eval("typeof modules") == "undefined"
+    assert racer.eval("typeof figure") == "undefined"
 
 
 # ---- The first state becomes a page ----
@@ -180,10 +126,10 @@ def test_only_pages_that_have_one_load_its_script(built):
     assert [path.name for path in files] == ["if-neuron.js"]
 
 
-def test_a_page_is_read_again_when_a_module_has_changed(built):
+def test_a_page_is_read_again_when_a_script_has_changed(built):
     data = (built.folder.parent / "doctrees" / "environment.pickle").read_bytes()
     names = {Path(name).name for name in pickle.loads(data).dependencies["index"]}
-    assert {"widget.mjs", "if-neuron.mjs", "neuron.mjs"} <= names
+    assert {"widget.js", "if-neuron.js", "neuron.js"} <= names
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """``{interactive} NAME``: a figure that a reader works by hand, with the package's own numbers.
 
-The figures are ES modules beside this file, one for each, with what they share. While the site is
-built they run in a V8 that comes as a Python wheel: their first state becomes a part of the page,
-and is all there is where no script runs. Browsers load no modules from ``file://``; so a page gets
-its figure's modules as one ordinary script, which `bundle` makes of them by two rules of text.
+Each figure is a script beside this file, which follows the scripts that it takes names from. While
+the site is built they run in a V8 that comes as a Python wheel: their first state becomes a part of
+the page, and is all there is where no script runs. They are no modules: browsers load none from
+``file://``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +19,6 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from files import bring, write_atomically
 from py_mini_racer import MiniRacer
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -29,12 +27,18 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).parent
-FIGURES = ("if-neuron", "resets", "surrogate", "raster", "coincidence")
+SHARED = ("neuron", "plot", "widget")
+FIGURES = {
+    "if-neuron": ("trace",),
+    "resets": ("trace",),
+    "surrogate": ("derivatives",),
+    "raster": ("uniform", "encodings"),
+    "coincidence": ("trace",),
+}
+"""The figures, and what each needs besides what they share."""
 STYLE = "interactive.css"
-# Three draws of 64 steps for the 17 values of raster.mjs, one after the other.
+# Three draws of 64 steps for the 17 values of raster.js, one after the other.
 UNIFORM_SHAPE = (3 * 64, 17)
-IMPORT = re.compile(r'import (\{ \w+(?:, \w+)* \}) from "\./([a-z-]+)\.mjs";')
-EXPORT = re.compile(r"export (const (\w+) =.*)")
 
 
 class InteractiveNode(nodes.General, nodes.Element):
@@ -47,7 +51,7 @@ class InteractiveNode(nodes.General, nodes.Element):
 
 @cache
 def uniform() -> str:
-    """Write a module of torch's own random numbers, so that no generator is written again.
+    """Write a script of torch's own random numbers, so that no generator is written again.
 
     Of each number there is the first hexadecimal digit after the point.
     """
@@ -55,64 +59,20 @@ def uniform() -> str:
 
     numbers = torch.rand(UNIFORM_SHAPE, generator=torch.Generator().manual_seed(0))
     digits = "".join(f"{int(16 * u):x}" for u in numbers.flatten().tolist())
-    return f'export const uniform = "{digits}";\n'
+    return f'const uniform = "{digits}";\n'
 
 
-def module(name: str) -> str:
-    """Return the text of a module."""
-    return uniform() if name == "uniform" else (HERE / f"{name}.mjs").read_text(encoding="utf-8")
-
-
-def as_function(name: str, text: str) -> tuple[str, list[str]]:
-    """Make a module part of an ordinary script; return that, and the modules it takes from.
-
-    What it imports it takes from ``modules``, and what it exports it returns. Imports and exports
-    of other forms are an error, here and not in a browser.
-    """
-    lines, needed, exported = [], [], []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if found := IMPORT.fullmatch(line):
-            needed.append(found[2])
-            lines.append(f'const {found[1]} = modules["{found[2]}"];')
-        elif found := EXPORT.fullmatch(line):
-            exported.append(found[2])
-            lines.append(found[1])
-        elif re.match(r"(import|export)\b", line):
-            raise ExtensionError(
-                f'{name}.mjs:{number}: {line!r}: write import {{ a, b }} from "./module.mjs"; '
-                "or export const a = …, each on a line of its own"
-            )
-        else:
-            lines.append(line)
-    code = "\n".join(lines).strip()
-    return (
-        f'modules["{name}"] = (() => {{\n{code}\nreturn {{ {", ".join(exported)} }};\n}})();\n',
-        needed,
+def definitions(name: str) -> str:
+    """Return the text of a figure, after that of all that it takes names from."""
+    return "".join(
+        uniform() if part == "uniform" else (HERE / f"{part}.js").read_text(encoding="utf-8")
+        for part in (*SHARED, *FIGURES[name], name)
     )
 
 
-def definitions(*names: str) -> str:
-    """Join modules and all that they need, each after those that it needs."""
-    done: dict[str, str] = {}
-
-    def add(name: str, above: tuple[str, ...] = ()) -> None:
-        if name in above:
-            raise ExtensionError(f"modules need each other: {' → '.join((*above, name))}")
-        if name not in done:
-            code, needed = as_function(name, module(name))
-            for other in needed:
-                add(other, (*above, name))
-            done[name] = code
-
-    for name in names:
-        add(name)
-    return "const modules = {};\n" + "".join(done.values())
-
-
 def bundle(name: str) -> str:
-    """Return the script of a figure, for the pages that hold it."""
-    begin = f'modules.widget.start(modules["{name}"].figure);'
-    return f'"use strict";\n{{\n{definitions(name, "widget")}{begin}\n}}\n'
+    """Return the script of a figure, for the pages that hold it: it leaves no name behind."""
+    return f'"use strict";\n{{\n{definitions(name)}start(figure);\n}}\n'
 
 
 @cache
@@ -121,14 +81,14 @@ def engine(name: str, _pid: int) -> MiniRacer:
     racer = MiniRacer()
     # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
     atexit.register(racer.close)
-    racer.eval(definitions(name, "widget"))
+    racer.eval(definitions(name))
     return racer
 
 
 def first_state(name: str, form: str, *arguments: str) -> str:
     """Return a figure before anybody has touched it: its ``markup``, ``still`` or ``words``."""
-    written = ", ".join([f'modules["{name}"].figure', *map(json.dumps, arguments)])
-    return str(engine(name, os.getpid()).eval(f"modules.widget.{form}({written})"))
+    written = ", ".join(["figure", *map(json.dumps, arguments)])
+    return str(engine(name, os.getpid()).eval(f"{form}({written})"))
 
 
 class Interactive(SphinxDirective):
@@ -145,7 +105,7 @@ class Interactive(SphinxDirective):
             raise self.error(f"no interactive figure {name!r}: there are {', '.join(FIGURES)}")
         if not self.content or "name" not in self.options:
             raise self.error(f"the figure {name!r} needs a :name: and, below it, a caption")
-        for path in sorted(HERE.glob("*.mjs")):
+        for path in sorted(HERE.glob("*.js")):
             self.env.note_dependency(path)
         words, messages = self.parse_inline(" ".join(self.content), lineno=self.content_offset + 1)
         figure = nodes.figure("", InteractiveNode(figure=name), nodes.caption("", "", *words))

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 FILE = "style.css"
 # What pydata-sphinx-theme links to by itself. Its theme.css only imports basic.css.
 THEME = ("_static/basic.css", "_static/styles/pydata-sphinx-theme.css")
-SCRIPTS = {".js", ".mjs"}
 
 TAG = re.compile(r"<([a-zA-Z][\w-]*)")
 ATTRIBUTE = re.compile(r'\s(?:class|id)="([^"]*)"')
@@ -225,7 +224,7 @@ class Stylesheet:
         scripts = [
             file.read_text(encoding="utf-8")
             for file in static.rglob("*")
-            if file.suffix in SCRIPTS and file not in vain
+            if file.suffix == ".js" and file not in vain
         ]
         names = set().union(*map(names_of_page, pages), *map(NAME.findall, scripts))
         files = [Path(app.outdir, file) for file in joined(app)]

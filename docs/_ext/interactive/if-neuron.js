@@ -1,12 +1,8 @@
 // One IF neuron under a constant input.
 
-import { run } from "./neuron.mjs";
-import { axes, shortest, ticksUpTo } from "./plot.mjs";
-import { highest, occasions, trace } from "./trace.mjs";
-
 const STEPS = 20;
 
-export const figure = {
+const figure = {
   name: "if-neuron",
   label: "1つのIFニューロンの膜電位の折れ線グラフ。発火したステップの上に縦棒、閾値に破線がある。",
   height: 290,

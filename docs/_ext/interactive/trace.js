@@ -1,14 +1,11 @@
 // What figures of neurons have in common: how a run is drawn, and how it is told.
 
-import { firings } from "./neuron.mjs";
-import { dots, line, ticks } from "./plot.mjs";
-
 const LISTED = 6; // more are not listened to; the table has them all
 
-export const highest = (steps) => Math.max(...steps.map(({ potential }) => potential));
+const highest = (steps) => Math.max(...steps.map(({ potential }) => potential));
 
 // The potentials and the threshold; above them, a stroke for each step that fires.
-export const trace = (plot, steps, threshold) => {
+const trace = (plot, steps, threshold) => {
   const points = steps.map(({ potential }, t) => [t + 1, potential]);
   return [
     line(plot, [[0, threshold], [steps.length, threshold]], "threshold"),
@@ -19,7 +16,7 @@ export const trace = (plot, steps, threshold) => {
 };
 
 // How often a neuron has fired, and when.
-export const occasions = (steps) => {
+const occasions = (steps) => {
   const at = firings(steps);
   if (!at.length) return "0回";
   if (at.length === steps.length) return `${at.length}回（毎ステップ）`;

@@ -1,8 +1,6 @@
 // A figure in the page. The site is built with what `markup` makes of its first state, which is all
 // there is without a script; `start` goes on from there.
 
-import { escaped, WIDTH } from "./plot.mjs";
-
 const PAUSE = 700; // milliseconds without a change, after which a screen reader is told
 
 // What stands beside a slider: as many decimals as it has, and the unit.
@@ -59,22 +57,22 @@ const drawing = (figure, result) =>
   `aria-label="${escaped(figure.label)}" viewBox="0 0 ${WIDTH} ${figure.height}" ` +
   `width="${WIDTH}" height="${figure.height}">${figure.draw(result)}</svg>`;
 
-const first = (figure) =>
+const firstResult = (figure) =>
   figure.compute(Object.fromEntries(figure.controls.map(({ name, value }) => [name, value])));
 
 // What the figure looks like, and what it shows: where nothing can be drawn.
-export const words = (figure) => figure.label + figure.summary(first(figure));
+const words = (figure) => figure.label + figure.summary(firstResult(figure));
 
 // The picture, and the sentence on what it shows: for an e-book.
-export const still = (figure) => {
-  const result = first(figure);
+const still = (figure) => {
+  const result = firstResult(figure);
   const summary = escaped(figure.summary(result));
   return `<div class="interactive">${drawing(figure, result)}<p>${summary}</p></div>`;
 };
 
 // All of it. The sentence follows each change; its double, which is only heard, waits for a rest.
-export const markup = (figure, prefix) => {
-  const result = first(figure);
+const markup = (figure, prefix) => {
+  const result = firstResult(figure);
   const summary = escaped(figure.summary(result));
   return (
     `<div class="interactive" data-interactive="${figure.name}">${form(figure, prefix)}` +
@@ -121,7 +119,7 @@ const attach = (figure, root) => {
   form.querySelector("fieldset").disabled = false;
 };
 
-export const start = (figure) => {
+const start = (figure) => {
   for (const root of document.querySelectorAll(`[data-interactive="${figure.name}"]`))
     attach(figure, root);
 };

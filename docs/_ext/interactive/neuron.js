@@ -4,7 +4,7 @@
 const f = Math.fround;
 
 // What happens in each step, from the potential that the step before has left.
-export const run = (inputs, { threshold = 1, reset = "zero", left = 0, leak = 0 }) => {
+const run = (inputs, { threshold = 1, reset = "zero", left = 0, leak = 0 }) => {
   const limit = f(threshold);
   const share = f(1 - leak);
   let kept = f(f(left) * share);
@@ -18,4 +18,4 @@ export const run = (inputs, { threshold = 1, reset = "zero", left = 0, leak = 0 
 };
 
 // The numbers of the steps that fired, from 1.
-export const firings = (steps) => steps.flatMap(({ fired }, t) => (fired ? [t + 1] : []));
+const firings = (steps) => steps.flatMap(({ fired }, t) => (fired ? [t + 1] : []));

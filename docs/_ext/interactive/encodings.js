@@ -1,9 +1,5 @@
 // The codes of `snn_docs.encoding` for one value in float32: whether it fires in each step.
 
-import { run } from "./neuron.mjs";
-
-const f = Math.fround;
-
 // To the nearest integer, and to the even one from halfway, as torch rounds.
 const rounded = (x) => {
   const below = Math.floor(x);
@@ -14,18 +10,18 @@ const rounded = (x) => {
 const steps = (count) => Array.from({ length: count }, (_, t) => t);
 
 // `uniform` are random numbers from 0 to 1, one a step.
-export const rate = (x, uniform) => uniform.map((u) => u < x);
+const rate = (x, uniform) => uniform.map((u) => u < x);
 
-export const latency = (x, count) => {
+const latency = (x, count) => {
   const delay = rounded(f(f(1 - x) * (count - 1)));
   return steps(count).map((t) => x > 0 && t === delay);
 };
 
-export const direct = (x, count, reset) =>
+const direct = (x, count, reset) =>
   run(steps(count).map(() => x), { reset }).map(({ fired }) => fired);
 
 // The values that a receiver reads: from how often it fires, or from when it does first.
-export const mean = (train) => f(train.filter(Boolean).length / train.length);
+const mean = (train) => f(train.filter(Boolean).length / train.length);
 
-export const first = (train) =>
+const first = (train) =>
   train.includes(true) ? f(1 - f(train.indexOf(true) / (train.length - 1))) : 0;

@@ -1,9 +1,5 @@
 // A spike, and the gradient that a surrogate gives it.
 
-import { derivatives, heaviside } from "./derivatives.mjs";
-import { axes, dots, line, shortest, ticksUpTo } from "./plot.mjs";
-
-const f = Math.fround;
 const REACH = 200; // hundredths
 const CURVE = Array.from({ length: 2 * REACH + 1 }, (_, i) => f((i - REACH) / 100));
 const KINDS = [
@@ -15,7 +11,7 @@ const KINDS = [
 const CHOSEN = { name: "chosen", r: 7 };
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
 
-export const figure = {
+const figure = {
   name: "surrogate",
   label:
     "上下2段のグラフ。上段は、膜電位が閾値を超えると0から1になるスパイク。" +

@@ -3,9 +3,7 @@
 // machine. ArcTan's product and sum are rounded at once where the processor can, and the last bit of
 // Sigmoid's exponential is up to torch.
 
-const f = Math.fround;
-
-export const derivatives = {
+const derivatives = {
   FastSigmoid: (x, slope) => {
     const wide = f(1 + f(f(2 * slope) * Math.abs(x)));
     return f(f(1 / f(wide * wide)) * f(slope)); // torch divides a number by a tensor in this way
@@ -16,4 +14,4 @@ export const derivatives = {
 };
 
 // The spike itself, and the article's rule for its derivative.
-export const heaviside = (x) => (x > 0 ? 1 : 0);
+const heaviside = (x) => (x > 0 ? 1 : 0);

@@ -1,13 +1,9 @@
 // Two neurons under the same input: one is reset to zero, the other by the threshold.
 
-import { run } from "./neuron.mjs";
-import { axes, shortest, ticksUpTo } from "./plot.mjs";
-import { highest, occasions, trace } from "./trace.mjs";
-
 const STEPS = 20;
 const RESETS = { zero: "0に戻す", subtract: "閾値を引く" };
 
-export const figure = {
+const figure = {
   name: "resets",
   label:
     "上下2段の膜電位の折れ線グラフ。上段は0に戻すリセット、下段は閾値を引くリセット。" +

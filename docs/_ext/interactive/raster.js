@@ -1,9 +1,5 @@
 // Seventeen values under two codes, side by side: raster plots, and what can be read from the spikes.
 
-import { direct, first, latency, mean, rate } from "./encodings.mjs";
-import { axes, dots, line, shortest, strokes } from "./plot.mjs";
-import { uniform } from "./uniform.mjs";
-
 const LEVELS = 16; // as in the images of digits
 const VALUES = Array.from({ length: LEVELS + 1 }, (_, k) => k / LEVELS);
 
@@ -74,7 +70,7 @@ const column = ({ name, rows }, count, left, bare) => {
   ].join("");
 };
 
-export const figure = {
+const figure = {
   name: "raster",
   label:
     "17個の値のスパイクを並べたラスタープロットが、左右に2つ。左がレート符号化、右が選んだ符号化。" +

@@ -1,13 +1,13 @@
 // Drawings as SVG text: axes and marks in the manner of the book's other plots. Colours and sizes of
 // text are in interactive.css; what differs by colour differs in shape or dashes too.
 
-export const WIDTH = 600;
+const WIDTH = 600;
 const RIGHT = 588;
 const LEFT = 62;
 
 const at = (x) => `${Number(x.toFixed(1))}`;
 
-export const escaped = (words) =>
+const escaped = (words) =>
   words.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
 
 const text = (x, y, words, anchor = "start") =>
@@ -17,14 +17,14 @@ const rule = (x1, y1, x2, y2, name) =>
   `<line class="${name}" x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}"/>`;
 
 // Ticks from 0 to the first that is not below `highest`: at most five spaces.
-export const ticksUpTo = (highest) => {
+const ticksUpTo = (highest) => {
   const space = [0.1, 0.2, 0.5, 1, 2, 5, 10].find((step) => highest <= 5 * step) ?? 20;
   const count = Math.max(1, Math.ceil(highest / space - 1e-9));
   return Array.from({ length: count + 1 }, (_, i) => Number((i * space).toFixed(1)));
 };
 
 // A pair of axes: where values lie on them, and what to draw of them. Ticks are numbers.
-export const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) => {
+const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) => {
   const place = ({ from, to }, start, end) => (value) =>
     start + ((value - from) / (to - from)) * (end - start);
   const across = place(x, left, right);
@@ -43,25 +43,25 @@ export const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, not
   return { across, up, top, markup: drawn.join("") };
 };
 
-export const line = ({ across, up }, points, name) =>
+const line = ({ across, up }, points, name) =>
   `<path class="${name}" d="M${points.map(([x, y]) => `${at(across(x))} ${at(up(y))}`).join("L")}"/>`;
 
-export const dots = ({ across, up }, points, { name = "dot", r = 3.5 } = {}) =>
+const dots = ({ across, up }, points, { name = "dot", r = 3.5 } = {}) =>
   points
     .map(([x, y]) => `<circle class="${name}" cx="${at(across(x))}" cy="${at(up(y))}" r="${r}"/>`)
     .join("");
 
 // Spikes are upright strokes: in a raster plot, and along the top of potentials.
-export const strokes = ({ across, up }, points, length) =>
+const strokes = ({ across, up }, points, length) =>
   points
     .map(([x, y]) => rule(across(x), up(y) - length / 2, across(x), up(y) + length / 2, "spike"))
     .join("");
 
-export const ticks = ({ across, top }, at) =>
+const ticks = ({ across, top }, at) =>
   at.map((x) => rule(across(x), top - 6, across(x), top + 10, "spike")).join("");
 
 // The fewest digits that tell a float32 from all others: 1.0000001, 0.3.
-export const shortest = (x) => {
+const shortest = (x) => {
   for (let digits = 1; ; digits++) {
     const written = Number(x.toPrecision(digits));
     if (Math.fround(written) === x) return `${written}`;

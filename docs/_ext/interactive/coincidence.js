@@ -1,17 +1,13 @@
 // Two inputs close together, then two some steps apart, for a neuron that keeps all and for one that
 // leaks.
 
-import { run } from "./neuron.mjs";
-import { axes, dots, line, shortest, ticksUpTo } from "./plot.mjs";
-import { highest, occasions, trace } from "./trace.mjs";
-
 const STEPS = 30;
 const CLOSE = [2, 4]; // the steps of the first two inputs
 const THIRD = 12; // the step of the third; the fourth is moved
 const NAMES = ["漏れなし（IF）", "漏れあり（LIF）"];
 const X = { from: 0, to: STEPS, ticks: [1, 6, 12, 18, 24, 30] };
 
-export const figure = {
+const figure = {
   name: "coincidence",
   label:
     "3段のグラフ。上段は入力で、近い2つと、離れた2つがある。中段は漏れのないニューロン、" +
