@@ -2,8 +2,10 @@
 
 The same neurons, as a loop over `step` and in each of the ways, one thread. All take turns in one
 run, each is checked to fire the same spikes, and the figures are medians over the rounds with the
-least and the greatest. The clock counts the time on the processor, so that what else runs disturbs
-less. With --record the figures are also kept in docs/_data/ways.json, which the book shows.
+least and the greatest. Beside the times stands how many operations of torch a way calls, those left
+out that only look at a tensor in another way; what is compiled has no such number. The clock counts
+the time on the processor, so that what else runs disturbs less. With --record the figures are also
+kept in docs/_data/ways.json, which the book shows.
 A run takes about two minutes, most of them for torch.compile, which needs a C++ compiler.
 """
 
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import record
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from snn_docs import LIF, functional
 from snn_docs.surrogate import ArcTan
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from record import Row
+    from torch._ops import OpOverload
 
     Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
@@ -71,6 +75,33 @@ def seconds(way: Way, inputs: Tensor, *, gradient: bool) -> float:
     return taken
 
 
+class Calls(TorchDispatchMode):
+    """Counts the operations that are called while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
+
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        _types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        """Count one, unless it only looks at a tensor in another way, and do it."""
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def count_calls(way: Way, inputs: Tensor, *, gradient: bool) -> int:
+    """Return how many operations one call needs, and the way back."""
+    calls = Calls()
+    with calls:
+        seconds(way, inputs, gradient=gradient)
+    return calls.count
+
+
 def first_calls(ways: Mapping[str, Way], inputs: Tensor) -> dict[str, float]:
     """Call each once with gradients and once without, and return how long that took to begin."""
     taken, expected = {}, loop(inputs)
@@ -91,6 +122,10 @@ def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Ite
     begun = first_calls(ways, inputs)
     repeats = max(3, min(200, 2_000_000 // inputs.numel()))
     for gradient in (True, False):
+        counted = {
+            name: None if name == "compile" else count_calls(way, inputs, gradient=gradient)
+            for name, way in ways.items()
+        }
         times: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
@@ -99,7 +134,7 @@ def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Ite
         for name, taken in times.items():
             ratios = [one / other for one, other in zip(times["loop"], taken, strict=True)]
             yield {
-                "shape": list(shape), "gradient": gradient, "way": name,
+                "shape": list(shape), "gradient": gradient, "way": name, "calls": counted[name],
                 "ms": statistics.median(taken) * 1e3, "ratio": statistics.median(ratios),
                 "least": min(ratios), "most": max(ratios), "first_call_s": begun[name],
             }  # fmt: skip

@@ -542,6 +542,16 @@ def test_every_work_of_the_bibliography_is_cited_and_the_other_way_round():
     assert set().union(*(page.cited() for page in pages)) == WORKS
 
 
+def test_the_map_of_later_works_tells_the_years_of_the_bibliography():
+    entries = parse_file(DOCS / "references.bib").entries
+    item = re.compile(r"^- \*\*(.+?)\*\*.*?\{cite\}`(\w+)`", re.MULTILINE)
+    works = dict(item.findall(source("beyond").text))
+    drawing = (DOCS / "_figures" / "landmarks.svg").read_text(encoding="utf-8")
+    marks = re.findall(r">(\d{4}) ([^<]+)<", drawing)
+    assert len(marks) == drawing.count("<circle")
+    assert marks == [(entries[works[name]].fields["year"][:4], name) for _, name in marks]
+
+
 def test_docstrings_cite_as_the_pages_do():
     package = DOCS.parent / "snn_docs"
     lines = [line for path in package.glob("*.py") for line in path.read_text().splitlines()]

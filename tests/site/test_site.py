@@ -82,11 +82,16 @@ NAMES = {
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
-# Names of code that drawings show: classes of this package, ways to run them, parts of a function
-# of autograd, and nodes of a graph with their kinds.
+# Code that drawings show: classes of this package, a way to run them, the article's two lines,
+# parts of a function of autograd, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
 PARTS = "forward|setup_context|vmap・grad"
-DRAWN = re.compile(rf"run|numba|torch\.compile|{PARTS}|{SHAPES}|\w+ \([A-Z]\w+\)")
+ARTICLE_LINES = (
+    "x = v_previous * (1 - s_previous) + vt",
+    "spikes = Heaviside.apply(x - self.threshold)",
+)
+LINES = "|".join(map(re.escape, ARTICLE_LINES))
+DRAWN = re.compile(rf"run|{LINES}|{PARTS}|{SHAPES}|\w+ \([A-Z]\w+\)")
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
 
