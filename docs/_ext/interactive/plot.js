@@ -38,6 +38,7 @@ const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) =>
     ...(x.bare ? [] : x.ticks).map((tick) => text(across(tick), bottom + 24, `${tick}`, "middle")),
     text(left, top - 14, title),
     note ? text(right, top - 14, note, "end") : "",
+    y.name ? text(left - 8, top - 14, y.name, "end") : "",
     x.name ? text((left + right) / 2, bottom + 50, x.name, "middle") : "",
   ];
   return { across, up, top, markup: drawn.join("") };

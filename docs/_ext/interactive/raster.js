@@ -53,7 +53,7 @@ const column = ({ name, rows }, count, left, bare) => {
   const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
   const heights = { top: 36, bottom: 316 };
   const raster = axes({
-    ...{ ...heights, left, right: left + 160, title: name, y: { ...values, bare } },
+    ...{ ...heights, left, right: left + 160, title: name, y: { ...values, bare, name: bare ? "" : "値" } },
     x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
   });
   const restored = axes({
