@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
+PATH = tuple(dict.fromkeys(filter(None, sys.path)))
 MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 
 
@@ -139,7 +141,7 @@ class Results:
         engine = sorted(Path(__file__).parent.rglob("*.py"))
         # a package's RECORD has the hashes of all its files
         records = [
-            record for folder in dict.fromkeys(sys.path) if folder
+            record for folder in PATH
             for record in sorted(Path(folder).glob("*.dist-info/RECORD"))
         ]  # fmt: skip
         files = [(file.parent.name, self._file(str(file))) for file in [*engine, *records]]

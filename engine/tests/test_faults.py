@@ -183,7 +183,7 @@ def kept(folder):
     results = Results()
     names = [page.path.stem for page in read_pages(folder) if results.load(page)]
     there = [file.name.split("-")[0] for file in folder.glob("_build/.book/*.json")]
-    assert sorted(there) == names
+    assert sorted(there) == names, results.reasons
     return names
 
 

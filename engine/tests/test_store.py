@@ -327,7 +327,7 @@ def installed(tmp_path, monkeypatch):
     info = folder / "solver-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "RECORD").write_text("solver.py,sha256=1,1\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    monkeypatch.setattr(store, "PATH", (*store.PATH, str(folder)))
     return info
 
 
@@ -345,9 +345,13 @@ def test_other_packages_are_another_environment(book, runs, installed, monkeypat
     assert runs.take() == []
 
 
-def test_the_same_folder_twice_on_the_path_is_the_same_environment(runs, installed, monkeypatch):
+def test_what_a_program_adds_to_its_path_is_no_other_environment(tmp_path, monkeypatch):
+    """As setuptools does, when it is imported, with the packages that it brings along."""
     once = Results().environment
-    monkeypatch.setattr(sys, "path", [*sys.path, sys.path[-1]])
+    info = tmp_path / "vendor" / "solver-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "RECORD").write_text("solver.py,sha256=1,1\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(info.parent)])
     assert Results().environment == once
 
 
