@@ -65,8 +65,9 @@ from snn_docs.processes import rank
 training, validation = loaders()
 network = reader(seed=rank(), dropout=0.0)  # each has its own weights, and draws its own order
 fit(network, training, validation, sys.argv[1], epochs=3)
-told = measure(network, validation)
-print("told", *told, flush=True)
+told = " ".join(map(str, measure(network, validation)))
+sys.stdout.write(f"told {told}\\n")  # at once, or the two would write into each other's line
+sys.stdout.flush()
 """
 
 
