@@ -11,6 +11,7 @@ from house_rules import (  # noqa: F401
 
 SITE = Path(__file__).parent / "site"
 FIRST = SITE / "test_site.py"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +24,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     What lies between keeps the other processes busy meanwhile.
     """
-    last = (str(SITE), str(SITE.parents[1] / "docs"))
-    items.sort(key=lambda item: item.path != FIRST and 1 + str(item.path).startswith(last))
+    items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    if item.path == FIRST:
+        return 0
+    waits = item.path.is_relative_to(SITE) or item.path.is_relative_to(DOCS)
+    return 2 if waits else 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from sphinx.errors import ConfigError
@@ -61,7 +61,8 @@ class PageFile(pytest.File):
         runs = self.session.stash.setdefault(RUNS, {})
         if self.page not in runs:
             pages = [self.page] if hasattr(self.config, "workerinput") else _asked_for(self.session)
-            with _environment(self.config.stash[ENVIRONMENT]):
+            # A page that ran with variables of the tests' would have to run again without them.
+            with patch.dict(os.environ, self.config.stash[ENVIRONMENT], clear=True):
                 runs |= zip(pages, run_outdated(pages, Results()), strict=True)
         return runs[self.page]
 
@@ -126,19 +127,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for told in terminalreporter.getreports("failed"):
             if command := getattr(told, "book_annotation", ""):
                 terminalreporter.write_line(command)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Have these variables, and no others: a page that ran with others would have to run again."""
-    others = dict(os.environ)
-    try:
-        os.environ.clear()
-        os.environ.update(variables)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(others)
 
 
 def _asked_for(session: pytest.Session) -> list[Page]:

@@ -8,9 +8,6 @@ import time
 
 import pytest
 
-ENVIRONMENT = dict(os.environ)
-"""What pytest was started with: test modules set variables, or import what does."""
-
 LONGEST = 60
 """Seconds that a test may take on a machine that is not busy, unless it is marked as slow.
 

@@ -126,6 +126,22 @@ def test_no_ratio_of_the_book_is_noise():
     assert not [row for row in rows if row["most"] > 3 * row["least"]]
 
 
+def test_calls_are_the_operations_of_the_way_there_and_back(load):
+    ways = load("ways")
+    inputs = torch.rand(3, 4, requires_grad=True)
+
+    def twice(inputs: torch.Tensor) -> torch.Tensor:
+        return (inputs[1:] * 2).exp()  # the slice only looks at the inputs in another way
+
+    def there(*, gradient: bool) -> int:
+        return ways.count_calls(twice, inputs, gradient=gradient)
+
+    assert there(gradient=False) == len(["mul", "exp"])
+    forward = ["mul", "exp", "sum"]
+    back = ["ones_like", "mul", "mul", "slice_backward"]  # of exp and of mul; expand is a view
+    assert there(gradient=True) == len(forward + back)
+
+
 def test_the_time_of_a_page_is_that_of_its_cells(load, tmp_path, monkeypatch):
     page_time = load("page_time")
     monkeypatch.setattr(page_time, "find_settings", lambda _: Settings(modules=()))

@@ -13,6 +13,8 @@ from playwright.sync_api import expect, sync_playwright
 from site_server import served
 from sphinx_project import build_book
 
+from bookproof.pytest_plugin import ENVIRONMENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,13 +24,21 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="session")
-def built_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def environment(pytestconfig: pytest.Config) -> dict[str, str]:
+    """What pytest was started in, and its plugin runs pages in."""
+    return pytestconfig.stash[ENVIRONMENT]
+
+
+@pytest.fixture(scope="session")
+def built_site(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, environment: dict[str, str]
+) -> Path:
     """The folder of the whole site, built as `make html` builds it, once for all processes."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "site"
     with FileLock(f"{folder}.lock"):
         if not (folder / "whole").exists():
-            build_book(folder)
+            build_book(folder, environment)
             (folder / "whole").touch()
     return folder / "html"
 

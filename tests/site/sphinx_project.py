@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bs4 import BeautifulSoup, SoupStrainer
-from house_rules import ENVIRONMENT
 from sphinx_builds import sphinx_build
 
 from bookproof.settings import find_settings
@@ -55,10 +54,11 @@ def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str =
     return Built(out, code, messages)
 
 
-def build_book(folder: Path, builder: str = "html") -> Path:
+def build_book(folder: Path, environment: dict[str, str], builder: str = "html") -> Path:
     """Build the book as `make html` does; return the folder of what was built.
 
-    Results are kept where pytest keeps those of the pages, so that no cell runs twice.
+    Results are kept where pytest keeps those of the pages, so that no cell runs twice, if the pages
+    have the same environment.
     """
     root = EXTENSIONS.parents[1]
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", builder]
@@ -67,7 +67,7 @@ def build_book(folder: Path, builder: str = "html") -> Path:
     done = subprocess.run(
         [*command, *places, str(folder / builder)],
         cwd=root,
-        env=ENVIRONMENT,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

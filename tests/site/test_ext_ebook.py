@@ -104,9 +104,9 @@ def epub(small) -> Path:
 
 
 @pytest.fixture(scope="module")
-def book(built_site) -> Path:
+def book(built_site, environment) -> Path:
     """The whole book as an EPUB, from what was read for the site."""
-    return build_book(built_site.parent, "epub") / "snn_docs.epub"
+    return build_book(built_site.parent, environment, "epub") / "snn_docs.epub"
 
 
 def documents(book: Path) -> dict[str, ET.Element]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from py_mini_racer import MiniRacer
 from sphinx_project import build, sphinx_build
 
-from snn_docs import IF
+from snn_docs import IF, LIF, encoding, surrogate
 
 PAGE = """
 # 題
@@ -34,6 +35,7 @@ PICTURE = """
 PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
 EXTENSIONS = ("myst_nb", "interactive")
+HERE = Path(interactive.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,87 @@ def test_the_first_state_is_what_the_package_computes():
     spikes, v = IF().run(torch.full((20,), 0.3))
     assert torch.equal(torch.tensor([float(row[1]) for row in body]), v)
     assert [float(row[2]) for row in body] == spikes.tolist()
+
+
+# ---- The numbers, for any setting, are the package's bit for bit ----
+
+
+def evaluate(parts: tuple[str, ...], expression: str) -> object:
+    racer = MiniRacer()
+    racer.eval("".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in parts))
+    return json.loads(racer.eval(f"JSON.stringify({expression})"))
+
+
+def float32(generator: torch.Generator, *shape: int, low: float, high: float) -> torch.Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator)
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize("leak", [0.0, 0.05, 0.3, 1.0])
+def test_a_neuron_is_the_package_s(reset, leak):
+    generator = torch.Generator().manual_seed(0)
+    inputs = float32(generator, 100, 40, low=-0.5, high=1.5)
+    left = float32(generator, 40, low=0, high=2)
+    settings = {"threshold": 0.75, "reset": reset, "leak": leak}
+    layer = LIF(**settings) if leak else IF(0.75, reset=reset)
+    spikes, v = layer.run(inputs, (torch.zeros(40), left))
+    asked = "inputs.map((each, k) => run(each, {...settings, left: left[k]}))"
+    given = f"(inputs, left, settings) => {asked}"
+    arguments = ", ".join(map(json.dumps, (inputs.T.tolist(), left.tolist(), settings)))
+    runs = evaluate(("neuron",), f"({given})({arguments})")
+    assert torch.tensor([[step["potential"] for step in run] for run in runs]).T.equal(v)
+    assert torch.tensor([[float(step["fired"]) for step in run] for run in runs]).T.equal(spikes)
+
+
+@pytest.mark.parametrize("kind", ["FastSigmoid", "Triangle", "Boxcar", "StraightThrough"])
+def test_a_derivative_is_the_package_s(kind):
+    generator = torch.Generator().manual_seed(0)
+    for slope in (0.25, 0.7, 1.0, 3.9):
+        x = torch.cat([float32(generator, 500, low=-3, high=3), torch.tensor([0, 0.5 / slope])])
+        x.requires_grad_()
+        spikes = getattr(surrogate, kind)(slope)(x)
+        (gradient,) = torch.autograd.grad(spikes.sum(), x)
+        asked = f"{x.tolist()}.map((x) => [heaviside(x), derivatives.{kind}(x, {slope})])"
+        fired, derivatives = torch.tensor(evaluate(("neuron", "derivatives"), asked)).T
+        assert derivatives.equal(gradient)
+        assert fired.equal(spikes)
+
+
+@pytest.mark.parametrize("count", [2, 5, 16, 64])
+def test_codes_are_the_package_s(count):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.cat([torch.arange(17) / 16, float32(generator, 200, low=0, high=1)])
+    draws = torch.rand(count, len(values), generator=torch.Generator().manual_seed(1))
+    expected = {
+        "latency": encoding.latency(values, count),
+        "rate": encoding.rate(values, count, generator=torch.Generator().manual_seed(1)),
+        **{
+            reset: IF(reset=reset).run(encoding.direct(values, count))[0]
+            for reset in ("zero", "subtract")
+        },
+    }
+    asked = {
+        "latency": f"latency(x, {count})",
+        "rate": "rate(x, draws[k])",
+        **{reset: f"direct(x, {count}, {reset!r})" for reset in ("zero", "subtract")},
+    }
+    for code, spikes in expected.items():
+        given = f"(draws) => {values.tolist()}.map((x, k) => {asked[code]})"
+        trains = evaluate(("neuron", "encodings"), f"({given})({draws.T.tolist()})")
+        assert torch.tensor(trains, dtype=torch.float32).T.equal(spikes), code
+
+
+def test_the_draws_are_those_of_the_package():
+    """A draw lies below k/16 if, and only if, its first hexadecimal digit is below k."""
+    values, generator = torch.arange(17) / 16, torch.Generator().manual_seed(0)
+    definitions = interactive.definitions("raster")
+    for draw in (1, 2, 3):
+        racer = MiniRacer()
+        racer.eval(definitions)
+        asked = f"VALUES.map((x, k) => rate(x, random({draw}, 64, k)))"
+        trains = json.loads(racer.eval(f"JSON.stringify({asked})"))
+        expected = encoding.rate(values, 64, generator=generator)
+        assert torch.tensor(trains, dtype=torch.float32).T.equal(expected)
 
 
 # ---- The directive ----

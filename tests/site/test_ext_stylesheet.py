@@ -158,6 +158,13 @@ def test_the_stylesheet_is_whole_and_light(style):
     assert places == sorted(places)  # The book's own rules win.
 
 
+@pytest.mark.parametrize("name", ["pst-sidebar-hidden", "search-summary"])
+def test_rules_for_what_only_a_script_adds_are_kept(built_site, style, name):
+    assert f".{name}" in style
+    written = "".join(page.read_text(encoding="utf-8") for page in built_site.rglob("*.html"))
+    assert name not in set(re.findall(r"[\w-]+", " ".join(re.findall(r'class="([^"]*)"', written))))
+
+
 def test_what_the_stylesheet_names_is_there(built_site, style):
     urls = {match[2] for match in stylesheet.URL.finditer(style)}
     assert urls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import posixpath
 import random
@@ -86,11 +87,8 @@ MODULE = re.compile(r"snn_docs(\.\w+)?")
 # parts of a function of autograd, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
 PARTS = "forward|setup_context|vmap・grad"
-ARTICLE_LINES = (
-    "x = v_previous * (1 - s_previous) + vt",
-    "spikes = Heaviside.apply(x - self.threshold)",
-)
-LINES = "|".join(map(re.escape, ARTICLE_LINES))
+IN_FORWARD = inspect.getsource(source.IF.forward).splitlines()
+LINES = "|".join(re.escape(line.strip()) for line in IN_FORWARD if " = " in line)
 DRAWN = re.compile(rf"run|{LINES}|{PARTS}|{SHAPES}|\w+ \([A-Z]\w+\)")
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
