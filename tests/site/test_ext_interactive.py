@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import pickle
+import random
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import interactive
 import pytest
 import torch
+from interactive_runs import tables, worked
 from py_mini_racer import MiniRacer
 from sphinx_project import build, sphinx_build
 
@@ -35,7 +36,9 @@ PICTURE = """
 PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
 EXTENSIONS = ("myst_nb", "interactive")
-HERE = Path(interactive.__file__).parent
+RUNS = 200
+KINDS = ("FastSigmoid", "Triangle", "Boxcar", "StraightThrough")
+VALUES = torch.arange(17) / 16
 
 
 @pytest.fixture(scope="module")
@@ -103,85 +106,221 @@ def test_the_first_state_is_what_the_package_computes():
     assert [float(row[2]) for row in body] == spikes.tolist()
 
 
-# ---- The numbers, for any setting, are the package's bit for bit ----
+def hundredths(dice: random.Random, low: int, high: int, step: int) -> float:
+    """Choose what a slider from `low` to `high` can be set to, all in hundredths."""
+    return dice.randrange(low, high + 1, step) / 100
 
 
-def evaluate(parts: tuple[str, ...], expression: str) -> object:
-    racer = MiniRacer()
-    racer.eval("".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in parts))
-    return json.loads(racer.eval(f"JSON.stringify({expression})"))
+def bits(numbers) -> list[int]:
+    """Return the bits of numbers as float32; those that were written are read for it."""
+    numbers = numbers if isinstance(numbers, torch.Tensor) else [float(x) for x in numbers]
+    return torch.as_tensor(numbers, dtype=torch.float32).view(torch.int32).tolist()
 
 
-def float32(generator: torch.Generator, *shape: int, low: float, high: float) -> torch.Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator)
+# ---- For all that the controls can be set to, the numbers are the package's bit for bit ----
 
 
-@pytest.mark.parametrize("reset", ["zero", "subtract"])
-@pytest.mark.parametrize("leak", [0.0, 0.05, 0.3, 1.0])
-def test_a_neuron_is_the_package_s(reset, leak):
-    generator = torch.Generator().manual_seed(0)
-    inputs = float32(generator, 100, 40, low=-0.5, high=1.5)
-    left = float32(generator, 40, low=0, high=2)
-    settings = {"threshold": 0.75, "reset": reset, "leak": leak}
-    layer = LIF(**settings) if leak else IF(0.75, reset=reset)
-    spikes, v = layer.run(inputs, (torch.zeros(40), left))
-    asked = "inputs.map((each, k) => run(each, {...settings, left: left[k]}))"
-    given = f"(inputs, left, settings) => {asked}"
-    arguments = ", ".join(map(json.dumps, (inputs.T.tolist(), left.tolist(), settings)))
-    runs = evaluate(("neuron",), f"({given})({arguments})")
-    assert torch.tensor([[step["potential"] for step in run] for run in runs]).T.equal(v)
-    assert torch.tensor([[float(step["fired"]) for step in run] for run in runs]).T.equal(spikes)
+def test_the_neuron_is_the_package_s_bit_for_bit():
+    dice = random.Random(0)
+    settings = [
+        {
+            "current": hundredths(dice, 0, 200, 5),
+            "threshold": hundredths(dice, 20, 200, 5),
+            "left": hundredths(dice, 0, 200, 5),
+        }
+        for _ in range(RUNS)
+    ]
+    for setting, table in zip(settings, tables("if-neuron", settings), strict=True):
+        layer = IF(threshold=setting["threshold"])
+        state = (torch.tensor(0.0), torch.tensor(setting["left"]))
+        spikes, v = layer.run(torch.full((20,), setting["current"]), state)
+        steps, potentials, fired = zip(*table, strict=True)
+        assert [int(step) for step in steps] == list(range(1, 21))
+        assert bits(potentials) == bits(v), setting
+        assert bits(fired) == bits(spikes), setting
 
 
-@pytest.mark.parametrize("kind", ["FastSigmoid", "Triangle", "Boxcar", "StraightThrough"])
-def test_a_derivative_is_the_package_s(kind):
-    generator = torch.Generator().manual_seed(0)
-    for slope in (0.25, 0.7, 1.0, 3.9):
-        x = torch.cat([float32(generator, 500, low=-3, high=3), torch.tensor([0, 0.5 / slope])])
-        x.requires_grad_()
-        spikes = getattr(surrogate, kind)(slope)(x)
+def test_both_resets_are_the_package_s_bit_for_bit():
+    dice = random.Random(0)
+    settings = [
+        {
+            "current": hundredths(dice, 0, 150, 5),
+            "threshold": hundredths(dice, 50, 150, 5),
+            "duration": dice.randint(0, 20),
+        }
+        for _ in range(RUNS)
+    ]
+    for setting, table in zip(settings, tables("resets", settings), strict=True):
+        inputs = torch.zeros(20)
+        inputs[: setting["duration"]] = setting["current"]
+        columns = list(zip(*table, strict=True))
+        for reset, potentials, fired in (("zero", *columns[1:3]), ("subtract", *columns[3:])):
+            spikes, v = IF(setting["threshold"], reset=reset).run(inputs)
+            assert bits(potentials) == bits(v), (setting, reset)
+            assert bits(fired) == bits(spikes), (setting, reset)
+
+
+def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit():
+    dice = random.Random(0)
+    settings = [
+        {
+            "gap": dice.randint(1, 17),
+            "strength": hundredths(dice, 30, 120, 5),
+            "leak": hundredths(dice, 5, 100, 5),
+        }
+        for _ in range(RUNS)
+    ]
+    for setting, table in zip(settings, tables("coincidence", settings), strict=True):
+        inputs = torch.zeros(30)
+        inputs[[1, 3, 11, 11 + setting["gap"]]] = setting["strength"]
+        columns = list(zip(*table, strict=True))
+        assert bits(columns[1]) == bits(inputs)
+        layers = (IF(), columns[2:4]), (LIF(leak=setting["leak"]), columns[4:])
+        for layer, (potentials, fired) in layers:
+            spikes, v = layer.run(inputs)
+            assert bits(potentials) == bits(v), (setting, layer)
+            assert bits(fired) == bits(spikes), (setting, layer)
+
+
+def test_gradients_are_the_package_s_bit_for_bit():
+    dice = random.Random(0)
+    settings = [
+        {
+            "kind": dice.choice(KINDS),
+            "slope": hundredths(dice, 25, 400, 25),
+            "x": hundredths(dice, -200, 200, 5),
+        }
+        for _ in range(RUNS)
+    ]
+    grid = (torch.arange(17) - 8) / 4
+    for setting, table in zip(settings, tables("surrogate", settings), strict=True):
+        spike = getattr(surrogate, setting["kind"])(setting["slope"])
+        x = torch.cat([torch.tensor([setting["x"]]), grid]).requires_grad_()
+        spikes = spike(x)
         (gradient,) = torch.autograd.grad(spikes.sum(), x)
-        asked = f"{x.tolist()}.map((x) => [heaviside(x), derivatives.{kind}(x, {slope})])"
-        fired, derivatives = torch.tensor(evaluate(("neuron", "derivatives"), asked)).T
-        assert derivatives.equal(gradient)
-        assert fired.equal(spikes)
+        assert table[0][0].endswith("（選んだ電位）")
+        table[0][0] = table[0][0].removesuffix("（選んだ電位）")
+        shown = zip(*table, strict=True)
+        for numbers, expected in zip(shown, (x.detach(), spikes.detach(), gradient), strict=True):
+            assert bits(numbers) == bits(expected), setting
 
 
-@pytest.mark.parametrize("count", [2, 5, 16, 64])
-def test_codes_are_the_package_s(count):
+def restored_by(code: str, spikes: torch.Tensor) -> torch.Tensor:
+    """Read the values from spikes, as the chapter does."""
+    if code != "latency":
+        return spikes.mean(0)
+    return torch.where(spikes.any(0), 1 - spikes.argmax(0) / (len(spikes) - 1), 0.0)
+
+
+def encoded(code: str, count: int, draw: int) -> torch.Tensor:
+    """Encode the figure's values; the draws come from one generator, one after the other."""
+    if code == "latency":
+        return encoding.latency(VALUES, count)
+    if code != "rate":
+        return IF(reset=code).run(encoding.direct(VALUES, count))[0]
     generator = torch.Generator().manual_seed(0)
-    values = torch.cat([torch.arange(17) / 16, float32(generator, 200, low=0, high=1)])
-    draws = torch.rand(count, len(values), generator=torch.Generator().manual_seed(1))
-    expected = {
-        "latency": encoding.latency(values, count),
-        "rate": encoding.rate(values, count, generator=torch.Generator().manual_seed(1)),
-        **{
-            reset: IF(reset=reset).run(encoding.direct(values, count))[0]
-            for reset in ("zero", "subtract")
-        },
-    }
-    asked = {
-        "latency": f"latency(x, {count})",
-        "rate": "rate(x, draws[k])",
-        **{reset: f"direct(x, {count}, {reset!r})" for reset in ("zero", "subtract")},
-    }
-    for code, spikes in expected.items():
-        given = f"(draws) => {values.tolist()}.map((x, k) => {asked[code]})"
-        trains = evaluate(("neuron", "encodings"), f"({given})({draws.T.tolist()})")
-        assert torch.tensor(trains, dtype=torch.float32).T.equal(spikes), code
+    return [encoding.rate(VALUES, count, generator=generator) for _ in range(draw)][-1]
 
 
-def test_the_draws_are_those_of_the_package():
-    """A draw lies below k/16 if, and only if, its first hexadecimal digit is below k."""
-    values, generator = torch.arange(17) / 16, torch.Generator().manual_seed(0)
-    definitions = interactive.definitions("raster")
-    for draw in (1, 2, 3):
-        racer = MiniRacer()
-        racer.eval(definitions)
-        asked = f"VALUES.map((x, k) => rate(x, random({draw}, 64, k)))"
-        trains = json.loads(racer.eval(f"JSON.stringify({asked})"))
-        expected = encoding.rate(values, 64, generator=generator)
-        assert torch.tensor(trains, dtype=torch.float32).T.equal(expected)
+def test_codes_are_the_package_s_spike_for_spike_and_bit_for_bit():
+    dice = random.Random(0)
+    settings = [
+        {
+            "code": dice.choice(["latency", "subtract", "zero"]),
+            "count": dice.randrange(4, 65, 4),
+            "draw": dice.randint(1, 3),
+        }
+        for _ in range(RUNS)
+    ]
+    for setting, table in zip(settings, tables("raster", settings), strict=True):
+        values, *columns = zip(*table, strict=True)
+        assert bits(values) == bits(VALUES)
+        for code, at, restored in (("rate", *columns[:2]), (setting["code"], *columns[2:])):
+            spikes = encoded(**{**setting, "code": code})
+            assert bits(restored) == bits(restored_by(code, spikes)), (code, setting)
+            for steps, train in zip(at, spikes.T, strict=True):
+                expected = [str(t + 1) for t in train.nonzero().flatten().tolist()]
+                assert steps == ("、".join(expected) or "なし"), (code, setting)
+
+
+@pytest.mark.parametrize("code", ["latency", "subtract", "zero"])
+def test_the_sentence_on_a_code_counts_and_measures(code):
+    expected = []
+    for each in ("rate", code):
+        spikes = encoded(each, 24, 1)
+        rms = (restored_by(each, spikes) - VALUES).double().square().mean().sqrt()
+        expected += [f"{int(spikes.sum())}", f"{rms:.3f}"]
+    (result,) = worked("raster", [{"code": code, "count": 24}])
+    assert re.findall(r"\d+\.\d+|\d+(?=個の)", result["summary"])[-4:] == expected
+
+
+# ---- What the pages invite to try is so ----
+
+
+def fired(table: list[list[str]], column: int = 2) -> list[int]:
+    return [int(row[0]) for row in table if row[column] == "1"]
+
+
+def test_what_the_neuron_s_page_invites_to():
+    one, above, tenth, later = tables(
+        "if-neuron",
+        [
+            {"current": 1.0},
+            {"current": 1.05},
+            {"current": 0.1},
+            {"current": 0.3, "left": 0.6},
+        ],
+    )
+    assert fired(one) == list(range(2, 21, 2))
+    assert fired(above) == list(range(1, 21))
+    assert tenth[9] == ["10", "1.0000001", "1"]
+    assert fired(later) == [2, 6, 10, 14, 18]
+
+
+def test_what_the_resets_page_invites_to():
+    rounding, *rising, stopped = tables(
+        "resets",
+        [
+            {"current": 0.3},
+            *({"current": hundredths} for hundredths in ("0.55", "0.75", "1.00")),
+            {"current": 1.5, "duration": 10},
+        ],
+    )
+    assert fired(rounding, 4)[:3] == [4, 7, 10]
+    assert {len(fired(table, 2)) for table in rising} == {10}
+    assert len({len(fired(table, 4)) for table in rising}) == 3
+    assert fired(stopped, 2) == list(range(1, 11))
+    assert fired(stopped, 4) == list(range(1, 15))
+
+
+def test_what_the_surrogates_page_invites_to():
+    found = tables(
+        "surrogate",
+        [
+            *({"kind": kind} for kind in KINDS),
+            *({"kind": "FastSigmoid", "slope": slope, "x": -0.5} for slope in (1, 4)),
+            *({"kind": "Triangle", "slope": 2, "x": x} for x in (-0.5, -0.45)),
+        ],
+    )
+    spikes = [[row[1] for row in table] for table in found[: len(KINDS)]]
+    assert all(each == spikes[0] for each in spikes)
+    wide, narrow, outside, inside = (float(table[0][2]) for table in found[len(KINDS) :])
+    assert wide > narrow
+    assert outside == 0 < inside
+
+
+def test_what_the_codes_page_invites_to():
+    errors = {
+        (code, count): (restored_by(code, encoded(code, count, 1)) - VALUES).square().mean().sqrt()
+        for code in ("rate", "latency")
+        for count in (16, 64)
+    }
+    assert 1.5 < errors["rate", 16] / errors["rate", 64] < 2.7
+    assert 3.5 < errors["latency", 16] / errors["latency", 64] < 4.8
+    levels = {
+        code: len(set(encoded(code, 64, 1).mean(0).tolist())) for code in ("zero", "subtract")
+    }
+    assert levels == {"zero": 8, "subtract": 17}
 
 
 # ---- The directive ----

@@ -1,20 +1,17 @@
-"""Figures to work by hand, in the reader's browser: right to the last bit, and for every reader."""
+"""Figures to work by hand, in the browser of every reader."""
 
 from __future__ import annotations
 
 import datetime as dt
 import gzip
-import random
 import re
 import shutil
 
 import pytest
 import test_browser
-import torch
 from bs4 import BeautifulSoup
+from interactive_runs import worked
 from test_browser import DESK, PHONE, opened
-
-from snn_docs import IF, LIF, encoding, surrogate
 
 pytestmark = test_browser.pytestmark
 
@@ -28,18 +25,27 @@ PAGES = {
 NARROWEST = 320
 FINGER = 44
 PAUSE = 700
-RUNS = 500
-KINDS = ("FastSigmoid", "Triangle", "Boxcar", "StraightThrough")
-VALUES = torch.arange(17) / 16
 
-# Set the figure's controls, each time anew, and read the table of what it has computed.
+# Each control from end to end, the others as they are at first.
+CHOICES = """
+(root) => [...root.querySelectorAll("input, select")].flatMap((control) =>
+  (control.options
+    ? [...control.options].map(({ value }) => value)
+    : [control.min, control.max].map(Number)
+  ).map((value) => ({ [control.name]: value })))
+"""
+# Set the controls, each time anew; read the table and the sentence of what has been computed.
 WORK = """
 (root, settings) => settings.map((setting) => {
-  for (const [name, value] of Object.entries(setting))
-    root.querySelector(`[name=${name}]`).value = value;
-  root.querySelector("form").dispatchEvent(new Event("input"));
-  return [...root.querySelectorAll("tbody tr")].map((row) =>
-    [...row.cells].map((cell) => cell.textContent));
+  const form = root.querySelector("form");
+  form.reset();
+  for (const [name, value] of Object.entries(setting)) form.elements[name].value = value;
+  form.dispatchEvent(new Event("input"));
+  return {
+    table: [...root.querySelectorAll("tbody tr")].map((row) =>
+      [...row.cells].map((cell) => cell.textContent)),
+    summary: root.querySelector(".interactive-summary").textContent,
+  };
 })
 """
 
@@ -50,236 +56,16 @@ def figure_in(page, address: str, name: str):
     return page.locator(f"[data-interactive={name}]")
 
 
-@pytest.fixture(scope="module")
-def work(browser, address):
-    """What a figure's table says after each setting."""
-
-    def work(name: str, settings: list[dict]) -> list[list[list[str]]]:
-        with opened(browser, address, width=DESK) as page:
-            return figure_in(page, address, name).evaluate(WORK, settings)
-
-    return work
-
-
-def hundredths(dice: random.Random, low: int, high: int, step: int) -> float:
-    """Choose what a slider from `low` to `high` can be set to, all in hundredths."""
-    return dice.randrange(low, high + 1, step) / 100
-
-
-def bits(numbers) -> list[int]:
-    """Return the bits of numbers as float32; those that were written are read for it."""
-    numbers = numbers if isinstance(numbers, torch.Tensor) else [float(x) for x in numbers]
-    return torch.as_tensor(numbers, dtype=torch.float32).view(torch.int32).tolist()
-
-
-# ---- The published figures: as many settings as there are draws, by their own controls ----
-
-
-def test_the_neuron_is_the_package_s_bit_for_bit(work):
-    dice = random.Random(0)
-    settings = [
-        {
-            "current": hundredths(dice, 0, 200, 5),
-            "threshold": hundredths(dice, 20, 200, 5),
-            "left": hundredths(dice, 0, 200, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, work("if-neuron", settings), strict=True):
-        layer = IF(threshold=setting["threshold"])
-        state = (torch.tensor(0.0), torch.tensor(setting["left"]))
-        spikes, v = layer.run(torch.full((20,), setting["current"]), state)
-        steps, potentials, fired = zip(*table, strict=True)
-        assert [int(step) for step in steps] == list(range(1, 21))
-        assert bits(potentials) == bits(v), setting
-        assert bits(fired) == bits(spikes), setting
-
-
-def test_both_resets_are_the_package_s_bit_for_bit(work):
-    dice = random.Random(0)
-    settings = [
-        {
-            "current": hundredths(dice, 0, 150, 5),
-            "threshold": hundredths(dice, 50, 150, 5),
-            "duration": dice.randint(0, 20),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, work("resets", settings), strict=True):
-        inputs = torch.zeros(20)
-        inputs[: setting["duration"]] = setting["current"]
-        columns = list(zip(*table, strict=True))
-        for reset, potentials, fired in (("zero", *columns[1:3]), ("subtract", *columns[3:])):
-            spikes, v = IF(setting["threshold"], reset=reset).run(inputs)
-            assert bits(potentials) == bits(v), (setting, reset)
-            assert bits(fired) == bits(spikes), (setting, reset)
-
-
-def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit(work):
-    dice = random.Random(0)
-    settings = [
-        {
-            "gap": dice.randint(1, 17),
-            "strength": hundredths(dice, 30, 120, 5),
-            "leak": hundredths(dice, 5, 100, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, work("coincidence", settings), strict=True):
-        inputs = torch.zeros(30)
-        inputs[[1, 3, 11, 11 + setting["gap"]]] = setting["strength"]
-        columns = list(zip(*table, strict=True))
-        assert bits(columns[1]) == bits(inputs)
-        layers = (IF(), columns[2:4]), (LIF(leak=setting["leak"]), columns[4:])
-        for layer, (potentials, fired) in layers:
-            spikes, v = layer.run(inputs)
-            assert bits(potentials) == bits(v), (setting, layer)
-            assert bits(fired) == bits(spikes), (setting, layer)
-
-
-def test_gradients_are_the_package_s_bit_for_bit(work):
-    dice = random.Random(0)
-    settings = [
-        {
-            "kind": dice.choice(KINDS),
-            "slope": hundredths(dice, 25, 400, 25),
-            "x": hundredths(dice, -200, 200, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    grid = (torch.arange(17) - 8) / 4
-    for setting, table in zip(settings, work("surrogate", settings), strict=True):
-        spike = getattr(surrogate, setting["kind"])(setting["slope"])
-        x = torch.cat([torch.tensor([setting["x"]]), grid]).requires_grad_()
-        spikes = spike(x)
-        (gradient,) = torch.autograd.grad(spikes.sum(), x)
-        assert table[0][0].endswith("（選んだ電位）")
-        table[0][0] = table[0][0].removesuffix("（選んだ電位）")
-        shown = zip(*table, strict=True)
-        for numbers, expected in zip(shown, (x.detach(), spikes.detach(), gradient), strict=True):
-            assert bits(numbers) == bits(expected), setting
-
-
-def restored_by(code: str, spikes: torch.Tensor) -> torch.Tensor:
-    """Read the values from spikes, as the chapter does."""
-    if code != "latency":
-        return spikes.mean(0)
-    return torch.where(spikes.any(0), 1 - spikes.argmax(0) / (len(spikes) - 1), 0.0)
-
-
-def encoded(code: str, count: int, draw: int) -> torch.Tensor:
-    """Encode the figure's values; the draws come from one generator, one after the other."""
-    if code == "latency":
-        return encoding.latency(VALUES, count)
-    if code != "rate":
-        return IF(reset=code).run(encoding.direct(VALUES, count))[0]
-    generator = torch.Generator().manual_seed(0)
-    return [encoding.rate(VALUES, count, generator=generator) for _ in range(draw)][-1]
-
-
-def test_codes_are_the_package_s_spike_for_spike_and_bit_for_bit(work):
-    dice = random.Random(0)
-    settings = [
-        {
-            "code": dice.choice(["latency", "subtract", "zero"]),
-            "count": dice.randrange(4, 65, 4),
-            "draw": dice.randint(1, 3),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, work("raster", settings), strict=True):
-        values, *columns = zip(*table, strict=True)
-        assert bits(values) == bits(VALUES)
-        for code, at, restored in (("rate", *columns[:2]), (setting["code"], *columns[2:])):
-            spikes = encoded(**{**setting, "code": code})
-            assert bits(restored) == bits(restored_by(code, spikes)), (code, setting)
-            for steps, train in zip(at, spikes.T, strict=True):
-                expected = [str(t + 1) for t in train.nonzero().flatten().tolist()]
-                assert steps == ("、".join(expected) or "なし"), (code, setting)
-
-
-def test_the_sentence_on_a_code_counts_and_measures(browser, address):
+@pytest.mark.parametrize("name", PAGES)
+def test_the_controls_set_what_is_computed(browser, address, name):
     with opened(browser, address, width=DESK) as page:
-        figure = figure_in(page, address, "raster")
-        for code in ("latency", "subtract", "zero"):
-            expected = []
-            for each in ("rate", code):
-                spikes = encoded(each, 24, 1)
-                rms = (restored_by(each, spikes) - VALUES).double().square().mean().sqrt()
-                expected += [f"{int(spikes.sum())}", f"{rms:.3f}"]
-            figure.evaluate(WORK, [{"code": code, "count": 24}])
-            said = figure.locator(".interactive-summary").inner_text()
-            numbers = re.findall(r"\d+\.\d+|\d+(?=個の)", said)
-            assert numbers[-4:] == expected
-
-
-# ---- What the pages invite to try is so ----
-
-
-def fired(table: list[list[str]], column: int = 2) -> list[int]:
-    return [int(row[0]) for row in table if row[column] == "1"]
-
-
-def test_what_the_neuron_s_page_invites_to(work):
-    one, above, tenth, later = work(
-        "if-neuron",
-        [
-            {"current": 1.0},
-            {"current": 1.05},
-            {"current": 0.1},
-            {"current": 0.3, "left": 0.6},
-        ],
-    )
-    assert fired(one) == list(range(2, 21, 2))
-    assert fired(above) == list(range(1, 21))
-    assert tenth[9] == ["10", "1.0000001", "1"]
-    assert fired(later) == [2, 6, 10, 14, 18]
-
-
-def test_what_the_resets_page_invites_to(work):
-    rounding, *rising, stopped = work(
-        "resets",
-        [
-            {"current": 0.3},
-            *({"current": hundredths} for hundredths in ("0.55", "0.75", "1.00")),
-            {"current": 1.5, "duration": 10},
-        ],
-    )
-    assert fired(rounding, 4)[:3] == [4, 7, 10]
-    assert {len(fired(table, 2)) for table in rising} == {10}
-    assert len({len(fired(table, 4)) for table in rising}) == 3
-    assert fired(stopped, 2) == list(range(1, 11))
-    assert fired(stopped, 4) == list(range(1, 15))
-
-
-def test_what_the_surrogates_page_invites_to(work):
-    tables = work(
-        "surrogate",
-        [
-            *({"kind": kind} for kind in KINDS),
-            *({"kind": "FastSigmoid", "slope": slope, "x": -0.5} for slope in (1, 4)),
-            *({"kind": "Triangle", "slope": 2, "x": x} for x in (-0.5, -0.45)),
-        ],
-    )
-    spikes = [[row[1] for row in table] for table in tables[: len(KINDS)]]
-    assert all(each == spikes[0] for each in spikes)
-    wide, narrow, outside, inside = (float(table[0][2]) for table in tables[len(KINDS) :])
-    assert wide > narrow
-    assert outside == 0 < inside
-
-
-def test_what_the_codes_page_invites_to():
-    errors = {
-        (code, count): (restored_by(code, encoded(code, count, 1)) - VALUES).square().mean().sqrt()
-        for code in ("rate", "latency")
-        for count in (16, 64)
-    }
-    assert 1.5 < errors["rate", 16] / errors["rate", 64] < 2.7
-    assert 3.5 < errors["latency", 16] / errors["latency", 64] < 4.8
-    levels = {
-        code: len(set(encoded(code, 64, 1).mean(0).tolist())) for code in ("zero", "subtract")
-    }
-    assert levels == {"zero": 8, "subtract": 17}
+        figure = figure_in(page, address, name)
+        settings = figure.evaluate(CHOICES)
+        assert len(settings) > len(figure.locator("input, select").all())
+        shown = figure.evaluate(WORK, settings)
+    expected = worked(name, settings)
+    assert [each["table"] for each in shown] == [each["table"] for each in expected]
+    assert [each["summary"] for each in shown] == [each["summary"] for each in expected]
 
 
 # ---- In every reader's hands ----
