@@ -247,6 +247,7 @@ def test_a_build_that_is_stopped_leaves_nothing_behind_and_the_next_is_right(sto
     assert again == [True, True]
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_are_both_right(slow_book):
     with Build(slow_book) as one, Build(slow_book) as two:
         until(lambda: len(one.started()) > 1 and len(two.started()) > 1)
@@ -258,6 +259,7 @@ def test_two_builds_at_once_are_both_right(slow_book):
     assert kept(slow_book) == ["soon"]
 
 
+@pytest.mark.slow
 def test_any_place_and_any_locale_will_do(tmp_path):
     folder = tmp_path / "部 分" / "膜電位の本"
     write(folder, cell("print('膜電位')", "膜電位"), cell("print('閾値')", 1), name="頁 一.md")

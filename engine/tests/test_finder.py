@@ -62,6 +62,7 @@ def test_sphinx_the_command_line_and_pytest_find_the_same_pages(book):
     assert collected(book) == wanted
 
 
+@pytest.mark.slow
 def test_what_a_build_has_written_is_no_page_though_nothing_excludes_it(book):
     conf = CONF.replace('"_build", ', "")
     book.write("conf.py", conf)

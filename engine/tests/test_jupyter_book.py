@@ -76,6 +76,7 @@ def test_the_command_line_checks_it_also_after_a_build(jupyter_book, capsys):
     assert RIGHT in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_pytest_tests_it_also_after_a_build(jupyter_book):
     sphinx_build("-b", "html", ".", "_build/html")
     options = ["-q", "-p", "bookproof.pytest_plugin", "-p", "no:cacheprovider"]

@@ -130,6 +130,7 @@ def test_a_process_of_pytest_xdist_runs_the_page_of_its_next_test(book, run_pyte
     assert ran == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_pytest_xdist_runs_pages_in_several_processes(book, pytester, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     book.write("a.md", PAGE)

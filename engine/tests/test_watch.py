@@ -99,6 +99,7 @@ def test_a_saved_engine_begins_anew_at_the_same_address(book, monkeypatch, capfd
     assert begun == [[*anew, "-q", ".", "_build/html"]] * times
 
 
+@pytest.mark.slow
 def test_without_fork_each_build_is_a_process(book, monkeypatch, capfd):
     monkeypatch.chdir(book)
     monkeypatch.setattr(watch, "FORKS", False)

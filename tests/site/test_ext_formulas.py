@@ -101,6 +101,7 @@ def test_page_with_formulas(tmp_path):
 NODE = "#!/bin/sh\necho called >>calls\nexit 1\n"
 
 
+@pytest.mark.slow
 def test_node_is_not_used_where_it_is_and_not_missed_where_it_is_not(tmp_path):
     """Python brings the engine, so there is one way to set a formula, and one look."""
     tools = tmp_path / "bin"
