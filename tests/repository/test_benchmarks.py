@@ -96,6 +96,26 @@ def test_who_gives_other_gradients_is_not_compared(load, monkeypatch):
         if_speed.contenders_for(cases["zero, arctan"], None, ["peer"])
 
 
+def test_a_network_that_gives_another_loss_is_not_compared(load, monkeypatch):
+    network_speed = load("network_speed")
+    case = network_speed.CASES["connected"]
+    assert {who for who, _ in network_speed.contenders(case, 4, [])} == {"ours", "relu"}
+    monkeypatch.setitem(network_speed.SAME, "relu", ("loss",))
+    with pytest.raises(SystemExit, match="relu, steps, does not give the same loss"):
+        network_speed.contenders(case, 4, [])
+
+
+def test_the_faster_arrangement_of_a_library_counts(load, monkeypatch):
+    network_speed = load("network_speed")
+    monkeypatch.setattr(network_speed, "TURN", 0)
+    case = network_speed.CASES["recurrent"]
+    found = network_speed.contenders(case, 4, [])
+    ours, relu = network_speed.compared(found, rounds=1)
+    assert (ours["who"], ours["ratio"], relu["who"]) == ("ours", 1, "relu")
+    assert relu["way"] in {"steps", "layers", "fused"}
+    assert ours["mib"] > 0
+
+
 def test_a_noisy_comparison_is_made_again_and_alone(load, monkeypatch):
     if_speed = load("if_speed")
     rounds = iter([{"a": [2.0, 3.0], "b": [2.0, 7.0]}, {"b": [2.0, 6.0]}])
