@@ -1,5 +1,6 @@
 """層を一列に並べたネットワークです。PyTorchの層とニューロンを混ぜられます。"""
 
+import math
 from typing import Any
 
 import torch
@@ -19,7 +20,6 @@ from snn_docs._module import Stateful
 State = tuple[Any, ...]  # for each layer what it carries from step to step; None for torch's
 
 BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
-WIDER = 16  # so many times wider than the inputs the widest layer is taken to be, until it is known
 
 
 class Sequential(torch.nn.Sequential):
@@ -171,9 +171,9 @@ class Sequential(torch.nn.Sequential):
         check_alike_parameters(self, inputs)
         states = self._states(state)
         parts: list[Tensor] = []
-        width = WIDER * _width(inputs)
+        width = math.ceil(_width(inputs) * self._widening())  # a guess, until it is known
         while not parts or len(inputs):
-            length = len(inputs) if self._is_whole() else max(1, BLOCK // max(1, width))
+            length = len(inputs) if self._is_whole() else _length(len(inputs), width)
             outputs, states, width = self._through(inputs[:length], states)
             parts.append(outputs)
             inputs = inputs[length:]
@@ -232,6 +232,15 @@ class Sequential(torch.nn.Sequential):
         """Tell whether a layer looks at all of time at once."""
         return any(isinstance(module, _NormBase) and module.training for module in self.modules())
 
+    def _widening(self) -> float:
+        """Return how many times wider than its inputs the outputs are of the layer that widens."""
+        found = [1.0]
+        for module in self.modules():
+            for kind in ("features", "channels"):
+                given, made = (getattr(module, f"{end}_{kind}", 0) for end in ("in", "out"))
+                found.append(made / given if given else 1.0)
+        return max(found)
+
     def _through(self, x: Tensor, states: list[Any]) -> tuple[Tensor, list[Any], int]:
         """Return what some steps give, the states after them, and the bytes of the widest step."""
         width, after = _width(x), []
@@ -240,6 +249,11 @@ class Sequential(torch.nn.Sequential):
             after.append(last)
             width = max(width, _width(x))
         return x, after, width
+
+
+def _length(steps: int, width: int) -> int:
+    """Return how many steps come next, if all that are left are to go in blocks of one length."""
+    return math.ceil(steps / max(1, round(steps * width / BLOCK)))
 
 
 def _width(x: Tensor) -> int:

@@ -72,12 +72,22 @@ class TestThroughTime:
         expected = outputs_and_gradients(by_hand, convolutional(), inputs)
         torch.testing.assert_close(got, expected)
 
-    def test_its_blocks_are_as_long_as_the_widest_layer_allows(self, monkeypatch):
+    def test_its_blocks_are_about_as_long_as_the_widest_layer_allows(self, monkeypatch):
         network, seen = Sequential(nn.Linear(2, 100), IF()), []
         network[0].register_forward_pre_hook(lambda _, given: seen.append(len(given[0]) // 4))
         monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 100 * 4)  # two steps of four samples
         network(torch.ones(9, 4, 2))
-        assert seen == [6, 2, 1]  # the first, by the size of the inputs, is a guess
+        assert seen == [3, 2, 2, 2]
+        network(torch.ones(2, 4, 2))
+        assert seen[4:] == [2]
+
+    def test_a_width_that_no_weights_tell_is_known_from_the_second_block_on(self, monkeypatch):
+        seen = []
+        layers = nn.Sequential(nn.Conv1d(1, 2, 1), nn.Upsample(100))
+        layers.register_forward_pre_hook(lambda _, given: seen.append(len(given[0]) // 4))
+        monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 2 * 5 * 4)  # two steps as it is guessed
+        Sequential(layers, IF())(torch.ones(9, 4, 1, 5))
+        assert seen == [3, 1, 1, 1, 1, 1, 1]
 
     @pytest.mark.usefixtures("block")
     def test_neurons_have_the_same_bits_in_any_blocks(self):
