@@ -70,7 +70,7 @@ class _Context(BackwardCFunction):
 
 
 class _Run(Function):
-    """Keeps the spikes, and the potentials where the adjoint needs them: both are outputs."""
+    """Keeps of its outputs, spikes and potentials, those that the adjoint needs."""
 
     @staticmethod
     def forward(
@@ -87,10 +87,12 @@ class _Run(Function):
         spikes, v = _forward(inputs.detach(), left, constants, loops)
         ctx.rule, ctx.loops = rule, loops
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        reset_by_v = rule.reset == "zero" and not rule.detach_reset
-        needs_v = reset_by_v or isinstance(rule.surrogate, Surrogate) or wanted[3]
+        to_zero, smooth = rule.reset == "zero", isinstance(rule.surrogate, Surrogate)
+        needs_spikes = to_zero or not smooth or any(wanted[2:4])
+        needs_v = (to_zero and not rule.detach_reset) or smooth or wanted[3]
+        held = spikes if needs_spikes else None, v if needs_v else None
         # saved, not only kept: autograd sees changes in place, and its own graph
-        ctx.save_for_backward(spikes, v if needs_v else None, threshold, kept)  # type: ignore[arg-type]
+        ctx.save_for_backward(*held, threshold, kept)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
         return spikes, v
 
@@ -100,8 +102,8 @@ class _Run(Function):
     ) -> tuple[Tensor | None, ...]:
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
-        if v is None:
-            v = spikes  # a stand-in: nothing that is wanted depends on the potentials
+        # for what is not held the other stands in: nothing that is wanted depends on it
+        spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
         if grad_spikes is None:
             grad_spikes = spikes.new_zeros(()).expand_as(spikes)
         constants = _constants(ctx.rule, threshold, kept)

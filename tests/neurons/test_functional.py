@@ -307,6 +307,15 @@ class TestMemory:
             assert left // self.FULL == buffers
             kept.clear()
 
+    @pytest.mark.parametrize("reset", ["zero", "subtract"])
+    def test_spikes_are_not_kept_where_no_gradient_needs_them(self, reset):
+        inputs = torch.rand(self.STEPS, self.NEURONS, requires_grad=True)
+        kept = []
+        _, left = allocated(
+            lambda: kept.append(run(inputs, reset=reset, surrogate=surrogate.ArcTan())[1])
+        )
+        assert left // self.FULL == (1 if reset == "subtract" else 2)
+
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
     def test_freed_memory_serves_the_next_call(self):
         """Count the page faults of later calls, in a process that never had larger buffers."""
