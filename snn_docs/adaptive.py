@@ -191,6 +191,9 @@ class ALIF(Spiking):
             value if value is None or isinstance(value, Tensor) else inputs.new_tensor(value)
             for value in (rule.threshold, rule.kept, adaptation, faded)
         ]
+        if not torch.is_grad_enabled():
+            plain = adaptive_bptt.Constants(*constants)  # type: ignore[arg-type]
+            return adaptive_bptt.advance(inputs, left, trace, plain, rule)
         run: State = adaptive_bptt.Run.apply(inputs, left, trace, *constants, rule)  # type: ignore[no-untyped-call]
         return run
 

@@ -10,6 +10,7 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs.bptt import BLOCK, keep_freed_memory
 from snn_docs.equations import Rule
+from snn_docs.kernels import decay, number_of
 from snn_docs.surrogate import Surrogate
 
 State = tuple[Tensor, Tensor, Tensor]  # spikes, potentials, traces
@@ -46,8 +47,7 @@ class Run(Function):
     ) -> State:
         """Return spikes, potentials and traces of all steps."""
         *constants, rule = rest
-        keep_freed_memory(inputs)
-        record = _advance(inputs.detach(), left, trace, Constants(*constants), rule)  # type: ignore[arg-type]
+        record = advance(inputs.detach(), left, trace, Constants(*constants), rule)  # type: ignore[arg-type]
         ctx.save_for_backward(*record, *constants)  # type: ignore[arg-type]
         ctx.rule = rule  # type: ignore[attr-defined]
         ctx.set_materialize_grads(value=False)
@@ -72,34 +72,31 @@ class Run(Function):
         return grads.v, of_left, grads.trace[0].clone(), *sums, None
 
 
-def _advance(
+def advance(
     inputs: Tensor, left: Tensor | None, trace: Tensor, constants: Constants, rule: Rule
 ) -> State:
     """Return spikes, potentials and traces of all steps, written into memory that is there."""
+    keep_freed_memory(inputs)
     threshold, kept, adaptation, faded = constants
     spikes, v, a = (
         torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device) for _ in range(3)
     )
-    steps = list(zip(inputs.unbind(), spikes.unbind(), v.unbind(), a.unbind(), strict=True))
-    mask, buffer = torch.empty_like(v[0]), torch.empty_like(v[0])
+    buffer, one = torch.empty_like(v[0]), v.new_ones(())
+    decayed, fading = decay(kept, buffer), decay(faded, buffer)
     last = None
-    for current, s, x, tr in steps:
+    for current, s, x, tr in zip(*(each.unbind() for each in (inputs, spikes, v, a)), strict=True):
         if last is None:
             tr.copy_(trace)
             torch.add(current, 0 if left is None else left, out=x)
         else:
             fired, before, faint = last
-            torch.mul(faint, faded, out=tr).add_(fired)
+            fading(faint, one, fired, tr)
             if rule.reset == "subtract":  # spikes are 0 or 1: this product is exact
-                before = torch.addcmul(before, fired, threshold, value=-1, out=buffer)
-                before = before if kept is None else torch.mul(before, kept, out=buffer)
-                torch.add(before, current, out=x)
-            else:  # and this one
-                torch.eq(fired, 0, out=mask)
-                before = before if kept is None else torch.mul(before, kept, out=buffer)
-                torch.addcmul(current, before, mask, out=x)
-        torch.mul(tr, adaptation, out=buffer).add_(threshold)
-        torch.gt(x, buffer, out=s)
+                after = torch.addcmul(before, fired, threshold, value=-1, out=buffer)
+                decayed(after, one, current, x)
+            else:
+                decayed(before, torch.sub(one, fired, out=buffer), current, x)
+        torch.gt(x, torch.mul(tr, adaptation, out=buffer).add_(threshold), out=s)
         last = s, x, tr
     return spikes, v, a
 
@@ -110,33 +107,40 @@ def _solve(
     """Return the gradients, written into memory that is there; of all steps if they are kept."""
     threshold, kept, adaptation, faded = constants
     v, subtract = record[1], rule.reset == "subtract"
-    spikes, potentials = (x.unbind() for x in record[:2])
+    factor = number_of(kept)
+    potentials = v.unbind()
     at_spikes, at_v, at_a = ([None] * len(v) if x is None else x.unbind() for x in arriving)
     all_v = torch.empty_like(v)
     all_through, all_traces = (torch.empty_like(v if keep else v[:1]) for _ in range(2))
     grads = all_v.unbind()
     through, traces = (x.unbind() if keep else [x[0]] * len(v) for x in (all_through, all_traces))
-    carried, buffer = torch.empty_like(v[0]), torch.zeros_like(v[0])
+    carry, buffer = torch.empty_like(v[0]), torch.zeros_like(v[0])
     for steps in _blocks(v):
         slopes = _slopes([x[steps] for x in record], constants, rule).unbind()
-        for t, slope in zip(reversed(range(len(v))[steps]), reversed(slopes), strict=True):
+        silent = None if subtract else torch.sub(1, record[0][steps]).unbind()
+        for i in reversed(range(len(slopes))):
+            t = steps.start + i
             grad, passed, trace, arrives = grads[t], through[t], traces[t], at_spikes[t]
             if t == len(v) - 1:
-                torch.mul(buffer if arrives is None else arrives, slope, out=passed)
+                torch.mul(buffer if arrives is None else arrives, slopes[i], out=passed)
                 grad.copy_(passed)
                 torch.mul(passed, -adaptation, out=trace)
             else:
-                carry = grads[t + 1] if kept is None else torch.mul(grads[t + 1], kept, out=carried)
-                later = traces[t + 1]
-                reaching = later if arrives is None else torch.add(arrives, later, out=buffer)
+                later, times = grads[t + 1], 1.0 if factor is None else factor
+                if kept is not None and factor is None:
+                    later = torch.mul(later, kept, out=carry)
+                if arrives is None:
+                    passed.copy_(traces[t + 1])
+                else:
+                    torch.add(arrives, traces[t + 1], out=passed)
                 if not rule.detach_reset:
-                    taken = threshold if subtract else potentials[t]
-                    reaching = torch.addcmul(reaching, carry, taken, value=-1, out=buffer)
-                torch.mul(reaching, slope, out=passed)
-                torch.add(carry, passed, out=grad)
-                if not subtract:
-                    grad.addcmul_(carry, spikes[t], value=-1)
-                torch.mul(later, faded, out=trace).addcmul_(passed, adaptation, value=-1)
+                    passed.addcmul_(later, threshold if subtract else potentials[t], value=-times)
+                passed.mul_(slopes[i])
+                if silent is None:
+                    torch.add(passed, later, alpha=times, out=grad)
+                else:
+                    torch.addcmul(passed, later, silent[i], value=times, out=grad)
+                torch.mul(traces[t + 1], faded, out=trace).addcmul_(passed, adaptation, value=-1)
             for total, more in ((grad, at_v[t]), (trace, at_a[t])):
                 if more is not None:
                     total.add_(more)
@@ -177,7 +181,8 @@ def _slopes(record: list[Tensor], constants: Constants, rule: Rule) -> Tensor:
     """Return the derivative of the spikes."""
     spikes, v, a = record
     if isinstance(rule.surrogate, Surrogate):
-        return rule.surrogate.slopes(v - (a * constants.adaptation + constants.threshold))
+        above = torch.addcmul(v, a, constants.adaptation, value=-1).sub_(constants.threshold)
+        return rule.surrogate.slopes(above)
     return spikes.detach()
 
 

@@ -1,6 +1,7 @@
 """All of time in one call, and backpropagation through time by its exact adjoint."""
 
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -22,30 +23,32 @@ def run(
     inputs: Tensor, left: Tensor | None, rule: Rule, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; `left` is what the step before has carried."""
-    # tensors, which operations take faster than numbers, and with the same bits
-    threshold = _tensor(rule.threshold, inputs)
-    kept = None if rule.kept is None else _tensor(rule.kept, inputs)
+    threshold = tensor_of(rule.threshold, inputs)
+    kept = None if rule.kept is None else tensor_of(rule.kept, inputs)
     tensors = [x for x in (inputs, left, threshold, kept) if x is not None]
     if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
         spikes, v = _Run.apply(inputs, left, threshold, kept, rule, loops)  # type: ignore[no-untyped-call]
         return spikes, v
-    return _forward(inputs, left, _constants(rule, threshold, kept), loops)
+    return advance(inputs, left, constants_of(rule, threshold, kept), loops)
 
 
-def _tensor(value: float | Tensor, like: Tensor) -> Tensor:
+def tensor_of(value: float | Tensor, like: Tensor) -> Tensor:
+    """Return a constant as a tensor, which operations take faster, and with the same bits."""
     if isinstance(value, Tensor):
         return value
     # not new_full, which refuses what the dtype rounds to infinity
     return torch.tensor(value, dtype=like.dtype, device=like.device)
 
 
-def _constants(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
+def constants_of(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
+    """Return what the loops need of a rule."""
     return Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
 
 
-def _forward(
+def advance(
     inputs: Tensor, left: Tensor | None, constants: Constants, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
     keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], 0 if left is None else left, out=v[0])
@@ -58,10 +61,17 @@ def keep_freed_memory(inputs: Tensor) -> None:
 
     glibc gives freed memory back to the system, unless the program has freed larger pieces before;
     page faults on fresh memory then take several times as long as the arithmetic. A piece that is
-    never touched costs nothing, and makes it keep the others. From 32 MiB on nothing does.
+    never touched costs nothing, and makes it keep twice as much: room for all buffers of a run,
+    forward and back. From 32 MiB on nothing does.
     """
     if inputs.device.type == "cpu" and inputs.nbytes >= SMALLEST_PIECE:
-        torch.empty(min(3 * inputs.nbytes, LARGEST_PIECE), dtype=torch.uint8)
+        _free_once(min(8 << inputs.nbytes.bit_length(), LARGEST_PIECE))
+
+
+@cache
+def _free_once(size: int) -> None:
+    """Free a piece. A second one would come from what is kept, and make that too much to keep."""
+    torch.empty(size, dtype=torch.uint8)
 
 
 class _Context(BackwardCFunction):
@@ -83,16 +93,13 @@ class _Run(Function):
         loops: ModuleType,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        constants = _constants(rule, threshold, kept)
-        spikes, v = _forward(inputs.detach(), left, constants, loops)
+        constants = constants_of(rule, threshold, kept)
+        spikes, v = advance(inputs.detach(), left, constants, loops)
         ctx.rule, ctx.loops = rule, loops
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        to_zero, smooth = rule.reset == "zero", isinstance(rule.surrogate, Surrogate)
-        needs_spikes = to_zero or not smooth or any(wanted[2:4])
-        needs_v = (to_zero and not rule.detach_reset) or smooth or wanted[3]
-        held = spikes if needs_spikes else None, v if needs_v else None
+        kept_back = held(spikes, v, rule, wanted[2:4])
         # saved, not only kept: autograd sees changes in place, and its own graph
-        ctx.save_for_backward(*held, threshold, kept)  # type: ignore[arg-type]
+        ctx.save_for_backward(*kept_back, threshold, kept)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
         return spikes, v
 
@@ -101,21 +108,44 @@ class _Run(Function):
         ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        spikes, v, threshold, kept = ctx.saved_tensors  # type: ignore[misc]
-        # for what is not held the other stands in: nothing that is wanted depends on it
-        spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
-        if grad_spikes is None:
-            grad_spikes = spikes.new_zeros(()).expand_as(spikes)
-        constants = _constants(ctx.rule, threshold, kept)
-        adjoint = _Adjoint(constants, ctx.rule.surrogate, wanted[2:4])
-        if torch.is_grad_enabled():  # the gradient may be differentiated again
-            record = Record(spikes, v, grad_spikes, grad_v)
-            grad, sums = adjoint.solve_step_by_step(record)
-        else:
-            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
-            grad, sums = adjoint.solve(record, ctx.loops)
+        saved, arriving = ctx.saved_tensors, (grad_spikes, grad_v)
+        grad, sums = solved(saved, arriving, ctx.rule, ctx.loops, wanted[2:4])  # type: ignore[arg-type]
         # a copy: a view would share its memory with the gradient of the inputs
         return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
+
+
+def held(
+    spikes: Tensor, v: Tensor, rule: Rule, wanted: tuple[bool, ...]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return what the gradients depend on, where those of threshold and kept may be wanted."""
+    to_zero, smooth = rule.reset == "zero", isinstance(rule.surrogate, Surrogate)
+    needs_spikes = to_zero or not smooth or any(wanted)
+    needs_v = (to_zero and not rule.detach_reset) or smooth or wanted[1]
+    return spikes if needs_spikes else None, v if needs_v else None
+
+
+def solved(
+    saved: tuple[Tensor | None, Tensor | None, Tensor, Tensor | None],
+    arriving: tuple[Tensor | None, ...],
+    rule: Rule,
+    loops: ModuleType,
+    wanted: tuple[bool, ...],
+) -> tuple[Tensor, list[Tensor | None]]:
+    """Return the gradients of the potentials, and of threshold and kept where they are wanted.
+
+    From spikes, potentials, threshold and kept, and from what arrives at spikes and potentials.
+    """
+    spikes, v, threshold, kept = saved
+    # for what is not held the other stands in: nothing that is wanted depends on it
+    spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
+    grad_spikes, grad_v = arriving
+    assert spikes is not None and v is not None  # noqa: S101, PT018 - `held` keeps one at least
+    if grad_spikes is None:
+        grad_spikes = spikes.new_zeros(()).expand_as(spikes)
+    adjoint = _Adjoint(constants_of(rule, threshold, kept), rule.surrogate, wanted)
+    if torch.is_grad_enabled():  # the gradient may be differentiated again
+        return adjoint.solve_step_by_step(Record(spikes, v, grad_spikes, grad_v))
+    return adjoint.solve(Record(spikes.detach(), v.detach(), grad_spikes, grad_v), loops)
 
 
 class _Adjoint(NamedTuple):

@@ -201,7 +201,12 @@ def checked_run(
     left = None if state is None else equations.carried(state[1], state[0], rule).expand(shape)
     if one_by_one(rule, inputs, left):
         return equations.loop(inputs, left, rule)
-    return bptt.run(inputs, left, rule, _loops if inputs.device.type == "cpu" else kernels)
+    return bptt.run(inputs, left, rule, loops_for(inputs))
+
+
+def loops_for(inputs: Tensor) -> ModuleType:
+    """Return the loops over time that the chosen backend has for such inputs."""
+    return _loops if inputs.device.type == "cpu" else kernels
 
 
 def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:

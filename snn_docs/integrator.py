@@ -1,7 +1,5 @@
 """発火しない、漏れのある積分器です。ネットワークの終わりに置いて、答えを読み出します。"""
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -9,7 +7,9 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
 from snn_docs._module import Neuron, asks_for, plain
+from snn_docs.bptt import keep_freed_memory, tensor_of
 from snn_docs.equations import widened
+from snn_docs.kernels import decay, number_of
 
 
 class LI(Neuron):
@@ -130,9 +130,10 @@ def integrated(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Te
     left = None if state is None else (state * kept).expand(inputs.shape[1:])
     if needs_steps(inputs, left, kept):
         return _one_by_one(inputs, left, kept)
-    if not isinstance(kept, Tensor):  # with the same bits, and faster
-        kept = torch.tensor(kept, dtype=inputs.dtype, device=inputs.device)
-    potentials: Tensor = _Integral.apply(inputs, left, kept, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+    kept = tensor_of(kept, inputs)
+    if not torch.is_grad_enabled():
+        return integrate(inputs, left, kept)
+    potentials: Tensor = Integral.apply(inputs, left, kept, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
     return potentials
 
 
@@ -143,7 +144,33 @@ def _one_by_one(inputs: Tensor, left: Tensor | None, kept: float | Tensor) -> Te
     return torch.stack(potentials)
 
 
-class _Integral(Function):
+def integrate(
+    inputs: Tensor,
+    left: Tensor | None,
+    kept: Tensor,
+    *,
+    back: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return the potentials of all steps, on plain tensors; `out` may be the inputs themselves."""
+    keep_freed_memory(inputs)
+    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device) if out is None else out
+    order = slice(None, None, -1 if back else 1)
+    currents, potentials = inputs.unbind()[order], v.unbind()[order]
+    torch.add(currents[0], 0 if left is None else left, out=potentials[0])
+    steps = zip(currents[1:], potentials[:-1], potentials[1:], strict=True)
+    factor = number_of(kept)
+    if back and factor is not None:  # gradients need not have the bits of `step`
+        for current, before, after in steps:
+            torch.add(current, before, alpha=factor, out=after)
+    else:
+        decayed, one = decay(kept, v[0]), kept.new_ones(())
+        for current, before, after in steps:
+            decayed(before, one, current, after)
+    return v
+
+
+class Integral(Function):
     """The potentials from the first step on, or from the last one back, which is the adjoint."""
 
     @staticmethod
@@ -154,25 +181,23 @@ class _Integral(Function):
         kept: Tensor,
         back: bool,  # noqa: FBT001 - autograd knows no names
     ) -> Tensor:
-        v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-        # detached, because torch keeps books of the views of a tensor that has gradients
-        currents, potentials = inputs.detach().unbind(), v.unbind()
-        buffer = torch.empty_like(v[0])
-        steps = range(len(v))[:: -1 if back else 1]
-        torch.add(currents[steps[0]], 0 if left is None else left, out=potentials[steps[0]])
-        for before, t in pairwise(steps):
-            torch.mul(potentials[before], kept, out=buffer)
-            torch.add(buffer, currents[t], out=potentials[t])
+        """Return the potentials."""
+        v = integrate(inputs.detach(), left, kept, back=back)
         ctx.save_for_backward(v, kept)
         ctx.back = back  # type: ignore[attr-defined]
         return v
 
     @staticmethod
     def backward(ctx: BackwardCFunction, grad_v: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of whatever it has been given."""
         v, kept = ctx.saved_tensors  # type: ignore[misc]
         back: bool = ctx.back  # type: ignore[attr-defined]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        grad: Tensor = _Integral.apply(grad_v, None, kept, not back)  # type: ignore[no-untyped-call]
+        grad: Tensor = (
+            Integral.apply(grad_v, None, kept, not back)  # type: ignore[no-untyped-call]
+            if torch.is_grad_enabled()
+            else integrate(grad_v, None, kept, back=not back)
+        )
         grad_kept = None
         if wanted[2]:
             later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])

@@ -38,23 +38,49 @@ class Record(NamedTuple):
 SlopesOf = Callable[[slice], Tensor]  # the derivative of the spikes in some steps
 
 
+def number_of(value: Tensor | None) -> float | None:
+    """Return the one number of a constant, or None if it has more, or lies where asking waits.
+
+    An operation that takes a factor as a number needs no pass of its own for the product. It rounds
+    the product first, as `step` does, where the processor does; elsewhere it may round but once.
+    """
+    if value is None:
+        return 1.0
+    return value.item() if value.dim() == 0 and value.device.type == "cpu" else None
+
+
+Decay = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+def decay(kept: Tensor | None, like: Tensor) -> Decay:
+    """Return a function of x, mask, current, and out, which gets x · kept · mask + current.
+
+    The mask is 0 or 1: that product is exact, so the sum has the bits of `step`, fused or not.
+    """
+    factor = number_of(kept)
+    if kept is None or factor is not None:
+        return lambda x, mask, current, out: torch.addcmul(current, x, mask, value=factor, out=out)  # type: ignore[arg-type]
+    buffer = torch.empty_like(like)
+    return lambda x, mask, current, out: torch.addcmul(
+        current, torch.mul(x, kept, out=buffer), mask, out=out
+    )
+
+
 def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
     """Fill the potentials, `[T, *]`, from the first, which is there."""
     threshold, kept, subtract, _ = constants
     currents, potentials = inputs.unbind(), v.unbind()
     x = potentials[0]
-    mask, buffer = torch.empty_like(x), torch.empty_like(x)
-    minus_threshold = -threshold
+    mask, one = torch.empty_like(x), x.new_ones(())
+    decayed, minus_threshold = decay(kept, x), -threshold
     for t in range(1, len(potentials)):
         if subtract:
             torch.gt(x, threshold, out=mask)
-            x = torch.addcmul(x, mask, minus_threshold, out=buffer)
-            x = x if kept is None else torch.mul(x, kept, out=buffer)
-            x = torch.add(x, currents[t], out=potentials[t])
+            left = torch.addcmul(x, mask, minus_threshold, out=mask)
+            x = decayed(left, one, currents[t], potentials[t])
         else:
             torch.le(x, threshold, out=mask)
-            x = x if kept is None else torch.mul(x, kept, out=buffer)
-            x = torch.addcmul(currents[t], x, mask, out=potentials[t])
+            x = decayed(x, mask, currents[t], potentials[t])
 
 
 def backward(
@@ -69,6 +95,7 @@ def backward(
     threshold, kept, subtract, detach_reset = constants
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
     taken = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
+    theta = number_of(threshold) if subtract else None
     carried, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
     later = None
     for start in reversed(range(0, len(grads), length)):
@@ -81,7 +108,9 @@ def backward(
                 later = torch.mul(reaching, slope, out=out)
             else:
                 carry = later if kept is None else torch.mul(later, kept, out=carried)
-                if not detach_reset:
+                if theta is not None and not detach_reset:  # the same bits, and faster
+                    reaching = torch.add(reaching, carry, alpha=-theta, out=buffer)
+                elif not detach_reset:
                     reaching = torch.addcmul(reaching, carry, taken[t], value=-1, out=buffer)
                 if subtract:
                     later = torch.addcmul(carry, reaching, slope, out=out)

@@ -26,7 +26,7 @@ except ImportError as error:
     ) from error
 
 BLOCK = 1024  # neurons
-WIDE = 2**13  # neurons, from where on torch goes back with slopes as fast, or faster
+WIDE = 2**14  # neurons, from where on torch goes back with slopes as fast, or faster
 NOTHING = torch.empty(0)
 Array = NDArray[Any]
 Loop = Callable[..., None]

@@ -249,7 +249,7 @@ class ArcTan(Surrogate):
         """その微分を返します。"""
         # k / (1 + (πkx)²) in two operations on all elements, where as written there are six
         offset = input_.new_full((), 1 / self.slope)
-        return torch.addcmul(offset, input_, input_, value=math.pi**2 * self.slope).reciprocal()
+        return torch.addcmul(offset, input_, input_, value=math.pi**2 * self.slope).reciprocal_()
 
 
 @dataclass(frozen=True)

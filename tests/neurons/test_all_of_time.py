@@ -1,6 +1,9 @@
 """What `LI`, `ALIF` and `CubaLIF` share: all of time at once is one step after another."""
 
 import math
+import platform
+import subprocess
+import sys
 from itertools import product
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch_checks import (
     FLOATING,
     assert_equal,
@@ -35,6 +39,25 @@ each_layer = pytest.mark.parametrize("kind", USUAL)
 
 def usual(kind, **other):
     return kind(**USUAL[kind] | other)
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operations that compute, not those that only look at a tensor in another way."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def calls(layer, steps):
+    inputs = torch.rand(steps, 5, requires_grad=True)
+    with Calls() as forward:
+        output = run(layer, inputs)[0]
+    with Calls() as backward:
+        output.backward(torch.ones_like(output))
+    return forward.count, backward.count
 
 
 def run(layer, inputs, state=None):
@@ -94,6 +117,49 @@ class TestRunEqualsSteps:
         (gradient,) = torch.autograd.grad(sum(x.sum() for x in record), inputs)
         assert {x.dtype for x in (*record, gradient)} == {dtype}
         assert_equal(record, stepping(usual(kind), inputs))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("leak", [0.1, torch.tensor(0.3), torch.linspace(0, 1, 1030)])
+    def test_wide_layers_bit_for_bit(self, kind, leak, dtype):
+        """In wide ones the processor takes several numbers at once, by other instructions."""
+        inputs = torch.rand(7, 2, 1030, generator=seeded(), dtype=dtype)
+        leak = leak.to(dtype) if isinstance(leak, torch.Tensor) else leak
+        for reset in ("zero", "subtract") if kind is not LI else (None,):
+            options = {} if reset is None else {"threshold": 0.7, "reset": reset}
+            layer = usual(kind, leak=leak, **options)
+            assert_equal(run(layer, inputs), stepping(layer, inputs))
+
+    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
+    def test_freed_memory_serves_the_next_call(self, kind):
+        """Count the page faults of later calls, in a process that never had larger buffers."""
+        code = f"""
+import resource, torch
+from snn_docs import {kind.__name__}
+layer, inputs, faults = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576), []
+inputs.requires_grad_()
+for _ in range(8):
+    record = layer.run(inputs)
+    sum(x.sum() for x in (record if isinstance(record, tuple) else [record])).backward()
+    inputs.grad = record = None
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize())
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        faults, page = map(int, done.stdout.split())
+        assert faults * page < 100 * 24576 * 4 / 2
+
+    @pytest.mark.parametrize("reset", ["zero", "subtract"])
+    def test_operations_of_a_step(self, kind, reset, device):
+        """Count what `run` calls, forward and back: each is a pass over memory."""
+        if device != "cpu":
+            pytest.skip("elsewhere a product takes an operation of its own")
+        of_current = 3 if reset == "zero" else 4
+        most = {LI: (1, 1), CubaLIF: (of_current, 4), ALIF: (6, 6)}[kind]
+        layer = usual(kind, **({} if kind is LI else {"reset": reset}))
+        few, many = (calls(layer, steps) for steps in (10, 30))
+        assert ((many[0] - few[0]) / 20, (many[1] - few[1]) / 20) == most
 
     def test_a_change_in_place_is_noticed(self, kind):
         record = run(usual(kind, leak=torch.nn.Parameter(torch.tensor(0.5))), torch.ones(3, 2))
