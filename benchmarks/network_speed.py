@@ -105,11 +105,10 @@ CASES = {
 
 
 class Cell(Module):
-    """A layer of neurons of some library: a step, and all steps one after the other."""
+    """A layer of neurons of some library: all steps, one after the other.
 
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401 - a library's
-        """Return the spikes of a step and the state after it; the first state is None."""
-        raise NotImplementedError
+    A step returns its spikes and the state after it; the first state is None.
+    """
 
     def run(self, inputs: Tensor) -> Tensor:
         """Return the spikes of all steps."""

@@ -1,4 +1,4 @@
-"""The pytest door: one test per code cell. Load it with ``-p bookproof.pytest_plugin``."""
+"""pytest as an entry point: one test per code cell. Load it with ``-p bookproof.pytest_plugin``."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ PICTURE = """
 PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
 EXTENSIONS = ("myst_nb", "interactive")
-RUNS = 200
+RUNS = 500
 KINDS = ("FastSigmoid", "Triangle", "Boxcar", "StraightThrough")
 VALUES = torch.arange(17) / 16
 
