@@ -862,7 +862,6 @@ def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
     cells = reader.connect()
     cells.run("1")
     cells.send(json.dumps({"run": "import os; os._exit(1)"}))
-    cells.send('{"stop": true}')
     until(lambda: not kernels())
     cells.send('{"stop": true}')
     stopped.set()

@@ -5,18 +5,15 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import fusion
 from torch.nn.utils.parametrizations import weight_norm
-from torch_checks import reproducible as thorough
-from torch_checks import seeded
+from torch_checks import reproducible, seeded
 
 from snn_docs import IF, LI, LIF, Sequential, encoding
 from snn_docs.conversion import convert, halfway
-
-reproducible = settings(thorough, max_examples=60)
 
 pytestmark = pytest.mark.usefixtures("device")
 

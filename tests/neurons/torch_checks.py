@@ -13,7 +13,7 @@ DEVICES = ["cpu", *(kind for kind, is_there in GPUS.items() if is_there)]
 
 FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
-reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 
 # What torch warns about in its own code, whatever the function: the rules of forward mode are
 # TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.

@@ -32,13 +32,6 @@ FRONT = {
     for name in PAGES
 }
 WITH_CODE = [name for name in PAGES if FRONT[name].get("file_format") == "mystnb"]
-# These run anywhere: they need neither the repository nor other libraries than the package's own.
-ALONE = [
-    name
-    for name in WITH_CODE
-    if not FRONT[name].get("needs_repository") and not name.startswith(("nir", "peer"))
-]
-QUICK = ["heaviside", "if_model"]
 # What the book's own kernels run under: sums come out the same.
 CONDITIONS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
@@ -172,10 +165,8 @@ class TestNotebook:
                 assert theirs.source.strip() == described.strip()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ALONE],
-)
+# A build has run the pages' code: here, that it needs nothing else. One page writes files.
+@pytest.mark.parametrize("name", ["heaviside", pytest.param("own_data", marks=pytest.mark.slow)])
 def test_script_prints_what_the_page_says(folder, tmp_path, name):
     """It runs from its bytes, in a folder where nothing else is."""
     environment = os.environ | CONDITIONS | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
@@ -193,9 +184,8 @@ def test_script_prints_what_the_page_says(folder, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["page.py"]
 
 
-# Its code is the script's, which all the others run.
-@pytest.mark.parametrize("name", QUICK)
-def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch, name):
+def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch):
+    name = "if_model"
     for key, value in CONDITIONS.items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
