@@ -50,6 +50,7 @@ myst_enable_extensions = [
     "colon_fence",
     "deflist",
     "dollarmath",
+    "substitution",
 ]
 myst_heading_anchors = 3
 book_strict = True
@@ -115,9 +116,16 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 
-# Pages to take away. Once the repository is on GitHub, name it here ("owner/name"): notebooks then
-# install the package from there, and pages link to Colab.
-takeaway_repository = ""
+# Pages to take away. The workflow that publishes the site names its repository on GitHub
+# ("owner/name"): notebooks then install the package from there, and pages link to it and to Colab.
+takeaway_repository = os.environ.get("BOOK_REPOSITORY", "")
+myst_substitutions = {
+    "repository": (
+        f"[この本のリポジトリ](https://github.com/{takeaway_repository})"
+        if takeaway_repository
+        else "この本のリポジトリ"
+    )
+}
 takeaway_requirement = "snn-docs[notebooks]"
 takeaway_credit = (
     "もとの記事は、chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）です。"
