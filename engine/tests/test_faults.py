@@ -87,6 +87,7 @@ def test_a_template_that_is_killed_ends_the_run_and_the_next_has_another(tmp_pat
     assert template().process.pid != killed.pid
 
 
+@pytest.mark.slow
 def test_what_a_page_leaves_running_ends_with_its_ordinary_kernel(tmp_path):
     body = cell(f"{CHILD}\nprint(child.pid, os.getpid())")
     pages = [

@@ -48,6 +48,7 @@ def collected(book):
     return sorted(set(re.findall(r"^(\S+)::(?:line|cell) ", said.stdout, re.MULTILINE)))
 
 
+@pytest.mark.slow
 def test_sphinx_the_command_line_and_pytest_find_the_same_pages(book):
     book.write("conf.py", CONF.replace('["_build", "README.md"]', '["drafts", "**/old*", "x.md"]'))
     book.edit("conf.py", 'html_theme = "basic"', 'include_patterns = ["index.md", "[a-z]*/**"]')

@@ -996,6 +996,7 @@ def start(tmp_path, monkeypatch):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_process_outlives_the_server(start, number):
     process = start("--no-browser")
@@ -1025,6 +1026,7 @@ def test_a_lower_limit_of_the_system_is_kept(start):
     cells.close()
 
 
+@pytest.mark.slow
 def test_connections_without_number_are_neither_a_fault_nor_a_flood(start):
     process = start("--no-browser", ulimit="-n 40")
     reader = Reader(process)

@@ -91,6 +91,7 @@ def test_no_template_starts_for_a_path_that_is_not_there(asked):
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_that_of_the_process(tmp_path):
     command = [sys.executable, "-m", "bookproof", "check", "missing"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -99,6 +100,7 @@ def test_the_exit_status_is_that_of_the_process(tmp_path):
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_has_run(book):
     book.write("a.md", page(cell("print(1)", 1)))
     book.write("b.md", page(cell("import time\ntime.sleep(600)")))

@@ -290,6 +290,7 @@ def test_what_runs_on_after_the_last_cell_is_stopped_as_well(failing):
 ENDS = ["1", "os._exit(1)", "os.kill(os.getpid(), 9)", "while True: pass"]
 
 
+@pytest.mark.slow
 @linux
 def test_no_process_outlives_its_page(tmp_path):
     leavers = [unique_seconds() for _ in ENDS]
@@ -321,6 +322,7 @@ def test_a_page_keeps_what_it_has_started_while_others_end(tmp_path):
     assert all(done.ok for done in run(page, other))
 
 
+@pytest.mark.slow
 @linux
 def test_no_process_and_no_folder_outlives_a_build_that_is_killed(tmp_path):
     seconds = unique_seconds()
@@ -338,6 +340,7 @@ def test_no_process_and_no_folder_outlives_a_build_that_is_killed(tmp_path):
     until(lambda: not list(temporary.glob("book-*")))
 
 
+@pytest.mark.slow
 @linux
 def test_what_an_ordinary_kernel_has_started_ends_with_its_page(tmp_path):
     seconds = unique_seconds()

@@ -74,6 +74,7 @@ def test_a_page_with_a_table_is_not_written_again_without_need(book):
     assert (book.folder / "_build" / "html" / "table.html").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_several_processes_may_build_it(book):
     for number in range(8):
         book.write(f"page{number}.md", page(cell("1", 1)))

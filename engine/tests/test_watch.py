@@ -181,6 +181,7 @@ def test_the_browser_is_opened_only_if_asked_for_and_once(book, monkeypatch, cap
     assert f"the book is at {address}\n" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_is_left_however_it_ends(book, end):
     mark = {"BOOK_TEST": str(book)}
