@@ -39,6 +39,18 @@ def test_a_label_is_what_the_text_says(tmp_path):
     assert labels == {re.sub(r" \[(\d+)\]", r", \1", f"[{text}]") for text in cited}
 
 
+def test_works_with_the_same_names_are_in_the_order_of_their_years(tmp_path):
+    found = built(
+        tmp_path,
+        work("one", "Fang, W. and Chen, Y. and Li, B.", 2023),
+        work("two", "Fang, W. and Yu, Z. and Shi, C.", 2021),
+        work("three", "Gallego, G.", 2022),
+    )
+    assert found.code == 0, found.messages
+    labels = [node.text for node in found.page().select(".citation > .label")]
+    assert labels == ["[Fang et al., 2021]", "[Fang et al., 2023]", "[Gallego, 2022]"]
+
+
 def test_two_works_with_one_label_are_an_error(tmp_path):
     authors = "Wu, A. and Li, B."
     found = built(tmp_path, work("one", authors), work("two", authors), work("three", "Shi, C."))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.plain import Style
 from pybtex.style.labels import BaseLabelStyle
+from pybtex.style.sorting import BaseSortingStyle
 from sphinx.addnodes import pending_xref
 from sphinxcontrib.bibtex.nodes import bibliography
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
@@ -25,21 +26,37 @@ if TYPE_CHECKING:
 CITED = AuthorYearReferenceStyle()
 
 
+def label(entry: Entry) -> str:
+    """Return names and year: ``Zenke and Vogels, 2021``."""
+    names = CITED.person.author_or_editor_or_title(full=False)
+    written = names.format_data({"entry": entry, "style": CITED})
+    return f"{written}, {entry.fields['year']}"
+
+
 class Labels(BaseLabelStyle):  # type: ignore[misc]
-    """Names and year: ``Zenke and Vogels, 2021``."""
+    """A label for each work. That two have the same is an error of the build."""
 
     def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
-        """Yield a label for each entry. That two have the same is an error of the build."""
-        for entry in sorted_entries:
-            names = CITED.person.author_or_editor_or_title(full=False)
-            written = names.format_data({"entry": entry, "style": CITED})
-            yield f"{written}, {entry.fields['year']}"
+        """Yield the labels."""
+        return map(label, sorted_entries)
+
+
+class Sorting(BaseSortingStyle):  # type: ignore[misc]
+    """By what a reader sees: of the same names, the earlier year comes first.
+
+    The plain style sorts by all authors, whom a label does not name.
+    """
+
+    def sorting_key(self, entry: Entry) -> str:
+        """Return what the works are sorted by."""
+        return label(entry).casefold()
 
 
 class AuthorYear(Style):  # type: ignore[misc]
-    """The plain style, with those labels."""
+    """The plain style, with those labels, in their order."""
 
     default_label_style = Labels
+    default_sorting_style = Sorting
 
 
 def leave_out_anchors(_app: Sphinx, doctree: nodes.document) -> None:
