@@ -574,6 +574,15 @@ def test_docstrings_cite_as_the_pages_do():
     assert not [line for line in sources if not form.match(line)]
 
 
+def test_the_references_name_each_page_that_cites_a_work():
+    """The API cites sources in docstrings, and need not be named."""
+    item = re.compile(r"^\{cite:t\}`(\w+)`\n: (.+)$", re.MULTILINE)
+    for work, told in item.findall(source("references").text):
+        named = set(re.findall(r"\{doc\}`(\w+)`", told)) - {"api"}
+        citing = {name for name in PAGES if work in source(name).cited()}
+        assert named == citing - {"references", "api"}, work
+
+
 def test_the_references_say_what_each_work_is_cited_for():
     page = source("references")
     roles = [piece.text for piece in page.prose() if piece.role == "cite:t"]
