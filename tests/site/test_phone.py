@@ -5,24 +5,15 @@ from __future__ import annotations
 import pytest
 import test_browser
 from audit import DESK, NARROW, PHONE
-from test_browser import DOCS, PAGES, opened
+from test_browser import PAGES, opened
 
 pytestmark = test_browser.pytestmark
 
-WIDE = [name for name in PAGES if ":class: wide-cells" in (DOCS / f"{name}.md").read_text()]
 UNFOLD = "document.querySelectorAll('details').forEach((fold) => (fold.open = true))"
 CUT = """document.fonts.ready.then(() =>
   [...document.querySelectorAll(".bd-article .math-scroll")]
     .filter((box) => box.scrollWidth > box.clientWidth)
     .map((box) => box.querySelector("annotation").textContent))"""
-# In letters of its own size, how wide the text of a cell is that has been broken.
-BROKEN = """[...document.querySelectorAll(".bd-article table.wide-cells :is(td, th) > p")]
-  .map((text) => {
-    const { fontSize, lineHeight } = getComputedStyle(text);
-    const { width, height } = text.getBoundingClientRect();
-    return [text.textContent, width / parseFloat(fontSize), height / parseFloat(lineHeight)];
-  })
-  .filter(([, , lines]) => lines > 1.5)"""
 # The smallest letters of each plot and drawing, as they are seen.
 LETTERS = """[...document.querySelectorAll(".bd-article :is(svg.book-figure, .interactive svg)")]
   .map((svg) => {
@@ -58,29 +49,12 @@ def test_letters_of_figures_can_be_read(browser, address):
 
 
 @pytest.mark.parametrize("name", ["nir", "peers"])
-def test_the_table_at_the_beginning_is_seen_whole(browser, address, name):
+def test_tables_of_libraries_are_seen_whole(browser, address, name):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}{name}.html", wait_until="networkidle")
-        box = page.locator(".bd-article table").first.locator("..")
-        assert box.evaluate("e => e.scrollWidth <= e.clientWidth")
-
-
-@pytest.mark.parametrize("name", WIDE)
-def test_columns_of_words_are_wide_enough_and_scroll_past_the_first(browser, address, name):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}{name}.html", wait_until="networkidle")
-        broken = page.evaluate(BROKEN)
-        assert not [cell for cell in broken if cell[1] < 10]
-        tables = page.locator(".bd-article table.wide-cells").all()
-        assert tables
-        for table in tables:
-            box = table.locator("..")
-            assert box.evaluate("e => e.scrollWidth > e.clientWidth")
-            box.evaluate("e => e.scrollTo({ left: e.scrollWidth, behavior: 'instant' })")
-            first, second = (table.locator(f"td:nth-child({n})").first for n in (1, 2))
-            name, behind = first.bounding_box(), second.bounding_box()
-            assert name["x"] == pytest.approx(box.bounding_box()["x"], abs=1)
-            assert behind["x"] < name["x"] + name["width"] - 1
+        boxes = page.locator(".bd-article .pst-scrollable-table-container").all()
+        assert boxes
+        assert not [box for box in boxes if box.evaluate("e => e.scrollWidth > e.clientWidth")]
 
 
 @pytest.mark.parametrize("width", [NARROW, PHONE, 800, DESK])
