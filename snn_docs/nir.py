@@ -35,10 +35,12 @@ NIRの変数              ``LIF``                                    ``IF``
 リセットの規則は``nir``の版によって違い、1つしか書けません。\
 1.0.6以降は電位``v_reset``へのリセットで、ここでは``reset="zero"``にあたります。\
 それより前は閾値の引き算で、``reset="subtract"``にあたります。\
-``conversion.convert``が返すネットワークは閾値を引くので、1.0.6より前の``nir``でだけ書けます。\
+``conversion.convert``が返すネットワークは閾値を引くので、1.0.4で書きます\
+（``pip install nir==1.0.4``）。1.0.5も引き算ですが、自分で書いた``AvgPool2d``を読み戻せません。\
 古い版が書いたファイルを新しい版で読むと、``nir``は``v_reset``を0とみなします。
 
-代理勾配、``detach_reset``、学習できるかどうかは、NIRでは書けません。
+代理勾配、``detach_reset``、学習できるかどうか、始まりの膜電位（``conversion.halfway``）、\
+出力を時刻について平均することは、NIRでは書けません。
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -70,7 +72,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"
-OTHER = "nir<1.0.6" if RESET == "zero" else "nir>=1.0.6"  # which has the other rule
+# Which has the other rule; 1.0.5 subtracts, too, but can't read the AvgPool2d that it writes.
+OTHER = "nir==1.0.4" if RESET == "zero" else "nir>=1.0.6"
 NEURONS = IF, LIF, PLIF, CubaLIF, LI
 ROUNDING = 1e-6  # how far apart two numbers may be that float32 arithmetic meant to be the same
 

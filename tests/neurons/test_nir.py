@@ -464,7 +464,7 @@ class TestRefusalsToWrite:
                 torch.nn.Linear, IF, torch.nn.Linear,
             ]  # fmt: skip
             return
-        with pytest.raises(ValueError, match=r"layer 1 has .* install nir<1\.0\.6 .*convert"):
+        with pytest.raises(ValueError, match=r"layer 1 has .* install nir==1\.0\.4 .*convert"):
             to_nir(network, dt=1.0)
 
     def test_sizes_that_do_not_agree(self):
