@@ -291,9 +291,14 @@ def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
         )
     elif not fits:
         instead = "take a layer for as many dimensions, or reshape what comes before it"
-    elif kind is torch.nn.Linear and math.prod(size) == wanted:
-        instead = "put a torch.nn.Flatten() before it"
-    elif kind is torch.nn.Linear and size[1:] == [] and x.shape[1] == wanted:
+    elif kind is torch.nn.Linear and len(size) > 1:
+        instead, came = "put a torch.nn.Flatten() before it", math.prod(size)
+        if came != wanted:
+            instead += (
+                f" and make it Linear({came}, ...), or, to weigh the last dimension alone, "
+                f"Linear({size[-1]}, ...)"
+            )
+    elif kind is torch.nn.Linear and x.shape[1] == wanted:
         instead = "if time is last, put it first with inputs.permute(2, 0, 1)"
     else:
         came = size[here]

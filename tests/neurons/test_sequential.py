@@ -272,7 +272,16 @@ class TestErrors:
                 (1, 8, 8),
                 (
                     r"layer 2, Linear\(.*, takes \[T, B, 72\], but \[T, B, 2, 6, 6\] came; put a "
-                    r"torch\.nn\.Flatten\(\) before it"
+                    r"torch\.nn\.Flatten\(\) before it$"
+                ),
+            ),
+            (
+                [nn.Conv2d(1, 4, 3), IF(), nn.Linear(36, 2)],
+                (1, 6, 8),
+                (
+                    r"takes \[T, B, 36\], but \[T, B, 4, 4, 6\] came; put a "
+                    r"torch\.nn\.Flatten\(\) before it and make it Linear\(96, \.\.\.\), or, "
+                    r"to weigh the last dimension alone, Linear\(6, \.\.\.\)$"
                 ),
             ),
             (
@@ -289,7 +298,7 @@ class TestErrors:
                 r"takes \[T, B, 1, L\], but \[T, B, 1, 8, 8\] came; take a layer for as many dim",
             ),
         ],
-        ids=["width", "flatten", "channels", "dimensions"],
+        ids=["width", "flatten", "flatten and width", "channels", "dimensions"],
     )
     def test_weights_say_what_they_take(self, layers, size, words):
         network = Sequential(*layers)
