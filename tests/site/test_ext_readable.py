@@ -130,6 +130,12 @@ def test_title_of_a_page_stands_in_brackets_where_there_is_no_link():
     assert WRITER.inline(linked) == "[IFモデル](https://example.org/)"
 
 
+def test_title_of_a_page_that_stands_in_brackets_gets_no_others():
+    title = nodes.reference("", "", nodes.inline("", "IFモデル", classes=["doc"]), refid="a")
+    text = nodes.paragraph("", "", nodes.Text("次の「"), title, nodes.Text("」へ"))
+    assert WRITER.line(text) == "次の「IFモデル」へ"
+
+
 @pytest.mark.parametrize("text", ["x", "`", "a`b", "``", "a``b`"])
 def test_code_with_backquotes_is_shown_as_it_is(text):
     assert shown(literal(text)) == f"<p><code>{text}</code></p>\n"

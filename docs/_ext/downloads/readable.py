@@ -115,12 +115,14 @@ class Writer:
         return f"{mark}{self.line(node, cell=cell)}{mark}"
 
     def reference(self, node: nodes.reference, cell: bool) -> str:  # noqa: FBT001
-        """Write a link; the title of a page that it can't lead to stands in brackets."""
+        """Write a link; the title of a page that it can't lead to stands in brackets, once."""
         text = self.line(node, cell=cell)
         if address := self.address(node):
             return f"[{text}]({address})"
         titles = any("doc" in part["classes"] for part in node.findall(nodes.inline))
-        return f"「{text}」" if titles else text
+        before = node.previous_sibling()
+        in_brackets = before is not None and before.astext().endswith("「")
+        return f"「{text}」" if titles and not in_brackets else text
 
     def note_mark(self, node: nodes.Node, cell: bool) -> str:  # noqa: ARG002, FBT001
         """Write the mark of a footnote, which Jupyter has no form for."""
