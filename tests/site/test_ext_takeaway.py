@@ -70,7 +70,7 @@ def sources(name: str) -> list[str]:
 
 
 def test_every_page_can_be_taken_away(folder):
-    files = {path.name for path in folder.iterdir()}
+    files = {path.name for path in folder.iterdir() if path.is_file()}
     assert files == {f"{name}.md" for name in PAGES} | {
         f"{name}.{kind}" for name in WITH_CODE for kind in ("ipynb", "py")
     }
@@ -89,7 +89,8 @@ def test_the_menu_leads_to_the_files_of_its_page(built_site, name):
     assert not menu.has_attr("open")
     links = {unquote(link["href"]): link for link in menu.select("a")}
     kinds = (".ipynb", ".py", ".md") if name in WITH_CODE else (".md",)
-    assert list(links) == [f"{FOLDER}/{name}{kind}" for kind in kinds]
+    records = [href for href in links if href.startswith(f"{FOLDER}/_data/")]
+    assert list(links) == [*(f"{FOLDER}/{name}{kind}" for kind in kinds), *records]
     for href, link in links.items():
         assert (built_site / href).is_file()
         assert link.has_attr("download")
@@ -212,6 +213,18 @@ def test_pages_that_need_the_repository_say_so(folder):
     )
 
 
+def test_records_that_a_page_reads_are_offered_beside_it(built_site, folder):
+    for name in filter(lambda name: FRONT[name].get("needs_repository"), WITH_CODE):
+        links = [unquote(link["href"]) for link in soup(built_site, name).select(".takeaway a")]
+        records = [Path(link) for link in links if link.startswith(f"{FOLDER}/_data/")]
+        introduction = notebook(folder, name).cells[0].source
+        assert records, name
+        for record in records:
+            ours = ROOT / "docs" / "_data" / record.name
+            assert (built_site / record).read_bytes() == ours.read_bytes()
+            assert f"`{record.name}`" in introduction
+
+
 def test_solutions_are_folded(folder):
     cells = notebook(folder, "if_model").cells
     folded = [n for n, cell in enumerate(cells) if "hide-cell" in cell.metadata.get("tags", [])]
@@ -309,6 +322,19 @@ def test_with_a_repository_notebooks_open_in_colab_and_install_what_they_need(sm
     for name in ("local", "prose"):
         assert "colab" not in built.html(name)
     assert "%pip" not in (built.folder / FOLDER / "local.ipynb").read_text(encoding="utf-8")
+
+
+def test_records_are_those_that_cells_name_and_that_are_there(small, tmp_path):
+    data = tmp_path / "docs" / "_data"
+    data.mkdir()
+    for name in ("read.json", "other.json"):
+        (data / name).write_text(f'"{name}"', encoding="utf-8")
+    built = small({"index.md": BOOK.replace("print(1)", 'files = "_data/read.json", "made.json"')})
+    links = {link.text: link["href"] for link in built.page().select(".takeaway a")}
+    assert links["記録（read.json）"] == f"{FOLDER}/_data/read.json"
+    assert (built.folder / FOLDER / "_data/read.json").read_text(encoding="utf-8") == '"read.json"'
+    assert [path.name for path in (built.folder / FOLDER / "_data").iterdir()] == ["read.json"]
+    assert "`read.json`も" in cells_of(built)[0].source
 
 
 def test_with_an_address_references_lead_to_the_site(small):

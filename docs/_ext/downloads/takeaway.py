@@ -7,6 +7,7 @@ With ``takeaway_repository = "owner/name"`` (on GitHub) notebooks begin by insta
 from there, and pages link to Colab. Colab opens notebooks from GitHub alone: it finds them on the
 branch ``notebooks``, which the workflow that publishes the site fills from the site's ``download``.
 A page whose cells read files of the repository says ``needs_repository: true`` in its front matter.
+The records that its cells name, ``_data/NAME.json``, are offered beside it.
 
 With ``takeaway_books`` naming folders, the EPUB and the PDF in them are offered too.
 """
@@ -49,6 +50,8 @@ KERNEL = {
         "pygments_lexer": "ipython3",
     },
 }
+DATA = "_data"
+RECORD = re.compile(r'(?<=[/"])\w+\.json(?=")')
 FOLDED = {
     "hide-input": {"source_hidden": True},
     "hide-cell": {"source_hidden": True, "outputs_hidden": True},
@@ -66,6 +69,11 @@ OTHERS = "{names}を使うセルは、それが入っている環境でだけ動
 WORKS = "引用した文献:"
 ALTERNATIVE = "<details><summary>図の説明</summary>{alt}</details>"
 NOTEBOOK, SCRIPT, SOURCE = "ノートブック", "Pythonスクリプト", "原稿"
+RECORDS = (
+    "ほかの場所で動かすなら、セルが読む{names}も「このページを持ち帰る」から保存し、"
+    "このファイルの隣の`{folder}`フォルダに置いてください。"
+)
+RECORD_TEXT = "記録（{name}）"
 IN_COLAB = "Google Colabで開く"
 BOOKS = {".epub": "本全体（EPUB）", ".pdf": "本全体（PDF）"}
 
@@ -239,16 +247,24 @@ class Page:
             if "book-recorded" in note["classes"]:
                 yield self.writer.paragraph(note)
 
+    def records(self) -> list[Path]:
+        """Find the files in ``_data`` that cells name."""
+        code = "\n".join(cell.source for cell in self.ran if cell.cell_type == "code")
+        named = [Path(self.app.srcdir, DATA, name) for name in sorted(set(RECORD.findall(code)))]
+        return [path for path in named if path.is_file()]
+
     def introduction(self) -> str:
         """Say where the page comes from, and what it takes to run it."""
         config = self.app.config
         tags = {tag for cell in self.ran for tag in cell.metadata.get("tags", [])}
         names = sorted(tag.removeprefix("requires-") for tag in tags if tag.startswith("requires-"))
+        records = "、".join(f"`{path.name}`" for path in self.records())
         extra = re.sub(r".*\[|\].*", "", config.takeaway_requirement)
         said = [
             ORIGIN.format(project=config.project),
             IN_PLACE if self.local else BY_CELL if self.installs() else BY_HAND.format(extra=extra),
             OTHERS.format(names="、".join(f"`{name}`" for name in names)) if names else "",
+            RECORDS.format(names=records, folder=DATA) if records else "",
             config.takeaway_credit,
         ]
         return f"> {''.join(said)}"
@@ -312,6 +328,10 @@ def add_page(
         write_atomically(Path(app.outdir, FOLDER, f"{docname}{suffix}"), content)
     named = {".ipynb": NOTEBOOK, ".py": SCRIPT, ".md": SOURCE}
     links = [(f"{named[end]}（{end}）", f"{FOLDER}/{docname}{end}") for end in files]
+    for record in page.records():
+        to = f"{FOLDER}/{DATA}/{record.name}"
+        write_atomically(Path(app.outdir, to), record.read_bytes())
+        links.append((RECORD_TEXT.format(name=record.name), to))
     context["takeaway"] = links + books
     if page.installs() and ".ipynb" in files:
         repository = app.config.takeaway_repository
