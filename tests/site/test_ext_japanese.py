@@ -20,6 +20,14 @@ def test_a_parameter_is_set_off_by_a_dash(tmp_path):
     assert built.page().select_one(".field-list dd p").text == "x (int) – 値は--xで渡す"
 
 
+def test_short_code_is_marked_so_that_it_is_not_broken(tmp_path):
+    short, long = "`spikes[t - 1]`", f"`{'a' * 30}`"
+    built = build(tmp_path, {"index.md": f"# 題\n\n{short}と{long}\n"}, "page.japanese")
+    assert built.code == 0, built.messages
+    marked = ["short-code" in code["class"] for code in built.page().select("p > code")]
+    assert marked == [True, False]
+
+
 def test_folded_cell_is_named_by_its_text_alone(tmp_path):
     page = CELLS + "# 題\n\n```{code-cell} ipython3\n:tags: [hide-input]\nx = 1\n```\n"
     settings = (

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
+SHORT = 18  # letters: half of the narrowest phone's line
+
 
 def read_markup_without_spaces(app: Sphinx) -> None:
     """Let RST markup touch Japanese text: words are not set apart by spaces."""
@@ -25,6 +27,13 @@ def write_dashes(_app: Sphinx, doctree: nodes.document) -> None:
         for text in list(field.findall(nodes.Text)):
             if text == " -- ":
                 text.parent.replace(text, nodes.Text(" – "))
+
+
+def mark_short_code(_app: Sphinx, doctree: nodes.document) -> None:
+    """Mark code that is never broken: what is short goes to the next line whole."""
+    for code in doctree.findall(nodes.literal):
+        if len(code.astext()) <= SHORT:
+            code["classes"].append("short-code")
 
 
 def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> None:
@@ -55,9 +64,10 @@ def depart_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> N
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Connect all three."""
+    """Connect all four."""
     app.setup_extension("myst_nb")
     app.connect("builder-inited", read_markup_without_spaces)
     app.connect("doctree-read", write_dashes)
+    app.connect("doctree-read", mark_short_code)
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_hidden_cell))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
