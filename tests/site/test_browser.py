@@ -67,8 +67,9 @@ MEASURES = {
     "scheme": "document.documentElement.dataset.theme",
     "cut": """[...document.querySelectorAll(".bd-article :is(svg, img)")]
       .filter((e) => e.getBoundingClientRect().right > innerWidth).length""",
-    "letters in a line": """Math.max(...[...document.querySelectorAll(".bd-article :is(p, li, dd)")]
-      .map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
+    # the title of a box is a band of its width, and a few words
+    "letters in a line": """Math.max(...[...document.querySelectorAll(
+      ".bd-article :is(p:not(.admonition-title), li, dd)")].map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
     "fonts asked for": """[...document.querySelectorAll("link[rel=preload]")]
       .map((e) => e.href.split("/").at(-1)).sort()""",
     "fonts shown": """[...document.fonts]
