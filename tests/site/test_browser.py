@@ -69,7 +69,8 @@ MEASURES = {
       .filter((e) => e.getBoundingClientRect().right > innerWidth).length""",
     # the title of a box is a band of its width, and a few words
     "letters in a line": """Math.max(...[...document.querySelectorAll(
-      ".bd-article :is(p:not(.admonition-title), li, dd)")].map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
+      ".bd-article :is(p:not(.admonition-title), li, dd)")]
+      .map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
     "fonts asked for": """[...document.querySelectorAll("link[rel=preload]")]
       .map((e) => e.href.split("/").at(-1)).sort()""",
     "fonts shown": """[...document.fonts]
