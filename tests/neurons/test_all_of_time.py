@@ -135,7 +135,7 @@ class TestRunEqualsSteps:
         code = f"""
 import resource, torch
 from snn_docs import {kind.__name__}
-layer, inputs, faults = {kind.__name__}(**{USUAL[kind]}), torch.rand(25, 24576), []
+layer, inputs, faults = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576), []
 inputs.requires_grad_()
 for _ in range(8):
     record = layer.run(inputs)
@@ -148,7 +148,7 @@ print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         faults, page = map(int, done.stdout.split())
-        assert faults * page < 25 * 24576 * 4 / 2
+        assert faults * page < 100 * 24576 * 4 / 2
 
     @pytest.mark.parametrize("reset", ["zero", "subtract"])
     def test_operations_of_a_step(self, kind, reset, device):
