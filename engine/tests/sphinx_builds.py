@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import sys
 import warnings
+from unittest.mock import patch
 
 from sphinx import locale
 from sphinx.cmd.build import build_main
+from sphinx.config import Config
 
 
 def sphinx_build(*arguments: str) -> tuple[int, str, str]:
     """Do what `python -m sphinx` does; return the exit status and what it wrote."""
     said, messages, path = io.StringIO(), io.StringIO(), sys.path.copy()
     locale.translators.clear()
+    defaults = copy.deepcopy(Config.config_values)  # lists, to which themes append
     with (
+        patch.object(Config, "config_values", defaults),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(messages),
         warnings.catch_warnings(),

@@ -178,6 +178,13 @@ def test_sphinx_and_the_other_doors_have_the_same_settings(doors, conf):
     assert used == found
 
 
+def test_what_an_earlier_build_has_added_to_a_default_does_not_count(doors):
+    used, _ = doors("def setup(app):\n    app.config.templates_path.append('earlier')\n")
+    assert "earlier" in used.exclude
+    used, found = doors("")
+    assert used == found
+
+
 def test_an_option_of_the_sphinx_command_line_counts(doors):
     used, found = doors("", "-D", "book_strict=1", "-D", "nb_execution_timeout=9")
     assert (used.strict, used.notebooks.execution_timeout) == (True, 9)

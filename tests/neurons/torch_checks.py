@@ -1,5 +1,7 @@
 """What the tests of tensors share: comparing bits, every dtype, layers to run, torch's warnings."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import settings
@@ -13,7 +15,9 @@ DEVICES = ["cpu", *(kind for kind, is_there in GPUS.items() if is_there)]
 
 FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
-reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=60)
+# A law is drawn more often where nobody waits for it.
+EXAMPLES = 200 if os.environ.get("CI") else 60
+reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=EXAMPLES)
 
 # What torch warns about in its own code, whatever the function: the rules of forward mode are
 # TorchScript; torch.compile instantiates torch.autograd.Function and looks for .grad everywhere.

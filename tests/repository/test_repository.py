@@ -7,8 +7,10 @@ import contextlib
 import io
 import json
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -198,6 +200,21 @@ def test_every_dependency_has_an_oldest_version_and_a_reason(name: str) -> None:
             own_extras = requirement.startswith(f"{project['name']}[")
             assert own_extras or re.match(r"[\w.\[\]-]+>=\d", requirement), requirement
             assert re.search(rf'"{re.escape(requirement)}",? +# \w', text), requirement
+
+
+@pytest.mark.parametrize(
+    ("repository", "words"),
+    [("", "この本のリポジトリ"), ("a/b", "[この本のリポジトリ](https://github.com/a/b)")],
+)
+def test_a_book_that_is_published_names_its_repository(monkeypatch, repository, words) -> None:
+    monkeypatch.setenv("BOOK_REPOSITORY", repository)
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    conf = runpy.run_path(str(ROOT / "conf.py"))
+    assert conf["takeaway_repository"] == repository
+    assert conf["myst_substitutions"] == {"repository": words}
+    assert "{{ repository }}" in read("docs/index.md")
+    pages = yaml.safe_load(read(".github/workflows/pages.yml"))
+    assert pages["jobs"]["build"]["env"]["BOOK_REPOSITORY"] == "${{ github.repository }}"
 
 
 def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_peers() -> None:

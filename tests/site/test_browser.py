@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from audit import CHROMIUM, DESK, NAMES, PHONE
+from audit import CHROMIUM, DESK, NAMES, OPEN_FOLDS, PHONE
 from book_runs import PATIENCE
 from site_server import served
 
@@ -121,7 +121,7 @@ def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address,
     with opened(browser, address, width=width) as page:
         for name in ("lif_steps", "nir", "verification"):
             page.goto(f"{address}{name}.html", wait_until="networkidle")
-            page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+            page.evaluate(OPEN_FOLDS)
             outputs = page.locator(".tag_wrap-output .cell_output pre").all()
             assert outputs, name
             for output in outputs:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import test_browser
-from audit import DESK, NARROW, PHONE
+from audit import DESK, NARROW, OPEN_FOLDS, PHONE
 from test_browser import PAGES, opened
 
 pytestmark = test_browser.pytestmark
 
-UNFOLD = "document.querySelectorAll('details').forEach((fold) => (fold.open = true))"
 CUT = """document.fonts.ready.then(() =>
   [...document.querySelectorAll(".bd-article .math-scroll")]
     .filter((box) => box.scrollWidth > box.clientWidth)
@@ -36,7 +35,7 @@ def test_formulas_are_seen_whole(browser, address, width):
     with opened(browser, address, width=width) as page:
         for name in PAGES:
             page.goto(f"{address}{name}.html")
-            page.evaluate(UNFOLD)
+            page.evaluate(OPEN_FOLDS)
             assert page.evaluate(CUT) == [], name
 
 
@@ -44,7 +43,7 @@ def test_letters_of_figures_can_be_read(browser, address):
     with opened(browser, address, width=PHONE) as page:
         for name in PAGES:
             page.goto(f"{address}{name}.html", wait_until="networkidle")
-            page.evaluate(UNFOLD)
+            page.evaluate(OPEN_FOLDS)
             assert not [found for found in page.evaluate(LETTERS) if found[1] < SMALLEST_LETTERS]
 
 
