@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
 from types import SimpleNamespace
@@ -608,6 +609,18 @@ def test_a_stop_that_comes_before_the_kernel_has_begun_is_heeded(reader):
         assert told == {"done": "stopped"}
     assert cells.run("print(1)")[1] == "done"
     cells.close()
+
+
+def test_a_stop_is_not_repeated_to_a_cell_that_has_heard_it(book):
+    """A kernel that is interrupted while it tells of an interrupt tells of a bug in IPython."""
+    asked = session.Session(book.page("page.html"), Limits(), print)
+    before = {"header": {"date": datetime.now(UTC)}}
+    asyncio.run(asked.stop())
+    after = {"header": {"date": datetime.now(UTC)}}
+    assert not asked._was_too_early(before)  # noqa: SLF001
+    assert asked._was_too_early(after)  # noqa: SLF001
+    asked.run("print(1)")
+    assert not asked._was_too_early(after)  # noqa: SLF001
 
 
 IMMORTAL = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"

@@ -10,6 +10,7 @@ import tempfile
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
 from typing import IO, TYPE_CHECKING, Any
@@ -98,16 +99,17 @@ class Session:
         self.page, self.limits, self.tell = page, limits, tell
         self.asked: asyncio.Queue[str] = asyncio.Queue(1)
         self.manager: AsyncKernelManager | None = None
-        self.stopping = False
+        self.stopped: datetime | None = None
+        """When the cell that was asked for last was told to stop."""
 
     def run(self, code: str) -> None:
         """Ask for a run. Raises `asyncio.QueueFull` if one is waiting already."""
         self.asked.put_nowait(code)
-        self.stopping = False
+        self.stopped = None
 
     async def stop(self) -> None:
         """Interrupt what runs or is about to: before it has begun, a kernel ignores interrupts."""
-        self.stopping = True
+        self.stopped = datetime.now(UTC)
         if self.manager:
             await self.manager.interrupt_kernel()
 
@@ -134,7 +136,7 @@ class Session:
                     await _come_again(client)
                 cut = cut or message["lost"]
                 await self.tell({"done": "cut" if cut else _ending(message["content"])})
-            elif message["msg_type"] == "execute_input" and self.stopping:
+            elif message["msg_type"] == "execute_input" and self._was_too_early(message):
                 await self.stop()
             elif not cut and (output := _output(message)):
                 left -= COST + sum(map(len, output.values()))
@@ -143,6 +145,13 @@ class Session:
                     output = {"kind": output["kind"], "text": output.get("text", "")[:left]}
                     await self.stop()
                 await self.tell({"output": output})
+
+    def _was_too_early(self, began: Mapping[str, Any]) -> bool:
+        """Tell whether the stop came before the cell had begun, and was ignored.
+
+        One that came later has worked: another would hit the kernel while it tells of the first.
+        """
+        return self.stopped is not None and self.stopped < began["header"]["date"]
 
 
 @asynccontextmanager
