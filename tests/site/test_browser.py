@@ -113,7 +113,7 @@ def test_formulas_come_with_the_stylesheet(seen):
     _, _, pages = seen
     for name, page in pages.items():
         assert page["fonts asked for"] == page["fonts shown"], name
-    assert len(pages["api"]["fonts shown"]) > 2
+    assert len(pages["api_neurons"]["fonts shown"]) > 2
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

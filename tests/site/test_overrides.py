@@ -164,7 +164,7 @@ def test_only_listings_are_mended():
 
 
 def test_the_mends_are_at_work(built_site):
-    text = (built_site / "api.html").read_text(encoding="utf-8")
+    text = (built_site / "api_neurons.html").read_text(encoding="utf-8")
     assert "sig-lines" in text
     text = (built_site / "references.html").read_text(encoding="utf-8")
     assert 'role="listitem"' in text

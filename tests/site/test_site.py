@@ -243,8 +243,9 @@ def test_links_of_the_source_lead_somewhere(built_site):
     assert [link for _, link in links if "viewcode-back" in link.get("class", [])]
 
 
-def test_the_api_shows_the_code_of_each_object(built_site):
-    page = soup(built_site, "api")
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("api_")])
+def test_the_api_shows_the_code_of_each_object(built_site, name):
+    page = soup(built_site, name)
     objects = page.select("dl:not(.data) > dt.sig-object")
     assert objects
     assert not [node["id"] for node in objects if not node.select("a .viewcode-link")]
