@@ -166,8 +166,8 @@ def source(name: str) -> Source:
     return Source(name)
 
 
-def toctrees() -> list[list[str]]:
-    found = [item for item in source("index").directives if item.name == "toctree"]
+def toctrees(page: str = "index") -> list[list[str]]:
+    found = [item for item in source(page).directives if item.name == "toctree"]
     return [directive.body.split() for directive in found]
 
 
@@ -181,7 +181,7 @@ DEEPER = [
 ]
 MOST_LINES, MOST_CELLS = 350, 16
 FIGURES = {"figure", "interactive"}
-API = {"api_neurons", "api_extended_neurons", "api_surrogates", "api_networks"}
+API = {"api", *toctrees("api")[0]}
 LOOKED_UP = API | {"glossary", "references"}
 """Pages that are lists, where a term may come first without being explained."""
 
@@ -212,7 +212,8 @@ def test_descriptions_differ():
 
 
 def test_every_page_is_in_one_toctree():
-    assert sorted(name for names in toctrees() for name in names) == sorted({*PAGES} - {"index"})
+    trees = [*toctrees(), *toctrees("api")]
+    assert sorted(name for names in trees for name in names) == sorted({*PAGES} - {"index"})
 
 
 def test_cells_are_short(page):
@@ -316,6 +317,19 @@ def test_the_map_lists_every_page_in_the_order_of_the_contents():
     tables = [part for part in source("index").directives if part.name == "list-table"]
     mapped = [re.findall(r"^\* - \{doc\}`(\w+)`$", table.body, re.MULTILINE) for table in tables]
     assert [names for names in mapped if names] == toctrees()
+
+
+def test_the_api_lists_what_its_pages_describe():
+    text = "\n".join(source(name).text for name in toctrees("api")[0])
+    described = re.findall(
+        r"^\.\. auto(?:class|function|exception|data):: ([\w.]+)", text, re.MULTILINE
+    )
+    ((module, members),) = re.findall(
+        r"^\.\. automodule:: (\S+)\n   :members: (.+)", text, re.MULTILINE
+    )
+    described += [f"{module}.{member}" for member in members.split(", ")]
+    listed = re.findall(r"\{py:\w+\}`([\w.]+) <snn_docs\.\1>`", source("api").text)
+    assert sorted(f"snn_docs.{name}" for name in listed) == sorted(described)
 
 
 def test_the_commands_of_the_first_page_are_those_of_the_readme():
