@@ -2,8 +2,6 @@
 
 import math
 import platform
-import subprocess
-import sys
 from itertools import product
 
 import pytest
@@ -17,6 +15,7 @@ from torch_checks import (
     assert_equal,
     bits,
     cases,
+    fresh_memory,
     parts,
     quiet_torch,
     reproducible,
@@ -131,24 +130,16 @@ class TestRunEqualsSteps:
 
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
     def test_freed_memory_serves_the_next_call(self, kind):
-        """Count the page faults of later calls, in a process that never had larger buffers."""
-        code = f"""
-import resource, torch
+        prepare = f"""
 from snn_docs import {kind.__name__}
-layer, inputs, faults = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576), []
-inputs.requires_grad_()
-for _ in range(8):
+layer, inputs = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576, requires_grad=True)
+"""
+        call = """
     record = layer.run(inputs)
     sum(x.sum() for x in (record if isinstance(record, tuple) else [record])).backward()
     inputs.grad = record = None
-    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize())
 """
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        faults, page = map(int, done.stdout.split())
-        assert faults * page < 100 * 24576 * 4 / 2
+        assert fresh_memory(prepare, call) < 100 * 24576 * 4 / 2
 
     @pytest.mark.parametrize("reset", ["zero", "subtract"])
     def test_operations_of_a_step(self, kind, reset, device):

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
 from torch.profiler import ProfilerActivity, profile
-from torch_checks import FLOATING, assert_equal, quiet_torch, reproducible, seeded
+from torch_checks import (
+    FLOATING,
+    assert_equal,
+    fresh_memory,
+    quiet_torch,
+    reproducible,
+    seeded,
+)
 
 from snn_docs import Heaviside, bptt, functional, surrogate
 from snn_docs.functional import run, step
@@ -318,24 +325,18 @@ class TestMemory:
         assert left // self.FULL == (1 if reset == "subtract" else 2)
 
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
-    def test_freed_memory_serves_the_next_call(self):
-        """Count the page faults of later calls, in a process that never had larger buffers."""
-        code = """
-import resource, torch
-from snn_docs.functional import run
+    def test_freed_memory_serves_the_next_call(self, loops):
+        prepare = f"""
+from snn_docs.functional import backend, run
+backend({loops!r})
 inputs = torch.rand(100, 16384, requires_grad=True)
-faults = []
-for _ in range(8):
+"""
+        call = """
     run(inputs)[0].sum().backward()
     inputs.grad = None
-    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-print(sorted(b - a for a, b in zip(faults, faults[1:]))[3], resource.getpagesize())
 """
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        faults, page = map(int, done.stdout.split())
-        assert faults * page < 100 * 16384 * 4 / 2  # without: more than two whole buffers
+        # without keep_freed_memory: more than two whole buffers
+        assert fresh_memory(prepare, call) < 100 * 16384 * 4 / 2
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):

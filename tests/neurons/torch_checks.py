@@ -1,6 +1,8 @@
 """What the tests of tensors share: comparing bits, every dtype, layers to run, torch's warnings."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -108,3 +110,21 @@ def cases(draw, kind):
     state = [tensor(*shape) for _ in range(1 if kind is LI else 3)]
     given = None if draw(st.booleans()) else state[0] if kind is LI else tuple(state)
     return kind(**options), inputs, given
+
+
+def fresh_memory(prepare: str, call: str) -> int:
+    """Return the bytes that a later call asks of the system: its page faults, in a new process.
+
+    One thread: several would wait for each other beside other tests.
+    """
+    code = f"""
+import resource, torch
+{prepare}
+faults = []
+for _ in range(8):
+{call}
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(sorted(b - a for a, b in zip(faults, faults[1:]))[3] * resource.getpagesize())
+"""
+    command, env = [sys.executable, "-c", code], os.environ | {"OMP_NUM_THREADS": "1"}
+    return int(subprocess.run(command, capture_output=True, check=True, env=env).stdout)
