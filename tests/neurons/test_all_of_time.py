@@ -128,6 +128,7 @@ class TestRunEqualsSteps:
             layer = usual(kind, leak=leak, **options)
             assert_equal(run(layer, inputs), stepping(layer, inputs))
 
+    @pytest.mark.slow
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
     def test_freed_memory_serves_the_next_call(self, kind):
         prepare = f"""

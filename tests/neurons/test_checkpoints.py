@@ -96,6 +96,10 @@ class Runs:
         return Path.touch, (self.path,)
 
 
+def later(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 class TestReading:
     def test_no_checkpoint(self, tmp_path):
         told = f"there is no {tmp_path / 'checkpoint.pt'} to resume; start without resume"
@@ -126,7 +130,7 @@ class TestReading:
         torch.save(foreign, run / "checkpoint.pt")
         assert DAMAGED in refusal(run)
 
-    @pytest.mark.parametrize("wrong", [None, {}, -1, "x", torch.ones(3)], ids=repr)
+    @pytest.mark.parametrize("wrong", [None, {}, *map(later, (-1, "x", torch.ones(3)))], ids=repr)
     def test_one_thing_wrong(self, wrong, run):
         whole = checkpoint(run)
         places = [*paths(whole)]

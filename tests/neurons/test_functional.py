@@ -324,6 +324,7 @@ class TestMemory:
         )
         assert left // self.FULL == (1 if reset == "subtract" else 2)
 
+    @pytest.mark.slow
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
     def test_freed_memory_serves_the_next_call(self, loops):
         prepare = f"""
