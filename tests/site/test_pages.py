@@ -392,7 +392,7 @@ def test_what_a_figure_draws_of_recorded_outputs_is_what_they_say():
     theirs = [count for name, count in drawn.items() if name not in ours]
     assert sorted(theirs) == sorted(map(int, as_they_are))
     assert {*ours.values()} == {*map(int, made_alike)}
-    assert all(f"{name.split('、')[0]}が{count}個" in page for name, count in drawn.items())
+    assert all(f"{name.split('（')[0]}が{count}個" in page for name, count in drawn.items())
 
 
 def test_a_page_is_read_in_one_sitting(page):
