@@ -150,6 +150,7 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {
     "toc_title": "目次",
     "show_toc_level": 2,
+    "max_navbar_depth": 1,  # Deeper, pages are folded behind a button that has no name.
     "search_bar_text": "検索",
     "pygments_dark_style": "github-dark",
     "use_download_button": False,
