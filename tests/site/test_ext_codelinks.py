@@ -14,6 +14,7 @@ torch mod torch.html
 torch.Tensor class tensors.html
 torch.Tensor.sum method generated/torch.Tensor.sum.html
 torch.zeros function generated/torch.zeros.html
+torch.nn mod nn.html
 torch.nn.Module class generated/torch.nn.Module.html
 """
 PAGE = """---
@@ -33,7 +34,7 @@ x = torch.zeros(3).sum()
 文。
 
 ```{code-cell} ipython3
-torch.zeros(2); x.sum(); x.nothing; math.floor(x)
+x.sum(); torch.zeros(2); x.nothing; math.floor(x); torch.nn.Module; torch.nn
 ```
 
 ```python
@@ -75,23 +76,29 @@ def test_names_lead_where_the_inventories_say(site):
             ("torch", "torch.html#module-torch"),
             ("torch.zeros", "generated/torch.zeros.html#torch.zeros"),
             ("sum", "generated/torch.Tensor.sum.html#torch.Tensor.sum"),
-            ("torch.zeros", "generated/torch.zeros.html#torch.zeros"),
             ("sum", "generated/torch.Tensor.sum.html#torch.Tensor.sum"),
+            ("torch.zeros", "generated/torch.zeros.html#torch.zeros"),
             ("math.floor", own),
+            ("torch.nn.Module", "generated/torch.nn.Module.html#torch.nn.Module"),
+            ("torch.nn", "nn.html#module-torch.nn"),
         ]
-        assert [link.get("rel") for link in links] == [["noopener"]] * 5 + [None]
+        assert [link["href"] for link in links if "noopener" not in link.get("rel", [])] == [own]
 
 
 def test_the_first_of_each_name_on_a_page_takes_the_focus(site):
+    """A name within a longer one is no link, and does not count."""
     for page in ("index", "other"):
         links = site.page(page).select("div.cell_input a")
-        assert [link.get("tabindex") for link in links] == [None, None, None, "-1", "-1", None]
+        again = [link.text for link in links if link.get("tabindex") == "-1"]
+        assert again == ["sum", "torch.zeros"]
 
 
 def test_the_code_is_what_it_was(site):
     codes = [node.text for node in site.page().select("div.cell_input pre")]
     assert codes[0] == 'import math, torch\n\n# <&> "日本"\nx = torch.zeros(3).sum()\n'
-    assert codes[1] == "torch.zeros(2); x.sum(); x.nothing; math.floor(x)\n"
+    assert (
+        codes[1] == "x.sum(); torch.zeros(2); x.nothing; math.floor(x); torch.nn.Module; torch.nn\n"
+    )
 
 
 def test_only_cells_are_linked(site):

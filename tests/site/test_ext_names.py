@@ -49,6 +49,8 @@ def read(*cells: str) -> dict[str, str]:
         ("for i, x in enumerate(torch.ones(2)):\n    x.sin()", "sin", "torch.Tensor.sin"),
         ("[x.cos() for x in torch.ones(2)]", "cos", "torch.Tensor.cos"),
         ("def f(n):\n    return torch.ones(n)\nf(2).log()", "log", "torch.Tensor.log"),
+        ("def f(n):\n    m = n\n    return torch.ones(m)\nf(2).log()", "log", "torch.Tensor.log"),
+        ("x = torch.ones(2)\nx.grad = None", "grad", "torch.Tensor.grad"),
         ("class A(torch.nn.Module):\n    pass", "torch.nn.Module", "torch.nn.Module"),
         ("%time 1\nprint(1)", "print", "print"),
         ('print("日本語", math.e)', "math.e", "math.e"),
