@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import sys
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
@@ -94,6 +96,13 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 NEURONS = sorted((ROOT / "snn_docs").glob("*.py"))
 ENGINE = sorted((ROOT / "engine" / "bookproof").rglob("*.py"))
 SITE = [ROOT / "conf.py", *sorted((ROOT / "docs" / "_ext").rglob("*.py"))]
+EXTENSIONS = [
+    ".".join(path.relative_to(ROOT / "docs" / "_ext").with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+    for path in SITE[1:]
+    if "\ndef setup(" in path.read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("path", NEURONS, ids=lambda path: path.name)
@@ -110,6 +119,14 @@ def test_the_engine_knows_no_neuron(path: Path) -> None:
 def test_the_site_knows_neither(path: Path) -> None:
     known = {name.split(".")[0] for name in imports(path)}
     assert not known & {"snn_docs", "bookproof"}
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_pages_are_read_and_written_in_parallel(name: str) -> None:
+    """One extension that does not say so has Sphinx do all of a book one page after another."""
+    told = importlib.import_module(name).setup(MagicMock())
+    assert told["parallel_read_safe"]
+    assert told["parallel_write_safe"]
 
 
 def test_the_commands_that_are_documented_exist() -> None:

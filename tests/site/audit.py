@@ -30,7 +30,7 @@ from site_server import served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 MODULES = Path(__file__).parents[2] / "node_modules"
 LIGHTHOUSE = MODULES / "lighthouse" / "cli" / "index.js"
@@ -80,6 +80,11 @@ class Visit:
     hosts: set[str] = field(default_factory=set)
     console: list[str] = field(default_factory=list)
 
+    def note_failure(self, request: Request) -> None:
+        """Note a request without an answer, unless the browser went on to another page."""
+        if request.failure != "net::ERR_ABORTED":
+            self.console.append(f"failed: {request.url}")
+
     def note_response(self, response) -> None:
         if response.url.startswith("data:"):
             return
@@ -101,7 +106,7 @@ def visited(
     page, visit = context.new_page(), Visit(address)
     page.on("console", lambda message: visit.console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: visit.console.append(str(error)))
-    page.on("requestfailed", lambda request: visit.console.append(f"failed: {request.url}"))
+    page.on("requestfailed", visit.note_failure)
     page.on("response", visit.note_response)
     try:
         page.goto(f"{address}{name}.html", wait_until="networkidle")

@@ -112,6 +112,7 @@ def test_types_are_found_by_where_they_are_made(site):
         "torch.Tensor",
         "torch.Tensor",
     ]
+    assert all("external" in link["class"] for link in links)
 
 
 @pytest.mark.parametrize("wrong", ["{py:class}`Thing`", "{option}`Tensor`", "{py:class}`a.Zeros`"])

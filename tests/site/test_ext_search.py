@@ -35,6 +35,17 @@ def passages(folder, page="index"):
     return [tuple(passage) for passage in dict(book(folder)["pages"])[page]]
 
 
+def test_other_builders_get_nothing_of_it(tmp_path):
+    project(tmp_path, PAGES)
+    for builder in ("epub", "text"):
+        out = tmp_path / builder
+        sphinx_build(
+            "-b", builder, "-d", str(tmp_path / "doctrees"), str(tmp_path / "docs"), str(out)
+        )
+        assert list(out.glob("lif.*"))
+        assert not list(out.glob("search*"))
+
+
 # ---- What a page is searched for ----
 
 
