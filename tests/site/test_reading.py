@@ -137,12 +137,13 @@ HTML("<table><tr>" + "<td>1234567890</td>" * 20 + "</tr></table>")
 
 ```{{toctree}}
 second
+third
 ```
 """
 DESCRIBED = "myst: {html_meta: {description: 説明。}}"
 CELLS = f"---\nfile_format: mystnb\nkernelspec: {{name: python3}}\n{DESCRIBED}\n---\n"
 FRONT = f"---\n{DESCRIBED}\n---\n"
-SECOND = f"# 次の頁の{NAME}\n\n式のない頁です。\n\n```{{toctree}}\nthird\n```\n"
+SECOND = f"# 次の頁の{NAME}\n\n式のない頁です。\n"
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1600 90" width="1600" height="90"></svg>'
 )
