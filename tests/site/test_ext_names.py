@@ -49,6 +49,7 @@ def read(*cells: str) -> dict[str, str]:
         ("for i, x in enumerate(torch.ones(2)):\n    x.sin()", "sin", "torch.Tensor.sin"),
         ("[x.cos() for x in torch.ones(2)]", "cos", "torch.Tensor.cos"),
         ("def f(n):\n    return torch.ones(n)\nf(2).log()", "log", "torch.Tensor.log"),
+        ("x = torch.ones(2)[:1]['a']\nx.cumsum(0)", "cumsum", "torch.Tensor.cumsum"),
         ("def f(n):\n    m = n\n    return torch.ones(m)\nf(2).log()", "log", "torch.Tensor.log"),
         ("x = torch.ones(2)\nx.grad = None", "grad", "torch.Tensor.grad"),
         ("class A(torch.nn.Module):\n    pass", "torch.nn.Module", "torch.nn.Module"),
@@ -133,3 +134,10 @@ def test_the_longest_name_comes_first_and_the_others_are_within_it():
         *("torch.nn.Linear", "torch.nn", "torch"),
         *("len", "torch.zeros", "torch", "weight"),
     ]
+
+
+def test_what_has_no_annotations_that_can_be_read_has_none():
+    class Unknown:
+        there: Nowhere  # noqa: F821
+
+    assert names.hints_of(Unknown) == names.hints_of(3) == {}

@@ -284,7 +284,7 @@ class Reader(ast.NodeVisitor):
     def of_Subscript(self, node: ast.Subscript) -> Meaning:
         self.meaning(node.slice)
         at = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        return item_of(self.meaning(node.value), at if isinstance(at, int) and at >= 0 else None)
+        return item_of(self.meaning(node.value), at if isinstance(at, int) else None)
 
     def of_BinOp(self, node: ast.BinOp) -> Meaning:
         sides = self.meaning(node.left), self.meaning(node.right)
