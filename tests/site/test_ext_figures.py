@@ -178,7 +178,7 @@ def test_a_picture_is_seen_before_the_folded_cell_that_prepares_it(tmp_path):
     figure = "---\ntags: [hide-input]\nmystnb: {image: {alt: 線}}\n---\nplt.plot(y);"
     drawn = f"```{{code-cell}} ipython3\n{figure}\n```\n\n"
     alone = folded.format("hide-cell", "y = 1") + folded.format("hide-input", "print(y)")
-    page = f"{CELLS}# 題\n\n{prepared}{drawn}文。\n\n{drawn}{alone}"
+    page = f"{CELLS}# 題\n\n{prepared}{drawn}文。\n\n{drawn}{alone}{drawn}"
     settings = 'nb_execution_mode = "force"'
     built = build(tmp_path, {"index.md": page}, "myst_nb", "page.figures", settings=settings)
     assert built.code == 0, built.messages
