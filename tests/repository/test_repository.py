@@ -97,11 +97,9 @@ NEURONS = sorted((ROOT / "snn_docs").glob("*.py"))
 ENGINE = sorted((ROOT / "engine" / "bookproof").rglob("*.py"))
 SITE = [ROOT / "conf.py", *sorted((ROOT / "docs" / "_ext").rglob("*.py"))]
 EXTENSIONS = [
-    ".".join(path.relative_to(ROOT / "docs" / "_ext").with_suffix("").parts).removesuffix(
-        ".__init__"
-    )
-    for path in SITE[1:]
-    if "\ndef setup(" in path.read_text(encoding="utf-8")
+    name
+    for name, path in modules().items()
+    if path in SITE[1:] and "\ndef setup(" in path.read_text(encoding="utf-8")
 ]
 
 

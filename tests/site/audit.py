@@ -70,6 +70,14 @@ def pages(site: Path) -> list[str]:
 # ---- What a browser sees ----
 
 
+def failure_of(request: Request) -> list[str]:
+    """Tell of a request without an answer, unless the browser has gone on to another page.
+
+    A font that comes into use as a page is left is not waited for.
+    """
+    return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url}"]
+
+
 @dataclass
 class Visit:
     """What happened while a page was looked at."""
@@ -79,11 +87,6 @@ class Visit:
     weight: int = 0
     hosts: set[str] = field(default_factory=set)
     console: list[str] = field(default_factory=list)
-
-    def note_failure(self, request: Request) -> None:
-        """Note a request without an answer, unless the browser went on to another page."""
-        if request.failure != "net::ERR_ABORTED":
-            self.console.append(f"failed: {request.url}")
 
     def note_response(self, response) -> None:
         if response.url.startswith("data:"):
@@ -106,7 +109,7 @@ def visited(
     page, visit = context.new_page(), Visit(address)
     page.on("console", lambda message: visit.console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: visit.console.append(str(error)))
-    page.on("requestfailed", visit.note_failure)
+    page.on("requestfailed", lambda request: visit.console.extend(failure_of(request)))
     page.on("response", visit.note_response)
     try:
         page.goto(f"{address}{name}.html", wait_until="networkidle")

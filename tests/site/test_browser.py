@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from audit import CHROMIUM, DESK, NAMES, OPEN_FOLDS, PHONE
+from audit import CHROMIUM, DESK, NAMES, OPEN_FOLDS, PHONE, failure_of
 from book_runs import PATIENCE
 from site_server import served
 
@@ -46,15 +46,7 @@ def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light")
             else complaints.append(f"asked for {request.url}")
         ),
     )
-    # A font that comes into use as a page is left is not waited for.
-    page.on(
-        "requestfailed",
-        lambda request: (
-            None
-            if request.failure == "net::ERR_ABORTED"
-            else complaints.append(f"failed: {request.url}")
-        ),
-    )
+    page.on("requestfailed", lambda request: complaints.extend(failure_of(request)))
     try:
         yield page
         assert not complaints

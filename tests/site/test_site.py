@@ -355,11 +355,10 @@ KINDS = {
     "identifiers": re.compile(r"[A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_]"),
 }
 # Formulas count as they are shown; pictures, and formulas on lines of their own, are no text. Nor
-# is what numbers a figure, or names the fold of a cell, or what a figure says when worked by hand,
-# or a list of other pages.
+# is what numbers a figure, or names the fold of a cell, or what a figure says when worked by hand.
 UNREAD = (
     ".headerlink, .katex-html, annotation, .math-scroll, .caption-number, .eqno, .interactive, "
-    ".toctree-wrapper, svg, button, script, style, summary"
+    "svg, button, script, style, summary"
 )
 BLOCKS = "dd, dt, figcaption, h1, h2, h3, h4, li, p, pre, td, th"
 
