@@ -49,6 +49,7 @@ def read(*cells: str) -> dict[str, str]:
         ("for i, x in enumerate(torch.ones(2)):\n    x.sin()", "sin", "torch.Tensor.sin"),
         ("[x.cos() for x in torch.ones(2)]", "cos", "torch.Tensor.cos"),
         ("def f(n):\n    return torch.ones(n)\nf(2).log()", "log", "torch.Tensor.log"),
+        ("plt.subplots()[1].plot([])", "plot", "matplotlib.axes._axes.Axes.plot"),
         ("x = torch.ones(2)[:1]['a']\nx.cumsum(0)", "cumsum", "torch.Tensor.cumsum"),
         ("def f(n):\n    m = n\n    return torch.ones(m)\nf(2).log()", "log", "torch.Tensor.log"),
         ("x = torch.ones(2)\nx.grad = None", "grad", "torch.Tensor.grad"),
