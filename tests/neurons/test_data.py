@@ -2,7 +2,6 @@
 
 import importlib.util
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -240,15 +239,6 @@ class TestPackage:
         with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[data\]"'):
             load()
 
-    def test_it_is_not_imported(self, load, package):
-        script = f"import sys\nfrom snn_docs import data\ndata.{load.__name__}()\n"
-        done = subprocess.run(
-            [sys.executable, "-c", f"{script}print('{package}' in sys.modules)"],
-            capture_output=True,
-            check=True,
-        )
-        assert done.stdout.strip() == b"False"
-
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
@@ -360,9 +350,3 @@ class TestDelayedMatch:
     def test_errors(self, arguments, error, message):
         with pytest.raises(error, match=message):
             data.delayed_match(**{"samples": 4, "delay": 3} | arguments)
-
-
-def test_scikit_learn_is_imported_only_when_it_is_asked_for():
-    script = "import sys, snn_docs.data; print('sklearn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert done.stdout.strip() == b"False"

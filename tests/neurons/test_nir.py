@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import subprocess
 import sys
 from itertools import pairwise
 
@@ -587,10 +586,3 @@ class TestWithoutNir:
         spec = importlib.util.find_spec("snn_docs.nir")
         with pytest.raises(ImportError, match=r'pip install "snn-docs\[nir\]"'):
             spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-    def test_the_package_does_not_import_it(self):
-        script = "import snn_docs, sys; snn_docs.IF(); print('nir' in sys.modules)"
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        )
-        assert done.stdout == "False\n"

@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import subprocess
 import sys
 
 import matplotlib as mpl
@@ -363,23 +362,3 @@ def test_without_the_font_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "snn_docs.plot")
     with pytest.raises(ImportError, match=r'pip install "snn-docs\[book\]"'):
         importlib.import_module("snn_docs.plot")
-
-
-def test_matplotlib_comes_with_plot_alone_and_pyplot_never():
-    script = """
-import sys, torch, snn_docs
-snn_docs.IF
-print("matplotlib" in sys.modules)
-from matplotlib.figure import Figure
-from snn_docs import plot
-ones = torch.ones(3)
-ax = Figure().subplots()
-plot.raster(ax, torch.eye(3))
-plot.potential(ax, ones, threshold=1)
-plot.surrogates(ax, {"Heaviside": snn_docs.Heaviside.apply})
-plot.tuning_curve(ax, ones, ones)
-plot.learning_curve(ax, [{"epoch": 1, "test_accuracy": 1.0}])
-print("matplotlib.pyplot" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert done.stdout.split() == [b"False", b"False"]

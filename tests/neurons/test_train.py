@@ -381,8 +381,3 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, module, None)
         line = refusal(["--out", tmp_path], capsys)
         assert 'install it with pip install "snn-docs[train]"' in line
-
-
-def test_importing_needs_torch_alone():
-    script = "import sys; sys.modules |= {'tqdm': None, 'sklearn': None}; import snn_docs.train"
-    assert finish(start("-c", script)) == (0, "", "")
