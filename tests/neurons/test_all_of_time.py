@@ -217,6 +217,7 @@ class TestTransforms:
             dual = total(forward_ad.make_dual(inputs, torch.ones_like(inputs)))
             torch.testing.assert_close(forward_ad.unpack_dual(dual).tangent, plain.sum())
 
+    @pytest.mark.slow
     def test_compile(self, kind, fullgraph):
         inputs, layer = torch.rand(4, 3, generator=seeded()), usual(kind)
         compiled = parts(fullgraph(layer.run)(inputs))

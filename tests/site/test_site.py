@@ -19,6 +19,7 @@ import search
 from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import Template
 from py_mini_racer import MiniRacer
+from sphinx_project import part_of
 
 from snn_docs import surrogate
 
@@ -371,7 +372,7 @@ def texts(built_site) -> dict[str, str]:
     """What a reader reads of each page, in one writing."""
     found = {}
     for name in CHAPTERS:
-        read = soup(built_site, name).select_one("article")
+        read = part_of(built_site / f"{name}.html", "article")
         for node in read.select(UNREAD):
             node.decompose()
         for node in read.select(BLOCKS):
