@@ -37,7 +37,13 @@ class Built:
         return BeautifulSoup(self.html(name), "html.parser")
 
 
-def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str = "") -> Built:
+def build(
+    folder: Path,
+    pages: dict[str, str],
+    *extensions: str,
+    settings: str = "",
+    builder: str = "html",
+) -> Built:
     """Write the pages, and build them with extensions of docs/_ext or installed ones."""
     source = folder / "docs"
     source.mkdir(exist_ok=True)
@@ -49,7 +55,7 @@ def build(folder: Path, pages: dict[str, str], *extensions: str, settings: str =
         encoding="utf-8",
     )
     out = folder / "html"
-    options = ("-n", "-W", "--keep-going", "-b", "html", "-d", str(folder / "doctrees"))
+    options = ("-n", "-W", "--keep-going", "-b", builder, "-d", str(folder / "doctrees"))
     code, _, messages = sphinx_build(*options, str(source), str(out))
     return Built(out, code, messages)
 

@@ -209,6 +209,34 @@ def test_a_drawing_is_put_into_the_page_and_described(tmp_path, alt):
     assert not picture.select("style")
 
 
+NUMBERED = (
+    "```{{figure}} /_figures/tick.svg\n:name: {0}\n:alt: 縦棒\n\n題。\n```\n{{numref}}`{0}`\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("builder", "file", "last"),
+    [("html", "next.html", "図 2"), ("pseudoxml", "next.pseudoxml", "図 3")],
+)
+def test_figures_are_numbered_by_page_on_the_site_alone(tmp_path, builder, file, last):
+    one, two, three = map(NUMBERED.format, ("one", "two", "three"))
+    pages = {
+        "index.md": f"# 題\n\n{one}```{{toctree}}\nnext\n```\n",
+        "next.md": f"# 次\n\n{two}{three}",
+    }
+    (tmp_path / "docs" / "_figures").mkdir(parents=True)
+    (tmp_path / "docs" / "_figures" / "tick.svg").write_text(DRAWING, encoding="utf-8")
+    extensions, settings = ("myst_nb", "page.figures"), "numfig = True"
+    build(tmp_path, pages, *extensions, settings=settings, builder=builder)
+    # The second build changes one page, and has the numbers of the first one in store.
+    pages["next.md"] += "文。\n"
+    built = build(tmp_path, pages, *extensions, settings=settings, builder=builder)
+    assert built.code == 0, built.messages
+    found = re.findall(r"図 \d", (built.folder / file).read_text("utf-8"))
+    assert found[-1] == last
+    assert len(set(found)) == 2
+
+
 def test_japanese_labels_and_minus_signs_have_their_glyphs():
     with mpl.rc_context(fname=DOCS / "matplotlibrc"), warnings.catch_warnings():
         warnings.simplefilter("error")

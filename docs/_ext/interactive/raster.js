@@ -78,12 +78,12 @@ const figure = {
   height: 374,
   controls: [
     {
-      ...{ name: "code", label: "右の符号化", value: "latency" },
+      ...{ name: "code", label: "右に描く符号化", value: "latency" },
       options: ["latency", "subtract", "zero"].map((key) => [key, CODES[key].name]),
     },
     { name: "count", label: "長さ", unit: "ステップ", min: 4, max: 64, step: 4, value: 16 },
     {
-      ...{ name: "draw", label: "左のレート符号化の乱数", value: "1" },
+      ...{ name: "draw", label: "左（レート符号化）の乱数", value: "1" },
       options: ["1", "2", "3"].map((draw) => [draw, `${draw}回目`]),
     },
   ],

@@ -11,6 +11,8 @@ which is in ``figures.css`` too, and the rest is drawn in ``currentColor``.
 
 A folded cell that only prepares a picture is shown below it: first the picture, then the code.
 
+Numbers (図1) begin anew on each page of the site, so another page's picture is linked, not counted.
+
 The colours to map are those of ``docs/matplotlibrc``; what they become is in ``book.css``.
 """
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
     from sphinx.util.typing import ExtensionMetadata
 
 COLOURS = {
@@ -199,9 +202,23 @@ def draws(cell: nodes.container) -> bool:
     return "tag_hide-input" in cell["classes"] and next(cell.findall(nodes.image), None) is not None
 
 
+def number_by_page(app: Sphinx, env: BuildEnvironment) -> None:
+    """Begin anew at 1 on each page of the site, which is read alone: nobody seeks the 23 before.
+
+    A book of one file keeps the numbers that Sphinx gave, which go through. So does what a build
+    stores, since the next one compares with it: this comes after it is stored.
+    """
+    if app.builder.name != "html":
+        return
+    for kinds in env.toc_fignumbers.values():
+        for kind, numbers in kinds.items():
+            kinds[kind] = {name: (number,) for number, name in enumerate(numbers, 1)}
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the post-transform."""
+    """Register the post-transforms and the numbers."""
     app.add_css_file("figures.css")
+    app.connect("env-check-consistency", number_by_page)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(PictureFirst)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
