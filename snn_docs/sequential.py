@@ -174,6 +174,9 @@ class Sequential(torch.nn.Sequential):
         width = math.ceil(_width(inputs) * self._widening())  # a guess, until it is known
         while not parts or len(inputs):
             length = len(inputs) if self._is_whole() else _length(len(inputs), width)
+            if parts and len(inputs) > 1:
+                # the gradient turns back at the end, where all is kept: no room for a long block
+                length = min(length, len(inputs) - 1)
             outputs, states, width = self._through(inputs[:length], states)
             parts.append(outputs)
             inputs = inputs[length:]
