@@ -91,8 +91,9 @@ def _convolution_node(where: str, layer: Conv2d, shape: Shape, after: Shape) -> 
     if layer.bias is not None:
         bias = array(f"{where}: bias", layer.bias)
     options: dict[str, Any] = {
-        name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups")
+        name: getattr(layer, name) for name in ("stride", "dilation", "groups")
     }
+    options["padding"] = _padding(layer)
     node = nir.Conv2d(input_shape=(shape[1], shape[2]), weight=weight, bias=bias, **options)
     theirs = [tuple(map(int, x)) for x in (node.input_type["input"], node.output_type["output"])]
     if theirs != [shape, after]:
@@ -102,6 +103,14 @@ def _convolution_node(where: str, layer: Conv2d, shape: Shape, after: Shape) -> 
             "a square kernel without groups"
         )
     return node
+
+
+def _padding(layer: Conv2d) -> str | tuple[int, ...]:
+    """Return numbers, which any version of nir reads, unless one side gets more than the other."""
+    if layer.padding != "same":
+        return (0, 0) if layer.padding == "valid" else layer.padding
+    both = [(size - 1) * d for size, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+    return "same" if any(each % 2 for each in both) else tuple(each // 2 for each in both)
 
 
 def _pool_node(where: str, layer: AvgPool2d) -> nir.NIRNode:

@@ -211,10 +211,26 @@ OPTIONS = [
     {"stride": 2, "padding": (1, 0), "bias": False},
     {"dilation": 2},
     {"padding": "same"},
+    {"padding": "valid"},
+    pytest.param(
+        {"kernel_size": 2, "padding": "same"},
+        marks=[
+            pytest.mark.skipif(RESET == "subtract", reason="nir before 1.0.6 can't read it"),
+            pytest.mark.filterwarnings("ignore:Using padding='same'"),  # torch copies the input
+        ],
+    ),
 ]
 
 
 class TestConvolutions:
+    @pytest.mark.parametrize(("padding", "written"), [("same", [4, 2]), ("valid", [0, 0])])
+    def test_words_for_padding_are_written_as_the_numbers_that_every_library_reads(
+        self, padding, written
+    ):
+        conv = torch.nn.Conv2d(1, 1, 3, padding=padding, dilation=(4, 2))
+        node = to_nir([conv], dt=1.0, input_shape=(1, 9, 9)).nodes["layer_0"]
+        assert np.array_equal(node.padding, written)
+
     @pytest.mark.parametrize("options", OPTIONS)
     @pytest.mark.parametrize("in_a_file", [False, True])
     def test_a_network_comes_back_bit_for_bit(self, options, in_a_file):
