@@ -73,6 +73,7 @@ def test_a_name_is_known(code, name, target):
         "class IF:\n    pass\nIF()",
         "run = torch.ones\nrun",
         "not torch.ones(1).nothing",
+        "(not torch.ones(1)).sum()",
         "x = torch.ones(1)\nlambda x: x.sum()",
         "[x for x in torch.ones(2)]\nx.sum()",
         "with torch.ones(1) as x:\n    x.sum()",
