@@ -362,10 +362,11 @@ class TestRefusals:
         (tmp_path / "run").touch()
         assert "File exists" in refusal(["--out", tmp_path / "run"], capsys)
 
-    def test_the_run_of_another_program(self, run, capsys):
+    @pytest.mark.parametrize("about", [{}, {"speed": 1}])
+    def test_the_run_of_another_program(self, about, run, capsys):
         capsys.readouterr()
         split = [(torch.ones(2, 2), torch.tensor([0, 1]))]
-        fitting.fit(torch.nn.Linear(2, 2), split, split, run / "own", epochs=1)
+        fitting.fit(torch.nn.Linear(2, 2), split, split, run / "own", epochs=1, about=about)
         line = refusal(["--resume", "--out", run / "own"], capsys)
         assert "is damaged, or no checkpoint of this version; start anew with another" in line
 
