@@ -7,11 +7,30 @@ import copy
 import io
 import sys
 import warnings
+from functools import partial
 from unittest.mock import patch
 
-from sphinx import locale
+from jinja2 import BytecodeCache
+from jinja2.sandbox import SandboxedEnvironment
+from sphinx import jinja2glue, locale
 from sphinx.cmd.build import build_main
 from sphinx.config import Config
+
+
+class Compiled(BytecodeCache):
+    """The templates of themes, compiled once: Sphinx compiles them anew for each build."""
+
+    def __init__(self):
+        self.codes = {}
+
+    def load_bytecode(self, bucket):
+        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket):
+        self.codes[bucket.key, bucket.checksum] = bucket.code
+
+
+TEMPLATES = partial(SandboxedEnvironment, bytecode_cache=Compiled())
 
 
 def sphinx_build(*arguments: str) -> tuple[int, str, str]:
@@ -21,6 +40,7 @@ def sphinx_build(*arguments: str) -> tuple[int, str, str]:
     defaults = copy.deepcopy(Config.config_values)  # lists, to which themes append
     with (
         patch.object(Config, "config_values", defaults),
+        patch.object(jinja2glue, "SandboxedEnvironment", TEMPLATES),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(messages),
         warnings.catch_warnings(),

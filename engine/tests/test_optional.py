@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from book_project import cell, page
+from book_project import CONF, cell, page
 from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
@@ -32,10 +32,16 @@ CODE = "import solver\nprint(solver.solve())"
 PAGE = page(cell("print(1)", 1), cell(CODE, "4.2", NEEDS), cell("print(3)", 3))
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Where packages are: one place for all tests, so that their kernels share a template."""
+    return tmp_path_factory.mktemp("environment") / "site-packages"
+
+
 @pytest.fixture
-def solver(book, monkeypatch):
+def solver(book, site, monkeypatch):
     """A package that can be installed, and taken away again."""
-    site = book.folder / "site-packages"
+    shutil.rmtree(site, ignore_errors=True)
     site.mkdir()
     monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
     monkeypatch.setenv("PYTHONPATH", str(site))  # for kernels
@@ -252,6 +258,7 @@ def test_accept_keeps_the_blocks_of_cells_that_did_not_run(solver):
 
 
 def test_pytest_skips_the_cell_and_names_the_package(solver, pytester):
+    pytester.makefile(".py", conf=CONF)
     pytester.makefile(".md", page=PAGE)
     plugins = ("-p", "bookproof.pytest_plugin", "-p", "no:hypothesispytest")
     result = pytester.runpytest_inprocess(*plugins, "-rs")

@@ -20,7 +20,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from bookproof.kernels import warm
+from bookproof.kernels import provisioner, warm
 from bookproof.kernels.provisioner import WarmProvisioner
 from bookproof.kernels.warm import FORKS
 from bookproof.result import join_streams, outputs_of
@@ -166,6 +166,19 @@ def test_a_manager_notices_that_it_died(manager):
     manager.restart_kernel(now=True)
     with Session(manager) as session:
         assert session.run("print(1)")[0] == "1\n"
+
+
+@linux
+def test_a_killed_one_has_ended_when_that_returns(manager, monkeypatch):
+    """Jupyter looks again only after 0.1 s, for which each page would wait."""
+    manager.start_kernel()
+    with monkeypatch.context() as patch:
+        patch.setattr(warm.ForkedKernel, "send_signal", lambda *_: None)
+        patch.setattr(provisioner, "ENDS", 0.01)
+        asyncio.run(manager.provisioner.kill())  # a kernel that the system holds
+    assert manager.provisioner.forked.returncode is None
+    asyncio.run(manager.provisioner.kill())
+    assert manager.provisioner.forked.returncode == -signal.SIGKILL
 
 
 @linux

@@ -26,8 +26,10 @@ PLUGINS = ("-p", "bookproof.pytest_plugin", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture
-def book(settled, pytester):
+def book(settled, pytester, monkeypatch, tmp_path_factory):
     """A book, in which the test stands, and which pytester knows."""
+    for name in ("HOME", "USERPROFILE", "PYTEST_DEBUG_TEMPROOT"):  # pytester's differ in each test
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp()))
     book = Book(pytester.path)
     book.write("README.md", "# no notebook\n")
     return book

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from book_project import cell, needs
-from book_runs import PATIENCE, alive_with, is_alive, printed, run, until, write
+from book_runs import PATIENCE, alive_with, is_alive, printed, run, template, until, write
 
 from bookproof.kernels import warm
 
@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not warm.FORKS, reason="warm kernels need Linux"),
 ]
 MODULES = warm.MODULES  # before a fixture makes it empty
+ALL = [*MODULES, "numpy.random"]
 MANY_THREADS = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
 
 
@@ -42,6 +43,14 @@ def start():
             return started
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A template for the tests that leave it as it was."""
+    shared = warm.Template((), warm.environment())
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
@@ -78,42 +87,38 @@ def write_module(tmp_path, monkeypatch):
 class TestKernels:
     """What a template forks."""
 
-    def test_its_exit_status_comes_back(self, start, fork):
-        parent = start()
+    def test_its_exit_status_comes_back(self, shared, fork):
         for number in (signal.SIGTERM, signal.SIGKILL):
-            forked = fork(parent)
+            forked = fork(shared)
             assert forked.poll() is None
             os.kill(forked.pid, number)
             assert end_of(forked) == -number
             assert forked.poll() == -number
             assert not is_alive(forked.pid)
 
-    def test_it_can_be_killed_before_it_has_begun(self, start, fork):
-        parent = start()
+    def test_it_can_be_killed_before_it_has_begun(self, shared, fork):
         for _ in range(5):
-            forked = fork(parent, wait=False)
+            forked = fork(shared, wait=False)
             forked.kill()
             assert end_of(forked) == -signal.SIGKILL
 
-    def test_it_writes_where_it_is_told(self, start, fork, tmp_path):
-        assert end_of(fork(start(), argv=["--help"])) == 0
+    def test_it_writes_where_it_is_told(self, shared, fork, tmp_path):
+        assert end_of(fork(shared, argv=["--help"])) == 0
         assert "--ipython-dir" in (tmp_path / "stdout").read_text()
         assert (tmp_path / "stderr").read_text() == ""
 
-    def test_it_has_a_session_a_folder_and_a_parent(self, start, fork, tmp_path):
-        parent = start()
-        forked = fork(parent)
+    def test_it_has_a_session_a_folder_and_a_parent(self, shared, fork, tmp_path):
+        forked = fork(shared)
         assert os.getsid(forked.pid) == os.getpgid(forked.pid) == forked.pid
         assert Path(f"/proc/{forked.pid}/cwd").readlink() == tmp_path
         assert Path(f"/proc/{forked.pid}/fd/0").readlink() == Path(os.devnull)
-        assert f"PPid:\t{parent.process.pid}\n" in Path(f"/proc/{forked.pid}/status").read_text()
+        assert f"PPid:\t{shared.process.pid}\n" in Path(f"/proc/{forked.pid}/status").read_text()
 
-    def test_it_keeps_nothing_open_that_belongs_to_others(self, start, fork):
-        parent = start()
-        others = [fork(parent) for _ in range(3)]
-        forked = fork(parent)
+    def test_it_keeps_nothing_open_that_belongs_to_others(self, shared, fork):
+        others = [fork(shared) for _ in range(3)]
+        forked = fork(shared)
         sockets = Path("/proc/net/unix").read_text().splitlines()
-        numbers = {line.split()[6] for line in sockets if line.endswith(parent.address)}
+        numbers = {line.split()[6] for line in sockets if line.endswith(shared.address)}
         assert len(numbers) == 5  # the one that listens, and a connection for each kernel
         held = {str(file.readlink()) for file in Path(f"/proc/{forked.pid}/fd").iterdir()}
         assert not held & {f"socket:[{number}]" for number in numbers}
@@ -143,8 +148,7 @@ class TestKernels:
         first = write(tmp_path, cell(look), name="a.md")
         second = write(tmp_path, cell(change), name="b.md")
         before, seeded, after = (
-            printed(run(page, modules=MODULES)[0])[0].splitlines()
-            for page in (first, second, first)
+            printed(run(page, modules=ALL)[0])[0].splitlines() for page in (first, second, first)
         )
         start = f"{tmp_path.name} False False False torch.float32 1 1.5 module://matplotlib_inline"
         assert before[0] == after[0]
@@ -160,8 +164,7 @@ class TestKernels:
             " torch.initial_seed(), numpy.random.default_rng().random())"
         )
         path = write(tmp_path, cell(code))
-        modules = [*MODULES, "numpy.random"]
-        one, two = (printed(done)[0].split() for done in run(path, path, modules=modules))
+        one, two = (printed(done)[0].split() for done in run(path, path, modules=ALL))
         assert len(one) == len(two) == 5
         assert not set(one) & set(two)
 
@@ -169,7 +172,7 @@ class TestKernels:
     def test_it_shows_figures_and_heeds_the_settings_beside_the_page(self, tmp_path):
         (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\n")
         code = "import matplotlib.pyplot as plt\nprint(plt.plot([1])[0].get_linewidth())"
-        [done] = run(write(tmp_path, cell(code)), modules=MODULES)
+        [done] = run(write(tmp_path, cell(code)), modules=ALL)
         stream, figure = done.notebook.cells[1].outputs
         assert stream.text == "7.0\n"
         assert "image/png" in figure.data
@@ -190,6 +193,8 @@ class TestKernels:
         )
         path = write(tmp_path, cell(code, "999.0 998001.0 999.0"))
         assert all(done.ok for done in run(path, path, modules=MODULES))
+        tasks = Path(f"/proc/{template(MODULES).process.pid}/task")
+        assert len(list(tasks.iterdir())) == 1  # the imports ran no operation
 
     @pytest.mark.parametrize(
         "modules", [[], pytest.param(MODULES, marks=needs("torch", "matplotlib"))]
@@ -212,9 +217,8 @@ class TestKernels:
 class TestEnds:
     """However a template, or who asked it, ends: no kernel is left."""
 
-    def test_of_a_connection(self, start, fork):
-        parent = start()
-        forked, other = fork(parent), fork(parent)
+    def test_of_a_connection(self, shared, fork):
+        forked, other = fork(shared), fork(shared)
         forked._connection.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
         until(lambda: not is_alive(forked.pid))
         assert other.poll() is None
@@ -228,10 +232,13 @@ class TestEnds:
         until(lambda: not any(is_alive(forked.pid) for forked in kernels))
         assert [forked.poll() for forked in kernels] == [-signal.SIGKILL] * 2
 
-    def test_of_the_standard_input_before_all_is_imported(self, start):
-        parent = start(*MODULES, BOOK_TEST="early")
+    def test_of_the_standard_input_before_all_is_imported(self, start, write_module, tmp_path):
+        waits = f"import os\nwhile not os.path.exists({str(tmp_path / 'closed')!r}): pass"
+        write_module("long", waits)
+        parent = start("long", BOOK_TEST="early")
         until(lambda: alive_with("BOOK_TEST", "early"))
         parent.process.stdin.close()
+        (tmp_path / "closed").touch()
         assert parent.process.wait() == 0
         until(lambda: not alive_with("BOOK_TEST", "early"))
 
@@ -253,40 +260,37 @@ class TestEnds:
         until(lambda: not is_alive(forked.pid))
         assert not Path(parent.folder).exists()
 
-    def test_of_whoever_asks_before_the_answer(self, start, fork):
-        parent = start()
+    def test_of_whoever_asks_before_the_answer(self, shared, fork):
         for words in (b"", b"{", b'{"argv": ['):
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(parent.address)
+                connection.connect(shared.address)
                 connection.sendall(words)
-        assert fork(parent).poll() is None
+        assert fork(shared).poll() is None
 
 
 class TestRefusals:
     """What a template says it can't do; it goes on doing the rest."""
 
-    def test_a_folder_that_is_not_there(self, start, fork, tmp_path):
-        parent = start()
+    def test_a_folder_that_is_not_there(self, shared, fork, tmp_path):
         with pytest.raises(warm.NoKernelError, match=r"No such file or directory: .*missing"):
-            fork(parent, cwd=tmp_path / "missing")
-        assert fork(parent).poll() is None
+            fork(shared, cwd=tmp_path / "missing")
+        assert fork(shared).poll() is None
 
     @pytest.mark.parametrize("name", ["zmq.py", "zmq.abi3.so", "zmq/__init__.py"])
-    def test_a_folder_with_a_module_that_an_imported_one_hides(self, start, fork, tmp_path, name):
+    def test_a_folder_with_a_module_that_an_imported_one_hides(self, shared, fork, tmp_path, name):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
         with pytest.raises(warm.NoKernelError, match=r"zmq.* is in the place of a module"):
-            fork(start())
+            fork(shared)
 
-    def test_not_a_folder_with_other_modules(self, start, fork, tmp_path):
+    def test_not_a_folder_with_other_modules(self, shared, fork, tmp_path):
         for name in ("helper.py", "json.py", "zmq.txt", "zmq/data.csv", "zmq_too.py"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).touch()
-        parent = start()
-        assert fork(parent).poll() is None
+        assert fork(shared).poll() is None
         (tmp_path / "zmq" / "__init__.py").touch()
         with pytest.raises(warm.NoKernelError, match=f"^{tmp_path}/zmq is in the place of"):
-            fork(parent)
+            fork(shared)
 
     def test_a_module_that_leaves_threads(self, start, fork, write_module):
         begin = "threading.Thread(target=threading.Event().wait, daemon=True).start()"
@@ -299,12 +303,6 @@ class TestRefusals:
         write_module("large", "import torch\ntorch.ones(999, 999) @ torch.ones(999, 999)")
         with pytest.raises(warm.NoKernelError, match="threads run instead of 1"):
             fork(start("large", **MANY_THREADS))
-
-    @needs("torch", "matplotlib")
-    def test_the_usual_modules_run_no_operation(self, start, fork):
-        parent = start(*MODULES, **MANY_THREADS)
-        fork(parent)
-        assert len(list(Path(f"/proc/{parent.process.pid}/task").iterdir())) == 1
 
     @pytest.mark.parametrize(
         ("source", "trouble"),

@@ -22,6 +22,7 @@ from snn_docs import plot
 DOCS = Path(__file__).parents[2] / "docs"
 STYLES = ("page/static/figures.css", "web/static/book.css")
 STYLE = "".join((DOCS / "_ext" / file).read_text(encoding="utf-8") for file in STYLES)
+FIGURES = ("myst_nb", "bookproof", "page.figures")
 SVG = '%config InlineBackend.figure_formats = ["svg"]\nimport matplotlib.pyplot as plt\n'
 
 
@@ -145,9 +146,7 @@ def test_cells_plots_are_put_into_the_page(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "matplotlibrc").write_bytes((DOCS / "matplotlibrc").read_bytes())
     settings = 'numfig = True\nnb_execution_mode = "force"\nnb_execution_raise_on_error = True'
-    built = build(
-        tmp_path, {"index.md": CELLS + body}, "myst_nb", "page.figures", settings=settings
-    )
+    built = build(tmp_path, {"index.md": CELLS + body}, *FIGURES, settings=settings)
     assert built.code == 0, built.messages
     page = built.page()
     pictures = page.select("figure > svg.book-figure[role=img]")
@@ -166,7 +165,7 @@ def test_picture_without_a_description_fails_the_build(tmp_path, format_):
     cell = f"# 題\n\n```{{code-cell}} ipython3\n{SVG}plt.plot([0, 1])\nplt.show()\n```\n"
     pages = {"index.md": CELLS + cell.replace("svg", format_)}
     settings = 'nb_execution_mode = "force"'
-    built = build(tmp_path, pages, "myst_nb", "page.figures", settings=settings)
+    built = build(tmp_path, pages, *FIGURES, settings=settings)
     assert built.code == 1
     found = re.search(r"index\.md:(\d+): WARNING: this picture has no alt", built.messages)
     assert int(found[1]) in range(7, 13)  # Somewhere in the cell: myst-nb counts a line or two off.
@@ -180,7 +179,7 @@ def test_a_picture_is_seen_before_the_folded_cell_that_prepares_it(tmp_path):
     alone = folded.format("hide-cell", "y = 1") + folded.format("hide-input", "print(y)")
     page = f"{CELLS}# 題\n\n{prepared}{drawn}文。\n\n{drawn}{alone}{drawn}"
     settings = 'nb_execution_mode = "force"'
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.figures", settings=settings)
+    built = build(tmp_path, {"index.md": page}, *FIGURES, settings=settings)
     assert built.code == 0, built.messages
     (box,) = built.page().select(".picture-first")
     before, after = box.find_all("div", class_="cell", recursive=False)
@@ -198,7 +197,7 @@ def test_a_drawing_is_put_into_the_page_and_described(tmp_path, alt):
     page = f"# 題\n\n```{{figure}} /_figures/tick.svg\n:name: fig-tick\n{alt}\n題。\n```\n"
     (tmp_path / "docs" / "_figures").mkdir(parents=True)
     (tmp_path / "docs" / "_figures" / "tick.svg").write_text(DRAWING, encoding="utf-8")
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.figures")
+    built = build(tmp_path, {"index.md": page}, *FIGURES)
     assert built.code == (0 if alt else 1)
     assert ("index.md:3: WARNING: this picture has no alternative text" in built.messages) != bool(
         alt
@@ -226,11 +225,11 @@ def test_figures_are_numbered_by_page_on_the_site_alone(tmp_path, builder, file,
     }
     (tmp_path / "docs" / "_figures").mkdir(parents=True)
     (tmp_path / "docs" / "_figures" / "tick.svg").write_text(DRAWING, encoding="utf-8")
-    extensions, settings = ("myst_nb", "page.figures"), "numfig = True"
-    build(tmp_path, pages, *extensions, settings=settings, builder=builder)
+    settings = "numfig = True"
+    build(tmp_path, pages, *FIGURES, settings=settings, builder=builder)
     # The second build changes one page, and has the numbers of the first one in store.
     pages["next.md"] += "文。\n"
-    built = build(tmp_path, pages, *extensions, settings=settings, builder=builder)
+    built = build(tmp_path, pages, *FIGURES, settings=settings, builder=builder)
     assert built.code == 0, built.messages
     found = re.findall(r"図 \d", (built.folder / file).read_text("utf-8"))
     assert found[-1] == last

@@ -20,7 +20,7 @@ PAGES = {"index.md": INDEX, "lif.md": "# 漏れ\n\n漏れる。\n", "api.md": "#
 
 
 def project(folder, pages):
-    built = build(folder, pages, "myst_nb", "formulas", "search", settings=SETTINGS)
+    built = build(folder, pages, "myst_nb", "bookproof", "formulas", "search", settings=SETTINGS)
     assert built.code == 0, built.messages
     return built
 

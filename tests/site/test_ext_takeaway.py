@@ -262,6 +262,7 @@ def test_drawings_do_not_say_which_bit_a_place_has():
 
 # ---- Small books ----
 
+DOWNLOADS = ("myst_nb", "bookproof", "downloads.takeaway")
 BOOK = f"{CELLS}# 題\n\n前\n\n```{{code-cell}} ipython3\nprint(1)\n```\n\n後\n"
 SETTINGS = (
     'nb_execution_mode = "force"\nproject = "本"\ntakeaway_requirement = "pack[extra]"\n'
@@ -282,9 +283,7 @@ def small(tmp_path):
     (templates / "takeaway.html").write_text(TEMPLATE, encoding="utf-8")
 
     def make(pages: dict[str, str], settings: str = ""):
-        built = build(
-            tmp_path, pages, "myst_nb", "downloads.takeaway", settings=SETTINGS + settings
-        )
+        built = build(tmp_path, pages, *DOWNLOADS, settings=SETTINGS + settings)
         assert built.code == 0, built.messages
         return built
 
@@ -367,16 +366,14 @@ def test_books_are_offered_when_they_were_made_and_only_then(small, tmp_path):
 
 def test_a_folder_of_books_that_is_not_there_is_an_error(tmp_path):
     settings = SETTINGS + 'takeaway_books = ["nowhere"]\n'
-    built = build(
-        tmp_path, {"index.md": "# 題\n"}, "myst_nb", "downloads.takeaway", settings=settings
-    )
+    built = build(tmp_path, {"index.md": "# 題\n"}, *DOWNLOADS, settings=settings)
     assert built.code
     assert "takeaway_books" in built.messages
 
 
 def test_what_cannot_be_written_fails_the_build(tmp_path):
     page = BOOK.replace("前", "````{eval-rst}\n| 行\n````")
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "downloads.takeaway", settings=SETTINGS)
+    built = build(tmp_path, {"index.md": page}, *DOWNLOADS, settings=SETTINGS)
     assert built.code == 1
     assert re.search(r"index\.md:\d+: WARNING: a line_block has no form", built.messages)
 

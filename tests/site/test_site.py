@@ -57,10 +57,9 @@ ARTICLE_HEADINGS = [
     "デモ2. 時々刻々と変化させてみる。",
 ]
 # Text in which English is right: code, formulas, signatures and their types, works cited.
-CODE = (
-    "script, style, noscript, pre, code, kbd, .katex, .sig, .citation, .bibtex-citation, "
-    ".field-list strong, .field-list em, .field-list .xref"
-)
+CODE = {"script", "style", "noscript", "pre", "code", "kbd"}
+CLASSES = {"katex", "sig", "citation", "bibtex-citation"}
+FIELDS = {"strong", "em"}  # in a list of fields, names of parameters
 # Names that are the same in every language.
 NAMES = {
     *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU"),
@@ -139,8 +138,15 @@ def test_language_is_declared(page):
     assert JAPANESE.search(page.title.text)
 
 
-def texts_of(node: Tag, left_out: set[int]) -> Iterator[str]:
-    """Yield the texts of an element, but those of the elements that are left out."""
+def is_code(node: Tag, *, in_fields: bool) -> bool:
+    classes = CLASSES.intersection(node.get("class", ()))
+    field = in_fields and (node.name in FIELDS or "xref" in node.get("class", ()))
+    drawn = node.name == "text" and DRAWN.fullmatch(node.get_text(strip=True))
+    return node.name in CODE or bool(classes or field or drawn)
+
+
+def texts_of(node: Tag, *, in_fields: bool = False) -> Iterator[str]:
+    """Yield the texts of an element, but those that are code."""
     text = ""
     for child in node.children:
         if type(child) is NavigableString:
@@ -148,26 +154,28 @@ def texts_of(node: Tag, left_out: set[int]) -> Iterator[str]:
         elif isinstance(child, Tag) and child.name != "br":  # which may stand within a name
             yield text
             text = ""
-            if id(child) not in left_out:
-                yield from texts_of(child, left_out)
+            if not is_code(child, in_fields=in_fields):
+                inside = in_fields or "field-list" in child.get("class", ())
+                yield from texts_of(child, in_fields=inside)
     yield text
 
 
 def test_visible_text_is_japanese(page):
-    drawn = [node for node in page.select("svg text") if DRAWN.fullmatch(node.get_text(strip=True))]
-    left_out = {id(node) for node in (*page.select(CODE), *drawn)}
-    texts = [text for each in texts_of(page.body, left_out) if (text := each.strip())]
+    texts = [text for each in texts_of(page.body) if (text := each.strip())]
     texts = [text for text in texts if not MODULE.fullmatch(text)]
     assert texts
     assert not [text for text in texts if english(text)]
 
 
 def test_words_that_are_heard_or_pop_up_are_japanese(page):
-    # A link has the title of the page or of the work that it leads to.
+    names = {"aria-label", "title", "placeholder", "alt", "data-tooltip"}
     found = {
         (name, node[name])
-        for name in ("aria-label", "title", "placeholder", "alt", "data-tooltip")
-        for node in page.select(f"[{name}]" + ":not(a.reference)" * (name == "title"))
+        for node in page.descendants
+        if isinstance(node, Tag)
+        for name in names & node.attrs.keys()
+        # A link has the title of the page or of the work that it leads to.
+        if not (name == "title" and node.name == "a" and "reference" in node.get("class", ()))
     }
     assert found
     assert not [pair for pair in found if english(pair[1])]
@@ -235,7 +243,9 @@ def test_links_lead_somewhere(built_site, here, page):
 def test_links_of_the_source_lead_somewhere(built_site):
     pages = sorted((built_site / "_modules").rglob("*.html"))
     links = [
-        (page, link) for page in pages for link in soup(page.parent, page.stem).select("a[href]")
+        (page, link)
+        for page in pages
+        for link in soup(page.parent, page.stem).find_all("a", href=True)
     ]
     for page, link in links:
         url = urlsplit(link["href"])
@@ -270,9 +280,9 @@ def test_no_page_loads_the_icon_script(page):
 
 
 def test_only_pages_with_code_load_what_copies_it(page):
-    loaded = [script["src"] for script in page.select("script[src]")]
+    loaded = [script["src"] for script in page.find_all("script", src=True)]
     copying = [source for source in loaded if re.search("clipboard|copybutton", source)]
-    assert len(copying) == (3 if page.select("pre") else 0)
+    assert len(copying) == (3 if page.find("pre") else 0)
 
 
 def test_headings_of_the_article_are_verbatim_and_in_order(article):
@@ -361,11 +371,26 @@ KINDS = {
 }
 # Formulas count as they are shown; pictures, and formulas on lines of their own, are no text. Nor
 # is what numbers a figure, or names the fold of a cell, or what a figure says when worked by hand.
-UNREAD = (
-    ".headerlink, .katex-html, annotation, .math-scroll, .caption-number, .eqno, .interactive, "
-    "svg, button, script, style, summary"
-)
-BLOCKS = "dd, dt, figcaption, h1, h2, h3, h4, li, p, pre, td, th"
+UNREAD = {"annotation", "svg", "button", "script", "style", "summary"}
+UNREAD_CLASSES = {
+    *("headerlink", "katex-html", "math-scroll", "caption-number", "eqno", "interactive"),
+}
+BLOCKS = {*("dd", "dt", "figcaption", "h1", "h2", "h3", "h4", "li", "p", "pre", "td", "th")}
+
+
+def reading(node: Tag) -> Iterator[str]:
+    """Yield what is read of an element."""
+    for child in node.children:
+        if type(child) is NavigableString:
+            yield child
+        elif (
+            isinstance(child, Tag)
+            and child.name not in UNREAD
+            and not UNREAD_CLASSES.intersection(child.get("class", ()))
+        ):
+            yield from reading(child)
+    if node.name in BLOCKS:
+        yield "\n"
 
 
 @pytest.fixture(scope="module")
@@ -373,12 +398,8 @@ def texts(built_site) -> dict[str, str]:
     """What a reader reads of each page, in one writing."""
     found = {}
     for name in CHAPTERS:
-        read = part_of(built_site / f"{name}.html", "article")
-        for node in read.select(UNREAD):
-            node.decompose()
-        for node in read.select(BLOCKS):
-            node.append("\n")
-        found[name] = unicodedata.normalize("NFKC", " ".join(read.text.split())).lower()
+        text = "".join(reading(part_of(built_site / f"{name}.html", "article")))
+        found[name] = unicodedata.normalize("NFKC", " ".join(text.split())).lower()
     return found
 
 
@@ -432,4 +453,4 @@ def test_only_the_search_page_loads_what_is_searched(page):
     loaded = {Path(urlsplit(node["src"]).path).name for node in page.find_all("script", src=True)}
     assert "search.js" in loaded
     assert not loaded & {"searchtools.js", "language_data.js", "searchindex.js"}
-    assert (search.FILE in loaded) == bool(page.select("#search-results"))
+    assert (search.FILE in loaded) == bool(page.find(id="search-results"))

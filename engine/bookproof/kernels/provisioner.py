@@ -6,9 +6,11 @@ kernel does the same work.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
 
 logger = logging.getLogger(__name__)
+
+ENDS = 5.0
+"""Seconds that a killed kernel may take to end before Jupyter is left to wait for it."""
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -49,6 +54,14 @@ class WarmProvisioner(LocalProvisioner):
         self.process: Any = self.forked  # which is what LocalProvisioner asks and kills
         self.pid, self.pgid, self.cwd = self.forked.pid, None, folder
         return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Kill the kernel, and wait until it has ended: Jupyter looks again only after 0.1 s."""
+        await super().kill(restart)
+        if self.forked is not None and self.process is self.forked:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ENDS):
+                    await self.forked.wait()
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end."""
