@@ -256,7 +256,7 @@ def failing(tmp_path_factory):
         for code in ENDLESS:
             name = f"endless-{len(pages)}.md"
             pages[code] = write(folder, cell(code), cell("2"), name=name, front=SECONDS.format(1))
-        pages[RUNS_ON] = write(folder, cell(RUNS_ON), name="on.md", front=SECONDS.format(4))
+        pages[RUNS_ON] = write(folder, cell(RUNS_ON), name="on.md", front=SECONDS.format(2))
         return dict(zip(pages, run(*pages.values()), strict=True))
 
 
@@ -283,7 +283,7 @@ def test_a_cell_that_runs_too_long_is_stopped(failing, code):
 
 def test_what_runs_on_after_the_last_cell_is_stopped_as_well(failing):
     assert statuses(failing[RUNS_ON]) == [FAILED]
-    assert "the cell ran longer than 4 s" in failing[RUNS_ON].verdicts[0].got
+    assert "the cell ran longer than 2 s" in failing[RUNS_ON].verdicts[0].got
 
 
 # How a page may end: as it should, or its kernel exits, is killed or takes too long.
