@@ -118,6 +118,8 @@ class Page:
     """Whether a cell that prints must have its block: it must, where one of the page has."""
     depends: Mapping[str, tuple[Path, ...]]
     """The files that the page declares, by the pattern that it gives for them."""
+    complete: bool = False
+    """Whether these are all that it reads where it can't be followed."""
     alone: bool = False
     """Whether no other page runs at the same time."""
     after: tuple[Path, ...] = ()
@@ -209,14 +211,18 @@ def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
 def _own(path: Path, notebook: NotebookNode) -> dict[str, Any]:
     """Read what ``book:`` in the front matter says: what the page depends on, and when it runs."""
     own = notebook.metadata.get("book", {})
-    if not isinstance(own, dict) or not set(own) <= {"depends", "alone", "after"}:
-        raise PageError(path, 1, f"book: is {own!r}, but takes depends:, after: and alone:")
-    if not isinstance(own.get("alone", False), bool):
-        raise PageError(path, 1, f"book: alone: is {own['alone']!r}, but takes true or false")
+    if not isinstance(own, dict) or not set(own) <= {"depends", "complete", "after", "alone"}:
+        raise PageError(
+            path, 1, f"book: is {own!r}, but takes depends:, complete:, after: and alone:"
+        )
+    marks = {name: own.get(name, False) for name in ("complete", "alone")}
+    for name, value in marks.items():
+        if not isinstance(value, bool):
+            raise PageError(path, 1, f"book: {name}: is {value!r}, but takes true or false")
     after = _named(path, own, "after")
     earlier = tuple(file.resolve() for files in after.values() for file in files)
     depends = _named(path, own, "depends")
-    return {"depends": depends, "alone": own.get("alone", False), "after": earlier}
+    return {"depends": depends, "after": earlier, **marks}
 
 
 def _named(path: Path, own: dict[str, Any], name: str) -> dict[str, tuple[Path, ...]]:

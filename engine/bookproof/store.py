@@ -102,7 +102,7 @@ class Results:
             return "it failed"
         if trace is None:
             return "nothing is known of what it read"
-        if trace.unseen:
+        if trace.unseen and not run.page.complete:
             return f"it can't be followed everywhere: {', '.join(trace.unseen)}"
         files = _files(run)
         looked = trace.looked.items()
@@ -271,7 +271,7 @@ def cells_digest(page: Page) -> str:
     cells = [
         [cell.source, cell.metadata] for cell in page.notebook.cells if cell.cell_type == "code"
     ]
-    own = [page.config.execution_allow_errors, page.config.execution_in_temp]
+    own = [page.config.execution_allow_errors, page.config.execution_in_temp, page.complete]
     return _digest([cells, page.notebook.metadata.get("kernelspec"), own])
 
 

@@ -233,8 +233,10 @@ def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
         ("mystnb: {execution_timeout: soon}", "mystnb: "),
         ("mystnb: {nonsense: 1}", "mystnb: "),
         ("book: {depends: a.csv}", "book: depends: is 'a.csv', but takes a list of files"),
-        ("book: {needs: [a.csv]}", "but takes depends:, after: and alone:"),
-        ("book: 3", "book: is 3, but takes depends:, after: and alone:"),
+        ("book: {needs: [a.csv]}", "but takes depends:, complete:, after: and alone:"),
+        ("book: 3", "book: is 3, but takes depends:, complete:, after: and alone:"),
+        ("book: {complete: 1}", "book: complete: is 1, but takes true or false"),
+        ("book: {alone: maybe}", "book: alone: is 'maybe', but takes true or false"),
         ("book: {depends: [nothing.csv]}", "no file beside the page matches 'nothing.csv'"),
     ],
 )

@@ -433,6 +433,21 @@ def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what)
     assert runs.take() == ["page", "page"]
 
 
+def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
+    runs.unseen = ("subprocess.Popen",)
+    book.write("data.txt", "1")
+    book.write("page.md", page(cell("print(1)", 1), front="book: {depends: [data.txt]}\n"))
+    for old, new in [("depends:", "complete: true, depends:"), ("complete: true, ", "")]:
+        book.edit("page.md", old, new)
+        outcome(book)
+        assert runs.take() == ["page"]
+        outcome(book)
+        assert runs.take() == ([] if "complete" in new else ["page"])
+        book.write("data.txt", new)
+        outcome(book)
+        assert runs.take() == ["page"]
+
+
 def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):
     data = book.write("data.txt", "1")
     runs.files = [str(data)]
