@@ -6,31 +6,20 @@ import contextlib
 import copy
 import io
 import sys
+import tempfile
 import warnings
 from functools import partial
 from unittest.mock import patch
 
-from jinja2 import BytecodeCache
+from jinja2 import FileSystemBytecodeCache
 from jinja2.sandbox import SandboxedEnvironment
 from sphinx import jinja2glue, locale
 from sphinx.cmd.build import build_main
 from sphinx.config import Config
 
-
-class Compiled(BytecodeCache):
-    """The templates of themes, compiled once: Sphinx compiles them anew for each build."""
-
-    def __init__(self):
-        self.codes = {}
-
-    def load_bytecode(self, bucket):
-        bucket.code = self.codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket):
-        self.codes[bucket.key, bucket.checksum] = bucket.code
-
-
-TEMPLATES = partial(SandboxedEnvironment, bytecode_cache=Compiled())
+# The templates of themes, compiled once: Sphinx compiles them anew for each build.
+COMPILED = tempfile.TemporaryDirectory()
+TEMPLATES = partial(SandboxedEnvironment, bytecode_cache=FileSystemBytecodeCache(COMPILED.name))
 
 
 def sphinx_build(*arguments: str) -> tuple[int, str, str]:

@@ -176,9 +176,9 @@ def test_a_killed_one_has_ended_when_that_returns(manager, monkeypatch):
         patch.setattr(warm.ForkedKernel, "send_signal", lambda *_: None)
         patch.setattr(provisioner, "ENDS", 0.01)
         asyncio.run(manager.provisioner.kill())  # a kernel that the system holds
-    assert manager.provisioner.forked.returncode is None
+    assert manager.provisioner.process.returncode is None
     asyncio.run(manager.provisioner.kill())
-    assert manager.provisioner.forked.returncode == -signal.SIGKILL
+    assert manager.provisioner.process.returncode == -signal.SIGKILL
 
 
 @linux

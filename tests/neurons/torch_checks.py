@@ -18,7 +18,7 @@ DEVICES = ["cpu", *(kind for kind, is_there in GPUS.items() if is_there)]
 FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
 # A law is drawn more often where nobody waits for it.
-EXAMPLES = 200 if os.environ.get("CI") else 40
+EXAMPLES = 200 if os.environ.get("CI") else 60
 reproducible = settings(deadline=None, derandomize=True, database=None, max_examples=EXAMPLES)
 
 # What torch warns about in its own code, whatever the function: the rules of forward mode are

@@ -24,7 +24,7 @@ from sphinx_project import part_of
 from snn_docs import surrogate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
 CHAPTERS = sorted(path.stem for path in DOCS.glob("*.md"))
@@ -138,30 +138,36 @@ def test_language_is_declared(page):
     assert JAPANESE.search(page.title.text)
 
 
-def is_code(node: Tag, *, in_fields: bool) -> bool:
-    classes = CLASSES.intersection(node.get("class", ()))
-    field = in_fields and (node.name in FIELDS or "xref" in node.get("class", ()))
+def is_code(node: Tag) -> bool:
+    classes = set(node.get("class", ()))
+    field = node.name in FIELDS or "xref" in classes
     drawn = node.name == "text" and DRAWN.fullmatch(node.get_text(strip=True))
-    return node.name in CODE or bool(classes or field or drawn)
+    code = node.name in CODE or CLASSES & classes or drawn
+    return bool(code or (field and node.find_parent(class_="field-list")))
 
 
-def texts_of(node: Tag, *, in_fields: bool = False) -> Iterator[str]:
-    """Yield the texts of an element, but those that are code."""
-    text = ""
+EDGE = "\0"
+
+
+def strings(
+    node: Tag, left_out: Callable[[Tag], bool], has_edges: Callable[[Tag], bool]
+) -> Iterator[str]:
+    """Yield what an element says, but for what is left out, and where parts of it have an edge."""
     for child in node.children:
         if type(child) is NavigableString:
-            text += child
-        elif isinstance(child, Tag) and child.name != "br":  # which may stand within a name
-            yield text
-            text = ""
-            if not is_code(child, in_fields=in_fields):
-                inside = in_fields or "field-list" in child.get("class", ())
-                yield from texts_of(child, in_fields=inside)
-    yield text
+            yield child
+        elif isinstance(child, Tag):
+            edge = EDGE * has_edges(child)
+            yield edge
+            if not left_out(child):
+                yield from strings(child, left_out, has_edges)
+            yield edge
 
 
 def test_visible_text_is_japanese(page):
-    texts = [text for each in texts_of(page.body) if (text := each.strip())]
+    # A line may end within a name.
+    said = "".join(strings(page.body, is_code, lambda node: node.name != "br"))
+    texts = [text for each in said.split(EDGE) if (text := each.strip())]
     texts = [text for text in texts if not MODULE.fullmatch(text)]
     assert texts
     assert not [text for text in texts if english(text)]
@@ -378,19 +384,8 @@ UNREAD_CLASSES = {
 BLOCKS = {*("dd", "dt", "figcaption", "h1", "h2", "h3", "h4", "li", "p", "pre", "td", "th")}
 
 
-def reading(node: Tag) -> Iterator[str]:
-    """Yield what is read of an element."""
-    for child in node.children:
-        if type(child) is NavigableString:
-            yield child
-        elif (
-            isinstance(child, Tag)
-            and child.name not in UNREAD
-            and not UNREAD_CLASSES.intersection(child.get("class", ()))
-        ):
-            yield from reading(child)
-    if node.name in BLOCKS:
-        yield "\n"
+def is_unread(node: Tag) -> bool:
+    return node.name in UNREAD or bool(UNREAD_CLASSES.intersection(node.get("class", ())))
 
 
 @pytest.fixture(scope="module")
@@ -398,8 +393,10 @@ def texts(built_site) -> dict[str, str]:
     """What a reader reads of each page, in one writing."""
     found = {}
     for name in CHAPTERS:
-        text = "".join(reading(part_of(built_site / f"{name}.html", "article")))
-        found[name] = unicodedata.normalize("NFKC", " ".join(text.split())).lower()
+        article = part_of(built_site / f"{name}.html", "article")
+        said = "".join(strings(article, is_unread, lambda node: node.name in BLOCKS))
+        text = " ".join(said.replace(EDGE, "\n").split())
+        found[name] = unicodedata.normalize("NFKC", text).lower()
     return found
 
 

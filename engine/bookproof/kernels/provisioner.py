@@ -34,7 +34,7 @@ class WarmProvisioner(LocalProvisioner):
         config=True
     )
 
-    forked: warm.ForkedKernel | None = None
+    process: Any  # what LocalProvisioner asks and kills: a forked kernel, or an ordinary process
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
         """Launch a kernel with a command line."""
@@ -47,29 +47,29 @@ class WarmProvisioner(LocalProvisioner):
         folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
         job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
         try:
-            self.forked = await warm.template(self.modules, kwargs["env"]).fork(job, streams)
+            forked = await warm.template(self.modules, kwargs["env"]).fork(job, streams)
         except warm.NoKernelError as error:
             logger.warning("an ordinary kernel instead of a warm one: %s", error)
             return await super().launch_kernel(cmd, **kwargs)
-        self.process: Any = self.forked  # which is what LocalProvisioner asks and kills
-        self.pid, self.pgid, self.cwd = self.forked.pid, None, folder
+        self.process = forked
+        self.pid, self.pgid, self.cwd = forked.pid, None, folder
         return self.connection_info
 
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002
         """Kill the kernel, and wait until it has ended: Jupyter looks again only after 0.1 s."""
         await super().kill(restart)
-        if self.forked is not None and self.process is self.forked:
+        if isinstance(self.process, warm.ForkedKernel):
             with suppress(TimeoutError):
                 async with asyncio.timeout(ENDS):
-                    await self.forked.wait()
+                    await self.process.wait()
 
     async def wait(self) -> int | None:
         """Wait for the kernel's end."""
-        if self.forked is None or self.process is not self.forked:
+        if not isinstance(self.process, warm.ForkedKernel):
             status: int | None = await super().wait()
             return status
-        self.process = None
-        return await self.forked.wait()
+        forked, self.process = self.process, None
+        return await forked.wait()
 
 
 def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:
