@@ -179,7 +179,6 @@ DEEPER = [
     if item.name == "toctree" and item.options.get("caption") == "もっと深く"
     for name in item.body.split()
 ]
-MOST_LINES, MOST_CELLS = 350, 16
 FIGURES = {"figure", "interactive"}
 API = {"api", *toctrees("api")[0]}
 LOOKED_UP = API | {"glossary", "references"}
@@ -393,11 +392,6 @@ def test_what_a_figure_draws_of_recorded_outputs_is_what_they_say():
     assert sorted(theirs) == sorted(map(int, as_they_are))
     assert {*ours.values()} == {*map(int, made_alike)}
     assert all(f"{name.split('（')[0]}が{count}個" in page for name, count in drawn.items())
-
-
-def test_a_page_is_read_in_one_sitting(page):
-    assert page.text.count("\n") <= MOST_LINES
-    assert len(page.cells()) <= MOST_CELLS
 
 
 def test_a_chapter_has_three_exercises_and_one_sentence_to_remember(chapter):
