@@ -15,13 +15,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bookproof.page import NUMBER
+from bookproof.room import NUMBERS, kind, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbformat import NotebookNode
 
-    from bookproof.page import Cell, Expected, Page, Tolerance
+    from bookproof.page import Cell, Expected, Page
 
 REMOVED = ("remove-cell", "remove_cell", "remove-output", "remove_output")
 """The tags by which MyST-NB shows nothing of what a cell prints."""
@@ -31,27 +32,6 @@ UNREADABLE = re.compile(
     r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
 )
 """The types whose outputs are seen, not read; their plain text is not shown."""
-
-# Possessive, so that no part of 1.2.3 is taken for a number. ASCII, so that 電位0.5です holds one.
-_EXPONENT = r"(?:[eE][+-]?\d++)"
-_PART = rf"(?:(?:\d++\.?+\d*+|\.\d++){_EXPONENT}?+|inf|nan)"
-_NUMBER = re.compile(
-    rf"""
-    (?<![\w.)\]])\([+-]?{_PART}[+-]{_PART}j\)  # Python: 2j, but (1+2j)
-    |
-    (?: (?<![\w.)\]])[+-] )?+         # a sign, unless it stands between two things: 3-2
-    (?<![\w.])                        # digits of a word are its name: float64, x1
-    (?: (?:{_PART}[ ]*[+-])?{_PART}j(?!\w)   # numpy pads: 1.  +2.5j
-      | \d*+\.\d++{_EXPONENT}?+(?!\.\w)
-      | \d++\.{_EXPONENT}?+(?![\w.])
-      | \d++{_EXPONENT}(?!\.?\w)
-      | (?:inf|nan)(?!\w)
-      | \d++
-    )
-    """,
-    re.ASCII | re.VERBOSE,
-)
-_SIGNED_PART = re.compile(rf"[+-]?{_PART}", re.ASCII)
 
 
 class Status(StrEnum):
@@ -156,17 +136,21 @@ def far_numbers(expected: Expected, got: str) -> list[tuple[int, str, str]]:
 
     Each comes with its place, counted from 1, as the page has it and as the cell printed it.
     """
+    pairs = paired_numbers(expected, got)
+    return [
+        (place, w, g)
+        for place, (w, g, may) in enumerate(pairs, 1)
+        if not _near(expected, w, g, may)
+    ]
+
+
+def paired_numbers(expected: Expected, got: str) -> list[tuple[str, str, bool]]:
+    """Return each number of the page, what the cell printed for it, and whether it may be off.
+
+    There are none if anything but numbers and white space differs.
+    """
     want = normalize(expected.text)
-    if not _same_words(expected, want, got):
-        return []
-    pairs = enumerate(_pairs(want, got), 1)
-    return [(place, w, g) for place, (w, g) in pairs if not _near(expected, w, g)]
-
-
-def parts(number: str) -> list[str]:
-    """Return the real part of a number and, of a complex one, the imaginary part."""
-    found = _SIGNED_PART.findall(number)
-    return ["0", *found] if "j" in number and len(found) == 1 else found
+    return _pairs(expected, want, got) if _same_words(expected, want, got) else []
 
 
 def printed(outputs: Sequence[NotebookNode], tags: Sequence[str] = ()) -> str:
@@ -202,9 +186,9 @@ def _displayed(data: dict[str, Any]) -> str:
     shown = {kind: value for kind, value in data.items() if not kind.startswith(GLUED)}
     if any(map(UNREADABLE.fullmatch, shown)):
         return ""
-    for kind in ("text/markdown", "text/latex"):
-        if kind in shown:
-            return str(shown[kind])
+    for name in ("text/markdown", "text/latex"):
+        if name in shown:
+            return str(shown[name])
     plain = str(shown.get("text/plain", ""))
     # the text of HTML(…) and the like is but the name of its class
     if plain and not plain.startswith("<IPython.core.display."):
@@ -217,53 +201,42 @@ def _displayed(data: dict[str, Any]) -> str:
 
 
 def _fit(expected: Expected, want: str, got: str) -> str:
-    pairs = _pairs(want, got)
+    pairs = _pairs(expected, want, got)
     if not pairs or not (expected.tolerance or expected.flags & NUMBER):
         return got
     # torch and numpy pad columns and break lines by the width of the numbers
     free = expected.tolerance and _same_words(expected, want, got)
-    fitted = iter([w if _near(expected, w, g) else g for w, g in pairs])
-    return _NUMBER.sub(lambda _: next(fitted), want if free else got)
+    fitted = iter([w if _near(expected, w, g, may) else g for w, g, may in pairs])
+    return NUMBERS.sub(lambda _: next(fitted), want if free else got)
 
 
-def _pairs(want: str, got: str) -> list[tuple[str, str]]:
-    """Pair the numbers of two texts off, if there are as many."""
-    wants, gots = _NUMBER.findall(want), _NUMBER.findall(got)
-    return list(zip(wants, gots, strict=True)) if len(wants) == len(gots) else []
+def _pairs(expected: Expected, want: str, got: str) -> list[tuple[str, str, bool]]:
+    """Pair the numbers of two texts off, if there are as many, and tell which may differ."""
+    wants, gots = NUMBERS.findall(want), NUMBERS.findall(got)
+    if len(wants) != len(gots):
+        return []
+    reach = expected.tolerance.reach(want) if expected.tolerance else [False] * len(wants)
+    return list(zip(wants, gots, reach, strict=True))
 
 
 def _same_words(expected: Expected, want: str, got: str) -> bool:
     """Whether two texts differ in nothing but numbers and white space."""
     if not expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
         want = re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", want)
-    words, printed_words = ([s.split() for s in _NUMBER.split(text)] for text in (want, got))
+    words, printed_words = ([s.split() for s in NUMBERS.split(text)] for text in (want, got))
     return words == printed_words
 
 
-def _near(expected: Expected, want: str, got: str) -> bool:
+def _near(expected: Expected, want: str, got: str, may_differ: bool) -> bool:  # noqa: FBT001
     """Whether a printed number may stand for the page's."""
-    kind = _kind(want)
-    if want == got or kind != _kind(got) or kind == "integer":
+    what = kind(want)
+    if want == got or what != kind(got):
         return want == got
     if expected.tolerance:
-        return _within(expected.tolerance, *(list(map(float, parts(n))) for n in (want, got)))
-    return bool(expected.flags & NUMBER) and all(map(_as_precise, parts(want), parts(got)))
-
-
-def _kind(number: str) -> str:
-    if "j" in number:
-        return "complex"
-    return "integer" if number.lstrip("+-").isdecimal() else "float"
-
-
-def _within(tolerance: Tolerance, want: list[float], got: list[float]) -> bool:
-    """Whether a number, given by its parts, is near enough; the formula is numpy's and torch's."""
-    if all(map(math.isfinite, want + got)):
-        room = tolerance.atol + tolerance.rtol * math.hypot(*want)
-        return math.dist(want, got) <= room
-    if len(want) > 1:
-        return all(_within(tolerance, [w], [g]) for w, g in zip(want, got, strict=True))
-    return want == got or all(map(math.isnan, want + got))
+        return may_differ and expected.tolerance.allows(want, got)
+    if what == "integer" or not expected.flags & NUMBER:
+        return False
+    return all(map(_as_precise, parts(want), parts(got)))
 
 
 def _as_precise(want: str, got: str) -> bool:

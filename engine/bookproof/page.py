@@ -14,7 +14,6 @@ The expected output of a cell stands right after it::
 from __future__ import annotations
 
 import doctest
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,6 +26,7 @@ from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.optional import required
+from bookproof.room import INTEGERS, PLACE, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
 
 if TYPE_CHECKING:
@@ -57,14 +57,6 @@ class PageError(ValueError):
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path}:{line}: {message}")
         self.path, self.line, self.message = path, line, message
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How far a number may be off: ``|got - expected| <= atol + rtol * |expected|``."""
-
-    rtol: float
-    atol: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +127,7 @@ class ExpectedOutput(Directive):
 
     has_content = True
     option_spec = dict.fromkeys(
-        ("options", "rtol", "atol", "reason"), directives.unchanged_required
+        ("options", "rtol", "atol", "exact", "reason"), directives.unchanged_required
     )
 
 
@@ -348,7 +340,7 @@ def _expected(path: Path, block: Token) -> Expected:
         known = ", ".join(f"`:{name}:`" for name in ExpectedOutput.option_spec)
         raise PageError(path, line, f"{BLOCK}: {body.warnings[0].msg}; it knows only {known}")
     flags = _flags(path, line, body.options)
-    tolerance = _tolerance(path, line, body.options)
+    tolerance = _tolerance(path, line, body.options, "\n".join(body.body))
     if conflict := _conflict(flags, tolerance, body.options):
         raise PageError(path, line, f"{BLOCK}: {conflict}")
     return Expected(
@@ -376,20 +368,45 @@ def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
     return flags
 
 
-def _tolerance(path: Path, line: int, options: dict[str, Any]) -> Tolerance | None:
-    amounts = {"rtol": 0.0, "atol": 0.0}
-    given = [name for name in amounts if name in options]
-    for name in given:
-        try:
-            amounts[name] = float(options[name])
-        except ValueError:
-            amounts[name] = math.nan
-        if not 0 <= amounts[name] < math.inf:
-            raise PageError(
-                path, line, f"{BLOCK}: `:{name}:` must be a number from 0 up, such as 1e-5, "
-                f"but {options[name]!r} came"
-            )  # fmt: skip
-    return Tolerance(**amounts) if given else None
+def _tolerance(path: Path, line: int, options: dict[str, Any], text: str) -> Tolerance | None:
+    amounts, unit = {}, None
+    for name in ("rtol", "atol"):
+        if name in options:
+            try:
+                amounts[name], one = amount(options[name])
+            except ValueError as error:
+                raise PageError(
+                    path, line, f"{BLOCK}: `:{name}:` must be a number from 0 up, such as 1e-5, or "
+                    f"a share such as 2/450, but {options[name]!r} came"
+                ) from error  # fmt: skip
+            unit = one or unit
+    if amounts.get("rtol", 0) >= 1:
+        raise PageError(path, line, f"{BLOCK}: `:rtol:` must be below 1, which allows any number")
+    exact = _exact(path, line, options, text)
+    if not amounts:
+        return None
+    tolerance = Tolerance(exact=exact, unit=unit, **amounts)
+    if text.strip() and not any(tolerance.reach(text)):
+        raise PageError(
+            path, line, f"{BLOCK}: its tolerance reaches no number of this block; delete it, or "
+            "what `:exact:` says"
+        )  # fmt: skip
+    return tolerance
+
+
+def _exact(path: Path, line: int, options: dict[str, Any], text: str) -> tuple[str, ...]:
+    """Return which numbers are exact in spite of the tolerance."""
+    try:
+        given = patterns(options.get("exact", ""))
+    except ValueError as error:
+        raise PageError(
+            path, line, f"{BLOCK}: `:exact:` takes {INTEGERS}, or texts in which {PLACE} stands "
+            f"for a number, such as epoch {PLACE}, with ; between; {str(error)!r} is neither"
+        ) from error  # fmt: skip
+    for pattern in given if text.strip() else ():
+        if all(Tolerance(exact=(pattern,)).reach(text)):
+            raise PageError(path, line, f"{BLOCK}: `:exact:` {pattern} finds no number here")
+    return given
 
 
 def _conflict(flags: int, tolerance: Tolerance | None, options: dict[str, Any]) -> str:
@@ -398,6 +415,8 @@ def _conflict(flags: int, tolerance: Tolerance | None, options: dict[str, Any]) 
         return "+SKIP needs a reason, which the report lists; add `:reason: needs a GPU`"
     if "reason" in options and not flags & doctest.SKIP:
         return "`:reason:` says why an output is not compared; add `:options: +SKIP` or delete it"
+    if "exact" in options and not tolerance:
+        return "`:exact:` names what a tolerance does not reach; add `:rtol:` or `:atol:`"
     if flags & NUMBER and tolerance:
         return "NUMBER and `:rtol:` or `:atol:` both say how exact a number is; keep one of them"
     if flags & doctest.ELLIPSIS and (flags & NUMBER or tolerance):

@@ -7,16 +7,16 @@ import math
 import os
 import shlex
 import sys
-from decimal import Context, Decimal, localcontext
-from itertools import zip_longest
+from decimal import Decimal, localcontext
 from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.compare import Status, as_on_page, far_numbers, normalize, parts
+from bookproof.compare import Status, as_on_page, far_numbers, normalize
+from bookproof.room import PRECISE, distance, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from bookproof.compare import Verdict
     from bookproof.result import Run
@@ -194,21 +194,15 @@ def _numbers(verdict: Verdict) -> list[str]:
 
 def _apart(want: str, got: str) -> str:
     """Say how far apart two numbers are, if that is a number."""
-    # decimals are exact and hold integers of any length
-    with localcontext(Context(prec=17, traps=[])):
+    with localcontext(PRECISE):
         here, there = ([Decimal(part) for part in parts(number)] for number in (want, got))
-        by = _length(b - a for a, b in zip_longest(here, there, fillvalue=Decimal(0)))
-        size = _length(here)
-        if not math.isfinite(by):
+        by, size = distance(here, there), distance(here, [])
+        if not math.isfinite(float(by)):
             return ""
         if not by:
             return " (the same value, written differently)"
         share = f", {float(by / size * 100):.2g} %" if size else ""
     return f" (differs by {float(by):.6g}{share})"
-
-
-def _length(steps: Iterable[Decimal]) -> Decimal:
-    return sum((step * step for step in steps), Decimal(0)).sqrt()
 
 
 def _line(verdict: Verdict) -> int:

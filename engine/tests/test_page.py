@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from myst_nb.core.config import NbParserConfig
 from mystnb import FRONT_MATTER
 
-from bookproof.page import PageError, Tolerance, is_page, parse_page, read_page
+from bookproof.page import PageError, is_page, parse_page, read_page
+from bookproof.room import Tolerance
 from bookproof.settings import Settings
 
 LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
@@ -96,15 +98,15 @@ def test_an_unknown_option_is_refused_and_the_known_ones_are_named(option):
 
 
 def test_an_unknown_directive_option_is_refused():
-    known = "it knows only `:options:`, `:rtol:`, `:atol:`, `:reason:`"
+    known = "it knows only `:options:`, `:rtol:`, `:atol:`, `:exact:`, `:reason:`"
     with pytest.raises(PageError, match=known):
         block(":hide:")
 
 
-def block(*options):
+def block(*options, text="1.0"):
     """The expected output of a cell whose block has these options."""
     head = "\n".join(options)
-    body = f"```{{code-cell}}\n1\n```\n\n```{{testoutput}}\n{head}\n\n1.0\n```\n"
+    body = f"```{{code-cell}}\n1\n```\n\n```{{testoutput}}\n{head}\n\n{text}\n```\n"
     [cell] = parse(body).cells
     return cell.expected
 
@@ -121,11 +123,12 @@ def test_number_is_the_flag_of_pytest():
     ("options", "tolerance"),
     [
         ([], None),
-        ([":rtol: 1e-5"], Tolerance(1e-5, 0)),
-        ([":atol: 1e-8"], Tolerance(0, 1e-8)),
-        ([":rtol: 0.5", ":atol: 2"], Tolerance(0.5, 2)),
-        (["---", "rtol: 1e-5", "---"], Tolerance(1e-5, 0)),
-        ([":rtol: 0"], Tolerance(0, 0)),
+        ([":rtol: 1e-5"], Tolerance(Decimal("1e-5"))),
+        ([":atol: 1e-8"], Tolerance(atol=Decimal("1e-8"))),
+        ([":rtol: 0.5", ":atol: 2"], Tolerance(Decimal("0.5"), Decimal(2))),
+        (["---", "rtol: 1e-5", "---"], Tolerance(Decimal("1e-5"))),
+        ([":rtol: 0"], Tolerance()),
+        ([":atol: 4/500"], Tolerance(atol=Decimal("0.008"), unit=Decimal("0.002"))),
     ],
 )
 def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
@@ -133,11 +136,31 @@ def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
 
 
 @pytest.mark.parametrize("name", ["rtol", "atol"])
-@pytest.mark.parametrize("amount", ["-1e-5", "nan", "inf", "1e999", "1e-5 %", "small"])
+@pytest.mark.parametrize(
+    "amount", ["-1e-5", "nan", "inf", "1e999", "1e-5 %", "small", "1_0", "１", "1/0", "1/2.5"]
+)
 def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
-    wanted = rf"`:{name}:` must be a number from 0 up, such as 1e-5, but '{amount}' came"
+    wanted = rf"`:{name}:` must be a number from 0 up, .* but '{amount}' came"
     with pytest.raises(PageError, match=wanted) as caught:
         block(f":{name}: {amount}")
+    assert caught.value.line == LINE + 4
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "told"),
+    [
+        ([":rtol: 1"], "0.5", "`:rtol:` must be below 1"),
+        ([":rtol: 1e308"], "0.5", "`:rtol:` must be below 1"),
+        ([":atol: 0.1"], "no number", "its tolerance reaches no number"),
+        ([":atol: 0.1", ":exact: integers"], "3 of 4", "its tolerance reaches no number"),
+        ([":atol: 0.1", ":exact: whole"], "0.5", "takes integers, or texts in which \\* stands"),
+        ([":atol: 0.1", ":exact: epoch *"], "step 1: 0.5", "epoch \\* finds no number here"),
+        ([":exact: integers"], "3", "names what a tolerance does not reach"),
+    ],
+)
+def test_room_that_can_not_be_meant_is_refused(options, text, told):
+    with pytest.raises(PageError, match=told) as caught:
+        block(*options, text=text)
     assert caught.value.line == LINE + 4
 
 

@@ -1,0 +1,142 @@
+"""Numbers in a text, and the room that a block gives them: ``:rtol:``, ``:atol:``, ``:exact:``."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Possessive, so that no part of 1.2.3 is taken for a number. ASCII, so that 電位0.5です holds one.
+_EXPONENT = r"(?:[eE][+-]?\d++)"
+_PART = rf"(?:(?:\d++\.?+\d*+|\.\d++){_EXPONENT}?+|inf|nan)"
+NUMBERS = re.compile(
+    rf"""
+    (?<![\w.)\]])\([+-]?{_PART}[+-]{_PART}j\)  # Python: 2j, but (1+2j)
+    |
+    (?: (?<![\w.)\]])[+-] )?+         # a sign, unless it stands between two things: 3-2
+    (?<![\w.])                        # digits of a word are its name: float64, x1
+    (?: (?:{_PART}[ ]*[+-])?{_PART}j(?!\w)   # numpy pads: 1.  +2.5j
+      | \d*+\.\d++{_EXPONENT}?+(?!\.\w)
+      | \d++\.{_EXPONENT}?+(?![\w.])
+      | \d++{_EXPONENT}(?!\.?\w)
+      | (?:inf|nan)(?!\w)
+      | \d++
+    )
+    """,
+    re.ASCII | re.VERBOSE,
+)
+_SIGNED_PART = re.compile(rf"[+-]?{_PART}", re.ASCII)
+AMOUNT = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*/\s*(\d+))?", re.ASCII)
+"""How an author writes an amount of room: ``0.02``, ``1e-5``, or ``4/450``, four of 450."""
+INTEGERS, PLACE = "integers", "*"
+"""What ``:exact:`` takes: all whole numbers, or texts in which a star stands for a number."""
+# Decimals as printed are decimals: 0.52 and 0.56 are 0.04 apart, and 1E+400 is not infinite.
+PRECISE = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a number may be off: ``|got - expected| <= atol + rtol * |expected|``."""
+
+    rtol: Decimal = Decimal(0)
+    atol: Decimal = Decimal(0)
+    exact: tuple[str, ...] = ()
+    """Which numbers of the text it does not reach, as ``:exact:`` says."""
+    unit: Decimal | None = None
+    """What one more or one fewer changes, where the room is given in such steps: 1/450."""
+
+    def reach(self, text: str) -> list[bool]:
+        """Return for each number of a text whether it may be off."""
+        found = list(NUMBERS.finditer(text))
+        held = {span for pattern in self.exact for span in _held(pattern, text)}
+        whole = INTEGERS in self.exact
+        return [
+            not (number.start() in held or (whole and kind(number[0]) == "integer"))
+            for number in found
+        ]
+
+    def room(self, want: str) -> Decimal:
+        """Return how far a number may be off."""
+        with localcontext(PRECISE):
+            return self.atol + self.rtol * _length(list(map(Decimal, parts(want))))
+
+    def allows(self, want: str, got: str) -> bool:
+        """Whether a number may stand for the page's."""
+        with localcontext(PRECISE):
+            here, there = (list(map(Decimal, parts(number))) for number in (want, got))
+            if all(part.is_finite() for part in here + there):
+                return distance(here, there) <= self.room(want)
+        # of complex numbers with a part that is not, each part for itself
+        if len(here) > 1:
+            return all(map(self.allows, parts(want), parts(got)))
+        return here == there or (here[0].is_nan() and there[0].is_nan())
+
+
+def kind(number: str) -> str:
+    """Return what a number is; only numbers of one kind are compared by their values."""
+    if "j" in number:
+        return "complex"
+    return "integer" if number.lstrip("+-").isdecimal() else "float"
+
+
+def parts(number: str) -> list[str]:
+    """Return the real part of a number and, of a complex one, the imaginary part."""
+    found = _SIGNED_PART.findall(number)
+    return ["0", *found] if "j" in number and len(found) == 1 else found
+
+
+def distance(here: Sequence[Decimal], there: Sequence[Decimal]) -> Decimal:
+    """Return how far apart two numbers are, given by their parts."""
+    pairs = zip_longest(here, there, fillvalue=Decimal(0))
+    return _length([there - here for here, there in pairs])
+
+
+def last_digit(number: str) -> Decimal:
+    """Return what the last digit counts that a number is written with: 0.001 for 0.953."""
+    exponents = [Decimal(part).as_tuple().exponent for part in parts(number)]
+    lowest = min((place for place in exponents if isinstance(place, int)), default=0)
+    return Decimal(1).scaleb(lowest)
+
+
+def amount(text: str) -> tuple[Decimal, Decimal | None]:
+    """Read an amount of room and, of one like 4/450, what one of them is. Raises `ValueError`."""
+    found = AMOUNT.fullmatch(text.strip())
+    if not found or not float(found[1]) < math.inf or (found[2] and not int(found[2])):
+        raise ValueError(text)
+    with localcontext(PRECISE):
+        unit = 1 / Decimal(found[2]) if found[2] else None
+        return Decimal(found[1]) * (1 if unit is None else unit), unit
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """Read what ``:exact:`` says. Raises `ValueError` for a part that names no number."""
+    given = tuple(part.strip() for part in text.split(";") if part.strip())
+    for part in given:
+        if part != INTEGERS and PLACE not in part:
+            raise ValueError(part)
+    return given
+
+
+def _held(pattern: str, text: str) -> set[int]:
+    """Return where the numbers begin that a pattern names; white space is any white space."""
+    words = pattern.removeprefix("^").split(PLACE)
+    literal = [r"\s+".join(map(re.escape, re.split(r"\s+", word))) for word in words]
+    begin = r"(?m)^[ ]*" if pattern.startswith("^") else ""
+    wanted = re.compile(begin + r"([-+]?[\w.]+)".join(literal), re.ASCII)
+    starts = {number.start() for number in NUMBERS.finditer(text)}
+    return {
+        found.start(group)
+        for found in wanted.finditer(text)
+        for group in range(1, wanted.groups + 1)
+        if found.start(group) in starts
+    }
+
+
+def _length(steps: Sequence[Decimal]) -> Decimal:
+    return abs(steps[0]) if len(steps) == 1 else sum((s * s for s in steps), Decimal(0)).sqrt()
