@@ -89,6 +89,48 @@ book_words = {
     "problems": "問題の一覧",
     "no_page": "このページは、作った本にありません。",
 }
+# The same bytes on every x86-64 computer: threads, hashes, and for each library that chooses its
+# instructions by the processor the set that all have. `make elsewhere` runs the pages without it.
+THREADS = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+LOWEST = {
+    "ATEN_CPU_CAPABILITY": "default",  # torch's own loops
+    "MKL_CBWR": "COMPATIBLE",  # its products of matrices
+    "ONEDNN_MAX_CPU_ISA": "SSE41",  # its convolutions
+}
+PINS = LOWEST | {
+    "OPENBLAS_CORETYPE": "Prescott",  # NumPy's and SciPy's products of matrices
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL "
+    "AVX512_ICL AVX512_SPR AVX512_KNL AVX512_KNM X86_V3 X86_V4",  # NumPy's loops, old names and new
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,-AVX512F",  # exp, log and the like
+}
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
+START = DOCS / "_data" / "start"
+PINNED, PERTURBED = (
+    (START / f"{name}.py").read_text(encoding="utf-8") for name in ("pinned", "perturbed")
+)
+book_environment = THREADS | PINS
+book_start = PINNED
+
+# Under which other conditions outputs hold: those of readers who run a notebook or a script.
+# What is rare is run by `make elsewhere ARGS=--all` alone.
+TWO = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+LEVELS = {"lowest": LOWEST, "avx2": AVX2, "best": {}}
+OFTEN = {*LEVELS, "best, two threads", "best, perturbed"}
+book_conditions = {"pinned": {}} | {
+    level + threads + weights: {
+        "environment": THREADS | LEVELS[level] | (TWO if threads else {}),
+        "start": PERTURBED if weights else "",
+        "needs": "avx2" if level == "avx2" else "",
+        "rare": level + threads + weights not in OFTEN,
+    }
+    for level in LEVELS
+    for threads in ("", ", two threads")
+    for weights in ("", ", perturbed")
+}
 nb_merge_streams = True
 nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some train for a while.
 nb_code_prompt_show = "コードを表示"

@@ -1,8 +1,9 @@
-"""The command line: ``python -m bookproof run|check|accept|watch|live``."""
+"""The command line: ``python -m bookproof run|check|accept|vary|watch|live``."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,10 @@ COMMANDS = {
     "accept": "rewrite the blocks that differ and show the difference; a page that is named "
     "itself, not by its folder, gets a block for every cell that prints",
 }
+VARY = (
+    "run the pages under each condition of book_conditions, tell how far each number varies, and "
+    "report what does not hold; a command after -- is run in the environment of each, too"
+)
 SERVERS = {
     "watch": "serve the book and build it again whenever a file is saved; takes the arguments of "
     "sphinx-build",
@@ -36,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] and given[0] in SERVERS:  # which read the rest themselves
         return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
-    options = _parser().parse_args(given)
+    own = list(itertools.takewhile("--".__ne__, given))
+    options = _parser().parse_args(own)
+    options.then = given[len(own) + 1 :]
     there = all(path.exists() for path in options.paths)
     if there and (options.anew or not Path("_build").exists()):
         warm.warm_up(warm.MODULES)  # while this process imports what it needs itself
@@ -58,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in COMMANDS.items():
+    for name, does in {**COMMANDS, "vary": VARY}.items():
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument(
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",
@@ -70,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
             help="list at the end how long each page took to run",
         )
         command.set_defaults(anew=name == "run")
+        if name == "vary":
+            command.add_argument("--all", action="store_true", help="the rare conditions, too")
+        if name == "accept":
+            command.add_argument(
+                "--room",
+                action="store_true",
+                help="then run the pages under book_conditions, and write the tolerances that "
+                "their numbers need",
+            )
         if name == "check":
             command.add_argument("--anew", action="store_true", help="run every page")
     for name, does in SERVERS.items():

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import shlex
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from sphinx.errors import ConfigError
 
-from bookproof import report
+from bookproof import report, vary
 from bookproof.accept import REWRITTEN, accepted_text, unsteady
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
+from bookproof.kernels.start import START
+from bookproof.kernels.warm import environment
 from bookproof.page import PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -23,6 +27,7 @@ from bookproof.store import Results
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bookproof.compare import Verdict
     from bookproof.page import Page
@@ -48,8 +53,12 @@ def execute(options: Namespace) -> int:
         if page.left and page.path in options.paths:
             sys.stdout.write(f"{report.shown_path(page.path)}: not run: {page.left}\n")
     to_run = [page for page in pages if not page.left]
+    if options.command == "vary":
+        return _vary(to_run, options)
     runs = run_outdated(to_run, Results(), anew=options.anew, progress=_tell_progress)
     status = {"run": _show, "check": _check, "accept": _accept}[options.command](runs)
+    if options.command == "accept" and options.room:
+        status = max(status, _accept_room([run.page.path for run in runs if run.ok or not status]))
     if options.durations:
         sys.stdout.write(f"{report.times(runs)}\n")
     return status
@@ -94,6 +103,67 @@ def _check(runs: Sequence[Run]) -> int:
     return status
 
 
+def _vary(pages: Sequence[Page], options: Namespace) -> int:
+    """Run pages, and then a command, under all conditions; report what does not hold under all."""
+    found, status = _measured(pages, rare=options.all)
+    if found is None:
+        return status
+    for line in vary.told(found):
+        sys.stdout.write(f"{line}\n")
+    wrong = [block for block in found if block.wrong]
+    narrow = [block for block in found if block.narrow()]
+    wide = [block for block in found if block.wide()]
+    sys.stdout.write(
+        f"blocks: {len(found)}, hold under all conditions: {len(found) - len(wrong)}, wrong: "
+        f"{len(wrong)}, with too little room: {len(narrow)}, with ten times too much: {len(wide)}\n"
+    )
+    return max(status, 1 if wrong or narrow else 0, _under_each(pages, options))
+
+
+def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block] | None, int]:
+    """Run pages under all conditions; return their blocks, and 1 if a cell without one failed."""
+    by_name, lacking = vary.conditions_of(pages, rare=rare)
+    if not by_name:
+        sys.stderr.write("conf.py has no book_conditions that this processor could run\n")
+        return None, 2
+    runs = {}
+    for name, each in by_name.items():
+        sys.stderr.write(f"{name}\n")
+        runs[name] = vary.run_under(name, each, progress=_tell_progress)
+    for name, feature in lacking.items():
+        sys.stdout.write(f"{name}: not run, since this processor has no {feature}\n")
+    bare = [
+        verdict for found in runs.values() for verdict in report.wrong(found)
+        if not verdict.cell.expected
+    ]  # fmt: skip
+    return vary.blocks(runs), _tell(bare)
+
+
+def _under_each(pages: Sequence[Page], options: Namespace) -> int:
+    """Run a command of the user's in the environment of each condition."""
+    by_name, _ = vary.conditions_of(pages, rare=options.all)
+    failed = []
+    for name, [(_, condition), *_] in by_name.items() if options.then else ():
+        sys.stdout.write(f"{name}: {shlex.join(options.then)}\n")
+        sys.stdout.flush()
+        variables = environment(condition.environment) | {START: condition.start}
+        if subprocess.run(options.then, env=variables, check=False).returncode:  # noqa: S603
+            failed.append(name)
+    if failed:
+        sys.stdout.write(f"the command failed under: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+def _accept_room(paths: Sequence[Path]) -> int:
+    """Write the room that blocks need into pages whose outputs are right."""
+    pages = [read_page(path, find_settings(path)) for path in paths]
+    found, status = _measured(pages, rare=False)
+    for page in pages if found else ():
+        own = [block for block in found or () if block.page.path == page.path]
+        _write(page, vary.with_room(page.text, own))
+    return status
+
+
 def _accept(runs: Sequence[Run]) -> int:
     """Rewrite the blocks that differ, but of no page that prints something else in a second run."""
     changed = [run for run in runs if any(v.status in REWRITTEN for v in run.verdicts)]
@@ -114,13 +184,18 @@ def _accept(runs: Sequence[Run]) -> int:
 
 def _rewrite(run: Run) -> None:
     """Rewrite a page's blocks and show the difference."""
-    old, new, name = run.page.text, accepted_text(run), report.shown_path(run.page.path)
-    if run.page.path.read_bytes() != old.encode():
-        raise PageError(run.page.path, 1, "the page was edited while its cells ran; accept again")
+    _write(run.page, accepted_text(run))
+
+
+def _write(page: Page, new: str) -> None:
+    """Write a page anew and show the difference."""
+    old, name = page.text, report.shown_path(page.path)
+    if page.path.read_bytes() != old.encode():
+        raise PageError(page.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
         sys.stdout.write(f"{name}: nothing to accept\n")
         return
-    write_atomically(run.page.path, new.encode())
+    write_atomically(page.path, new.encode())
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -11,6 +11,7 @@ from sphinx.errors import ConfigError
 
 from bookproof import report
 from bookproof.finder import is_page_of_its_book
+from bookproof.kernels.start import START
 from bookproof.page import Page, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -96,6 +97,11 @@ class CellItem(pytest.Item):
         """Point at the cell in the page."""
         cell = self.parent.page.cells[self.number]
         return self.path, cell.line - 1, f"{report.shown_path(self.path)}:{cell.line}"
+
+
+def pytest_configure() -> None:
+    """Start as kernels do under a condition, where `vary` has this run under it."""
+    exec(compile(os.environ.get(START, ""), START, "exec"), {"__name__": START})  # noqa: S102
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -18,7 +18,15 @@ from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from bookproof.kernels.start import OPTIONS, PATIENCE, ended_with, new_manager, working_folder
+from bookproof.kernels.start import (
+    OPTIONS,
+    PATIENCE,
+    StartError,
+    ended_with,
+    new_manager,
+    starting,
+    working_folder,
+)
 from bookproof.kernels.trace import READ, START, Trace, read_trace
 from bookproof.kernels.warm import environment, socket_folder
 from bookproof.optional import question, read_answer
@@ -148,7 +156,7 @@ class Execution:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
             late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
             self.fail("the kernel has ended the cell, but its output was lost" if lost else late)
-        except (DeadKernelError, TimeoutError) as error:
+        except (DeadKernelError, TimeoutError, StartError) as error:
             self.fail(str(error))
 
     @contextlib.asynccontextmanager
@@ -191,6 +199,7 @@ class Execution:
             self.missing = read_answer(await client.ask("", question(names)))
         left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
+            await client.prepare(self.page.settings.start)
             await client.ask(START)
         for index, cell in enumerate(self.notebook.cells):
             if index not in left:
@@ -263,13 +272,24 @@ class Client(NotebookClient):
             raise DeadKernelError(str(error)) from error
         self.nb.metadata["language_info"] = kernel.language_info
 
+    async def prepare(self, code: str) -> None:
+        """Run the code that the book has its kernels start with."""
+        if code:
+            reply = await self._reply(starting(code))
+            if reply.get("status") == "error":
+                raise StartError(f"book_start failed: {reply['ename']}: {reply['evalue']}")
+
     async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
         """Run code that leaves no trace, and return the value of an expression."""
+        reply = await self._reply(code, expression)
+        return dict(reply.get("user_expressions", {}).get("answer", {}))
+
+    async def _reply(self, code: str, expression: str = "None") -> dict[str, Any]:
         client = cast("KernelClient", self.kc)
         request = client.execute(code, silent=True, user_expressions={"answer": expression})
         # a cell's time: what the last one left running may keep the kernel from an answer
         reply = await self.async_wait_for_reply(request, self.nb.cells[-1])
-        return dict(reply["content"].get("user_expressions", {}).get("answer", {})) if reply else {}
+        return dict(reply["content"]) if reply else {}
 
     async def end(self, *, gently: bool = False) -> None:
         """End the kernel at once, or let it run what it is to run at its end."""

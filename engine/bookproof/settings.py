@@ -30,13 +30,26 @@ LEGACY = "jupyter_execute_notebooks"
 BUILD = "_build"
 """The folder beside ``conf.py`` where results are kept, unless Sphinx builds elsewhere."""
 RESULTS = ".book"
-OWN = ("book_strict", "book_modules", "book_words", "book_environment", "book_pages_at_once",
-       "book_longest_output")  # fmt: skip
+OWN = ("book_strict", "book_modules", "book_words", "book_environment", "book_start",
+       "book_conditions", "book_pages_at_once", "book_longest_output")  # fmt: skip
 """The settings of this engine."""
 EXCLUDING = ("exclude_patterns", "templates_path", "html_extra_path", "html_static_path")
 """The settings of Sphinx that keep files from being documents."""
 CHECKPOINTS = "**.ipynb_checkpoints"
 """The pattern of files that MyST-NB keeps from being documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Another way to run the pages, under which their outputs are to hold too."""
+
+    environment: Mapping[str, str]
+    """The variables with which kernels start, instead of the book's own."""
+    start: str
+    needs: str = ""
+    """What a processor must have for it, as the system calls it, such as avx2."""
+    rare: bool = False
+    """Whether it is left out unless all conditions are wanted."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,10 @@ class Settings:
     """What warm kernels have imported when they start."""
     environment: Mapping[str, str] = field(default_factory=ENVIRONMENT.copy)
     """The variables with which kernels start, besides those of whoever runs them."""
+    start: str = ""
+    """Code that each Python kernel runs before a page's first cell."""
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    """Under which other conditions the outputs are to hold, by name."""
     at_once: int = 0
     """How many pages run at once; 0 leaves it to processors and memory."""
     longest: int = 10_000_000
@@ -111,6 +128,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
     variables = values.get("book_environment", ENVIRONMENT)
     if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
         raise ConfigError(f"book_environment is {variables!r}, but takes names with their texts")
+    start = _code("book_start", values.get("book_start", ""))
     chosen = values.get("nb_execution_cache_path")
     _require_patterns(values.get("nb_kernel_rgx_aliases", {}))
     return Settings(
@@ -120,6 +138,8 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         strict=strict,
         modules=tuple(modules),
         environment=dict(variables),
+        start=start,
+        conditions=_conditions(values.get("book_conditions", {}), dict(variables), start),
         at_once=_count("book_pages_at_once", values, Settings.at_once),
         longest=_count("book_longest_output", values, Settings.longest),
         suffixes=(".md", *_suffixes(values)),
@@ -144,6 +164,42 @@ def _excluded(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the patterns of what is no document, as Sphinx and MyST-NB put them together."""
     given = (pattern for name in EXCLUDING for pattern in _list_of(name, values))
     return tuple(sorted({CHECKPOINTS, *given}))
+
+
+def _code(name: str, code: object) -> str:
+    """Return code that a book gives, if it is some."""
+    if not isinstance(code, str):
+        raise ConfigError(f"{name} is {code!r}, but takes the text of a Python program")
+    try:
+        compile(code, name, "exec")
+    except SyntaxError as error:
+        raise ConfigError(f"{name} is no Python program: {error}") from error
+    return code
+
+
+def _conditions(given: object, variables: dict[str, str], start: str) -> dict[str, Condition]:
+    """Return the conditions; what one does not say is as the book has it."""
+    usual = {"environment": variables, "start": start, "needs": "", "rare": False}
+    kinds = {name: type(value) for name, value in usual.items()}
+    if not isinstance(given, dict):
+        raise ConfigError(f"book_conditions is {given!r}, but takes names with their settings")
+    found = {}
+    for name, own in given.items():
+        wrong = not isinstance(own, dict) or [
+            key for key, value in own.items() if not isinstance(value, kinds.get(key, ()))
+        ]
+        if wrong:
+            known = ", ".join(f"{key} ({kind.__name__})" for key, kind in kinds.items())
+            raise ConfigError(f"book_conditions has {name!r}: {own!r}, but it takes {known}")
+        condition = Condition(**usual | own)
+        _code(f"start of the condition {name}", condition.start)
+        if not all(isinstance(text, str) for text in condition.environment.values()):
+            raise ConfigError(
+                f"book_conditions has {name!r} with the environment {condition.environment!r}, but "
+                "it takes names with their texts"
+            )
+        found[str(name)] = condition
+    return found
 
 
 def _count(name: str, values: Mapping[str, Any], usual: int) -> int:

@@ -2,8 +2,9 @@
 
 They hold while nothing changes that they depend on: the page's cells, the sources of the project's
 modules that it loaded, the files that it read, looked at or declared, the modules that it looked
-for, the variables of the environment that it read, the installed packages, Python, the engine
-itself and how kernels start. A result is one file, replaced at once; one that can't be
+for, the variables of the environment that it read, the installed packages, Python, the processor
+and the variables by which libraries choose its instructions, the engine itself and how kernels
+start. A result is one file, replaced at once; one that can't be
 read, or was damaged, is as good as none. Its first line says what it depends on, the rest is the
 outputs.
 """
@@ -29,6 +30,7 @@ from bookproof.kernels.trace import importable, look
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
+from bookproof.processor import arithmetic, features
 from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
@@ -145,14 +147,14 @@ class Results:
             for record in sorted(Path(folder).glob("*.dist-info/RECORD"))
         ]  # fmt: skip
         files = [(file.parent.name, self._file(str(file))) for file in [*engine, *records]]
-        return _digest([sys.version, platform.platform(), ENVIRONMENT, files])
+        return _digest([sys.version, platform.platform(), sorted(features()), ENVIRONMENT, files])
 
     def _change(self, head: dict[str, Any], settings: Settings) -> str:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
-            return "Python, a package or bookproof is another one"
+            return "Python, a package, bookproof or the processor is another one"
         if head["settings"] != _settings(settings):
-            return "a setting of the book has changed"
+            return "a setting of the book, or a variable of threads or instructions, has changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
             return f"a package is there now: {', '.join(head['missing'])}"
         for name, digest in head["files"].items():
@@ -231,7 +233,8 @@ def _place(path: Path, settings: Settings) -> Path:
 def _settings(settings: Settings) -> str:
     book = settings.notebooks
     parts = [book.execution_allow_errors, book.execution_in_temp, book.kernel_rgx_aliases]
-    return _digest([*parts, dict(settings.environment)])
+    rounding = arithmetic(environment(settings.environment))
+    return _digest([*parts, dict(settings.environment), settings.start, rounding])
 
 
 def _files(run: Run) -> list[str]:

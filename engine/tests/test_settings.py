@@ -13,7 +13,7 @@ from sphinx_builds import sphinx_build
 
 from bookproof.extension import build as extension
 from bookproof.kernels.warm import MODULES
-from bookproof.settings import CHECKPOINTS, MODES, OWN, Settings, find_settings, names
+from bookproof.settings import CHECKPOINTS, MODES, OWN, Condition, Settings, find_settings, names
 from bookproof.words import WORDS
 
 
@@ -81,6 +81,35 @@ def test_what_a_conf_py_says(conf, tmp_path):
     assert settings.results == tmp_path / "kept"
     assert settings.strict
     assert settings.modules == ("numpy", "torch")
+
+
+def test_conditions_are_as_the_book_where_they_say_nothing(conf):
+    settings = conf(
+        "book_environment = {'A': '1'}\n"
+        "book_start = 'import sys'\n"
+        "book_conditions = {'same': {}, 'other': {'environment': {}, 'start': '', 'needs': 'x'}}\n"
+    )
+    assert settings.conditions == {
+        "same": Condition({"A": "1"}, "import sys"),
+        "other": Condition({}, "", needs="x"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("book_start = 1", "book_start is 1, but takes the text of a Python program"),
+        ("book_start = 'if'", "book_start is no Python program: "),
+        ("book_conditions = []", "but takes names with their settings"),
+        ("book_conditions = {'a': 1}", "has 'a': 1, but it takes environment "),
+        ("book_conditions = {'a': {'threads': 2}}", "but it takes environment (dict), start (str)"),
+        ("book_conditions = {'a': {'start': 'if'}}", "start of the condition a is no Python"),
+        ("book_conditions = {'a': {'environment': {'A': 1}}}", "takes names with their texts"),
+    ],
+)
+def test_starts_and_conditions_that_are_none_are_refused(conf, text, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        conf(text)
 
 
 def test_an_edited_conf_py_is_read_again_and_another_one_is_not(conf, tmp_path, monkeypatch):

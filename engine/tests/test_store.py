@@ -355,7 +355,7 @@ def test_what_a_program_adds_to_its_path_is_no_other_environment(tmp_path, monke
     assert Results().environment == once
 
 
-@pytest.mark.parametrize("what", ["python", "platform", "threads", "engine"])
+@pytest.mark.parametrize("what", ["python", "platform", "processor", "threads", "engine"])
 def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
     engine = shutil.copytree(Path(store.__file__).parent, tmp_path / "engine")
     monkeypatch.setattr(store, "__file__", str(engine / "store.py"))
@@ -366,6 +366,8 @@ def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
         monkeypatch.setattr(sys, "version", "3.99")
     elif what == "platform":
         monkeypatch.setattr(store.platform, "platform", lambda: "Plan 9")
+    elif what == "processor":
+        monkeypatch.setattr(store, "features", lambda: {"an abacus"})
     elif what == "threads":
         monkeypatch.setattr(store, "ENVIRONMENT", warm.ENVIRONMENT | {"OMP_NUM_THREADS": "2"})
     else:
@@ -375,12 +377,22 @@ def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
     assert runs.take() == ["page"]
 
 
+@pytest.mark.parametrize("name", ["ATEN_CPU_CAPABILITY", "MKL_CBWR", "OPENBLAS_CORETYPE"])
+def test_a_variable_by_which_libraries_choose_instructions_runs_all(book, runs, monkeypatch, name):
+    outcome(book)
+    monkeypatch.setenv(name, "lowest")
+    assert any_outdated()
+    outcome(book)
+    assert runs.take() == ["page"] * 2
+
+
 @pytest.mark.parametrize(
     ("setting", "again"),
     [
         ("nb_execution_allow_errors = True", True),
         ("nb_execution_in_temp = True", True),
         ('nb_kernel_rgx_aliases = {"python.*": "python3"}', True),
+        ('book_start = "pass"', True),
         ("nb_execution_timeout = 77", False),
         ("nb_merge_streams = True", False),
         ("book_strict = True", False),

@@ -242,6 +242,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
     app.add_config_value("book_words", default={}, rebuild="env", types=dict)
     app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)
+    app.add_config_value("book_start", default="", rebuild="", types=str)
+    app.add_config_value("book_conditions", default={}, rebuild="", types=dict)
     app.add_config_value("book_pages_at_once", default=Settings.at_once, rebuild="", types=int)
     app.add_config_value("book_longest_output", default=Settings.longest, rebuild="", types=int)
     app.add_node(block)

@@ -31,6 +31,8 @@ PATIENCE = 60
 """Seconds that a kernel may take to start."""
 ASK_AGAIN = 1.0
 """Seconds until a kernel that has not answered is asked again."""
+START = "BOOKPROOF_START"
+"""The variable that gives a command of the user's the code that kernels start with."""
 OPTIONS = ["--HistoryManager.hist_file=:memory:"]
 """What a kernel's command line says: that no page leaves its cells in the user's history."""
 
@@ -74,6 +76,16 @@ class PromptKernelClient(AsyncKernelClient):
         self._handle_kernel_info_reply(reply)
         self.language_info = reply["content"]["language_info"]
         return True
+
+
+class StartError(Exception):
+    """The code that a book has its kernels start with failed."""
+
+
+def starting(code: str) -> str:
+    """Return code that runs a book's own as a module of its own: it leaves no name behind."""
+    box = {"__name__": "book_start"}
+    return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})" if code else "pass"
 
 
 def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:

@@ -23,6 +23,7 @@ from bookproof.kernels.start import (
     PromptKernelClient,
     ended_with,
     new_manager,
+    starting,
     working_folder,
 )
 from bookproof.kernels.warm import environment, socket_folder
@@ -247,6 +248,8 @@ async def _start(
     except (RuntimeError, TimeoutError) as error:
         client.stop_channels()
         raise EndError(DIED) from error
+    if page.settings.start and client.language_info.get("name") == "python":
+        client.execute(starting(page.settings.start), silent=True)
     return client  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,254 @@
+"""Runs pages under other conditions, and tells how far their numbers vary and what room they need.
+
+Each condition keeps its own results, so that only pages that have changed run again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from bookproof import report
+from bookproof.compare import paired_numbers
+from bookproof.processor import features
+from bookproof.room import PRECISE, distance, kind, last_digit, parts
+from bookproof.run import run_outdated
+from bookproof.store import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bookproof.compare import Verdict
+    from bookproof.page import Expected, Page
+    from bookproof.result import Run
+    from bookproof.settings import Condition
+
+ENOUGH, TOO_MUCH = 2, 10
+"""The room of a number is at least twice the range that was seen; ten times as much is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of a block, as the conditions print it."""
+
+    place: int
+    """Counted from 1."""
+    want: str
+    seen: tuple[str, ...]
+    may_differ: bool
+    room: Decimal
+    unit: Decimal
+
+    @property
+    def spread(self) -> Decimal:
+        """How far apart any two of the values are."""
+        with localcontext(PRECISE):
+            values = [list(map(Decimal, parts(n))) for n in dict.fromkeys((self.want, *self.seen))]
+            apart = [distance(a, b) for a in values for b in values]
+            return max((each for each in apart if each.is_finite()), default=Decimal(0))
+
+    @property
+    def needed(self) -> Decimal:
+        """The room that is enough."""
+        return max(ENOUGH * self.spread, self.unit)
+
+    def told(self) -> str:
+        """Say what was seen."""
+        lowest, *_, highest = sorted([self.want, *self.seen], key=_order)
+        return f"number {self.place}: {lowest} … {highest} (page: {self.want})"
+
+
+@dataclass(slots=True)
+class Block:
+    """A block of a page, and what its cell prints under each condition."""
+
+    page: Page
+    expected: Expected
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    @property
+    def location(self) -> str:
+        """Where it is."""
+        return f"{report.shown_path(self.page.path)}:{self.expected.line}"
+
+    @property
+    def wrong(self) -> dict[str, Verdict]:
+        """The conditions under which the output is not the page's."""
+        return {name: verdict for name, verdict in self.verdicts.items() if not verdict.ok}
+
+    def numbers(self) -> list[Number]:
+        """Return the numbers, if under all conditions nothing else differs."""
+        rows = [paired_numbers(self.expected, v.got) for v in self.verdicts.values()]
+        if not all(rows):
+            return []
+        tolerance = self.expected.tolerance
+        return [
+            Number(
+                place,
+                pairs[0][0],
+                tuple(got for _, got, _ in pairs),
+                pairs[0][2],
+                tolerance.room(pairs[0][0]) if tolerance else Decimal(0),
+                _unit(self.expected, pairs[0][0]),
+            )
+            for place, pairs in enumerate(zip(*rows, strict=True), 1)
+        ]
+
+    def narrow(self) -> list[Number]:
+        """Return the numbers whose room is not enough."""
+        own = [number for number in self.numbers() if number.may_differ]
+        return [number for number in own if number.room < number.needed]
+
+    def wide(self) -> bool:
+        """Whether all numbers have much more room than they need."""
+        own = [number for number in self.numbers() if number.may_differ]
+        return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
+
+    def proposal(self) -> str:
+        """Return the option that gives each number that varies, or may, the room it needs."""
+        own = [number for number in self.numbers() if number.may_differ or number.spread]
+        with localcontext(PRECISE):
+            sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
+            atol = max((number.needed for number in own), default=Decimal(0))
+            shares = [n.needed / size for n, size in zip(own, sizes, strict=True) if size]
+            if not own or not atol.is_finite():
+                return ""
+            # whichever gives the others less room than they need many times
+            waste = max(atol / number.needed for number in own if number.needed)
+            if len(shares) == len(own) and max(shares) < 1:
+                rtol = max(shares)
+                if max(rtol * s / n.needed for n, s in zip(own, sizes, strict=True)) < waste:
+                    return f":rtol: {_round(rtol)}"
+        return f":atol: {_round(atol)}"
+
+
+def conditions_of(
+    pages: Sequence[Page], *, rare: bool
+) -> tuple[dict[str, list[tuple[Page, Condition]]], dict[str, str]]:
+    """Return the pages by condition, and the conditions that this processor lacks, with what."""
+    found: dict[str, list[tuple[Page, Condition]]] = defaultdict(list)
+    lacking = {}
+    for page in pages:
+        for name, condition in page.settings.conditions.items():
+            if condition.needs and condition.needs not in features():
+                lacking[name] = condition.needs
+            elif rare or not condition.rare:
+                found[name].append((page, condition))
+    return found, lacking
+
+
+def run_under(
+    name: str,
+    pages: Iterable[tuple[Page, Condition]],
+    progress: Callable[[int], Callable[[Run, str, str], object]] | None = None,
+) -> list[Run]:
+    """Run pages under a condition, as far as they have changed since they last ran under it."""
+    folder = re.sub(r"\W+", "-", name)
+    own = []
+    for page, condition in pages:
+        if (condition.environment, condition.start) == (
+            page.settings.environment,
+            page.settings.start,
+        ):
+            own.append(page)  # what the book's own builds keep
+            continue
+        settings = dataclasses.replace(
+            page.settings,
+            environment=condition.environment,
+            start=condition.start,
+            results=page.settings.results / "conditions" / folder,
+        )
+        own.append(dataclasses.replace(page, settings=settings))
+    return run_outdated(own, Results(), progress=progress)
+
+
+def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:
+    """Return the blocks of the pages, each with its outputs under all conditions."""
+    found: dict[tuple[str, int], Block] = {}
+    for name, each in runs.items():
+        for run in each:
+            for verdict in run.verdicts:
+                if verdict.cell.expected and not verdict.missing and not verdict.reason:
+                    key = str(run.page.path), verdict.cell.index
+                    block = found.setdefault(key, Block(run.page, verdict.cell.expected))
+                    block.verdicts[name] = verdict
+    return list(found.values())
+
+
+def told(found: Sequence[Block]) -> list[str]:
+    """Say of each block what varies, what is wrong, and what room would be right."""
+    lines = []
+    for block in found:
+        numbers = {number.place: number for number in block.numbers() if number.spread}
+        lines += [f"{block.location}: {number.told()}" for number in numbers.values()]
+        for number in block.narrow():
+            lines.append(
+                f"{block.location}: number {number.place} ({number.want}) has a room of "
+                f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
+                f"write {block.proposal()}, or name it under :exact:"
+            )
+        if block.wide():
+            lines.append(
+                f"{block.location}: the room is more than {TOO_MUCH} times what was needed; "
+                f"{block.proposal()} would do"
+            )
+        for names, verdict in _alike(block.wrong):
+            told_wrong = report.describe(verdict)
+            proposed = block.proposal() if numbers else ""
+            advice = f"\n  Or give it room: {proposed}" if proposed else ""
+            lines.append(f"under {names}:\n{told_wrong}{advice}\n")
+    return lines
+
+
+def with_room(text: str, found: Iterable[Block]) -> str:
+    """Return a page's text with the room that its blocks need written into those that lack it."""
+    lines = text.split("\n")
+    for block in sorted(found, key=lambda block: -block.expected.line):
+        proposed = block.proposal()
+        if not proposed or not (block.narrow() or (block.wrong and block.numbers())):
+            continue
+        first, last = block.expected.line, block.expected.text_line - 1
+        fence = lines[first - 1]
+        indent = fence[: len(fence) - len(fence.lstrip())]
+        kept = [line for line in lines[first:last] if not re.match(r"\s*:[ar]tol:", line)]
+        lines[first:last] = [f"{indent}{proposed}", *kept]
+    return "\n".join(lines)
+
+
+def _alike(wrong: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
+    """Join the conditions under which a cell is wrong in the same way."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, verdict in wrong.items():
+        groups[verdict.got].append(name)
+    return [(", ".join(names), wrong[names[0]]) for names in groups.values()]
+
+
+def _unit(expected: Expected, number: str) -> Decimal:
+    """Return the least by which a number can be off: one that is counted, or a last digit."""
+    if kind(number) == "integer":
+        return Decimal(1)
+    if expected.tolerance and expected.tolerance.unit:
+        return expected.tolerance.unit
+    # torch and numpy write whole floats as 1., among others or alone
+    return Decimal(0) if number.endswith(".") else last_digit(number)
+
+
+def _round(amount: Decimal) -> str:
+    """Write an amount with two digits, rounded up."""
+    with localcontext(PRECISE):
+        place = Decimal(1).scaleb(amount.adjusted() - 1)
+        return _shown(amount.quantize(place, ROUND_CEILING))
+
+
+def _shown(amount: Decimal) -> str:
+    return f"{amount.normalize():f}" if amount.adjusted() >= -5 else f"{amount.normalize():e}"  # noqa: PLR2004
+
+
+def _order(number: str) -> tuple[Decimal, ...]:
+    with localcontext(PRECISE):
+        found = [Decimal(part) for part in parts(number)]
+        return tuple(part if not part.is_nan() else Decimal("-inf") for part in found)
