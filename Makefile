@@ -9,7 +9,7 @@ BENCH ?= build_time
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-slow test-all coverage uncovered peers accept bench audit check lint types workflows text clean
+.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere accept bench audit check lint types workflows text records clean
 
 export PYTHON
 export PYTHON_ORIGIN := $(origin PYTHON)
@@ -89,6 +89,10 @@ accept: ## write what the cells printed into the pages as the expected outputs, 
 	@$(ready) book
 	.venv/bin/python -m bookproof accept docs
 
+elsewhere: ## run the pages and the package's examples as other processors, threads and roundings would; all of it: ARGS=--all
+	@$(ready) book test
+	.venv/bin/python -m bookproof vary docs$(if $(ARGS), $(ARGS)) -- .venv/bin/python -m pytest -q --doctest-modules snn_docs
+
 bench: ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
 	@$(ready) book
 	.venv/bin/python benchmarks/$(BENCH).py $(ARGS)
@@ -99,7 +103,7 @@ audit: ## rate the built site page by page, in a table: Lighthouse, axe, HTML, w
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
 
-check: lint types workflows text ## lint, formatting, types, workflows, and the Japanese text where node is present
+check: lint types workflows text records ## lint, formatting, types, workflows, the Japanese text where node is present; what records were made by other code
 
 lint:
 	@$(ready) book test check
@@ -129,6 +133,10 @@ text:
 	@if $(node_is_new); then { $(npm_ci); } && echo 'npm run textlint' && npm run --silent textlint; \
 	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
 	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
+
+records:
+	@$(ready) book
+	.venv/bin/python benchmarks/record.py
 
 clean: ## remove what the other targets made, except environments and node_modules
 	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,13 +1,16 @@
 """Keeps what a benchmark measured, and on which machine, for the book to show.
 
 A record is a JSON file in docs/_data: ``machine`` says where and when, ``libraries`` in which
-versions of what is compared, ``rows`` what was measured.
+versions of what is compared, ``code`` by which code of this repository, ``rows`` what was measured.
+``python benchmarks/record.py`` tells which records were made by other code than there is now.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import datetime as dt
+import hashlib
 import json
 import os
 import platform
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]  # what was measured, and the conditions, in plain words and numbers
 
-FOLDER = Path(__file__).parents[1] / "docs" / "_data"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "_data"
+OWN = (ROOT / "benchmarks", ROOT / "snn_docs")
+"""Where the code lies that decides what is measured."""
 CPUINFO = Path("/proc/cpuinfo")
 DIGITS = 4
 """Significant digits that are kept of a measurement: more of them are noise."""
@@ -73,9 +79,55 @@ def save(
     lines = ",\n".join(f"    {json.dumps(_rounded(row), ensure_ascii=False)}" for row in rows)
     about = json.dumps(machine(), ensure_ascii=False, indent=4).replace("\n}", "\n  }")
     versions = json.dumps({library: version(library) for library in libraries})
-    text = f'{{\n  "machine": {about},\n  "libraries": {versions},\n  "rows": [\n{lines}\n  ]\n}}\n'
+    code = json.dumps(loaded_code(), indent=4).replace("\n}", "\n  }")
+    text = (
+        f'{{\n  "machine": {about},\n  "libraries": {versions},\n  "code": {code},\n'
+        f'  "rows": [\n{lines}\n  ]\n}}\n'
+    )
     write_atomically(path, text.encode())
     return path
+
+
+def loaded_code() -> dict[str, str]:
+    """Return, by file, what identifies the code of this repository that this program has loaded."""
+    files = {Path(sys.argv[0]).resolve()}
+    files |= {Path(module.__file__) for module in list(sys.modules.values()) if has_file(module)}
+    own = sorted(file for file in files if file.suffix == ".py" and set(OWN) & set(file.parents))
+    return {file.relative_to(ROOT).as_posix(): code_digest(file) for file in own}
+
+
+def has_file(module: object) -> bool:
+    """Whether a module was read from a file."""
+    return isinstance(getattr(module, "__file__", None), str)
+
+
+def code_digest(file: Path) -> str:
+    """Return what identifies a program; comments, its layout and docstrings do not count."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list) and body:
+            first = body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                body[0] = ast.Pass()
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]
+
+
+def changed_code(record: Row, root: Path = ROOT) -> list[str]:
+    """Return the files whose code is not that which made a record."""
+    kept = record.get("code", {})
+    there = {name: (root / name).is_file() and code_digest(root / name) for name in kept}
+    return [name for name, digest in kept.items() if there[name] != digest]
+
+
+def tell() -> None:
+    """Say of each record by which code it was made."""
+    for path in sorted(FOLDER.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        changed = changed_code(found)
+        what = f"made by other code: {', '.join(changed)} changed" if changed else "as the code is"
+        what = what if "code" in found else "made by code that it does not name"
+        machine = found["machine"]
+        sys.stdout.write(f"{path.name}: {machine['date']}, {machine['cpu']}: {what}\n")
 
 
 def machine() -> Row:
@@ -104,3 +156,7 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
     if isinstance(value, list):
         return [_rounded(each) for each in value]
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    tell()
