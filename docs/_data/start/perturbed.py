@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRAWS = torch.Generator().manual_seed(0)
-RANDOM = [name for name in dir(torch.nn.init) if name.endswith(("uniform_", "normal_"))]
+RANDOM = [
+    name for name in dir(torch.nn.init)
+    if name.endswith(("uniform_", "normal_")) and not name.startswith("_")
+]  # fmt: skip
 
 
 def moved(initialise: Callable[..., Any]) -> Callable[..., Any]:
