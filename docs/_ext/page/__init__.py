@@ -19,6 +19,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "page.japanese",
         "page.byline",
         "page.citations",
+        "page.claims",
         "page.figures",
         "page.listing",
     )

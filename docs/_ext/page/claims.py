@@ -1,0 +1,130 @@
+"""A page's claim, and what could have refuted it: ``{claim}`` on the page, ``{claims}`` for all.
+
+Each number with a decimal point must be one that a cell of the page prints, or one of a record
+that the page reads: else it would stay when the output moves.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+
+logger = logging.getLogger(__name__)
+
+PARTS = {
+    "control": "反証になりえた実験",
+    "opponent": "いちばん強い相手",
+    "seeds": "くり返し",
+    "limit": "成り立たないところ",
+}
+NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
+OUTPUT = re.compile(r"^(`{3,}|~{3,})\{testoutput\}.*?^\1", re.MULTILINE | re.DOTALL)
+RECORD = re.compile(r"_data/\w+\.json")
+
+
+class claims(nodes.General, nodes.Element):  # noqa: N801
+    """Stands for the list until all pages are read."""
+
+
+class Claim(SphinxDirective):
+    """A claim; each option says one thing that could have refuted it."""
+
+    has_content = True
+    option_spec = dict.fromkeys(PARTS, directives.unchanged_required)
+
+    def run(self) -> list[nodes.Node]:
+        """Return a folded box, and keep what is in it for the list."""
+        if missing := [name for name in PARTS if name not in self.options]:
+            raise self.error(f"a claim needs {', '.join(f'`:{name}:`' for name in missing)}")
+        self._check_numbers()
+        rows = [
+            nodes.paragraph("", "", nodes.strong("", "", *self._inline("\n".join(self.content))))
+        ]
+        for name, label in PARTS.items():
+            term = nodes.strong("", f"{label}: ", classes=["claim-part"])
+            rows.append(nodes.paragraph("", "", term, *self._inline(self.options[name])))
+        kept: dict[str, list[nodes.paragraph]] = self.env.__dict__.setdefault("book_claims", {})
+        kept.setdefault(self.env.docname, []).extend(row.deepcopy() for row in rows)
+        title = nodes.title("", "主張と、反証")
+        return [nodes.admonition("", title, *rows, classes=["claim", "dropdown"])]
+
+    def _inline(self, text: str) -> list[nodes.Node]:
+        found, messages = self.parse_inline(text, lineno=self.lineno)
+        return [*found, *messages]
+
+    def _check_numbers(self) -> None:
+        path: Path = self.env.doc2path(self.env.docname)  # type: ignore[assignment]
+        printed = set(_printed(path))
+        said = "\n".join([*self.content, *self.options.values()])
+        for number in NUMBER.findall(said):
+            if Decimal(number) not in printed:
+                place = f"{path}:{self.lineno}"
+                logger.warning("no cell or record of the page has %s", number, location=place)
+
+
+def _printed(path: Path) -> Iterator[Decimal]:
+    """Yield the numbers in a page's outputs, and in the records that it reads."""
+    text = path.read_text(encoding="utf-8")
+    records = [path.parent / name for name in set(RECORD.findall(text))]
+    texts = [found[0] for found in OUTPUT.finditer(text)]
+    for each in [*texts, *(file.read_text(encoding="utf-8") for file in records)]:
+        yield from map(Decimal, NUMBER.findall(each))
+
+
+class Claims(SphinxDirective):
+    """The list of all claims."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a mark."""
+        return [claims()]
+
+
+def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the claims where the mark is, in the order of the book."""
+    kept: dict[str, list[nodes.paragraph]] = getattr(app.env, "book_claims", {})
+    for mark in list(doctree.findall(claims)):
+        body: list[nodes.Node] = []
+        for name in [name for name in app.env.collect_relations() if name in kept]:
+            link = app.builder.get_relative_uri(docname, name)
+            title = app.env.titles[name].astext()
+            reference = nodes.reference("", title, internal=True, refuri=link)
+            body.append(nodes.rubric("", "", reference))
+            body += [row.deepcopy() for row in kept[name]]
+        box = nodes.container("", *body, classes=["claims"])
+        mark.replace_self(box)
+        app.env.resolve_references(box, docname, app.builder)
+
+
+def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Forget what a page claimed."""
+    getattr(env, "book_claims", {}).pop(docname, None)
+
+
+def merge(_app: Sphinx, env: BuildEnvironment, _names: set[str], other: BuildEnvironment) -> None:
+    """Take over what another process has read."""
+    env.__dict__.setdefault("book_claims", {}).update(getattr(other, "book_claims", {}))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directives, and keep the list."""
+    app.add_node(claims)
+    app.add_directive("claim", Claim)
+    app.add_directive("claims", Claims)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)
+    app.connect("doctree-resolved", fill_in)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
