@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -17,7 +18,6 @@ from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -67,7 +67,7 @@ class Claim(SphinxDirective):
         return [*found, *messages]
 
     def _check_numbers(self) -> None:
-        path: Path = self.env.doc2path(self.env.docname)  # type: ignore[assignment]
+        path = Path(self.env.doc2path(self.env.docname))
         printed = set(_printed(path))
         said = "\n".join([*self.content, *self.options.values()])
         for number in NUMBER.findall(said):
@@ -106,7 +106,7 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             body += [row.deepcopy() for row in kept[name]]
         box = nodes.container("", *body, classes=["claims"])
         mark.replace_self(box)
-        app.env.resolve_references(box, docname, app.builder)
+        app.env.resolve_references(box, docname, app.builder)  # type: ignore[arg-type]
 
 
 def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
