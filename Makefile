@@ -4,14 +4,16 @@
 PYTHON ?= python3
 ARGS ?=
 BENCH ?= build_time
+# The versions of record. The newest that pyproject.toml allows: make test CONSTRAINTS=/dev/null
+CONSTRAINTS ?= constraints.txt
 
 # All the checks are made, whichever of them fails; one at a time, since they share .venv and _build.
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere accept bench audit check lint types workflows text records clean
+.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text records renew clean
 
-export PYTHON
+export PYTHON CONSTRAINTS
 export PYTHON_ORIGIN := $(origin PYTHON)
 # Whatever the locale and the user's own pip settings are.
 export PYTHONUTF8 := 1
@@ -79,10 +81,26 @@ peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in
 	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
 	.venv-sinabs/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
 
-.venv-%/installed: pyproject.toml engine/pyproject.toml
+# Other versions of everything but torch, whose arithmetic is another matter. What is newest changes from day to day.
+newest: ## run all cells and examples with the newest packages that pyproject.toml allows, in an environment of its own
+oldest: ## the same with the oldest
+newest oldest: %: .venv-%/installed
+	$(install) --quiet --upgrade --upgrade-strategy=eager
+	.venv-$@/bin/python -m bookproof check docs
+	.venv-$@/bin/python -m pytest --doctest-modules snn_docs
+
+# What each of these environments holds beside the book, and what it is held to.
+install = .venv-$*/bin/python -m pip install --disable-pip-version-check --constraint .venv-$*/constraints.txt --editable "./engine[test]" --editable ".[book,test$(more)]"
+.venv-peers/installed .venv-sinabs/installed: more = ,$*
+.venv-peers/installed: pins = cat constraints.txt
+.venv-sinabs/installed: pins = grep -v '^nir' constraints.txt
+.venv-newest/installed: pins = grep '^torch==' constraints.txt
+.venv-oldest/installed: pins = grep '^torch==' constraints.txt && "$$PYTHON" .ci/oldest.py | grep -v '^torch=='
+.venv-%/installed: pyproject.toml engine/pyproject.toml constraints.txt .ci/oldest.py
 	rm -rf .venv-$*
 	"$$PYTHON" -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --disable-pip-version-check --editable "./engine[test]" --editable ".[book,test,$*]"
+	{ $(pins); } >.venv-$*/constraints.txt
+	$(install)
 	touch $@
 
 accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
@@ -138,10 +156,14 @@ records:
 	@$(ready) book
 	.venv/bin/python benchmarks/record.py
 
+renew: ## write the newest versions that pyproject.toml allows into constraints.txt, as those of record
+	@$(ready) book
+	.venv/bin/python .ci/versions.py
+
 clean: ## remove what the other targets made, except environments and node_modules
 	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# `$(ready) extra ...`: .venv is whole and holds these extras of pyproject.toml, as pyproject.toml now is.
+# `$(ready) extra ...`: .venv is whole and holds these extras of pyproject.toml, as it and the constraints now are.
 # .venv/incomplete marks an install under way and becomes .venv/installed at its end, so that one that was
 # interrupted at any moment is seen and made anew. Two makes wait for each other: the lock is on an open file, which
 # the system releases however its holder ends.
@@ -191,14 +213,14 @@ if [ -n "$$broken" ]; then
 fi
 
 for extra; do case " $$extras " in *" $$extra "*) ;; *) extras="$${extras:+$$extras }$$extra" ;; esac; done
-wanted() { printf '%s\n' "$$here" "$$extras"; cat engine/pyproject.toml pyproject.toml; }
+wanted() { printf '%s\n' "$$here" "$$extras"; cat engine/pyproject.toml pyproject.toml "$$CONSTRAINTS"; }
 wanted | cmp -s - .venv/installed && exit 0
 extras_list=$$(printf %s "$$extras" | tr ' ' ,)
 say "installing this project with $$extras_list into .venv; the first time takes some minutes, most of them for torch"
 wanted >.venv/incomplete
 trap 'exit 130' HUP INT TERM
 case " $$extras " in *" test "*) engine=test ;; *) engine=live ;; esac
-.venv/bin/python -m pip install --disable-pip-version-check --editable "./engine[$$engine]" --editable ".[$$extras_list]" || {
+.venv/bin/python -m pip install --disable-pip-version-check --constraint "$$CONSTRAINTS" --editable "./engine[$$engine]" --editable ".[$$extras_list]" || {
   code=$$?
   [ "$$code" -ge 128 ] || rm .venv/incomplete
   stop 'the install failed: see above. The same command tries again.'

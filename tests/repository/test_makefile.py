@@ -36,6 +36,7 @@ except KeyboardInterrupt:
 case "$*" in
   *"import ensurepip"*) [ ! -e "$STATE/no-venv" ] ;;
   -c*) code=${2#import pip; }; exec "$REAL" -c "import sys; VERSION; $code" ;;
+  .ci/*) exec "$REAL" "$@" ;;
   "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; pause venv ;;
   "-m pip"*)
     echo start >>"$STATE/pip"
@@ -62,6 +63,8 @@ class Clone:
         self.state.mkdir()
         shutil.copy(ROOT / "Makefile", self.folder)
         shutil.copy(ROOT / "pyproject.toml", self.folder)
+        shutil.copy(ROOT / "constraints.txt", self.folder)
+        shutil.copytree(ROOT / ".ci", self.folder / ".ci")
         (self.folder / "engine").mkdir()
         shutil.copy(ROOT / "engine" / "pyproject.toml", self.folder / "engine")
         self.venv = self.folder / ".venv"
@@ -148,10 +151,13 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
         "test-all",
         "coverage",
         "peers",
+        "newest",
+        "oldest",
         "accept",
         "bench",
         "audit",
         "check",
+        "renew",
         "clean",
     ]
     assert not clone.venv.exists()
@@ -235,16 +241,24 @@ def test_nothing_is_installed_twice(clone: Clone) -> None:
     assert not clone.calls("-m pip")
 
 
-def test_a_change_of_pyproject_installs_again_what_was_there(clone: Clone) -> None:
+@pytest.mark.parametrize("name", ["pyproject.toml", "engine/pyproject.toml", "constraints.txt"])
+def test_a_change_of_what_is_wanted_installs_again_what_was_there(clone: Clone, name: str) -> None:
     clone.make("test")
     clone.calls("")
-    pyproject = clone.folder / "pyproject.toml"
-    pyproject.write_text(pyproject.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    file = clone.folder / name
+    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     clone.make("html")
     (call,) = clone.calls("-m pip")
     assert call.endswith(".[book,test]")
     clone.make("html")
     assert not clone.calls("-m pip")
+
+
+def test_the_versions_are_those_of_record_unless_others_are_named(clone: Clone) -> None:
+    clone.make("html")
+    clone.make("html", CONSTRAINTS="/dev/null")
+    used = [re.search(r"--constraint (\S+)", call)[1] for call in clone.calls("-m pip")]
+    assert used == ["constraints.txt", "/dev/null"]
 
 
 def test_more_extras_are_added_to_the_same_environment(clone: Clone) -> None:
@@ -409,6 +423,37 @@ def test_other_libraries_have_environments_of_their_own_and_are_all_tried(clone:
     files = {path.name for path in (ROOT / "tests" / "neurons" / "peers").glob("test_*.py")}
     patterns = [Path(word).name for call in tests for word in call.split()[2:]]
     assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in files)
+
+
+def test_environments_with_other_versions_keep_torch_at_the_one_of_record(clone: Clone) -> None:
+    record = clone.folder / "constraints.txt"
+    (torch,) = (line for line in record.read_text("utf-8").splitlines() if line[:7] == "torch==")
+    pins = {}
+    for name in ("newest", "oldest"):
+        done = clone.make(name)
+        assert done.returncode == 0, done.stderr
+        pins[name] = (clone.folder / f".venv-{name}" / "constraints.txt").read_text("utf-8")
+        first, *_, cells, examples = clone.calls("-m")
+        assert first == f"-m venv .venv-{name}"
+        assert cells == "-m bookproof check docs"
+        assert examples == "-m pytest --doctest-modules snn_docs"
+    assert pins["newest"] == f"{torch}\n"
+    (first, *others) = pins["oldest"].splitlines()
+    assert first == torch
+    assert "matplotlib==3.11" in others
+    assert not any(line.startswith("torch==") for line in others)
+
+
+def test_sinabs_may_have_the_nir_that_it_needs(clone: Clone) -> None:
+    clone.make("peers")
+    held = {
+        name: (clone.folder / f".venv-{name}" / "constraints.txt").read_text("utf-8").splitlines()
+        for name in ("peers", "sinabs")
+    }
+    assert {line.split("==")[0] for line in set(held["peers"]) - set(held["sinabs"])} == {
+        "nir",
+        "nirtorch",
+    }
 
 
 def test_every_check_is_made_whichever_fails(clone: Clone) -> None:

@@ -19,6 +19,8 @@ from unittest.mock import MagicMock
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pybtex.database import parse_string
 
 import bookproof
@@ -139,7 +141,7 @@ def test_the_commands_that_are_documented_exist() -> None:
 def test_the_plain_commands_are_those_of_the_makefile() -> None:
     lines = re.findall(r"^\.venv/bin/python (-m .+)$", read("README.md"), re.MULTILINE)
     (install, *plain) = lines
-    assert install == '-m pip install -e "./engine[test]" -e ".[book,test]"'
+    assert install == '-m pip install -c constraints.txt -e "./engine[test]" -e ".[book,test]"'
     for command in plain:
         assert command.removeprefix("-m pytest") in read("Makefile"), command
 
@@ -215,6 +217,16 @@ def test_every_dependency_has_an_oldest_version_and_a_reason(name: str) -> None:
             own_extras = requirement.startswith(f"{project['name']}[")
             assert own_extras or re.match(r"[\w.\[\]-]+>=\d", requirement), requirement
             assert re.search(rf'"{re.escape(requirement)}",? +# \w', text), requirement
+
+
+def test_every_dependency_has_a_version_of_record_in_its_range() -> None:
+    pins = [Requirement(line) for line in read("constraints.txt").splitlines() if line[0] != "#"]
+    record = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+    for project in (PROJECT, ENGINE_PROJECT):
+        for group in (project["dependencies"], *project["optional-dependencies"].values()):
+            for wanted in map(Requirement, group):
+                if wanted.name not in {PROJECT["name"], ENGINE_PROJECT["name"]}:
+                    assert record[canonicalize_name(wanted.name)] in wanted.specifier, wanted
 
 
 @pytest.mark.parametrize(
