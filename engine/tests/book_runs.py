@@ -31,8 +31,10 @@ SEGFAULT = "import ctypes\nctypes.string_at(0)"
 # The engine of regular expressions never lets another thread of Python run.
 # What tries to outlive its page: a process that has lost its parent, a shell's job in a session of
 # its own, and a child that leads one. Each sleeps for a number of seconds that a test knows it by.
+# The filter: from 3.12 on, Python warns of a fork beside threads, and a kernel has threads.
 LEAVERS = """
-import os, subprocess
+import os, subprocess, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
 if not (pid := os.fork()):
     if not os.fork():
         os.setsid()

@@ -92,6 +92,7 @@ def test_the_provisioner_and_the_kernelspec_are_installed():
 @linux
 def test_nbclient_knows_it_by_name(monkeypatch):
     monkeypatch.delenv("PYTEST_CURRENT_TEST")  # by which ipykernel does not capture what C writes
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     codes = [
         PARENT,
         "import asyncio\nawait asyncio.sleep(0, 'top level')",

@@ -58,10 +58,11 @@ SEEN = {
 }  # fmt: skip
 if importlib.util.find_spec("matplotlib"):
     SEEN["import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()"] = []
+SPAWNS = {"os.posix_spawn"} if sys.version_info >= (3, 13) else set()  # how a Popen may start
 # What a page does where it can't be followed, and how that is seen.
 UNSEEN = {
     "x = 1": set(),
-    "import subprocess, sys\nsubprocess.run([sys.executable, '-V'])": {"subprocess.Popen"},
+    "import subprocess, sys\nsubprocess.run([sys.executable, '-V'])": {"subprocess.Popen", *SPAWNS},
     "import os\nos.system('true')": {"os.system"},
     "import os\nif not os.fork(): os._exit(0)": {"os.fork"},
     "import os\nos.posix_spawn('/bin/true', ['true'], {})": {"os.posix_spawn"},
