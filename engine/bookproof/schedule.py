@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
+from bookproof import machine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,8 +23,7 @@ def most_at_once() -> int:
 
     More than processors, since a kernel that starts mostly waits.
     """
-    memory = int(psutil.virtual_memory().available) // HELD
-    return max(1, min(4 * (os.cpu_count() or 1), memory))
+    return max(1, int(min(4 * machine.processors(), machine.memory() / HELD)))
 
 
 class Turns:

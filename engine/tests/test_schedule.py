@@ -39,12 +39,12 @@ def test_a_book_says_how_many_pages_run_at_once(book):
 
 
 @pytest.mark.parametrize(
-    ("processors", "memory", "most"), [(2, 99e9, 8), (64, 3.4e9, 6), (2, 1e8, 1)]
+    ("processors", "memory", "most"),
+    [(2, 99e9, 8), (64, 3.4e9, 6), (2, 1e8, 1), (0.1, 99e9, 1)],
 )
 def test_otherwise_processors_and_memory_say_it(monkeypatch, processors, memory, most):
-    monkeypatch.setattr(schedule.os, "cpu_count", lambda: processors)
-    free = type("Memory", (), {"available": memory})
-    monkeypatch.setattr(schedule.psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(schedule.machine, "processors", lambda: processors)
+    monkeypatch.setattr(schedule.machine, "memory", lambda: memory)
     assert schedule.most_at_once() == most
 
 

@@ -1,0 +1,99 @@
+"""What a process may use of the machine, wherever its limits are written."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+import pytest
+
+from bookproof import machine
+
+GB = 10**9
+
+
+@pytest.fixture
+def limits(tmp_path, monkeypatch):
+    """Put this process into groups, and write what they may use."""
+    monkeypatch.setattr(machine, "CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    there = type("Memory", (), {"available": 20 * GB})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: there)
+
+    def write(groups, files):
+        (tmp_path / "cgroup").write_text(groups)
+        for name, text in files.items():
+            path = tmp_path / "groups" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{text}\n")
+
+    return write
+
+
+def test_without_groups_the_machine_is_the_limit(limits):
+    assert (machine.processors(), machine.memory()) == (3, 20 * GB)
+    limits("0::/\n", {})
+    assert (machine.processors(), machine.memory()) == (3, 20 * GB)
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "processors"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/\n", {"cpu.max": "max 100000"}, 3),
+        ("0::/\n", {"cpu.max": "900000 100000"}, 3),
+        ("0::/a/b\n", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 0.5),
+        ("0::/gone/from/here\n", {"cpu.max": "200000 100000"}, 2),
+        (
+            "3:cpu,cpuacct:/a\n2:memory:/\n",
+            {"cpu/a/cpu.cfs_quota_us": 200000, "cpu/a/cpu.cfs_period_us": 100000},
+            2,
+        ),
+        (
+            "3:cpu:/\n",
+            {"cpu/cpu.cfs_quota_us": -1, "cpu/cpu.cfs_period_us": 100000},
+            3,
+        ),
+    ],
+)
+def test_processors(limits, groups, files, processors):
+    limits(groups, files)
+    assert machine.processors() == processors
+
+
+UNLIMITED = 9223372036854771712
+V1 = {"memory/memory.limit_in_bytes": UNLIMITED, "memory/memory.usage_in_bytes": 5 * GB}
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "memory"),
+    [
+        ("0::/\n", {"memory.max": 4 * GB, "memory.current": GB}, 3 * GB),
+        ("0::/\n", {"memory.max": "max", "memory.current": GB}, 20 * GB),
+        ("0::/\n", {"memory.max": GB, "memory.current": 2 * GB}, 0),
+        (
+            "0::/a\n",
+            {
+                "a/memory.max": 4 * GB,
+                "a/memory.current": 3 * GB,
+                "a/memory.stat": f"anon {GB}\ninactive_file {GB}\nactive_file {GB}",
+            },
+            2 * GB,
+        ),
+        ("4:memory:/\n", V1, 20 * GB),
+        (
+            "4:memory:/a\n",
+            V1
+            | {
+                "memory/a/memory.limit_in_bytes": 4 * GB,
+                "memory/a/memory.usage_in_bytes": 3 * GB,
+                "memory/a/memory.stat": f"inactive_file 0\ntotal_inactive_file {GB}",
+            },
+            2 * GB,
+        ),
+    ],
+)
+def test_memory(limits, groups, files, memory):
+    limits(groups, files)
+    assert machine.memory() == memory
