@@ -73,13 +73,14 @@ coverage: uncovered test-all ## run every test and measure which lines they reac
 uncovered:
 	rm -f .coverage .coverage.*
 
+others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
 peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
 	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py
 	.venv-sinabs/bin/python -m pytest tests/neurons/peers/test_*sinabs.py tests/neurons/test_nir.py
-	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
-	.venv-sinabs/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
+	.venv-peers/bin/python -m bookproof check $(others)
+	.venv-sinabs/bin/python -m bookproof check $(others)
 
 # Other versions of everything but torch, whose arithmetic is another matter. What is newest changes from day to day.
 newest: ## run all cells and examples with the newest packages that pyproject.toml allows, in an environment of its own
@@ -107,9 +108,16 @@ accept: ## write what the cells printed into the pages as the expected outputs, 
 	@$(ready) book
 	.venv/bin/python -m bookproof accept docs
 
+# Each environment of other packages that is there has its turn too: make peers, newest and oldest make them.
 elsewhere: ## run the pages and the package's examples as other processors, threads and roundings would; all of it: ARGS=--all
 	@$(ready) book test
 	.venv/bin/python -m bookproof vary docs$(if $(ARGS), $(ARGS)) -- .venv/bin/python -m pytest -q --doctest-modules snn_docs
+	@for name in peers sinabs; do \
+	  if [ -e .venv-$$name/installed ]; then (set -x; .venv-$$name/bin/python -m bookproof vary $(others)) || exit 1; \
+	  else echo "skipped: the cells that need what .venv-$$name holds; make peers makes it"; fi; done
+	@for name in newest oldest; do \
+	  if [ -e .venv-$$name/installed ]; then (set -x; .venv-$$name/bin/python -m bookproof check docs) || exit 1; \
+	  else echo "skipped: the $$name packages; make $$name makes their environment"; fi; done
 
 bench: ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
 	@$(ready) book

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bookproof.machine import processors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,14 +42,8 @@ def features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
     return frozenset([platform.machine(), *makers[:1], *told])
 
 
-def arithmetic(variables: Mapping[str, str]) -> dict[str, str | int | None]:
+def arithmetic(variables: Mapping[str, str]) -> dict[str, str | float | None]:
     """Return what decides how kernels round that start with these variables, by name."""
-    found: dict[str, str | int | None] = {name: variables.get(name) for name in ARITHMETIC}
+    found: dict[str, str | float | None] = {name: variables.get(name) for name in ARITHMETIC}
     free = any(name not in variables for name in THREADS)
     return found | {"processors": processors() if free else None}
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    able = getattr(os, "sched_getaffinity", None)
-    return len(able(0)) if able else os.cpu_count() or 1

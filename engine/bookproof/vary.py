@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import PRECISE, distance, kind, last_digit, parts
+from bookproof.room import INTEGERS, PRECISE, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
 
@@ -108,9 +108,21 @@ class Block:
         own = [number for number in self.numbers() if number.may_differ]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
 
+    def exact(self) -> str:
+        """Return the option for the numbers that have too little room and never varied, if any."""
+        narrow = [number for number in self.narrow() if not number.spread]
+        whole = [number for number in self.numbers() if kind(number.want) == "integer"]
+        given = self.expected.tolerance.exact if self.expected.tolerance else ()
+        if not narrow:
+            return ""
+        steady = not any(number.spread for number in whole)
+        if steady and all(kind(number.want) == "integer" for number in narrow):
+            return f":exact: {'; '.join((*given, INTEGERS))}"
+        return ":exact: with the texts around them"
+
     def proposal(self) -> str:
-        """Return the option that gives each number that varies, or may, the room it needs."""
-        own = [number for number in self.numbers() if number.may_differ or number.spread]
+        """Return the option that gives each number that varies, or has room, the room it needs."""
+        own = [n for n in self.numbers() if n.spread or (n.may_differ and n.room >= n.unit)]
         with localcontext(PRECISE):
             sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
             atol = max((number.needed for number in own), default=Decimal(0))
@@ -186,10 +198,10 @@ def told(found: Sequence[Block]) -> list[str]:
         numbers = {number.place: number for number in block.numbers() if number.spread}
         lines += [f"{block.location}: {number.told()}" for number in numbers.values()]
         for number in block.narrow():
+            advice = block.proposal() if number.spread else block.exact()
             lines.append(
                 f"{block.location}: number {number.place} ({number.want}) has a room of "
-                f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
-                f"write {block.proposal()}, or name it under :exact:"
+                f"{_shown(number.room)}, but needs {_shown(number.needed)}; write {advice}"
             )
         if block.wide():
             lines.append(
@@ -208,14 +220,20 @@ def with_room(text: str, found: Iterable[Block]) -> str:
     """Return a page's text with the room that its blocks need written into those that lack it."""
     lines = text.split("\n")
     for block in sorted(found, key=lambda block: -block.expected.line):
-        proposed = block.proposal()
-        if not proposed or not (block.narrow() or (block.wrong and block.numbers())):
+        steady = block.exact()
+        varied = any(number.spread for number in block.numbers())
+        amount = block.proposal() if varied and (block.narrow() or block.wrong) else ""
+        proposed = [option for option in (amount, steady) if option and "the texts" not in option]
+        if not proposed:
             continue
         first, last = block.expected.line, block.expected.text_line - 1
-        fence = lines[first - 1]
-        indent = fence[: len(fence) - len(fence.lstrip())]
-        kept = [line for line in lines[first:last] if not re.match(r"\s*:[ar]tol:", line)]
-        lines[first:last] = [f"{indent}{proposed}", *kept]
+        indent = re.match(r" *", lines[first - 1])[0]  # type: ignore[index]
+        replaced = {option.split()[0] for option in proposed} | (
+            {":rtol:", ":atol:"} if amount else set()
+        )
+        options = [line for line in lines[first:last] if line.strip()]
+        kept = [line for line in options if line.split()[0] not in replaced]
+        lines[first:last] = [*(f"{indent}{option}" for option in proposed), *kept, ""]
     return "\n".join(lines)
 
 
@@ -233,8 +251,9 @@ def _unit(expected: Expected, number: str) -> Decimal:
         return Decimal(1)
     if expected.tolerance and expected.tolerance.unit:
         return expected.tolerance.unit
-    # torch and numpy write whole floats as 1., among others or alone
-    return Decimal(0) if number.endswith(".") else last_digit(number)
+    # torch and numpy write whole floats as 1., and 0e+00 has no last digit
+    whole = number.endswith(".") or ("e" in number.lower() and not Decimal(parts(number)[0]))
+    return Decimal(0) if whole else last_digit(number)
 
 
 def _round(amount: Decimal) -> str:

@@ -72,6 +72,15 @@ def test_room_is_at_least_twice_the_range(varied):
     assert varied(":atol: 6\n:exact: of *")[0] == 0
 
 
+def test_a_number_that_never_varies_is_named_as_exact_or_has_a_unit_of_room(varied, book):
+    status, said = varied(":atol: 0.01", code="print('epoch 3: 0.97')", text="epoch 3: 0.97")
+    assert status == 1
+    assert "number 1 (3) has a room of 0.01, but needs 1; write :exact: integers" in said
+    assert main(["accept", "--room", "page.md"]) == 0
+    assert ":exact: integers\n:atol: 0.01\n\nepoch 3" in (book.folder / "page.md").read_text()
+    assert main(["vary", "page.md"]) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "needs"), [(":atol: 0.0001", "0.001"), (":atol: 0.5/500", "0.002")]
 )
