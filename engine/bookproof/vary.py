@@ -105,7 +105,7 @@ class Block:
 
     def wide(self) -> bool:
         """Whether all numbers have much more room than they need."""
-        own = [number for number in self.numbers() if number.may_differ]
+        own = [number for number in self.numbers() if number.may_differ and number.needed]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
 
     def exact(self) -> str:
@@ -127,7 +127,7 @@ class Block:
             sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
             atol = max((number.needed for number in own), default=Decimal(0))
             shares = [n.needed / size for n, size in zip(own, sizes, strict=True) if size]
-            if not own or not atol.is_finite():
+            if not atol or not atol.is_finite():
                 return ""
             # whichever gives the others less room than they need many times
             waste = max(atol / number.needed for number in own if number.needed)

@@ -101,6 +101,13 @@ def test_room_ten_times_wider_than_needed_is_told_of(varied):
     assert "10 times" not in varied(":atol: 60\n:exact: of *")[1]
 
 
+@pytest.mark.parametrize("number", ["0e+00", "1."])
+def test_a_number_without_a_last_digit_needs_no_unit(varied, number):
+    status, said = varied(":atol: 1e-12", code=f"print('{number}')", text=number)
+    assert status == 0
+    assert "too much: 0" in said
+
+
 def test_only_pages_that_have_changed_run_again(varied, ran):
     varied(":atol: 7\n:exact: of *")
     assert ran.take() == ["page"] * 2
