@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import math
 import os
@@ -12,7 +13,8 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.compare import Status, as_on_page, far_numbers, normalize
+from bookproof.compare import Status, as_on_page, far_numbers, matches, normalize
+from bookproof.result import as_printed
 from bookproof.room import PRECISE, distance, parts
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def shown_path(path: Path, *, follow: bool = True) -> str:
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
-def _python() -> str:
+def python() -> str:
     """Return how to call the Python that runs here."""
     here = f"{Path.cwd()}{os.sep}"
     return shlex.quote(sys.executable.removeprefix(here))
@@ -154,6 +156,35 @@ def difference(verdict: Verdict) -> list[str]:
     shown = [line for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
     numbers = _numbers(verdict)
     return [*_cut(shown, LONGEST - len(numbers) - 1), *numbers]
+
+
+def differs_in_numbers(verdict: Verdict) -> bool:
+    """Whether a cell prints what the page says but for some numbers."""
+    expected = verdict.cell.expected
+    differs = verdict.status is Status.DIFFERS and expected
+    return bool(differs and far_numbers(differs, verdict.got))
+
+
+def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return the lines that differ: as the page has them, and as the cell printed them."""
+    expected = verdict.cell.expected
+    if expected is None:
+        return [("", verdict.got.rstrip("\n"))]
+    want, got = (text.rstrip("\n").split("\n") for text in (as_printed(expected), verdict.got))
+    _, fitted = _both(verdict)
+    if len(fitted) != len(got):  # a tolerance lets the cell break its lines elsewhere
+        fitted = got
+    rows, blocks = [], difflib.SequenceMatcher(None, want, fitted, autojunk=False)
+    for kind, a, b, c, d in blocks.get_opcodes():
+        if kind == "replace" and b - a == d - c:
+            rows += [
+                (w, g)
+                for w, g in zip(want[a:b], got[c:d], strict=True)
+                if not matches(dataclasses.replace(expected, text=w), f"{g}\n")
+            ]
+        elif kind != "equal":
+            rows.append(("\n".join(want[a:b]), "\n".join(got[c:d])))
+    return rows or [("\n".join(want), "\n".join(got))]
 
 
 def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
@@ -221,7 +252,7 @@ def _line(verdict: Verdict) -> int:
 
 def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
     """Return the headline, the lines below it and the advice."""
-    accept = f"{_python()} -m bookproof accept {shlex.quote(shown_path(verdict.page.path))}"
+    accept = f"{python()} -m bookproof accept {shlex.quote(shown_path(verdict.page.path))}"
     start = f"The cell starts at line {verdict.cell.line}"
     match verdict.status:
         case Status.DIFFERS:

@@ -133,10 +133,14 @@ def show_records(page: Page, notebook: NotebookNode, absent: frozenset[str]) -> 
             notebook.cells[cell.index].update(outputs=outputs, execution_count=None)
 
 
+def as_printed(expected: Expected) -> str:
+    """Return what a block expects, as a cell prints it."""
+    if expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
+        return expected.text
+    return re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", expected.text)
+
+
 def _record(expected: Expected) -> NotebookNode:
     """Return an output that shows the text of a block."""
-    text = expected.text
-    if not expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
-        text = re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", text)
     make: Callable[..., NotebookNode] = new_output
-    return make("stream", name="stdout", text=f"{text}\n")
+    return make("stream", name="stdout", text=f"{as_printed(expected)}\n")

@@ -8,6 +8,18 @@ from __future__ import annotations
 WORDS = {
     # below a record; {packages} are those that its cell would have needed
     "recorded": "This output is a record. It was not run here, for lack of {packages}.",
+    # after a cell that does something else than the book says, where the book is built: what is so,
+    # and above the two texts whose they are
+    "differs": "On this computer, this cell does not print what the book says.",
+    "rounding": "Only numbers differ; another processor rounds in other places, which may be why.",
+    "broke": "On this computer, this cell ended with an error.",
+    "skipped": "This cell was not run, since one before it ended with an error.",
+    "unsaid": "The book does not say what this cell prints.",
+    "says": "The book says",
+    "came": "This computer printed",
+    "nothing": "nothing",
+    # above the table of what was checked; {n} is the number of places where something is wrong
+    "unfit": "Places where this build is not what the book says: {n}. It is no build to publish.",
     # on the page that lets the reader in, and to one who has not come through it
     "enter": "Open the book",
     "locked": "Open this book through the file that the terminal names.",

@@ -239,7 +239,7 @@ def test_a_book_gives_live_cells_its_own_labels(conf):
     [
         ("'Lancer'", "book_words is 'Lancer', but takes names with their texts"),
         ("{'run': 1}", "book_words is {'run': 1}, but takes names with their texts"),
-        ("{'go': 'a'}", "book_words has 'go', but takes these names: recorded, enter, "),
+        ("{'go': 'a'}", "book_words has 'go', but takes these names: recorded, differs, "),
     ],
 )
 def test_labels_that_live_cells_do_not_have_are_refused(conf, value, error):

@@ -106,7 +106,9 @@ def epub(small) -> Path:
 @pytest.fixture(scope="module")
 def book(built_site, environment) -> Path:
     """The whole book as an EPUB, from what was read for the site."""
-    return build_book(built_site.parent, environment, "epub") / "snn_docs.epub"
+    built = build_book(built_site.parent, environment, "epub")
+    assert not built.complaints
+    return built.folder / "snn_docs.epub"
 
 
 def documents(book: Path) -> dict[str, ET.Element]:

@@ -127,6 +127,11 @@ def test_english_is_noticed():
     assert not english("CC BY 4.0")
 
 
+def test_the_site_is_built_without_a_complaint(site_build):
+    """Wrong outputs aside: each cell has a test of its own, which names the page."""
+    assert site_build.complaints == []
+
+
 def test_every_page_is_built(built_site):
     found = {path.relative_to(built_site) for path in built_site.rglob("*.html")}
     pages = {path.with_suffix("").as_posix() for path in found if path.parts[0] != "_static"}
@@ -328,10 +333,10 @@ def test_article_has_formulas_that_need_no_script(article):
 
 def test_article_is_stamped_with_the_number_of_outputs_checked(article):
     stamp = article.select_one(".book-checked").text
-    said = r"このページの出力(\d+)件は、コードを走らせて得たもので、すべて記載と一致しています。"
-    found = re.fullmatch(said, stamp)
+    right = int(re.search(r"出力(\d+)件は、", stamp)[1])
+    wrong = len(article.select(".book-differs"))
     blocks = (DOCS / "if_pytorch.md").read_text(encoding="utf-8").count("```{testoutput}")
-    assert int(found[1]) == blocks > 0
+    assert right + wrong == blocks > 0
 
 
 CHECKED = "このページの出力2件は、コードを走らせて得たもので、すべて記載と一致しています。"
@@ -348,14 +353,47 @@ WHY = "このビルドの環境にnorse、sinabsがないため、コードを�
     ],
 )
 def test_the_stamp_tells_records_from_what_was_checked(checked, recorded, said):
-    template = Template(
-        (DOCS / "_ext" / "page" / "templates" / "checked.html").read_text(encoding="utf-8")
-    )
-    told = {"book_checked": checked, "book_recorded": recorded, "book_wrong": 0}
-    shown = BeautifulSoup(template.render(told, book_missing=["norse", "sinabs"]), "html.parser")
+    shown = stamp(checked=checked, recorded=recorded, missing=["norse", "sinabs"])
     assert shown.text.strip() == said
     assert len(shown.select(".book-checked")) == bool(said)
     assert len(shown.select(".book-unchecked")) == bool(said and not checked)
+
+
+UNLIKE = "この計算機では、このページの2か所が、本に書いてあるものと違いました（1つ目、2つ目）。"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "differs", "checked", "said"),
+    [
+        (2, ["a", "b"], 3, f"{UNLIKE}ほかの出力3件は、記載と一致しています。"),
+        (2, ["a", "b"], 0, UNLIKE),
+        (
+            1,
+            [],
+            3,
+            "このページには、確かめられなかったところが1か所あります。出力3件は、記載と一致しています。",
+        ),
+        (
+            3,
+            ["a", "b"],
+            0,
+            f"{UNLIKE}このページには、ほかにも、確かめられなかったところが1か所あります。",
+        ),
+    ],
+)
+def test_the_stamp_says_calmly_what_differs_and_leads_there(wrong, differs, checked, said):
+    shown = stamp(wrong=wrong, differs=differs, checked=checked)
+    assert shown.text.strip() == said
+    assert [link["href"] for link in shown.select("a")] == [f"#{name}" for name in differs]
+    assert not shown.select("[role=alert]")
+
+
+def stamp(**told) -> BeautifulSoup:
+    """The foot of a page of which the engine tells this."""
+    file = DOCS / "_ext" / "page" / "templates" / "checked.html"
+    usual = {"checked": 0, "recorded": 0, "missing": [], "wrong": 0, "differs": []}
+    names = {f"book_{name}": value for name, value in {**usual, **told}.items()}
+    return BeautifulSoup(Template(file.read_text(encoding="utf-8")).render(names), "html.parser")
 
 
 def test_pages_without_cells_are_not_stamped(built_site):

@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from babel import Locale
-from babel.lists import format_list
-from babel.localedata import locale_identifiers
 from docutils import nodes
 from myst_nb.core.execute.base import ExecutionResult
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -19,7 +16,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from bookproof import report
-from bookproof.extension import table
+from bookproof.extension import notes, table
+from bookproof.extension.ending import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, shown_text, take_back
 from bookproof.finder import written_patterns
@@ -28,17 +26,15 @@ from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, re
 from bookproof.run import run_outdated
 from bookproof.settings import LEGACY, Settings, is_set, names, read_settings
 from bookproof.store import Results
-from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from myst_nb.sphinx_ import SphinxEnvType
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
     from sphinx.util.typing import ExtensionMetadata
 
+    from bookproof.compare import Verdict
     from bookproof.page import Page
     from bookproof.result import Run
 
@@ -76,6 +72,8 @@ class Build:
         self.removed = False
         """Whether a document is gone since the last build."""
         self.runs: dict[str, Run] = {}
+        self.wrong: dict[str, list[Verdict]] = {}
+        """What is wrong on each page, until the end of the build, which tells it."""
         self.blocks: dict[str, set[int] | None] = {}
         """The lines of the blocks that were compared; unknown of a page that can't be read."""
 
@@ -107,7 +105,7 @@ class Build:
         ]  # fmt: skip
 
     def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-        """Run the pages, compare them, report what is wrong, and hand the outputs to MyST-NB."""
+        """Run the pages, compare them, and hand the outputs to MyST-NB."""
         self.failures.read_again(docnames, changed=self.removed)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
@@ -124,8 +122,8 @@ class Build:
         empty = [page.path for page in pages.values() if page.left == EMPTY]
         hand_over(env, runs, [*unreadable.values(), *empty])
         self.runs = runs
-        wrong = {**_report(runs), **dict.fromkeys(unreadable, 1)}
-        self._remember(env, docnames, runs, wrong)
+        self.wrong = {name: wrong for name, run in runs.items() if (wrong := report.wrong([run]))}
+        self._remember(env, docnames, runs, unreadable)
         for line in report.skipped(found):
             logger.info(line)
         logger.info(report.summarize(found))
@@ -152,15 +150,11 @@ class Build:
             )
             NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
 
-    def tell_records(self, app: Sphinx, doctree: nodes.document) -> None:
-        """Say below each record that it is one, and which packages its cell would have needed."""
-        run = self.runs.get(app.env.docname)
-        absent = {v.cell.index: v.missing for v in run.verdicts if v.missing} if run else {}
-        for cell in doctree.findall(nodes.container):
-            if names := absent.get(cell.get("cell_index")):
-                for output in cell.findall(nodes.container):
-                    if output.get("nb_element") == "cell_code_output":
-                        output.append(_note(app.config, names))
+    def tell_cells(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Say at a cell that its output is a record, or not what the book says."""
+        if run := self.runs.get(app.env.docname):
+            notes.tell_records(app.config, doctree, run)
+            notes.tell_differences(app.config, doctree, run)
 
     def number_cells(self, _app: Sphinx, doctree: nodes.document) -> None:
         """Let each cell say which one of its notebook it is: live cells run it by that number."""
@@ -186,6 +180,21 @@ class Build:
             record = _records(env)[name]
             record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
 
+    def finish(self, app: Sphinx, error: Exception | None) -> None:
+        """Say what is wrong, then what still stands of what the last build said, then what to do.
+
+        It comes last: what is said before is followed by a line or two for each page of the book.
+        """
+        wrong, self.wrong = self.wrong, {}
+        verdicts = [verdict for found in wrong.values() for verdict in found]
+        for verdict in verdicts:
+            logger.error(report.describe_at(verdict), location=report.location(verdict))
+        self.failures.finish()
+        if verdicts:
+            places = {} if error else {name: _built(app, name) for name in wrong}
+            built = {wrong[name][0].page: place for name, place in places.items() if place}
+            logger.info(conclude(verdicts, built, Path(app.srcdir)))
+
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
     ) -> tuple[dict[str, Page], dict[str, Path]]:
@@ -208,31 +217,37 @@ class Build:
         env: BuildEnvironment,
         docnames: list[str],
         runs: dict[str, Run],
-        wrong: dict[str, int],
+        unreadable: dict[str, Path],
     ) -> None:
         """Note with Sphinx's doctrees which result each of them holds, and what is wrong there."""
         records = {name: record for name, record in _records(env).items() if name in env.found_docs}
         for name in docnames:
             records.pop(name, None)
-        for name, count in wrong.items():
-            records[name] = {"book_wrong": count, "digest": ""}
-            if run := runs.get(name):
-                forced = run.page.config.execution_mode == "force"
-                digest = "" if forced else self.results.digest(run.page.path, self.settings)
-                about = {"book_missing": sorted(run.missing), "digest": digest}
-                records[name] |= table.counts(run) | about
+        for name in unreadable:
+            records[name] = {"book_wrong": 1, "digest": ""}
+        for name, run in runs.items():
+            forced = run.page.config.execution_mode == "force"
+            digest = "" if forced else self.results.digest(run.page.path, self.settings)
+            about = {"book_missing": sorted(run.missing), "digest": digest}
+            records[name] = table.counts(run) | about
         env.book_runs = records  # type: ignore[attr-defined]
 
 
 def add_counts(
-    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: object
+    app: Sphinx,
+    pagename: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     """Tell the templates of each page what became of its outputs.
 
     ``book_checked`` of them were found right, ``book_recorded`` are records, since the packages
-    ``book_missing`` were not there, and in ``book_wrong`` places something is wrong.
+    ``book_missing`` were not there, and in ``book_wrong`` places something is wrong: those that can
+    be seen on the page have the ids ``book_differs``.
     """
     context.update(_records(app.env).get(pagename, {}))
+    context["book_differs"] = notes.places(doctree) if doctree else []
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -255,7 +270,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # first: what others change is then the text that ran, and not one that was saved since
     app.connect("source-read", build.show_what_ran, priority=0)
     app.connect("doctree-read", build.remove_blocks)
-    app.connect("doctree-read", build.tell_records)
+    app.connect("doctree-read", build.tell_cells)
     app.connect("doctree-read", build.number_cells)
     app.connect("doctree-read", build.note_run)  # last, since it lets go of the run
     app.connect("env-updated", build.note_failures)
@@ -263,7 +278,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     table.setup(app)
     app.connect("html-page-context", add_counts)
     # late, since other extensions may have warned only now
-    app.connect("build-finished", build.failures.finish, priority=900)
+    app.connect("build-finished", build.finish, priority=900)
     try:
         settings, source = _settings(app), Path(app.srcdir)
     except ConfigError as error:
@@ -274,7 +289,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         warm_up(settings.modules, settings.environment)  # while Sphinx starts
     return {
         "version": "1",
-        "env_version": 3,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
+        "env_version": 4,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
@@ -290,26 +305,13 @@ def _settings(app: Sphinx) -> Settings:
     return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
 
 
-def _note(config: Config, packages: Sequence[str]) -> nodes.paragraph:
-    """Return a note, with a list of packages in its language where its text has ``{packages}``."""
-    before, _, after = (WORDS | config.book_words)["recorded"].partition("{packages}")
-    locale = Locale.negotiate([config.language], locale_identifiers()) or "en"
-    _, *between = format_list(["\0"] * len(packages), locale=locale).split("\0")
-    content: list[nodes.Node] = [nodes.Text(before)]
-    for name, text in zip(packages, between, strict=True):
-        content += [nodes.literal(name, name), nodes.Text(text)]
-    content.append(nodes.Text(after))
-    return nodes.paragraph("", "", *content, classes=["book-recorded"])
-
-
 def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
     """Return what is known of each page that was run, in this build or before."""
     return getattr(env, "book_runs", {})
 
 
-def _report(runs: dict[str, Run]) -> dict[str, int]:
-    """Report what is wrong, and return how much it is on each page."""
-    wrong = {name: report.wrong([run]) for name, run in runs.items()}
-    for verdict in (verdict for verdicts in wrong.values() for verdict in verdicts):
-        logger.error(report.describe_at(verdict), location=report.location(verdict))
-    return {name: len(verdicts) for name, verdicts in wrong.items()}
+def _built(app: Sphinx, name: str) -> Path | None:
+    """Return the file of a page that was built, if the book is made of such files."""
+    place = getattr(app.builder, "get_outfilename", None)
+    file = Path(place(name)) if place else None
+    return file if file and file.is_file() else None

@@ -82,7 +82,7 @@ class Failures(logging.Handler):
             docnames[:] = sorted({*docnames, *warned & self.app.env.found_docs})
             self.before = []
 
-    def finish(self, _app: Sphinx, _error: Exception | None) -> None:
+    def finish(self) -> None:
         """Say again what still stands, and keep it for the next build."""
         said = [warned[:-1] for warned in self.now]
         standing = [warned for warned in self.before if warned[:-1] not in said]

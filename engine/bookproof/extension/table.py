@@ -5,8 +5,12 @@ The book names the columns that it wants, in its own language and order::
     ```{book-checks}
     :page: Page
     :checked: Outputs checked
+    :wrong: Not as the book says
     :total: All pages
     ```
+
+Where something is wrong, the table says above itself that this is no build to publish; only there
+does it have its column ``wrong``.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from bookproof import report
+from bookproof.words import WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
 
     from bookproof.result import Run
 
-COUNTS = ("cells", "checked", "recorded", "figures")
+COUNTS = ("cells", "checked", "recorded", "figures", "wrong")
 """The columns besides ``page``."""
 HELD = "book_checks"
 """Where the metadata of a page says which counts its table holds; Sphinx keeps and merges it."""
@@ -65,6 +72,7 @@ def counts(run: Run) -> dict[str, int]:
         "book_checked": run.checked,
         "book_recorded": run.recorded,
         "book_figures": sum(any(kind.startswith("image/") for kind in data) for data in kinds),
+        "book_wrong": len(report.wrong([run])),
     }
 
 
@@ -82,8 +90,9 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for mark in list(doctree.findall(checks)):
         labels = dict(mark["labels"])
         total = labels.pop("total", None)
-        names = [name for name in labels if name != "page"]
         rows = _rows(app.env)
+        wrong = sum(found["wrong"] for _, _, found in rows)
+        names = [name for name in labels if name != "page" and (wrong or name != "wrong")]
         body = [
             [_link(app, docname, name, title), *(_number(found[n]) for n in names)]
             for name, title, found in rows
@@ -92,7 +101,9 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             sums = [sum(found[name] for _, _, found in rows) for name in names]
             body.append([nodes.strong(total, total), *map(_number, sums)])
         heads = [nodes.Text(labels[name]) for name in ("page", *names)]
-        mark.replace_self(_table(heads, body))
+        text = (WORDS | app.config.book_words)["unfit"].replace("{n}", str(wrong))
+        unfit = [nodes.paragraph("", text, classes=["book-unfit"])] if wrong else []
+        mark.replace_self([*unfit, _table(heads, body)])
 
 
 def _rows(env: BuildEnvironment) -> list[tuple[str, str, dict[str, int]]]:

@@ -1,0 +1,59 @@
+"""What a build says at its end, once, where the book and the computer that builds it differ."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from bookproof import report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bookproof.compare import Verdict
+    from bookproof.page import Page
+
+MOST_PAGES = 5
+"""Pages that a command names one by one."""
+BUILT = "The book is built all the same, to be read: at each of these cells, its page shows both."
+ROUNDING = """\
+If the book is new to this kind of processor, numbers may have moved by rounding alone: processors
+add in different orders. Then nothing is broken, and the page gives its numbers too little room."""
+UNFIT = "Until both agree, this is no build to publish."
+
+
+def conclude(wrong: Sequence[Verdict], built: Mapping[Page, Path], book: Path) -> str:
+    """List the cells that differ, and say how to look at them, and what can be done.
+
+    ``wrong`` holds a page's cells one after the other; ``built`` has the file of each page that was
+    built as one.
+    """
+    pages = {page: list(found) for page, found in groupby(wrong, lambda verdict: verdict.page)}
+    names = [report.shown_path(page.path) for page in pages]
+    where = shlex.join(names if len(names) <= MOST_PAGES else [report.shown_path(book)])
+    command = f"{report.python()} -m bookproof"
+    cells, of = _counted(wrong, "cell"), _counted(pages, "page")
+    told = [
+        f"this computer and the book differ at {cells} of {of}:",
+        *(_listed(page, found, built.get(page)) for page, found in pages.items()),
+        *([BUILT] if built else []),
+        f"  to see the differences again:   {command} check {where}",
+        f"  to let the pages say what came: {command} accept {where}",
+    ]
+    if any(map(report.differs_in_numbers, wrong)):
+        told += [ROUNDING, f"  to measure how far they move:   {command} vary {where}"]
+    return "\n".join([*told, UNFIT])
+
+
+def _listed(page: Page, wrong: Sequence[Verdict], built: Path | None) -> str:
+    """Return a page's line: the lines of its wrong cells, and where to look at them."""
+    name = report.shown_path(page.path)
+    lines = ", ".join(report.location(verdict).removeprefix(f"{name}:") for verdict in wrong)
+    seen = f"  {report.shown_path(built)}" if built else ""
+    return f"  {name}:{lines} ({_counted(wrong, 'cell')}){seen}"
+
+
+def _counted(things: Sequence[object] | Mapping[Page, object], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
