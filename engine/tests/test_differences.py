@@ -78,9 +78,9 @@ def test_only_the_lines_that_differ_are_shown(book, code, block, rows):
 
 def test_a_cell_that_fails_shows_what_was_expected_and_so_do_those_after_it(book):
     code = "def broken():\n    raise ValueError('no\\nway')\nprint(1)\nbroken()"
-    book.write("page.md", page(cell(code, "1\n2"), cell("print(3)", 3), cell("x = 1")))
+    book.write("page.md", page(cell(code, "1\n<BLANKLINE>\n2"), cell("print(3)", 3), cell("x = 1")))
     assert notes(book.build()) == [
-        ([WORDS["broke"]], [("1\n2", "ValueError: no\nway")]),
+        ([WORDS["broke"]], [("1\n\n2", "ValueError: no\nway")]),
         ([WORDS["skipped"]], [("3", "nothing")]),
         ([WORDS["skipped"]], []),
     ]
