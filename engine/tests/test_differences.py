@@ -49,6 +49,12 @@ def test_a_number_that_differs_is_shown_beside_the_pages(book):
     assert marked(built) == ["0.9", "0.7"]  # what is near enough differs in nothing
 
 
+def test_a_number_that_may_not_be_off_is_marked(book):
+    block = ":rtol: 0.9\n:exact: epoch *\n\nepoch 2: loss 0.5"
+    book.write("page.md", page(cell("print('epoch 3: loss 0.5')", block)))
+    assert marked(book.build()) == ["2", "3"]
+
+
 def test_words_that_differ_are_no_matter_of_rounding(book):
     book.write("page.md", page(cell("print('a c d')", "a b d")))
     built = book.build()

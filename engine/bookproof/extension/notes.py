@@ -19,7 +19,7 @@ from bookproof.result import as_printed
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sphinx.config import Config
 
@@ -151,22 +151,31 @@ def _cut(text: str) -> str:
 
 
 def _marked(expected: Expected, want: list[str], got: list[str]) -> tuple[Pieces, Pieces]:
-    """Cut two lines, given by their words, into pieces, and say which are to be marked."""
+    """Cut two lines, given by their words, into pieces, and mark those that make the difference."""
+
+    def differ(w: str, g: str) -> bool:
+        return not matches(dataclasses.replace(expected, text=w), f"{g}\n")
+
+    wants, gots = _pieces(want, got, differ)
+    if any(mark for _, mark in [*wants, *gots]):
+        return wants, gots
+    return _pieces(want, got, lambda w, g: w != g)  # one that may not be off where it stands
+
+
+def _pieces(
+    want: list[str], got: list[str], differ: Callable[[str, str], bool]
+) -> tuple[Pieces, Pieces]:
     wants, gots = Pieces(), Pieces()
     for kind, a, b, c, d in SequenceMatcher(None, want, got, autojunk=False).get_opcodes():
         if b - a == d - c:
-            marks = [not _fits(expected, w, g) for w, g in zip(want[a:b], got[c:d], strict=True)]
-            marks = [mark and kind != "equal" for mark in marks]
+            pairs = zip(want[a:b], got[c:d], strict=True)
+            marks = [kind != "equal" and differ(w, g) for w, g in pairs]
             wants += zip(want[a:b], marks, strict=True)
             gots += zip(got[c:d], marks, strict=True)
         else:
             wants.append(("".join(want[a:b]), True))
             gots.append(("".join(got[c:d]), True))
     return wants, gots
-
-
-def _fits(expected: Expected, want: str, got: str) -> bool:
-    return matches(dataclasses.replace(expected, text=want), f"{got}\n")
 
 
 def _text(words: Mapping[str, str], pieces: Pieces) -> nodes.Element:
