@@ -1,20 +1,24 @@
-"""How long does a training step of a whole network take, beside other libraries and beside ReLU?
+"""How long does a whole network take to train and to run, beside other libraries and beside ReLU?
 
-Three networks (convolutions, fully connected, recurrent) take one step of training each: forward,
-cross entropy, backward, Adam. This package's `Sequential` stands beside snnTorch, SpikingJelly and
-Norse, with the same weights, inputs and neurons: LIF with a leak of 0.1, which subtracts the
-threshold, and the derivative of the arctangent. Where a library has no such neuron, it takes the
-nearest, and its rows say what differs. Every library is measured in two arrangements, the whole
-network at each time and each layer at all times, and the faster one counts. So it is with the
-floor, the same network with ReLU in place of its neurons.
+Three networks (convolutions, fully connected, recurrent) take one step of training each (forward,
+cross entropy, backward, Adam) and one pass without gradients. This package's `Sequential` stands
+beside snnTorch, SpikingJelly, Norse and sinabs, with the same weights, inputs and neurons: LIF with
+a leak of 0.1, a reset to zero that is detached, and the derivative of the arctangent. All of them
+can be set to these equations, but for the derivative in Norse, which is compared with this
+package's under a derivative that both have. Every library is measured in two arrangements, the
+whole network at each time and each layer at all times, and the faster one counts. So it is with
+ReLU in place of the neurons, once at all times and, where the inputs are no sequence, also as it is
+used: a single pass for an image.
 
 One thread, nothing compiled. All take turns in one run; the clock counts the time on the processor,
 so that what else runs disturbs less; the figures are medians over the rounds, with the least and
-the greatest ratio. Before that, whoever has the same equations gives the same loss, and, if the
-derivative is the same too, the same gradients. Beside the times stands the most memory that a step
-takes, as torch allocates it, without weights, inputs and what Adam keeps.
+the greatest ratio. Before that, all libraries give the same loss and the same gradients. Beside the
+times of training stands the most memory that a step takes, as torch allocates it, without weights,
+inputs and what Adam keeps.
 With --record the figures are also kept in docs/_data/network_speed.json, which the book shows.
-A run takes some minutes. `make peers` makes an environment with the libraries in it:
+A run takes some minutes. `make peers` makes an environment with the libraries in it, but for
+sinabs, which pins an older nir than they need and does without it here:
+.venv-peers/bin/python -m pip install --no-deps "sinabs>=3.1.3,<4" pbr
 .venv-peers/bin/python benchmarks/network_speed.py
 """
 
@@ -23,6 +27,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import math
 import statistics
 import sys
 import time
@@ -37,7 +42,7 @@ from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
 from snn_docs import LIF, Recurrent, Sequential
-from snn_docs.surrogate import ArcTan
+from snn_docs.surrogate import ArcTan, Triangle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,6 +65,10 @@ MIB = 2**20
 
 Key = tuple[str, str]  # who, and in which arrangement
 OURS: Key = ("ours", "layers")
+SURROGATE = ArcTan(1.0)
+OTHER_SURROGATES = {"norse": Triangle(1.0)}
+"""What a library has that has no arctangent: the fastest of its derivatives."""
+PASSES = "training", "inference"
 
 
 class Neurons(Module):
@@ -94,7 +103,7 @@ def connected() -> list[Module]:
 
 def recurrent() -> list[Module]:
     """Return the layers of a network whose spikes come back, read by weights alone."""
-    return [Linear(12, 128), Neurons(Linear(128, 128)), Linear(128, 9)]
+    return [Linear(12, 128), Neurons(Linear(128, 128, bias=False)), Linear(128, 9)]
 
 
 CASES = {
@@ -146,23 +155,21 @@ class Rectified(Cell):
 
 
 class OfSnnTorch(Cell):
-    """`Leaky`, or `RLeaky` where spikes come back: they subtract after the leak, detached."""
+    """`Leaky`. With its delay, its reset is detached.
 
-    def __init__(self, back: Linear | None) -> None:
+    `RLeaky` resets to zero what comes in at the next step, too: a layer leads back in its place.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
         library = importlib.import_module("snntorch")
-        told = {"beta": 1 - LEAK, "spike_grad": library.surrogate.atan(alpha=2.0)}
-        self.parts = 1 if back is None else 2
-        if back is None:
-            self.layer = library.Leaky(**told)
-        else:
-            self.layer = library.RLeaky(**told, linear_features=back.out_features)
-            self.layer.recurrent = back
+        arctan = library.surrogate.atan(alpha=2.0)
+        self.layer = library.Leaky(1 - LEAK, reset_mechanism="zero", spike_grad=arctan)
 
     def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step from a potential, or from spikes and a potential."""
-        spikes, v = self.layer(current, *(state or (torch.zeros_like(current),) * self.parts))
-        return spikes, (spikes, v)[-self.parts :]
+        """Take a step from a potential."""
+        spikes, v = self.layer(current, torch.zeros_like(current) if state is None else state)
+        return spikes, v
 
 
 class OfSpikingJelly(Cell):
@@ -174,7 +181,8 @@ class OfSpikingJelly(Cell):
         library = importlib.import_module("spikingjelly.activation_based")
         arctan = importlib.import_module(f"{library.__name__}.surrogate").ATan(2.0)
         node = importlib.import_module(f"{library.__name__}.neuron").LIFNode
-        self.node = node(1 / LEAK, decay_input=False, v_reset=None, surrogate_function=arctan)
+        told = {"decay_input": False, "detach_reset": True, "surrogate_function": arctan}
+        self.node = node(1 / LEAK, **told)
 
     def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
         """Take a step; the node keeps its state itself."""
@@ -191,17 +199,19 @@ class OfSpikingJelly(Cell):
         return spikes
 
 
-class OfNorse(Cell):
-    """`LIFBoxCell`, which multiplies its inputs by the leak: the weights before it make up for it.
+def detached_reset(spikes: Tensor, v: Tensor, reset: Tensor, _: Tensor) -> Tensor:
+    """Set back those that fired, without a gradient through their spikes."""
+    return v - spikes.detach() * (v - reset)
 
-    It has no arctangent; the derivative is a triangle, the fastest of those that it has.
-    """
+
+class OfNorse(Cell):
+    """`LIFBoxCell`, which multiplies inputs by the leak: the weights before it make up for it."""
 
     def __init__(self) -> None:
         super().__init__()
         library = importlib.import_module("norse.torch")
         told = library.LIFBoxParameters(
-            tau_mem_inv=torch.tensor(LEAK), reset_method=library.reset_subtract,
+            tau_mem_inv=torch.tensor(LEAK), reset_method=detached_reset,
             method="triangle", alpha=1.0,
         )  # fmt: skip
         self.cell = library.LIFBoxCell(told, dt=1.0)
@@ -212,19 +222,50 @@ class OfNorse(Cell):
         return spikes, after
 
 
+class OfSinabs(Cell):
+    """`LIF`, or `LIFRecurrent` where spikes come back; the batch comes before the time."""
+
+    def __init__(self, back: Linear | None) -> None:
+        super().__init__()
+        layers = importlib.import_module("sinabs.layers")
+        activation = importlib.import_module("sinabs.activation")
+        told: dict[str, Any] = {
+            "tau_mem": -1 / math.log1p(-LEAK), "norm_input": False,
+            "spike_fn": activation.SingleSpike, "reset_fn": activation.MembraneReset(),
+            "surrogate_grad_fn": lambda v, threshold: SURROGATE.derivative(v - threshold),
+        }  # fmt: skip
+        self.layer = (
+            layers.LIF(**told) if back is None else layers.LIFRecurrent(**told, rec_connect=back)
+        )
+        for constant in self.layer.parameters(recurse=False):  # nobody else learns them
+            constant.requires_grad = False
+
+    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Take a step; the layer keeps its state itself."""
+        if state is None:
+            self.layer.reset_states()
+        return self.layer(current.unsqueeze(1)).squeeze(1), True
+
+    def run(self, inputs: Tensor) -> Tensor:
+        """Take all steps in one call."""
+        self.layer.reset_states()
+        spikes: Tensor = self.layer(inputs)
+        return spikes
+
+
 def looped(cell: Cell, back: Linear | None) -> Cell:
     """Return neurons with the layer through which their spikes come back, if there is one."""
     return cell if back is None else Looped(cell, back)
 
 
 CELLS: dict[str, Callable[[Linear | None], Cell]] = {
-    "snntorch": OfSnnTorch,
+    "snntorch": lambda back: looped(OfSnnTorch(), back),
     "spikingjelly": lambda back: looped(OfSpikingJelly(), back),
     "norse": lambda back: looped(OfNorse(), back),
+    "sinabs": OfSinabs,
     "relu": lambda back: looped(Rectified(), back),
 }
-SAME = {"snntorch": (), "spikingjelly": ("loss", "gradients"), "norse": ("loss",)}
-"""What must come out of a library as it does of this package."""
+LIBRARIES = tuple(who for who in CELLS if who != "relu")
 
 
 class Steps(Module):
@@ -261,16 +302,25 @@ class Layers(Steps):
         return x
 
 
+class BatchFirst(Layers):
+    """The same, with the batch before the time, as sinabs' layers have it."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what the last layer gives, at all times."""
+        return super().forward(inputs).transpose(0, 1)
+
+
 class Fused(Module):
     """The recurrent network with ReLU as torch has it: one call for all of time."""
 
-    def __init__(self, layers: list[Module]) -> None:
+    def __init__(self, layers: list[Any]) -> None:
         super().__init__()
         first, neurons, self.last = layers
         self.rnn = torch.nn.RNN(first.in_features, first.out_features, nonlinearity="relu")
-        for name, layer in {"ih": first, "hh": neurons.back}.items():
-            for kind in ("weight", "bias"):
-                setattr(self.rnn, f"{kind}_{name}_l0", getattr(layer, kind))
+        self.rnn.weight_ih_l0, self.rnn.bias_ih_l0 = first.weight, first.bias
+        self.rnn.weight_hh_l0 = neurons.back.weight
+        nothing = torch.zeros(first.out_features)
+        self.rnn.bias_hh_l0 = torch.nn.Parameter(nothing, requires_grad=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what the last layer gives, at all times."""
@@ -289,9 +339,9 @@ def drawn(case: Case) -> list[Module]:
     return layers
 
 
-def ours(case: Case) -> Module:
+def ours(case: Case, surrogate: Callable[[Tensor], Tensor] = SURROGATE) -> Module:
     """Return the network as this package writes it."""
-    rule: dict[str, Any] = {"leak": LEAK, "reset": "subtract", "surrogate": ArcTan(1.0)}
+    rule: dict[str, Any] = {"leak": LEAK, "detach_reset": True, "surrogate": surrogate}
 
     def made(layer: Module) -> Module:
         if not isinstance(layer, Neurons):
@@ -310,7 +360,9 @@ def arrangements(case: Case, who: str) -> dict[str, Module]:
             weigh(layers, 1 / LEAK)
         return [CELLS[who](each.back) if isinstance(each, Neurons) else each for each in layers]
 
-    found: dict[str, Module] = {"steps": Steps(made()), "layers": Layers(made())}
+    found: dict[str, Module] = {"layers": (BatchFirst if who == "sinabs" else Layers)(made())}
+    if who != "sinabs" or case is not CASES["recurrent"]:
+        found["steps"] = Steps(made())  # LIFRecurrent takes all steps alone
     if who == "relu" and case is CASES["recurrent"]:
         found["fused"] = Fused(drawn(case))
     return found
@@ -329,37 +381,48 @@ class Contender:
     """A network in training, always on the same batch."""
 
     def __init__(self, network: Module, inputs: Tensor, labels: Tensor) -> None:
-        self.network, self.inputs, self.labels = network, inputs, labels
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        self.network, self.labels = network, labels
+        batch_first = isinstance(network, BatchFirst)
+        self.inputs = inputs.transpose(0, 1).contiguous() if batch_first else inputs
+        learnt = [each for each in network.parameters() if each.requires_grad]
+        self.learnt = learnt
+        self.optimizer = torch.optim.Adam(learnt, lr=LEARNING_RATE)
 
     def loss(self) -> Tensor:
         """Return how far the mean output over time is from the labels."""
         return cross_entropy(self.network(self.inputs).mean(0), self.labels)
 
-    def gradients(self) -> Tensor:
-        """Return the gradients of all weights, one after the other."""
-        found = torch.autograd.grad(self.loss(), list(self.network.parameters()))
-        return torch.cat([each.flatten() for each in found])
+    def slopes(self) -> Tensor:
+        """Return the gradients of all weights, each times its weight: so no factor shows."""
+        found = torch.autograd.grad(self.loss(), self.learnt)
+        pairs = zip(found, self.learnt, strict=True)
+        return torch.cat([(grad * weight).detach().flatten() for grad, weight in pairs])
 
-    def step(self) -> None:
+    def training(self) -> None:
         """Take a step of training."""
         self.loss().backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def turn(self) -> list[float]:
-        """Take some steps, and return how many seconds the processor worked for each."""
+    def inference(self) -> None:
+        """Answer, without gradients."""
+        with torch.no_grad():
+            self.network(self.inputs).mean(0)
+
+    def turn(self, work: str) -> list[float]:
+        """Work some times, and return how many seconds the processor worked each time."""
+        once: Callable[[], None] = getattr(self, work)
         times: list[float] = []
         while len(times) < AT_LEAST or sum(times) < TURN:
             start = time.process_time()
-            self.step()
+            once()
             times.append(time.process_time() - start)
         return times
 
     def mebibytes(self) -> float:
         """Return the most memory that a step takes beyond what is there before it."""
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-            self.step()
+            self.training()
         events = profiler.profiler.kineto_results.events()
         sizes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
         return float(max(accumulate(size for _, size in sizes))) / MIB
@@ -374,46 +437,63 @@ def contenders(case: Case, steps: int, peers: list[str]) -> dict[Key, Contender]
     for who in (*peers, "relu"):
         networks |= {(who, way): each for way, each in arrangements(case, who).items()}
     found = {key: Contender(network, inputs, labels) for key, network in networks.items()}
-    first = found[OURS]
-    expected = {"loss": first.loss().detach(), "gradients": first.gradients()}
     for (who, way), each in found.items():
-        for what in SAME.get(who, ()):
-            given = each.loss().detach() if what == "loss" else each.gradients()
-            apart = float((given - expected[what]).norm() / expected[what].norm())
-            if apart > ROUNDING[what]:
-                sys.exit(f"{who}, {way}, does not give the same {what}: {apart:.2g} apart")
+        if who in peers:
+            surrogate = OTHER_SURROGATES.get(who, SURROGATE)
+            check(f"{who}, {way}", each, Contender(ours(case, surrogate), inputs, labels))
+    if case is not CASES["recurrent"]:
+        found["one pass", "layers"] = Contender(
+            arrangements(case, "relu")["layers"], inputs[:1], labels
+        )
     return found
 
 
+def check(name: str, found: Contender, expected: Contender) -> None:
+    """Stop unless two networks are the same one."""
+    for what, given, right in [
+        ("loss", found.loss().detach(), expected.loss().detach()),
+        ("gradients", found.slopes(), expected.slopes()),
+    ]:
+        apart = float((given - right).norm() / right.norm())
+        if apart > ROUNDING[what]:
+            sys.exit(f"{name}, does not give the same {what}: {apart:.2g} apart")
+
+
 def compared(found: Mapping[Key, Contender], rounds: int) -> Iterator[Row]:
-    """Let all take turns, and yield a row for each library, in its faster arrangement."""
+    """Let all take turns, and yield a row for each and each pass, in its faster arrangement."""
     for each in found.values():
-        each.step()  # what comes first brings memory, and state of Adam, that stay
+        each.training()  # what comes first brings memory, and state of Adam, that stay
+    for work in PASSES:
+        times = rounds_of(found, work, rounds)
+        for who in dict.fromkeys(who for who, _ in found):
+            mine = [key for key in found if key[0] == who]
+            best = min(mine, key=lambda key: statistics.median(times[key]))
+            ratios = [one / other for one, other in zip(times[best], times[OURS], strict=True)]
+            yield {
+                "pass": work, "who": who, "way": best[1],
+                "ms": statistics.median(times[best]) * 1e3,
+                "ratio": statistics.median(ratios), "least": min(ratios), "most": max(ratios),
+            } | ({"mib": found[best].mebibytes()} if work == "training" else {})  # fmt: skip
+
+
+def rounds_of(found: Mapping[Key, Contender], work: str, rounds: int) -> dict[Key, list[float]]:
+    """Return the median time of each in each round, in which all take turns."""
     times: dict[Key, list[float]] = {key: [] for key in found}
     for _ in range(rounds):
         taken: dict[Key, list[float]] = {key: [] for key in found}
         for key, each in [*found.items()] * TURNS:
-            taken[key] += each.turn()
+            taken[key] += each.turn(work)
         for key in found:
             times[key].append(statistics.median(taken[key]))
-    for who in dict.fromkeys(who for who, _ in found):
-        mine = [key for key in found if key[0] == who]
-        best = min(mine, key=lambda key: statistics.median(times[key]))
-        ratios = [one / other for one, other in zip(times[best], times[OURS], strict=True)]
-        yield {
-            "who": who, "way": best[1], "ms": statistics.median(times[best]) * 1e3,
-            "ratio": statistics.median(ratios), "least": min(ratios), "most": max(ratios),
-            "mib": found[best].mebibytes(), "same": list(SAME.get(who, ())),
-        }  # fmt: skip
+    return times
 
 
 def line(row: Row) -> str:
     """Return the line of a library in a network."""
-    where = f"{row['network']:10}{row['steps']:4} steps  {row['who']:13}{row['way']:7}"
+    where = f"{row['network']:10}{row['steps']:4} steps  {row['pass']:10}{row['who']:13}"
     ratio = f"{row['ratio']:6.2f} ({row['least']:.2f} to {row['most']:.2f})"
-    same = " and ".join(row["same"]) or "nothing"
-    checked = "" if row["who"] in ("ours", "relu") else f"  the same: {same}"
-    return f"{where}{row['ms']:8.2f} ms {ratio} {row['mib']:7.1f} MiB{checked}"
+    memory = f" {row['mib']:7.1f} MiB" if "mib" in row else ""
+    return f"{where}{row['way']:7}{row['ms']:8.2f} ms {ratio}{memory}"
 
 
 def main() -> None:
@@ -422,8 +502,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    peers = [name for name in SAME if importlib.util.find_spec(name)]
-    if missing := sorted(set(SAME) - set(peers)):
+    peers = [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    if missing := sorted(set(LIBRARIES) - set(peers)):
         sys.stdout.write(f"not installed, and not compared: {', '.join(missing)}\n")
     # From now on glibc keeps freed memory of this size, as in a process that has worked for a
     # while; else whether it gives it back depends on who came before.

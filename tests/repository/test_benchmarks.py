@@ -121,22 +121,50 @@ def test_who_gives_other_gradients_is_not_compared(load, monkeypatch):
         if_speed.contenders_for(cases["zero, arctan"], None, ["peer"])
 
 
-def test_a_network_that_gives_another_loss_is_not_compared(load, monkeypatch):
+def test_a_network_that_gives_another_loss_is_not_compared(load):
     network_speed = load("network_speed")
     case = network_speed.CASES["connected"]
-    assert {who for who, _ in network_speed.contenders(case, 4, [])} == {"ours", "relu"}
-    monkeypatch.setitem(network_speed.SAME, "relu", ("loss",))
-    with pytest.raises(SystemExit, match="relu, steps, does not give the same loss"):
-        network_speed.contenders(case, 4, [])
+    found = network_speed.contenders(case, 4, [])
+    assert {who for who, _ in found} == {"ours", "relu", "one pass"}
+    with pytest.raises(SystemExit, match="relu, layers, does not give the same loss"):
+        network_speed.contenders(case, 4, ["relu"])
+
+
+def test_a_network_with_another_derivative_is_not_compared(load):
+    network_speed = load("network_speed")
+    case = network_speed.CASES["connected"]
+    inputs, labels = torch.ones(4, 2, 784), torch.tensor([0, 1])
+    one, same, other = (
+        network_speed.Contender(network_speed.ours(case, *surrogate), inputs, labels)
+        for surrogate in [(), (), (network_speed.Triangle(1.0),)]
+    )
+    network_speed.check("the same", one, same)
+    with pytest.raises(SystemExit, match="other, does not give the same gradients"):
+        network_speed.check("other", one, other)
+
+
+def test_a_factor_in_front_of_all_weights_does_not_show_in_the_slopes(load):
+    network_speed = load("network_speed")
+    layer = torch.nn.Linear(3, 2)
+    inputs, labels = torch.rand(4, 5, 3), torch.zeros(5, dtype=torch.long)
+    plain = network_speed.Contender(layer, inputs, labels).slopes()
+    network_speed.weigh([layer, network_speed.Neurons()], 4.0)
+    weighed = network_speed.Contender(layer, inputs / 4, labels)
+    with torch.no_grad():
+        layer.bias.div_(4)
+    torch.testing.assert_close(weighed.slopes(), plain)
 
 
 def test_the_faster_arrangement_of_a_library_counts(load, monkeypatch):
     network_speed = load("network_speed")
     monkeypatch.setattr(network_speed, "TURN", 0)
     case = network_speed.CASES["recurrent"]
-    found = network_speed.contenders(case, 4, [])
-    ours, relu = network_speed.compared(found, rounds=1)
-    assert (ours["who"], ours["ratio"], relu["who"]) == ("ours", 1, "relu")
+    rows = list(network_speed.compared(network_speed.contenders(case, 4, []), rounds=1))
+    assert [(row["pass"], row["who"]) for row in rows] == [
+        (each, who) for each in ("training", "inference") for who in ("ours", "relu")
+    ]
+    ours, relu, *_ = rows
+    assert ours["ratio"] == 1
     assert relu["way"] in {"steps", "layers", "fused"}
     assert ours["mib"] > 0
 
