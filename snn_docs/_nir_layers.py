@@ -129,7 +129,8 @@ def _flatten_node(where: str, layer: Any, shape: Shape) -> nir.NIRNode:  # noqa:
             f"{where} flattens the batch, too, which NIR does not know; give torch.nn.Flatten() "
             "without start_dim=0"
         )
-    dims = (dim if dim < 0 else dim - 1 for dim in (layer.start_dim, layer.end_dim))
+    # counted from the last: the same dimensions to those who count a batch before them
+    dims = (dim if dim < 0 else dim - 1 - len(shape) for dim in (layer.start_dim, layer.end_dim))
     return nir.Flatten({"input": np.array(shape)}, *dims)
 
 

@@ -1,6 +1,7 @@
 """A network of convolutions for the tests against other libraries, and what they can't read."""
 
 import copy
+import tempfile
 
 import nir
 import numpy as np
@@ -29,13 +30,11 @@ def convolutional(dt):
     return to_nir(network, dt=dt, input_shape=(1, 14, 14)), inputs, spikes
 
 
-def with_batch(graph):
-    """Count the dimensions to flatten with the batch, as a peer does."""
-    graph = copy.deepcopy(graph)
-    for node in graph.nodes.values():
-        if isinstance(node, nir.Flatten):
-            node.start_dim += 1
-    return graph
+def through_a_file(graph):
+    """Write a graph and read it back."""
+    with tempfile.TemporaryDirectory() as folder:
+        nir.write(f"{folder}/graph.nir", graph)
+        return nir.read(f"{folder}/graph.nir")
 
 
 def sums_for_means(graph):

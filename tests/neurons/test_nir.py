@@ -266,15 +266,20 @@ class TestConvolutions:
             assert torch.equal(got(inputs), layer(inputs))
 
     @pytest.mark.parametrize("dims", [(1, -1), (1, 2), (2, 3), (-2, -1)])
-    def test_dimensions_are_counted_without_the_batch(self, dims):
+    def test_dimensions_are_counted_from_the_last_with_the_batch_and_without(self, dims):
         layer = torch.nn.Flatten(*dims)
         graph = to_nir([layer], dt=1.0, input_shape=(2, 3, 4))
         node = graph.nodes["layer_0"]
-        assert [node.start_dim, node.end_dim] == [dim if dim < 0 else dim - 1 for dim in dims]
+        assert [node.start_dim, node.end_dim] == [dim if dim < 0 else dim - 4 for dim in dims]
         inputs = torch.rand(5, 2, 3, 4)
         (got,) = from_nir(through_a_file(graph), dt=1.0)
         assert got(inputs).shape == layer(inputs).shape
         assert tuple(map(int, node.output_type["output"])) == layer(inputs).shape[1:]
+
+    def test_dimensions_counted_from_the_first_have_no_batch_before_them(self):
+        flatten = nir.Flatten({"input": np.array([2, 3, 4])}, 0, -1)
+        (got,) = from_nir(nir.NIRGraph.from_list(flatten), dt=1.0)
+        assert got(torch.rand(5, 2, 3, 4)).shape == (5, 24)
 
 
 class TestIntegrators:

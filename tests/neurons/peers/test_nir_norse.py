@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from nir_checks import convolutional, fold, sums_for_means, with_batch
+from nir_checks import convolutional, fold, sums_for_means, through_a_file
 from peer_checks import DEMO_2
 
 from snn_docs import IF, LIF
@@ -79,7 +79,7 @@ class TestOurGraphs:
 class TestConvolutions:
     def test_the_spikes_are_the_same_once_pools_and_resistances_are_moved(self):
         graph, inputs, spikes = convolutional(dt=1e-3)
-        network = norse.from_nir(fold(sums_for_means(with_batch(graph))), dt=1e-3)
+        network = norse.from_nir(through_a_file(fold(sums_for_means(graph))), dt=1e-3)
         state, theirs = None, []
         for current in inputs:
             fired, state = network(current, state)
@@ -89,4 +89,4 @@ class TestConvolutions:
     def test_they_know_no_mean(self):
         graph, *_ = convolutional(dt=1e-3)
         with pytest.raises(KeyError, match="layer_1"):
-            norse.from_nir(with_batch(graph), dt=1e-3, ignore_warnings=True)
+            norse.from_nir(graph, dt=1e-3, ignore_warnings=True)

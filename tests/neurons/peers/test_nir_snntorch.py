@@ -3,7 +3,7 @@
 import pytest
 import snntorch
 import torch
-from nir_checks import convolutional, with_batch
+from nir_checks import convolutional, through_a_file
 from peer_checks import DEMO_2
 from snntorch.export_nir import export_to_nir
 from snntorch.import_nir import import_from_nir
@@ -77,15 +77,16 @@ class TestOurGraphs:
 
 
 class TestConvolutions:
-    def test_the_spikes_are_the_same_once_the_batch_is_counted(self):
+    def test_the_spikes_are_the_same(self):
         graph, inputs, spikes = convolutional(dt=DT)
-        network, state, theirs = import_from_nir(with_batch(graph)), None, []
+        network, state, theirs = import_from_nir(through_a_file(graph)), None, []
         for current in inputs:
             fired, state = network(current, state)
             theirs.append(fired.detach())
         assert torch.equal(torch.stack(theirs).to(spikes.dtype), spikes)
 
-    def test_they_flatten_the_batch(self):
+    def test_dimensions_counted_from_the_first_flatten_the_batch(self):
         graph, inputs, _ = convolutional(dt=DT)
+        graph.nodes["layer_6"].start_dim = 0
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             import_from_nir(graph)(inputs[0], None)
