@@ -1,5 +1,7 @@
 """`count_operations`: against loops over every connection."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -106,6 +108,18 @@ class TestRuns:
         assert all(torch.equal(after[name], value) for name, value in before.items())
         assert not any(vars(layer)["_forward_hooks"] for layer in network)
         assert not {"run", "tick"} & {*vars(network[3])}
+
+    def test_a_norm_that_saw_no_batch_takes_the_mean_and_variance_of_its_inputs(self):
+        """Those that it starts with would leave weak currents weak, of which no neuron fires."""
+        linear, norm = nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3)
+        network, inputs = Sequential(linear, norm, IF()), 0.1 * sparse(9, 5, 4)
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        active = count_operations(network.eval(), inputs)[-1].active
+        assert all(torch.equal(before[name], each) for name, each in network.state_dict().items())
+        assert (norm.training, norm.momentum) == (False, 0.1)
+        assert active == int(copy.deepcopy(network).train()(inputs).sum()) > 0
+        norm.num_batches_tracked += 1
+        assert count_operations(network, inputs)[-1].active == int(network(inputs).sum()) < active
 
     def test_it_goes_on_from_a_state(self):
         network, inputs = Sequential(nn.Linear(4, 3), IF(), nn.Linear(3, 2)), 3 * sparse(8, 2, 4)
