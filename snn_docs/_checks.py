@@ -271,6 +271,25 @@ def check_alike_parameters(module: torch.nn.Module, inputs: Tensor) -> None:
         )
 
 
+def check_finite(**tensors: Tensor) -> None:
+    """Raise ValueError for NaN or infinity: a neuron would only fall silent, and tell nobody.
+
+    A sum is the fastest way through a tensor; where it is finite, so is all that it has added up.
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001 - torch has no public name
+        return
+    for name, value in tensors.items():
+        if value.is_meta or value.detach().sum().isfinite() or value.isfinite().all():
+            continue
+        wrong = ~value.isfinite()
+        first = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"{name} must be finite, but {int(wrong.sum())} of {value.numel()} numbers are NaN or "
+            f"infinite, first {value[tuple(first)].item()} at {first}; a neuron that is given one "
+            "only falls silent: fill the gaps of the data, and divide by no deviation that is 0"
+        )
+
+
 def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
     """Raise ValueError where weights can't take what comes to them."""
     size, kind = list(x.shape[2:]), type(layer)

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
 from snn_docs import checkpoints, processes
-from snn_docs._checks import check_integer, check_positive, type_name
+from snn_docs._checks import check_finite, check_integer, check_positive, type_name
 from snn_docs.checkpoints import FORMAT, Record, RunError, State
 
 Batches = Iterable[Sequence[Tensor]]
@@ -74,7 +74,8 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     :raises ImportError: tqdmがないとき
     :raises TypeError: ``network``が``torch.nn.Module``でないとき、バッチがテンソルの組でないとき、\
         正解が整数でないとき
-    :raises ValueError: バッチや出力の形が違うとき、バッチが1つもないとき、\
+    :raises ValueError: バッチや出力の形が違うとき、バッチに非数（NaN）か無限大があるとき、\
+        バッチが1つもないとき、\
         ``epochs``が1未満のとき、``lr``が正でないとき
 
     >>> import tempfile, torch
@@ -191,6 +192,7 @@ def checked(batch: object) -> list[Tensor]:
             f"a batch must have its samples first, and one label for each, but the shapes {shapes} "
             "came; put time second, and first in the network: inputs.transpose(0, 1)"
         )
+    check_finite(**{f"batch[{i}]": part for i, part in enumerate(parts)})
     return parts
 
 

@@ -7,7 +7,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_alike_parameters, check_floating, check_integer, type_name
+from snn_docs._checks import (
+    check_alike_parameters,
+    check_finite,
+    check_floating,
+    check_integer,
+    type_name,
+)
 from snn_docs.neurons import IF
 
 
@@ -102,7 +108,7 @@ class Network(torch.nn.Module):
             形は``[T, batch, classes]``、型は``inputs``と同じ
         :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき
         :raises ValueError: ``inputs``の形が``[T, batch, features]``でないとき、\
-            デバイスが重みと違うとき
+            デバイスが重みと違うとき、非数（NaN）か無限大を含むとき
 
         >>> import torch
         >>> from snn_docs.network import Network
@@ -123,6 +129,7 @@ class Network(torch.nn.Module):
                 "snn_docs.encoding.direct(inputs, steps)"
             )
         check_alike_parameters(self, inputs)
+        check_finite(inputs=inputs)
         spikes = v = inputs
         for linear, neuron in zip(self.linears, self.neurons, strict=True):
             spikes, v = neuron.run(linear(spikes))  # type: ignore[operator] # not any Module

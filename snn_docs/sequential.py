@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from snn_docs._checks import (
     check_alike_parameters,
+    check_finite,
     check_integer,
     check_layer,
     check_time,
@@ -98,7 +99,7 @@ class Sequential(torch.nn.Sequential):
         :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
             テンソルを1つ返さない層があるとき
         :raises ValueError: ``inputs``の形が``[T, B, *]``でないとき、デバイスが重みと違うとき、\
-            重みの層に、形の合わない入力が届くとき
+            非数（NaN）か無限大を含むとき、重みの層に、形の合わない入力が届くとき
         """
         return self.run(inputs)[0]
 
@@ -148,7 +149,7 @@ class Sequential(torch.nn.Sequential):
         :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
             テンソルを1つ返さない層があるとき、``state``がこのネットワークの状態でないとき
         :raises ValueError: ``inputs``の形が``[T, B, *]``でないとき、デバイスが重みと違うとき、\
-            重みの層に、形の合わない入力が届くとき
+            非数（NaN）か無限大を含むとき、重みの層に、形の合わない入力が届くとき
 
         >>> import torch
         >>> from snn_docs import IF
@@ -169,6 +170,7 @@ class Sequential(torch.nn.Sequential):
                 "for a batch of one give inputs.unsqueeze(1)"
             )
         check_alike_parameters(self, inputs)
+        check_finite(inputs=inputs)
         states = self._states(state)
         parts: list[Tensor] = []
         width = math.ceil(_width(inputs) * self._widening())  # a guess, until it is known

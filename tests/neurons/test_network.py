@@ -12,6 +12,7 @@ from torch_checks import reproducible, seeded
 from snn_docs import functional, surrogate
 from snn_docs.network import Network, count, last_potential, max_potential, mean_potential
 from snn_docs.neurons import IF, LIF
+from snn_docs.sequential import Sequential
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -174,6 +175,31 @@ def test_features_that_a_network_does_not_take_are_told():
         network(torch.ones(4, 1, 5))
     with pytest.raises(ValueError, match=r"\[4, 3\] came; put time first, .*encoding\.direct"):
         network(torch.ones(4, 3))
+
+
+NETWORKS = {
+    "network": lambda: Network([3, 2], IF),
+    "sequential": lambda: Sequential(torch.nn.Linear(3, 2), LIF(leak=0.1)),
+}
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+class TestWhatIsNoNumber:
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_is_told_with_its_place(self, make, value):
+        inputs = torch.ones(4, 5, 3)
+        inputs[1, 2, 0] = inputs[3, 0, 0] = value
+        with pytest.raises(ValueError, match=rf"2 of 60 .* first {value} at \[1, 2, 0\]"):
+            make()(inputs)
+
+    def test_would_make_a_neuron_silent_without_a_word(self, make):
+        inputs = torch.full((4, 1, 3), math.nan)
+        linear, neuron = make()
+        assert neuron.run(linear(inputs))[0].sum() == 0
+
+    def test_is_nothing_that_only_the_sum_can_not_hold(self, make):
+        largest = torch.finfo(torch.float32).max
+        assert len(make()(torch.full((4, 1, 3), largest / 3))) > 0
 
 
 class TestLengths:

@@ -162,6 +162,11 @@ class TestRefusals:
                 r"samples first.* \[\[6, 2, 3\], \[2\]\] came; put time second",
             ),
             ((torch.ones(2, 3), torch.tensor([[0], [1]])), ValueError, "one label for each"),
+            (
+                (torch.full((2, 3), torch.nan), torch.tensor([0, 1])),
+                ValueError,
+                r"batch\[0\] must be finite, but 6 of 6 numbers are NaN",
+            ),
         ],
     )
     def test_what_is_no_batch(self, batch, error, message, tmp_path):
