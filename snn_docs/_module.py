@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snn_docs._checks import check_rule, type_name
 from snn_docs.equations import Reset, Rule, kept_by
-from snn_docs.surrogate import Heaviside
+from snn_docs.surrogate import USUAL, Heaviside
 
 P = ParamSpec("P")
 
@@ -144,6 +144,7 @@ class Spiking(Neuron):
     """
 
     threshold: float | Tensor
+    _usual: Callable[[Tensor], Tensor] = staticmethod(USUAL)
 
     def __init__(
         self,
@@ -180,6 +181,7 @@ class Spiking(Neuron):
             parts.append(f"reset={self.reset!r}")
         if self.detach_reset:
             parts.append("detach_reset=True")
-        if self.surrogate != Heaviside.apply:
-            parts.append(f"surrogate={self.surrogate!r}")
+        if self.surrogate != self._usual:
+            article = self.surrogate == Heaviside.apply
+            parts.append(f"surrogate={'Heaviside.apply' if article else repr(self.surrogate)}")
         return ", ".join(parts)

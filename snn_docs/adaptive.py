@@ -10,7 +10,7 @@ from snn_docs._checks import check_constant, check_leak, check_run, check_tensor
 from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
-from snn_docs.surrogate import Heaviside
+from snn_docs.surrogate import USUAL
 
 State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, trace
 NAMES = ("spikes", "v", "a")
@@ -44,7 +44,7 @@ class ALIF(Spiking):
         時定数が:math:`\tau_a`ステップなら:math:`1/\tau_a`。数かテンソル
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。閾値を通る勾配は切らない
-    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :param surrogate: スパイクを返す関数。既定は``ArcTan()``
     :raises TypeError: ``leak``、``adaptation``、``adaptation_leak``を名前で渡さないとき、\
         どれかの定数が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``adaptation``が有限でないとき、\
@@ -78,7 +78,7 @@ class ALIF(Spiking):
         adaptation_leak: float | Tensor,
         reset: Reset = "zero",
         detach_reset: bool = False,
-        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+        surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、漏れ、適応、リセットの規則を決めます。"""
         check_constant("adaptation", adaptation)

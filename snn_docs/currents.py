@@ -9,7 +9,7 @@ from snn_docs._checks import check_leak, check_run, check_tensors
 from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrated
-from snn_docs.surrogate import Heaviside
+from snn_docs.surrogate import USUAL
 
 State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, current
 NAMES = ("spikes", "v", "i")
@@ -38,7 +38,7 @@ class CubaLIF(Spiking):
         入力とブロードキャストできる浮動小数点数のテンソル。テンソルの扱いは``threshold``と同じ
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
-    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :param surrogate: スパイクを返す関数。既定は``ArcTan()``
     :raises TypeError: ``leak``、``synapse_leak``を名前で渡さないとき、\
         どれかの定数が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、\
@@ -72,7 +72,7 @@ class CubaLIF(Spiking):
         synapse_leak: float | Tensor,
         reset: Reset = "zero",
         detach_reset: bool = False,
-        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+        surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、2つの漏れ、リセットの規則を決めます。"""
         check_leak(synapse_leak, "synapse_leak", "the current")

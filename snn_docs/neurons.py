@@ -9,7 +9,7 @@ from snn_docs import functional
 from snn_docs._checks import check_leak
 from snn_docs._module import Spiking, asks_for
 from snn_docs.equations import Reset
-from snn_docs.surrogate import Heaviside
+from snn_docs.surrogate import USUAL, Heaviside
 
 
 class IF(Spiking):
@@ -41,7 +41,8 @@ class IF(Spiking):
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
         切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
     :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
-        発火したら通す微分``Heaviside.apply``か、``snn_docs.surrogate``のインスタンス
+        既定は、記事の微分``Heaviside.apply``。学習させるなら、``ArcTan()``のような\
+        ``snn_docs.surrogate``のインスタンスを渡す
     :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
 
@@ -58,6 +59,7 @@ class IF(Spiking):
     """
 
     threshold: float | Tensor
+    _usual = staticmethod(Heaviside.apply)
 
     def __init__(
         self,
@@ -186,7 +188,8 @@ class LIF(IF):
 
     膜電位は1ステップごとに割合:math:`\lambda`だけ失われます。\
     :math:`r`はリセットしたあとの膜電位で、リセットの規則と使い方は``IF``と同じです。\
-    漏れが0なら、``IF``とビット単位で等しくなります。
+    漏れが0なら、スパイクと膜電位は``IF``とビット単位で等しくなります。\
+    何も渡さなければ、代理勾配は、学習に向いた``ArcTan()``です。
 
     snnTorchの``beta``は:math:`1 - \lambda`、SpikingJellyの``tau``は:math:`1/\lambda`です。\
     snnTorchの``reset_mechanism="subtract"``は、漏れのあとで閾値を引くので、\
@@ -198,7 +201,7 @@ class LIF(IF):
         時定数が:math:`\tau`ステップなら:math:`1/\tau`。テンソルの扱いは``threshold``と同じ
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
-    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :param surrogate: スパイクを返す関数。既定は``ArcTan()``
     :raises TypeError: ``leak``を名前で渡さないとき、``threshold``か``leak``が\
         数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``leak``が0から1までにないとき
@@ -231,6 +234,7 @@ class LIF(IF):
     """
 
     leak: float | Tensor
+    _usual = staticmethod(USUAL)
 
     @asks_for("leak=dt / tau")
     def __init__(
@@ -240,7 +244,7 @@ class LIF(IF):
         leak: float | Tensor,
         reset: Reset = "zero",
         detach_reset: bool = False,
-        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+        surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、漏れ、リセットの規則を決めます。"""
         super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
@@ -270,7 +274,7 @@ class PLIF(IF):
         入力とブロードキャストできる浮動小数点数のテンソル
     :param reset: ``"zero"``か``"subtract"``
     :param detach\_reset: ``True``なら、リセットを通る勾配を切る
-    :param surrogate: スパイクを返す関数。``IF``と同じ
+    :param surrogate: スパイクを返す関数。既定は``ArcTan()``
     :raises TypeError: ``threshold``か``leak``が数でも浮動小数点数のテンソルでもないときなど、\
         型の合わないとき
     :raises ValueError: ``threshold``が非数（NaN）を含むとき、``leak``が0と1のあいだにないとき
@@ -291,6 +295,8 @@ class PLIF(IF):
     出典: :cite:t:`fang2021plif`
     """
 
+    _usual = staticmethod(USUAL)
+
     def __init__(
         self,
         threshold: float | Tensor = 1.0,
@@ -298,7 +304,7 @@ class PLIF(IF):
         leak: float | Tensor = 0.5,
         reset: Reset = "zero",
         detach_reset: bool = False,
-        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+        surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、始めの漏れ、リセットの規則を決めます。"""
         super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)

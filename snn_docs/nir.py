@@ -57,7 +57,6 @@ from snn_docs.currents import CubaLIF
 from snn_docs.equations import Reset
 from snn_docs.integrator import LI
 from snn_docs.neurons import IF, LIF, PLIF
-from snn_docs.surrogate import Heaviside
 
 try:
     import nir
@@ -159,7 +158,7 @@ def from_nir(
     *,
     dt: float,
     detach_reset: bool = False,
-    surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    surrogate: Callable[[Tensor], Tensor] | None = None,
 ) -> list[torch.nn.Module]:
     r"""NIRのグラフを層の並びに読み込みます。
 
@@ -180,7 +179,7 @@ def from_nir(
     :param dt: 1ステップの幅:math:`\Delta t`。正の有限な数。グラフが書かれたときのもの。\
         ``IF``の``r``が1なら``1.0``
     :param detach\_reset: リセットに勾配を通さないかどうか。NIRには書かれていない
-    :param surrogate: スパイクを出す関数。NIRには書かれていない
+    :param surrogate: スパイクを出す関数。NIRには書かれていない。``None``なら、ニューロンの既定
     :returns: 層のリスト。``Sequential(*layers)``とすれば、ネットワークになる。\
         リセットの規則は``RESET``
     :raises TypeError: ``graph``がグラフでないとき、読めないノードがあるとき、``dt``が数でないとき
@@ -203,7 +202,9 @@ def from_nir(
             f"graph must be a nir.NIRGraph, but a {type_name(graph)} came; "
             "read a file with nir.read, or wrap a node with nir.NIRGraph.from_list"
         )
-    options = {"reset": RESET, "detach_reset": detach_reset, "surrogate": surrogate}
+    options: dict[str, Any] = {"reset": RESET, "detach_reset": detach_reset}
+    if surrogate is not None:
+        options["surrogate"] = surrogate
     return [_layer(f"node {name!r}", graph.nodes[name], dt, options) for name in _chain(graph)]
 
 

@@ -252,6 +252,10 @@ class ArcTan(Surrogate):
         return torch.addcmul(offset, input_, input_, value=math.pi**2 * self.slope).reciprocal_()
 
 
+USUAL = ArcTan()
+"""What a neuron takes that is told nothing, except IF, which is the article's."""
+
+
 @dataclass(frozen=True)
 class FastSigmoid(Surrogate):
     r"""高速シグモイド（fast sigmoid）の微分を借ります。

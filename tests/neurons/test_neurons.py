@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch.autograd import forward_ad
 from torch_checks import FLOATING, assert_equal, bits, from_bits, quiet_torch, reproducible, seeded
 
-from snn_docs import IF, LIF, Heaviside, functional
+from snn_docs import ALIF, IF, LIF, PLIF, CubaLIF, Heaviside, functional
 from snn_docs.surrogate import ArcTan
 
 on_every_device = pytest.mark.usefixtures("device")
@@ -543,6 +543,7 @@ class TestRun:
         assert_same_bits(layer.run(self.INPUTS), expected)
 
     def test_without_a_leak_lif_is_if_bit_for_bit(self, rule):
+        rule = {"surrogate": ArcTan()} | rule
         for leak in (0, 0.0, torch.tensor(0.0), torch.zeros(4)):
             assert_same_bits(
                 outputs_and_gradient(LIF(leak=leak, **rule).run, self.INPUTS),
@@ -612,6 +613,35 @@ class TestLearning:
             loss.backward()
             optimizer.step()
         assert parameter.item() == pytest.approx(target, abs=0.02)
+
+
+class TestToldNothing:
+    """What a neuron takes for a surrogate."""
+
+    @staticmethod
+    def gradient_below_the_threshold(layer):
+        inputs = torch.full((1, 2), 0.5, requires_grad=True)
+        layer.run(inputs)[0].sum().backward()
+        return inputs.grad[0, 0].item()
+
+    @pytest.mark.parametrize(
+        "layer",
+        [
+            LIF(leak=0.1),
+            PLIF(),
+            ALIF(leak=0.1, adaptation=0.2, adaptation_leak=0.1),
+            CubaLIF(leak=0.1, synapse_leak=0.2),
+        ],
+        ids=lambda layer: type(layer).__name__,
+    )
+    def test_a_silent_one_can_be_woken(self, layer):
+        expected = ArcTan().derivative(torch.tensor(0.5)).item()
+        assert self.gradient_below_the_threshold(layer) == pytest.approx(expected)
+        assert "surrogate" not in repr(layer)
+
+    def test_if_is_as_the_article_has_it(self):
+        assert self.gradient_below_the_threshold(IF()) == 0
+        assert repr(LIF(leak=0.1, surrogate=Heaviside.apply)).endswith("surrogate=Heaviside.apply)")
 
 
 class TestModule:

@@ -220,6 +220,37 @@ def test_cells_are_short(page):
     assert not {line: count for line, count in lines.items() if count > LONGEST_CELL}
 
 
+MAKERS = {"arange", "empty", "full", "ones", "rand", "randn", "tensor", "zeros"}
+
+
+def bound_to_the_cpu(code: str) -> list[str]:
+    """List what a network's `forward` makes without saying on which device."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef) and node.name == "forward":
+            calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+            found += [
+                ast.unparse(call)
+                for call in calls
+                if isinstance(call.func, ast.Attribute)
+                and ast.unparse(call.func.value) == "torch"
+                and call.func.attr in MAKERS
+                and "device" not in [each.arg for each in call.keywords]
+            ]
+    return found
+
+
+def test_what_a_network_makes_where_its_inputs_may_not_be_is_noticed():
+    code = "class A:\n def forward(self, x):\n  return x + torch.{} + x.new_zeros(1)"
+    assert bound_to_the_cpu(code.format("zeros(1)")) == ["torch.zeros(1)"]
+    assert not bound_to_the_cpu(code.format("zeros(1, device=x.device)"))
+
+
+def test_a_network_of_a_page_runs_where_its_inputs_are(page):
+    bodies = [re.sub(r"^%.*$", "", cell.body, flags=re.MULTILINE) for cell in page.cells()]
+    assert not [made for body in bodies if "def forward" in body for made in bound_to_the_cpu(body)]
+
+
 def columns(line: str) -> int:
     """Return how wide a line is set in a monospaced font: a Japanese letter takes two columns."""
     return sum(2 if unicodedata.east_asian_width(letter) in "FWA" else 1 for letter in line)

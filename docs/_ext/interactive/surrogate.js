@@ -15,7 +15,7 @@ const figure = {
   name: "surrogate",
   label:
     "上下2段のグラフ。上段は、膜電位が閾値を超えると0から1になるスパイク。" +
-    "下段は、選んだ代理勾配の一点鎖線と、発火したら通す微分の細い実線。選んだ電位に点がある。",
+    "下段は、選んだ代理勾配の一点鎖線と、記事の微分の細い実線。選んだ電位に点がある。",
   height: 434,
   controls: [
     { name: "kind", label: "代理勾配", value: "FastSigmoid", options: KINDS },
@@ -49,7 +49,7 @@ const figure = {
   },
   summary: ({ kind, slope, x, spike, gradient }) =>
     `膜電位と閾値の差が${shortest(x)}なら、${spike ? "発火し" : "発火せず"}、` +
-    `傾き${slope}の${kind}で届く勾配は${gradient.toFixed(3)}です。発火したら通す微分では${spike}です。`,
+    `傾き${slope}の${kind}で届く勾配は${gradient.toFixed(3)}です。記事の微分では${spike}です。`,
   table: ({ table, x, spike, gradient }) => ({
     head: ["膜電位と閾値の差", "スパイク", "勾配"],
     rows: [
