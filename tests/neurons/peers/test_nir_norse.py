@@ -8,7 +8,7 @@ import torch
 from nir_checks import convolutional, fold, sums_for_means, through_a_file
 from peer_checks import DEMO_2
 
-from snn_docs import IF, LIF
+from snn_docs import IF, LIF, CubaLIF
 from snn_docs.nir import from_nir, to_nir
 
 with warnings.catch_warnings():
@@ -23,8 +23,8 @@ def written(*modules, dt=1.0):
     return norse.to_nir(norse.SequentialState(*modules), torch.zeros(1, 40), dt=dt)
 
 
-def run_norse(graph, inputs, dt):
-    network, state, spikes = norse.from_nir(graph, dt=dt), None, []
+def run_norse(graph, inputs, dt, **options):
+    network, state, spikes = norse.from_nir(graph, dt=dt, **options), None, []
     for current in inputs.unsqueeze(1):
         fired, state = network(current, state)
         spikes.append(fired[0].detach())
@@ -74,6 +74,18 @@ class TestOurGraphs:
         assert torch.equal(run_norse(graph, DEMO_2 / 0.25, 1.0), layer.run(DEMO_2)[0])
         assert run_norse(graph, DEMO_2, 1.0).sum() == 80
         assert layer.run(DEMO_2)[0].sum() == 499
+
+    def test_a_reset_method_reaches_a_cuba_lif_alone(self):
+        """Which is read with its resistance, too."""
+        inputs = DEMO_2 + 1 / 64  # no current that meets the threshold exactly
+        told = {"reset_method": norse.reset_subtract}
+        rule = {"leak": 0.25, "synapse_leak": 0.5}
+        graph = to_nir([CubaLIF(**rule)], dt=1.0, input_shape=(40,))
+        subtracting = CubaLIF(**rule, reset="subtract").run(inputs)[0]
+        assert torch.equal(run_norse(graph, inputs, 1.0, **told), subtracting)
+        graph = to_nir([LIF(leak=0.25)], dt=1.0, input_shape=(40,))
+        spikes = run_norse(graph, inputs / 0.25, 1.0, ignore_warnings=True, **told)
+        assert torch.equal(spikes, LIF(leak=0.25).run(inputs)[0])
 
 
 class TestConvolutions:

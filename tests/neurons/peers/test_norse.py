@@ -13,6 +13,7 @@ from snn_docs import IF, LIF, surrogate
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
+    import norse.torch as norse
     from norse.torch.functional import iaf, lif_box
     from norse.torch.functional.reset import reset_subtract, reset_value
     from norse.torch.functional.threshold import superspike_fn, triangle_fn
@@ -25,7 +26,12 @@ class SuperSpike(surrogate.FastSigmoid):
         return super().derivative(input_) / self.slope
 
 
-RESETS = {"zero": reset_value, "subtract": reset_subtract}
+def detached(z, v, reset, _):
+    """Return what a user may give for a reset method, without a gradient through the spikes."""
+    return v - z.detach() * (v - reset)
+
+
+RESETS = {"zero": reset_value, "subtract": reset_subtract, "detached": detached}
 
 
 def through_time(step, inputs, state, parameters):
@@ -59,7 +65,7 @@ def run_lif_box(inputs, leak, threshold, reset, **options):
 
 
 class TestSameEquations:
-    """The reset is attached. Their SuperSpike is 1 high, and this package's fast sigmoid k."""
+    """Their reset is attached unless told. Their SuperSpike is 1 high, our fast sigmoid k."""
 
     @reproducible
     @given(runs())
@@ -84,10 +90,14 @@ class TestSameEquations:
     @reproducible
     @given(runs(), st.sampled_from([0.25, 0.5, 1.0]), st.sampled_from(sorted(RESETS)))
     def test_lif_box_where_arithmetic_is_exact(self, run, leak, reset):
-        """It computes v + leak (I / leak - v): the same number, but rounded elsewhere."""
+        """It computes v + leak (I / leak - v): the same number, but rounded elsewhere.
+
+        Its reset is what it is told: attached, or detached.
+        """
         inputs = (run.inputs / run.threshold * 16).round().double() / 16
         exact = Run(inputs, run.threshold, run.grad_spikes.double())
-        layer = LIF(run.threshold, leak=leak, reset=reset, surrogate=SuperSpike(0.5))
+        rule = {"detach_reset": True} if reset == "detached" else {"reset": reset}
+        layer = LIF(run.threshold, leak=leak, **rule, surrogate=SuperSpike(0.5))
         assert_same_run(
             lambda inputs: layer.run(inputs)[0],
             lambda inputs: run_lif_box(inputs, leak, run.threshold, reset, method="super"),
@@ -126,3 +136,25 @@ class TestDifferences:
         x = torch.tensor([0.5], requires_grad=True)
         run_iaf(x.unsqueeze(0)).sum().backward()
         assert x.grad.item() == pytest.approx(1 / 1.5**2)
+
+    @pytest.mark.parametrize(
+        ("cell", "attached"),
+        [
+            (norse.LIFBoxCell, True),
+            (norse.LIFCell, True),
+            (norse.LIFRecurrentCell, False),
+            (norse.LSNNRecurrentCell, False),
+        ],
+    )
+    def test_the_recurrent_cells_detach_their_resets(self, cell, attached):
+        cell = cell() if attached else cell(1, 1)
+        if not attached:
+            torch.nn.init.ones_(cell.input_weights)
+        spikes, state = torch.zeros(1), None
+        while not spikes.any():
+            if state is not None:
+                before = state.v.detach().requires_grad_()
+                state = state._replace(v=before)
+            spikes, state = cell(torch.tensor([[5.0]]), state)
+        (slope,) = torch.autograd.grad(state.v.sum(), before)
+        assert bool(slope) is attached

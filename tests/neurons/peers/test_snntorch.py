@@ -109,6 +109,13 @@ class TestSameEquations:
         )
 
 
+class AfterLeak(torch.nn.Module):
+    """What the page on settings puts around a neuron: half a threshold less, after a spike."""
+
+    def forward(self, spikes):
+        return -0.5 * spikes.detach()
+
+
 def eighths(shape, seed):
     """Numbers whose sums are exact, whatever the order."""
     generator = torch.Generator().manual_seed(seed)
@@ -153,14 +160,13 @@ class TestParts:
 
     @reproducible
     @given(st.integers(0, 2**31))
-    def test_the_recipe_for_their_subtraction(self, seed):
-        inputs = eighths((7, 4), seed)
-        _, mem = leaky(inputs, 0.5, reset_mechanism="subtract")
-        layer = LIF(leak=0.5, reset="subtract")
-        s = v = torch.zeros(4)
-        for current, expected in zip(inputs, mem, strict=True):
-            s, v = layer.step(v, current - layer.leak * layer.threshold * s.detach(), s)
-            assert torch.equal(v, expected)
+    def test_their_subtraction_is_a_detached_way_back(self, seed):
+        inputs = eighths((7, 1, 4), seed)
+        spikes, mem = leaky(inputs, 0.5, reset_mechanism="subtract")
+        layer = Recurrent(LIF(leak=0.5, reset="subtract", detach_reset=True), AfterLeak())
+        got, state = layer.run(inputs)
+        assert torch.equal(got, spikes)
+        assert torch.equal(state[1][1], mem[-1])
 
 
 class TestDerivatives:
@@ -198,12 +204,32 @@ class TestDifferences:
         assert leaky(inputs, 0.5)[1].tolist() == [1.5, 0.5 * 1.5 - 1]
         assert LIF(leak=0.5, reset="subtract").run(inputs)[1].tolist() == [1.5, 0.5 * (1.5 - 1)]
 
-    def test_without_delay_it_subtracts_twice_where_once_was_not_enough(self):
-        inputs = torch.tensor([3.5, 0.0])
-        spikes, mem = leaky(inputs, reset_delay=False)
-        assert spikes.tolist() == [1, 1]
-        assert mem.tolist() == [2.5, 1.5]  # one at once, and one before the second step alone
-        assert IF(reset="subtract").run(inputs)[0].tolist() == [1, 1]
+    def test_without_delay_it_fires_less_above_two_thresholds(self):
+        """What is above the threshold still after a subtraction is subtracted from once more."""
+        inputs = torch.tensor([2.5, 0.0, 0.0])
+        assert leaky(inputs, reset_delay=False)[0].tolist() == [1, 0, 0]
+        assert IF(reset="subtract").run(inputs)[0].tolist() == [1, 1, 0]
+        same = torch.tensor([2.0, 0.0, 0.0])
+        assert leaky(same, reset_delay=False)[0].tolist() == [1, 0, 0]
+        assert IF(reset="subtract").run(same)[0].tolist() == [1, 0, 0]
+
+    def test_a_reset_of_rleaky_to_zero_takes_the_next_input_away(self):
+        peer = snntorch.RLeaky(beta=1.0, linear_features=1, reset_mechanism="zero")
+        with torch.no_grad():
+            peer.recurrent.weight.zero_()
+            peer.recurrent.bias.zero_()
+        spk, mem = torch.zeros(1, 1), torch.zeros(1, 1)
+        for current in (1.5, 0.75):
+            spk, mem = peer(torch.full((1, 1), current), spk, mem)
+        assert mem.item() == 0
+        assert IF().run(torch.tensor([1.5, 0.75]))[1].tolist() == [1.5, 0.75]
+
+    def test_a_layer_goes_on_from_its_mem_unless_one_is_passed(self):
+        layer = snntorch.Leaky(beta=1.0, reset_mechanism="zero")
+        counts = [int(sum(layer(current)[0].sum() for current in DEMO_2)) for _ in range(2)]
+        assert counts == [521, 526]
+        layer.reset_mem()
+        assert sum(layer(current)[0].sum() for current in DEMO_2) == 521
 
     def test_its_default_derivative_is_the_arc_tangents(self):
         x = torch.tensor([0.5], requires_grad=True)
