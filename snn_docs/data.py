@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from snn_docs.encoding import rate
 DIGITS_TEST, MNIST_TEST = 360, 1000  # images
 CUE_STEPS = 5
 CHANNELS = 20
+GROUPS, GROUP_SIZE = 3, 8
 
 
 class Split(NamedTuple):
@@ -296,3 +298,69 @@ def delayed_match(
     first, second = (rate(cue, CUE_STEPS, generator=generator) for cue in rates)
     silence = torch.zeros(delay, samples, CHANNELS)
     return torch.cat([first, silence, second]), (cues[0] == cues[1]).long()
+
+
+def orders(
+    samples: int,
+    gap: int,
+    *,
+    jitter: int = 0,
+    noise: int = 8,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""3つの群が、どの順に発火したかを答える課題を作ります。
+
+    .. math::
+
+        t_{c} = t_0 + \text{gap} \cdot \pi_y(c) + \varepsilon_c
+
+    24個のチャネルは、8個ずつ3つの群:math:`c`に分かれます。群は``gap``ステップおきに、\
+    1度ずつ、そろって発火します。答え:math:`y`は、その順番:math:`\pi_y`で、6通りです。\
+    始まり:math:`t_0`は、標本ごとに無作為です。:math:`\varepsilon_c`は、\
+    チャネルごとに``jitter``ステップまでのずれです。
+
+    どのチャネルも、ほかの時刻に``noise``個のスパイクを、無作為に出します。\
+    だから、スパイクの数は、どの標本のどのチャネルでも``1 + noise``個です。\
+    数を見て答えると、正解率の期待値は1/6です。
+
+    :param samples: 標本の数。1以上の整数。6の倍数でなければ、順番の数に1つの差が出る
+    :param gap: 群と群のあいだのステップ数。1以上の整数
+    :param jitter: チャネルごとのずれの最大。0以上、``gap``の半分以下の整数
+    :param noise: チャネルごとの、ほかのスパイクの数。0以上``3 * gap``以下の整数
+    :param generator: 乱数生成器。デバイスはCPU。渡さなければ、PyTorchの大域の生成器を使う
+    :returns: 入力と正解:math:`y`の組。入力は0か1のスパイクで、\
+        形は``[T, samples, 24]``（:math:`T`は``3 * gap + 1``）、型は``torch.float32``。\
+        正解の形は``[samples]``、型は``torch.int64``、値は0から5
+    :raises TypeError: ``samples``、``gap``、``jitter``、``noise``が整数でないとき、\
+        ``generator``が乱数生成器でないとき
+    :raises ValueError: 数が範囲の外のとき、``generator``がCPUのものでないとき
+
+    >>> import torch
+    >>> from snn_docs import data
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> inputs, labels = data.orders(samples=6, gap=20, generator=generator)
+    >>> inputs.shape
+    torch.Size([61, 6, 24])
+    >>> labels
+    tensor([2, 5, 3, 0, 1, 4])
+    >>> inputs.sum(0).unique()
+    tensor([9.])
+    """
+    check_integer(minimum=1, samples=samples, gap=gap)
+    check_integer(minimum=0, jitter=jitter, noise=noise)
+    check_generator(generator, torch.device("cpu"))
+    steps = GROUPS * gap + 1
+    if jitter > gap // 2:
+        raise ValueError(f"jitter must be at most half of gap, {gap // 2}, but {jitter} came")
+    if noise >= steps:
+        raise ValueError(f"noise must be at most 3 * gap, {steps - 1}, but {noise} came")
+    every = torch.tensor(list(permutations(range(GROUPS))))
+    labels = torch.randperm(samples, generator=generator) % len(every)
+    slots = every[labels].repeat_interleave(GROUP_SIZE, dim=-1)
+    start = torch.randint(jitter, gap + 1 - jitter, (samples, 1), generator=generator)
+    shift = torch.randint(-jitter, jitter + 1, slots.shape, generator=generator)
+    # a draw for each step; that of the volley is the largest, and the largest ones fire
+    drawn = torch.rand(steps, *slots.shape, generator=generator)
+    drawn.scatter_(0, (start + gap * slots + shift)[None], 2.0)
+    fired = drawn.topk(1 + noise, dim=0).indices
+    return torch.zeros_like(drawn).scatter_(0, fired, 1.0), labels

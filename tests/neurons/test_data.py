@@ -1,8 +1,9 @@
-"""`data`: digits and vowels as packages have them, and a task that no single step can solve."""
+"""`data`: digits and vowels as packages have them, tasks that no step or no count can solve."""
 
 import importlib.util
 import socket
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -349,3 +350,76 @@ class TestDelayedMatch:
     def test_errors(self, arguments, error, message):
         with pytest.raises(error, match=message):
             data.delayed_match(**{"samples": 4, "delay": 3} | arguments)
+
+
+def volleys(inputs):
+    """Return in which step each channel fires, of inputs without noise."""
+    assert (inputs.sum(0) == 1).all()
+    return inputs.argmax(0)
+
+
+class TestOrders:
+    @pytest.mark.parametrize("samples", [1, 7, 100])
+    @pytest.mark.parametrize("gap", [1, 20])
+    def test_shapes_and_dtypes(self, samples, gap):
+        inputs, labels = data.orders(samples, gap, noise=2, generator=seeded())
+        assert inputs.shape == (3 * gap + 1, samples, 24)
+        assert labels.shape == (samples,)
+        assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
+
+    @settings(reproducible, max_examples=50)
+    @given(st.integers(1, 100), st.integers(2, 20), st.integers(0, 6), st.integers(0, 2**31))
+    def test_every_channel_fires_as_often_in_every_sample(self, samples, gap, noise, seed):
+        inputs, _ = data.orders(samples, gap, noise=noise, generator=seeded(seed))
+        assert set(inputs.unique().tolist()) <= {0, 1}
+        assert (inputs.sum(0) == 1 + noise).all()
+
+    @settings(reproducible, max_examples=50)
+    @given(st.integers(1, 100), st.integers(1, 20), st.integers(0, 2**31))
+    def test_the_label_is_the_order_of_the_groups(self, samples, gap, seed):
+        inputs, labels = data.orders(samples, gap, noise=0, generator=seeded(seed))
+        groups = volleys(inputs).reshape(samples, 3, 8)
+        assert (groups == groups[..., :1]).all()
+        slots = groups[..., 0].argsort(1).argsort(1)
+        every = torch.tensor(list(permutations(range(3))))
+        assert torch.equal(slots, every[labels])
+        assert (groups[..., 0].sort(1).values.diff() == gap).all()
+
+    @settings(reproducible, max_examples=50)
+    @given(st.integers(1, 200), st.integers(0, 2**31))
+    def test_the_six_orders_are_equally_many(self, samples, seed):
+        _, labels = data.orders(samples, 3, noise=0, generator=seeded(seed))
+        counts = labels.bincount(minlength=6)
+        assert counts.max() - counts.min() == (samples % 6 > 0)
+
+    def test_channels_are_off_by_as_many_steps_as_jitter_says(self):
+        inputs, _ = data.orders(500, 20, jitter=3, noise=0, generator=seeded())
+        groups = volleys(inputs).reshape(500, 3, 8).double()
+        assert (groups.amax(-1) - groups.amin(-1)).max() == 6
+        assert (groups.diff(dim=-1) != 0).double().mean() > 0.8
+
+    def test_the_whole_tells_the_order_and_the_sum_over_the_channels_does_not(self):
+        inputs, labels = data.orders(3000, 10, noise=2, generator=seeded())
+        seen = inputs.movedim(0, 1)
+        assert accuracy(seen.flatten(1).numpy(), labels.numpy()) > 0.5
+        assert accuracy(seen.sum(2).numpy(), labels.numpy()) == pytest.approx(1 / 6, abs=0.05)
+
+    def test_a_seed_gives_one_data_set_and_another_seed_another(self):
+        one, again, other = (data.orders(100, 3, noise=1, generator=seeded(s)) for s in (0, 0, 1))
+        assert torch.equal(one[0], again[0])
+        assert torch.equal(one[1], again[1])
+        assert not torch.equal(one[0], other[0])
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"gap": 0}, ValueError, "gap must be 1 or more, but 0 came"),
+            ({"jitter": 6}, ValueError, "jitter must be at most half of gap, 5, but 6 came"),
+            ({"noise": 31}, ValueError, r"noise must be at most 3 \* gap, 30, but 31 came"),
+            ({"noise": 0.5}, TypeError, "noise must be an int, but a float came"),
+            ({"generator": 0}, TypeError, "generator must be a torch.Generator or None"),
+        ],
+    )
+    def test_errors(self, arguments, error, message):
+        with pytest.raises(error, match=message):
+            data.orders(**{"samples": 4, "gap": 10} | arguments)

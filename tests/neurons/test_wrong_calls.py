@@ -321,6 +321,7 @@ def test_numbers_that_no_float_holds(name, call, sign):
         ("steps", lambda x: encoding.latency(INPUTS, x)),
         ("steps", lambda x: encoding.direct(INPUTS, x)),
         ("delay", lambda x: data.delayed_match(4, x)),
+        ("gap", lambda x: data.orders(4, x)),
         (r"sizes\[1\]", lambda x: Network([3, x], IF)),
     ],
 )
