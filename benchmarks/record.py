@@ -91,14 +91,15 @@ def save(
 def loaded_code() -> dict[str, str]:
     """Return, by file, what identifies the code of this repository that this program has loaded."""
     files = {Path(sys.argv[0]).resolve()}
-    files |= {Path(module.__file__) for module in list(sys.modules.values()) if has_file(module)}
+    files |= {Path(file) for module in list(sys.modules.values()) if (file := source_of(module))}
     own = sorted(file for file in files if file.suffix == ".py" and set(OWN) & set(file.parents))
     return {file.relative_to(ROOT).as_posix(): code_digest(file) for file in own}
 
 
-def has_file(module: object) -> bool:
-    """Whether a module was read from a file."""
-    return isinstance(getattr(module, "__file__", None), str)
+def source_of(module: object) -> str:
+    """Return the file that a module was read from, if it was."""
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else ""
 
 
 def code_digest(file: Path) -> str:

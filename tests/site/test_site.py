@@ -64,7 +64,7 @@ FIELDS = {"strong", "em"}  # in a list of fields, names of parameters
 NAMES = {
     *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU"),
     *("IF", "LIF", "NIR"),
-    *("GPU", "STDP"),
+    *("GPU", "STDP", "AVX2"),
     *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS"),
     # Data, ways of learning, networks and chips of the field.
     *(
