@@ -29,8 +29,10 @@ html: ## build the book into _build/html; fails if any printed output differs fr
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server --bind 127.0.0.1 -d _build/html    (then look at http://localhost:8000)'
 
-live: html ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
+# A build exits with 1 where an output differs here: the book is whole all the same.
+live: ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
 	@$(ready) book
+	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html || [ $$? = 1 ]
 	.venv/bin/python -m bookproof live docs _build/html
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
