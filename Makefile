@@ -166,9 +166,15 @@ records:
 	@$(ready) book
 	.venv/bin/python benchmarks/record.py
 
+# For every Python and system that we allow at once. Torch stays, and is written in by hand: what trained networks print
+# depends on it. The nir that Sinabs needs is no other's.
+compile = .venv/bin/python -m uv pip compile - --quiet --universal --python-version=3.11 --fork-strategy=fewest --no-header --no-annotate --no-emit-package=snn-docs --no-emit-package=bookproof
 renew: ## write the newest versions that pyproject.toml allows into constraints.txt, as those of record
-	@$(ready) book
-	.venv/bin/python .ci/versions.py
+	@$(ready) book test check
+	{ grep '^torch==' constraints.txt; printf '%s\n' '-e ./engine[test]' '-e .[book,test,check,peers]'; } | $(compile) >.venv/pins.txt
+	grep -v '^nir' .venv/pins.txt >.venv/held.txt
+	printf '%s\n' '-c .venv/held.txt' '-e ./engine[test]' '-e .[book,test,sinabs]' | $(compile) | grep -v '^nir' >>.venv/pins.txt
+	{ echo '# The versions of record, which make installs. Written by make renew.'; LC_ALL=C sort -u .venv/pins.txt; } >constraints.txt
 
 clean: ## remove what the other targets made, except environments and node_modules
 	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

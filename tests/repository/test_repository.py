@@ -222,6 +222,7 @@ def test_every_dependency_has_an_oldest_version_and_a_reason(name: str) -> None:
 def test_every_dependency_has_a_version_of_record_in_its_range() -> None:
     pins = [Requirement(line) for line in read("constraints.txt").splitlines() if line[0] != "#"]
     record = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+    assert len(record) == len(pins)
     for project in (PROJECT, ENGINE_PROJECT):
         for group in (project["dependencies"], *project["optional-dependencies"].values()):
             for wanted in map(Requirement, group):
