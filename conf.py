@@ -129,7 +129,8 @@ book_start = PINNED
 
 # Under which other conditions outputs hold: those of readers who run a notebook or a script.
 # What is rare is run by `make elsewhere ARGS=--all` alone.
-TWO = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+# Threads that wait sleep, since many pages share the processors.
+TWO = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
 LEVELS = {"lowest": LOWEST, "avx2": AVX2, "best": {}}
 OFTEN = {*LEVELS, "best, two threads", "best, perturbed"}
 book_conditions = {"pinned": {}} | {

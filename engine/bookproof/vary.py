@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import INTEGERS, PRECISE, distance, kind, last_digit, parts
+from bookproof.room import PRECISE, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
 
@@ -99,26 +99,17 @@ class Block:
         ]
 
     def narrow(self) -> list[Number]:
-        """Return the numbers whose room is not enough."""
-        own = [number for number in self.numbers() if number.may_differ]
-        return [number for number in own if number.room < number.needed]
+        """Return the numbers that vary and whose room is not enough."""
+        return [n for n in self.numbers() if n.spread and n.may_differ and n.room < n.needed]
+
+    def steady(self) -> list[Number]:
+        """Return the numbers that never vary, and whose room is too little to let them."""
+        return [n for n in self.numbers() if not n.spread and n.may_differ and n.room < n.unit]
 
     def wide(self) -> bool:
         """Whether all numbers have much more room than they need."""
-        own = [number for number in self.numbers() if number.may_differ and number.needed]
+        own = [n for n in self.numbers() if n.may_differ and n.needed and n.room >= n.unit]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
-
-    def exact(self) -> str:
-        """Return the option for the numbers that have too little room and never varied, if any."""
-        narrow = [number for number in self.narrow() if not number.spread]
-        whole = [number for number in self.numbers() if kind(number.want) == "integer"]
-        given = self.expected.tolerance.exact if self.expected.tolerance else ()
-        if not narrow:
-            return ""
-        steady = not any(number.spread for number in whole)
-        if steady and all(kind(number.want) == "integer" for number in narrow):
-            return f":exact: {'; '.join((*given, INTEGERS))}"
-        return ":exact: with the texts around them"
 
     def proposal(self) -> str:
         """Return the option that gives each number that varies, or has room, the room it needs."""
@@ -198,10 +189,16 @@ def told(found: Sequence[Block]) -> list[str]:
         numbers = {number.place: number for number in block.numbers() if number.spread}
         lines += [f"{block.location}: {number.told()}" for number in numbers.values()]
         for number in block.narrow():
-            advice = block.proposal() if number.spread else block.exact()
             lines.append(
                 f"{block.location}: number {number.place} ({number.want}) has a room of "
-                f"{_shown(number.room)}, but needs {_shown(number.needed)}; write {advice}"
+                f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
+                f"write {block.proposal()}"
+            )
+        if steady := block.steady():
+            places = ", ".join(str(number.place) for number in steady)
+            lines.append(
+                f"{block.location}: as good as exact, since the room is less than a counted unit: "
+                f"number {places}"
             )
         if block.wide():
             lines.append(
@@ -220,20 +217,14 @@ def with_room(text: str, found: Iterable[Block]) -> str:
     """Return a page's text with the room that its blocks need written into those that lack it."""
     lines = text.split("\n")
     for block in sorted(found, key=lambda block: -block.expected.line):
-        steady = block.exact()
-        varied = any(number.spread for number in block.numbers())
-        amount = block.proposal() if varied and (block.narrow() or block.wrong) else ""
-        proposed = [option for option in (amount, steady) if option and "the texts" not in option]
+        proposed = block.proposal() if block.numbers() and (block.narrow() or block.wrong) else ""
         if not proposed:
             continue
         first, last = block.expected.line, block.expected.text_line - 1
         indent = re.match(r" *", lines[first - 1])[0]  # type: ignore[index]
-        replaced = {option.split()[0] for option in proposed} | (
-            {":rtol:", ":atol:"} if amount else set()
-        )
         options = [line for line in lines[first:last] if line.strip()]
-        kept = [line for line in options if line.split()[0] not in replaced]
-        lines[first:last] = [*(f"{indent}{option}" for option in proposed), *kept, ""]
+        kept = [line for line in options if not re.match(r" *:[ar]tol:", line)]
+        lines[first:last] = [f"{indent}{proposed}", *kept, ""]
     return "\n".join(lines)
 
 

@@ -72,22 +72,19 @@ def test_room_is_at_least_twice_the_range(varied):
     assert varied(":atol: 6\n:exact: of *")[0] == 0
 
 
-def test_a_number_that_never_varies_is_named_as_exact_or_has_a_unit_of_room(varied, book):
+def test_a_number_that_never_varies_is_as_good_as_exact_in_less_room(varied):
     status, said = varied(":atol: 0.01", code="print('epoch 3: 0.97')", text="epoch 3: 0.97")
-    assert status == 1
-    assert "number 1 (3) has a room of 0.01, but needs 1; write :exact: integers" in said
-    assert main(["accept", "--room", "page.md"]) == 0
-    assert ":exact: integers\n:atol: 0.01\n\nepoch 3" in (book.folder / "page.md").read_text()
-    assert main(["vary", "page.md"]) == 0
+    assert status == 0
+    assert "as good as exact, since the room is less than a counted unit: number 1\n" in said
 
 
-@pytest.mark.parametrize(
-    ("options", "needs"), [(":atol: 0.0001", "0.001"), (":atol: 0.5/500", "0.002")]
-)
-def test_room_is_at_least_one_counted_unit(varied, options, needs):
-    status, said = varied(options, code="print(0.500)\nprint('0.500')", text="0.5\n0.500")
+def test_room_of_what_varies_is_at_least_one_counted_unit(varied):
+    code = "import os\nx = float(os.environ['SHARE'])\nprint(f'{0.5 + x / 1000:.6f}')"
+    options = ":atol: {}/500\n"
+    status, said = varied(options.format(0.5), code, "0.500960")
     assert status == 1
-    assert f"but needs {needs};" in said
+    assert "number 1 (0.500960) has a room of 0.001, but needs 0.002" in said
+    assert varied(options.format(1), code, "0.500960")[0] == 0
 
 
 def test_room_ten_times_wider_than_needed_is_told_of(varied):

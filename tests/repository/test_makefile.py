@@ -45,7 +45,9 @@ case "$*" in
     sleep 0.1
     echo end >>"$STATE/pip"
     [ ! -e "$STATE/pip-fails" ] ;;
-  *) if [ -e "$STATE/fails" ]; then case "$*" in *"$(cat "$STATE/fails")"*) exit "$(cat "$STATE/status" 2>/dev/null || echo 1)" ;; esac; fi ;;
+  *) if [ -e "$STATE/fails" ]; then case "$*" in
+      *"$(cat "$STATE/fails")"*) exit "$(cat "$STATE/status" 2>/dev/null || echo 1)" ;;
+    esac; fi ;;
 esac
 """
 
