@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sinabs.layers
 import torch
-from nir_checks import convolutional, sums_for_means
+from nir_checks import convolutional, sums_for_means, through_a_file
 from peer_checks import DEMO_2
 from sinabs import nir as theirs
 from sinabs.activation import MembraneSubtract, SingleSpike
@@ -89,9 +89,12 @@ class TestConvolutions:
     def test_the_spikes_are_the_same_once_all_rules_are(self):
         graph, inputs, spikes = convolutional(dt=1.0)
         graph = sums_for_means(graph)
-        for node in graph.nodes.values():
-            if isinstance(node, nir.LIF):
-                node.v_leak, node.tau = np.zeros(1), -1 / np.log1p(-1 / node.tau)
+        neurons = [name for name, node in graph.nodes.items() if isinstance(node, nir.LIF)]
+        for name in neurons:
+            graph.nodes[name].tau = -1 / np.log1p(-1 / graph.nodes[name].tau)
+        graph = through_a_file(graph)
+        for name in neurons:
+            graph.nodes[name].v_leak = np.zeros(1)  # what no file holds
         network = theirs.from_nir(graph, batch_size=3)
         for layer in network.modules():
             if isinstance(layer, sinabs.layers.LIFSqueeze):
