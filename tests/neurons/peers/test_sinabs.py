@@ -34,6 +34,7 @@ def layer_like(peer, run, **rule):
     """Return a layer of this package with the leak of one of theirs."""
     if isinstance(peer, sinabs.layers.IAF):
         return IF(run.threshold, **rule)
+    rule = {"surrogate": surrogate.Heaviside.apply} | rule
     return LIF(run.threshold, leak=1 - peer.alpha_mem_calculated.item(), **rule)
 
 

@@ -34,7 +34,8 @@ class TestSameEquations:
     @reproducible
     @given(runs(), leaks)
     def test_reset_to_zero_is_detached(self, run, leak):
-        layer = LIF(run.threshold, leak=leak, detach_reset=True)
+        rule = {"detach_reset": True, "surrogate": surrogate.Heaviside.apply}
+        layer = LIF(run.threshold, leak=leak, **rule)
         options = {"reset_mechanism": "zero", "spike_grad": theirs.heaviside()}
         assert_same_run(
             lambda inputs: layer.run(inputs)[0],
@@ -51,7 +52,8 @@ class TestSameEquations:
     @reproducible
     @given(runs(), leaks, st.sampled_from(["zero", "subtract"]))
     def test_reset_without_delay_is_attached(self, run, leak, reset):
-        layer = LIF(run.threshold, leak=leak, reset=reset)
+        rule = {"reset": reset, "surrogate": surrogate.Heaviside.apply}
+        layer = LIF(run.threshold, leak=leak, **rule)
         options = {"reset_mechanism": reset, "spike_grad": theirs.heaviside()}
         options |= {"threshold": run.threshold, "reset_delay": False}
         assert_same_run(
@@ -79,7 +81,8 @@ class TestSameEquations:
         threshold, leak = torch.rand((2, *run.inputs.shape[1:]), generator=generator)
         threshold = torch.nn.Parameter((threshold + 0.5) * run.threshold)
         leak = torch.nn.Parameter(leak)
-        layer = LIF(threshold, leak=leak, detach_reset=True)
+        rule = {"detach_reset": True, "surrogate": surrogate.Heaviside.apply}
+        layer = LIF(threshold, leak=leak, **rule)
         spikes, v = layer.run(run.inputs)
         peer = snntorch.Leaky(
             beta=1 - leak.detach(),

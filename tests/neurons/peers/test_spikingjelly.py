@@ -47,7 +47,8 @@ class TestSameEquations:
     @given(runs(min_dims=1), st.booleans(), modes, st.sampled_from([2, 4, 64]))
     def test_lif_node_that_does_not_decay_its_input(self, run, detach_reset, mode, tau):
         """It computes v - v / tau: the same bits where 1 / tau is a power of 2."""
-        layer = LIF(run.threshold, leak=1 / tau, detach_reset=detach_reset)
+        rule = {"detach_reset": detach_reset, "surrogate": surrogate.Heaviside.apply}
+        layer = LIF(run.threshold, leak=1 / tau, **rule)
         options = {"surrogate_function": theirs.LeakyKReLU(leak=0.0, k=1.0), "step_mode": mode}
         options |= {"v_threshold": next_above(run.threshold), "detach_reset": detach_reset}
         options |= {"tau": float(tau), "decay_input": False}
@@ -62,6 +63,7 @@ class TestSameEquations:
     def test_reset_by_subtraction(self, run, detach_reset, mode, tau):
         """With a strict function of the user's own, so that the threshold itself is subtracted."""
         rule = {"reset": "subtract", "detach_reset": detach_reset}
+        rule |= {"surrogate": surrogate.Heaviside.apply}
         options = {"surrogate_function": Strict(), "step_mode": mode, "v_reset": None}
         options |= {"v_threshold": run.threshold, "detach_reset": detach_reset}
         if tau is None:
@@ -96,7 +98,8 @@ class TestParts:
     @reproducible
     @given(runs(min_dims=1), modes, st.sampled_from([2.0, 4.0]))
     def test_parametric_lif_learns_the_same(self, run, mode, tau):
-        layer = PLIF(run.threshold, leak=1 / tau, detach_reset=True)
+        rule = {"detach_reset": True, "surrogate": surrogate.Heaviside.apply}
+        layer = PLIF(run.threshold, leak=1 / tau, **rule)
         peer = neuron.ParametricLIFNode(
             init_tau=tau,
             decay_input=False,
