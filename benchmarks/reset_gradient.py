@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Spike = Callable[[Tensor], Tensor]
 
 SURROGATES: dict[str, Spike] = {
-    "発火したら通す微分": Heaviside.apply,
+    "記事の微分": Heaviside.apply,
     "ArcTan(1)": ArcTan(),
     "ArcTan(4)": ArcTan(4.0),
     "FastSigmoid(1)": FastSigmoid(),
