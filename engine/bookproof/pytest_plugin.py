@@ -101,7 +101,7 @@ class CellItem(pytest.Item):
 
 def pytest_configure() -> None:
     """Start as kernels do under a condition, where `vary` has this run under it."""
-    exec(compile(os.environ.get(START, ""), START, "exec"), {"__name__": START})  # noqa: S102
+    exec(compile(os.environ.get(START, ""), START, "exec"), {"__name__": "book_start"})  # noqa: S102
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -76,7 +76,7 @@ def drawn():
     linear, convolution = torch.nn.Linear(7, 5), torch.nn.Conv2d(1, 2, 3)
     return [linear.weight.detach(), convolution.bias.detach(), torch.rand(3)]
 plain = drawn()
-exec(open({str(START / "perturbed.py")!r}).read())
+exec(open({str(START / "perturbed.py")!r}).read(), {{"__name__": "book_start"}})
 moved, again = drawn(), drawn()
 for a, b, c in zip(plain, moved, again):
     up, down = (torch.nextafter(a, torch.tensor(s)) for s in (torch.inf, -torch.inf))

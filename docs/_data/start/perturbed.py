@@ -34,5 +34,6 @@ def moved(initialise: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-for _name in RANDOM:
-    setattr(torch.nn.init, _name, moved(getattr(torch.nn.init, _name)))
+if __name__ == "book_start":  # and not where a test looks for examples
+    for _name in RANDOM:
+        setattr(torch.nn.init, _name, moved(getattr(torch.nn.init, _name)))

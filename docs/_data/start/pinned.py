@@ -70,7 +70,8 @@ class Torch(MetaPathFinder):
         return spec
 
 
-if "torch" in sys.modules:
-    pin(sys.modules["torch"])
-else:
-    sys.meta_path.insert(0, Torch())
+if __name__ == "book_start":  # and not where a test looks for examples
+    if "torch" in sys.modules:
+        pin(sys.modules["torch"])
+    else:
+        sys.meta_path.insert(0, Torch())
