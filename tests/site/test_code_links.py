@@ -31,6 +31,7 @@ UNDOCUMENTED = {
     "bookproof": "the engine: its command line documents it, not the book's API",
     "torch.Tag.pointwise": "torch documents its tags as one",
     "torch.inf": "torch documents it nowhere",
+    "torch.nan": "torch documents it nowhere",
     "torch.utils._python_dispatch": "torch keeps it to itself",
     "torch.utils.flop_counter": "torch documents it nowhere",
 }

@@ -64,7 +64,7 @@ FIELDS = {"strong", "em"}  # in a list of fields, names of parameters
 NAMES = {
     *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU"),
     *("IF", "LIF", "NIR"),
-    *("GPU", "STDP", "AVX2", "ALIF", "Speck", "Xylo", "Rockpool", "Lava", "Lynxi"),
+    *("GPU", "STDP", "AVX", "ALIF", "Speck", "Xylo", "Rockpool", "Lava", "Lynxi"),
     *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS"),
     # Data, ways of learning, networks and chips of the field.
     *(
