@@ -64,7 +64,7 @@ RULES = {
         r"(matplotlib\.figure\.Figure)(\.\w+)?": "api/figure_api.html",
     },
     "sklearn": {
-        r"(sklearn\.(?:linear_model|cluster|model_selection)\.[A-Z]\w+)(\.\w+)?": "modules/generated/{1}.html",
+        r"(sklearn\.\w+\.[A-Z]\w+)(\.\w+)?": "modules/generated/{1}.html",
         r"sklearn\.datasets\.load_\w+": "modules/generated/{0}.html",
     },
 }
