@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -169,9 +170,14 @@ class TestNotebook:
 # A build has run the pages' code: here, that it needs nothing else. One page writes files.
 @pytest.mark.parametrize("name", ["heaviside", pytest.param("own_data", marks=pytest.mark.slow)])
 def test_script_prints_what_the_page_says(folder, tmp_path, name):
-    """It runs from its bytes, in a folder where nothing else is."""
+    """It runs from its bytes, in a folder where nothing else is but the records that it reads."""
     environment = os.environ | CONDITIONS | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
-    (tmp_path / "page.py").write_bytes((folder / f"{name}.py").read_bytes())
+    script = (folder / f"{name}.py").read_bytes()
+    (tmp_path / "page.py").write_bytes(script)
+    records = {record.decode() for record in re.findall(rb"_data/\w+\.json", script)}
+    for record in records:
+        (tmp_path / record).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "docs" / record, tmp_path / record)
     done = subprocess.run(
         [sys.executable, "page.py"],
         cwd=tmp_path,
@@ -182,7 +188,8 @@ def test_script_prints_what_the_page_says(folder, tmp_path, name):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == printed(notebook(folder, name).cells)
-    assert [path.name for path in tmp_path.iterdir()] == ["page.py"]
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {"page.py", *records}
 
 
 def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch):
