@@ -290,7 +290,7 @@ class PLIF(IF):
     >>> spikes, v = layer.run(torch.full((5,), 0.6))
     >>> v.sum().backward()
     >>> layer.w.grad
-    tensor(-0.3638)
+    tensor(-0.3694)
 
     出典: :cite:t:`fang2021plif`
     """
