@@ -16,13 +16,13 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
-    "page",
-    "formulas",
-    "interactive",
-    "links",
-    "search",
-    "web",
-    "downloads",
+    "book.page",
+    "book.formulas",
+    "book.interactive",
+    "book.links",
+    "book.search",
+    "book.web",
+    "book.downloads",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
@@ -242,7 +242,7 @@ head_book = {
 
 # The book as one file (make books): an EPUB, and a PDF for paper.
 version = "0.1.0"
-html_theme_path = ["docs/_ext/downloads"]
+html_theme_path = ["docs/_ext/book/downloads"]
 epub_theme = "theme"
 epub_basename = "snn_docs"
 epub_author = "snn_docsの著者"

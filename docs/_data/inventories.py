@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("inventories")
 sys.path.insert(0, str(DOCS / "_ext"))
 
-from links.names import meanings  # noqa: E402  # One of the site's own extensions.
+from book.links.names import meanings  # noqa: E402  # One of the site's own extensions.
 
 # For each project: rules, the first that fits the whole name tells its page; {0} is the name.
 RULES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import interactive
+from book import interactive
 from py_mini_racer import MiniRacer
 
 WORK = """

@@ -18,7 +18,7 @@ from bookproof.settings import find_settings
 if TYPE_CHECKING:
     from types import ModuleType
 
-EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
+EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext" / "book"
 ABOUT_A_CELL = re.compile(r"\S+: ERROR: the (cell|page says what the cell) ")
 CELLS = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"
 
@@ -57,7 +57,7 @@ def build(
     for name, text in pages.items():
         (source / name).write_text(text, encoding="utf-8")
     (source / "conf.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(EXTENSIONS)!r})\n"
+        f"import sys\nsys.path.insert(0, {str(EXTENSIONS.parent)!r})\n"
         f"extensions = {list(extensions)!r}\nlanguage = 'ja'\nhtml_theme = 'basic'\n{settings}\n",
         encoding="utf-8",
     )
@@ -73,7 +73,7 @@ def build_book(folder: Path, environment: dict[str, str], builder: str = "html")
     Results are kept where pytest keeps those of the pages, so that no cell runs twice, if the pages
     have the same environment.
     """
-    root = EXTENSIONS.parents[1]
+    root = EXTENSIONS.parents[2]
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", builder]
     results = f"nb_execution_cache_path={find_settings(root / 'docs' / 'index.md').results}"
     places = ["-D", results, "-c", ".", "-d", str(folder / "doctrees"), "docs"]

@@ -481,7 +481,7 @@ def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(browser, 
 
 @pytest.mark.parametrize("anchor", ["%", "%e9", "nowhere", ""])
 def test_a_mark_is_shown_whatever_a_link_names_as_its_place(browser, tmp_path, anchor):
-    shutil.copy(DOCS / "_ext" / "search" / "static" / "search.js", tmp_path)
+    shutil.copy(DOCS / "_ext" / "book" / "search" / "static" / "search.js", tmp_path)
     text = "<article><p style='margin: 99px'>発火</p></article><script src=search.js></script>"
     page = f"<!doctype html><html lang=ja><meta charset=utf-8><title>t</title>{text}"
     (tmp_path / "page.html").write_text(page, encoding="utf-8")

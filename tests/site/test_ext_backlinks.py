@@ -42,7 +42,9 @@ def test_each_link_leads_to_the_name_that_is_documented(tmp_path: Path, monkeypa
     kinds = {"shop.Till": "autoclass"}
     entries = [f".. {kinds.get(name, 'autofunction')}:: {name}\n" for name in names]
     page = "# 題\n\n```{eval-rst}\n" + "\n".join(entries) + "```\n"
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "sphinx.ext.autodoc", "links.backlinks")
+    built = build(
+        tmp_path, {"index.md": page}, "myst_nb", "sphinx.ext.autodoc", "book.links.backlinks"
+    )
     assert built.code == 0, built.messages
     links = built.page("_modules/shop/till").select("a.viewcode-back")
     assert {link["href"].partition("#")[2] for link in links} == set(names)
@@ -55,7 +57,9 @@ def test_a_property_has_its_source_and_what_is_written_by_hand_needs_none(tmp_pa
     names = "autoproperty:: till_alone.Till.sum", "py:function:: lend()", "py:function:: no.such()"
     entries = "\n".join(f".. {name}\n" for name in names)
     page = f"# 題\n\n```{{eval-rst}}\n{entries}```\n"
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "sphinx.ext.autodoc", "links.backlinks")
+    built = build(
+        tmp_path, {"index.md": page}, "myst_nb", "sphinx.ext.autodoc", "book.links.backlinks"
+    )
     assert built.code == 0, built.messages
     (link,) = built.page().select("a:has(.viewcode-link)")
     assert link["href"] == "_modules/till_alone.html#Till.sum"

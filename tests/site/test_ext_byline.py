@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from book.page import byline
 from docutils import nodes
-from page import byline
 from sphinx import addnodes
 from sphinx_project import build
 
@@ -45,7 +45,7 @@ def test_what_is_looked_up_takes_no_time(skipped):
 
 def test_byline_stands_under_the_title_once(tmp_path):
     page = f"---\nauthor: chizuchizu\ndate: 2022-09-03\n---\n# 題\n\n{TEXT}\n"
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "book.page.byline")
     assert built.code == 0, built.messages
     line = built.page().find("h1").find_next_sibling()
     assert line["class"] == ["byline"]
@@ -54,20 +54,20 @@ def test_byline_stands_under_the_title_once(tmp_path):
 
 
 def test_short_page_without_an_author_has_no_byline(tmp_path):
-    built = build(tmp_path, {"index.md": "# 題\n\n短い。\n"}, "myst_nb", "page.byline")
+    built = build(tmp_path, {"index.md": "# 題\n\n短い。\n"}, "myst_nb", "book.page.byline")
     assert built.code == 0, built.messages
     assert "byline" not in built.html()
 
 
 def test_a_page_that_is_looked_up_has_no_reading_time(tmp_path):
     page = f"# 題\n\n{TEXT}\n\n```{{py:function}} f(x)\n値。\n```\n"
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "book.page.byline")
     assert built.code == 0, built.messages
     assert "byline" not in built.html()
 
 
 def test_wrong_date_is_a_warning_with_its_page(tmp_path):
     page = "---\nauthor: chizuchizu\ndate: きのう\n---\n# 題\n"
-    built = build(tmp_path, {"index.md": page}, "myst_nb", "page.byline")
+    built = build(tmp_path, {"index.md": page}, "myst_nb", "book.page.byline")
     assert built.code == 1
     assert "index.md:5: WARNING: date in front matter is not ISO 8601: 'きのう'" in built.messages

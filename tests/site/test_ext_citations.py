@@ -20,7 +20,7 @@ def work(key: str, authors: str, year: int = 1999) -> str:
 def built(folder, *works, **more):
     pages = {"index.md": PAGE, "works.bib": "".join(works), **more}
     return build(
-        folder, pages, "myst_nb", "sphinxcontrib.bibtex", "page.citations", settings=SETTINGS
+        folder, pages, "myst_nb", "sphinxcontrib.bibtex", "book.page.citations", settings=SETTINGS
     )
 
 

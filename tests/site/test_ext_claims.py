@@ -30,7 +30,7 @@ INDEX = "# 本\n\n```{toctree}\nchapter\n```\n\n```{claims}\n```\n"
 def built(folder, page=PAGE, record='{"rows": [0.5]}'):
     (folder / "docs" / "_data").mkdir(parents=True)
     pages = {"index.md": INDEX, "chapter.md": CELLS + page, "_data/speed.json": record}
-    return build(folder, pages, "bookproof", "page.claims")
+    return build(folder, pages, "bookproof", "book.page.claims")
 
 
 def test_a_claim_is_on_its_page_and_in_the_list(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from links import codelinks
+from book.links import codelinks
 from sphinx_project import Built, build
 
 INVENTORY = """\
@@ -63,7 +63,7 @@ def site(tmp_path_factory) -> Built:
     (folder / "docs").mkdir()
     (folder / "docs" / "torch.txt").write_text(INVENTORY, encoding="utf-8")
     pages = {"index.md": PAGE + OWN, "other.md": PAGE}
-    built = build(folder, pages, "myst_nb", "links.codelinks", settings=SETTINGS)
+    built = build(folder, pages, "myst_nb", "book.links.codelinks", settings=SETTINGS)
     assert built.code == 0, built.messages
     return built
 
@@ -121,7 +121,7 @@ def test_a_type_that_is_two_or_none_is_a_warning(tmp_path, wrong):
     two = "torch.fft.Thing class fft.html\ntorch.nn.Thing class nn.html\n"
     (tmp_path / "docs" / "torch.txt").write_text(INVENTORY + two, encoding="utf-8")
     page = {"index.md": f"# 題\n\n{wrong}\n"}
-    built = build(tmp_path, page, "myst_nb", "links.codelinks", settings=SETTINGS)
+    built = build(tmp_path, page, "myst_nb", "book.links.codelinks", settings=SETTINGS)
     assert built.code == 1
     assert "reference target not found" in built.messages or "unknown option" in built.messages
     assert not built.page().select("p a[href^=https]")
@@ -135,7 +135,7 @@ def test_addresses_are_written_as_html_has_them(tmp_path):
         "index.md": PAGE.partition("# 題")[0]
         + "# 題\n\n```{code-cell}\nimport torch\ntorch.amp()\n```\n"
     }
-    built = build(tmp_path, page, "myst_nb", "links.codelinks", settings=SETTINGS)
+    built = build(tmp_path, page, "myst_nb", "book.links.codelinks", settings=SETTINGS)
     assert built.code == 0, built.messages
     link = built.page().select("div.cell_input a")[-1]
     assert link["href"] == "https://example.org/amp.html?a=1&lt=2#torch.amp"

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from downloads import ebook
+from book.downloads import ebook
 from pypdf import PdfReader
 from sphinx.errors import ExtensionError
 from sphinx_project import CELLS, EXTENSIONS, build_book, sphinx_build
@@ -62,9 +62,9 @@ second
 SECOND = "# 二つ目\n\n(here)=\n## 節\n\n[戻る](index.md)\n\n## 節\n\n### 項\n\n[外](https://example.org/)\n"
 SETTINGS = f"""\
 import sys
-sys.path.insert(0, {str(EXTENSIONS)!r})
+sys.path.insert(0, {str(EXTENSIONS.parent)!r})
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-extensions += ["downloads.ebook", "page", "formulas"]
+extensions += ["book.downloads.ebook", "book.page", "book.formulas"]
 project, language, version = "小さな<本>", "ja", "1"
 myst_enable_extensions = ["dollarmath", "deflist"]
 nb_execution_mode = "cache"

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from book.page import figures
 from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib_fontja import japanize
-from page import figures
 from sphinx_project import CELLS, build
 
 from snn_docs import plot
 
 DOCS = Path(__file__).parents[2] / "docs"
 STYLES = ("page/static/figures.css", "web/static/book.css")
-STYLE = "".join((DOCS / "_ext" / file).read_text(encoding="utf-8") for file in STYLES)
-FIGURES = ("myst_nb", "bookproof", "page.figures")
+STYLE = "".join((DOCS / "_ext" / "book" / file).read_text(encoding="utf-8") for file in STYLES)
+FIGURES = ("myst_nb", "bookproof", "book.page.figures")
 SVG = '%config InlineBackend.figure_formats = ["svg"]\nimport matplotlib.pyplot as plt\n'
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from files import write_atomically
+from book.files import write_atomically
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import formulas
 import pytest
+from book import formulas
 from sphinx_project import EXTENSIONS, build
 
 SITE = EXTENSIONS / "formulas" / "static" / "katex"
@@ -53,7 +53,7 @@ def test_lines_are_aligned_as_sphinx_does(tex, aligned):
 def test_a_long_formula_in_a_line_is_marked(tmp_path):
     """Its parts are what stands between its signs: lines can be broken there."""
     text = "# 題\n\n$a + b + c + d$、$a + b + c + d = e$。\n"
-    built = build(tmp_path, {"index.md": text}, "myst_nb", "formulas", settings=SETTINGS)
+    built = build(tmp_path, {"index.md": text}, "myst_nb", "book.formulas", settings=SETTINGS)
     assert ["math-long" in span["class"] for span in built.page().select("span.math")] == [0, 1]
 
 
@@ -82,7 +82,7 @@ def test_page_with_formulas(tmp_path):
         "\\begin{align*}\na &= 1 \\\\\nb &= 2\n\\end{align*}\n\n```{toctree}\nplain\n```\n"
     )
     pages = {"index.md": text, "plain.md": "# 式のない頁\n"}
-    built = build(tmp_path, pages, "myst_nb", "formulas", settings=SETTINGS)
+    built = build(tmp_path, pages, "myst_nb", "book.formulas", settings=SETTINGS)
     assert built.code == 0, built.messages
     page = built.page()
     assert len(page.select("span.math > .katex")) == 1
@@ -110,7 +110,11 @@ def test_node_is_not_used_where_it_is_and_not_missed_where_it_is_not(tmp_path):
         (tools / name).write_text(NODE)
         (tools / name).chmod(0o755)
     first = build(
-        tmp_path, {"index.md": "# 題\n\n$$\nx^2\n$$\n"}, "myst_nb", "formulas", settings=SETTINGS
+        tmp_path,
+        {"index.md": "# 題\n\n$$\nx^2\n$$\n"},
+        "myst_nb",
+        "book.formulas",
+        settings=SETTINGS,
     )
     assert first.code == 0, first.messages
     for name, path in (("with", str(tools)), ("without", "")):
@@ -129,7 +133,7 @@ def test_node_is_not_used_where_it_is_and_not_missed_where_it_is_not(tmp_path):
 
 FORK = """
 import os, signal, sys
-import formulas
+from book import formulas
 formulas.render("x", display=False)
 child = os.fork()
 if not child:
@@ -143,13 +147,13 @@ sys.exit(os.waitpid(child, 0)[1])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_process_sets_formulas_too():
     """As those do in which Sphinx writes pages side by side."""
-    environment = os.environ | {"PYTHONPATH": str(EXTENSIONS)}
+    environment = os.environ | {"PYTHONPATH": str(EXTENSIONS.parent)}
     subprocess.run([sys.executable, "-c", FORK], env=environment, check=True)
 
 
 def test_wrong_formulas_fail_the_build_where_they_stand(tmp_path):
     text = "# 題\n\nよい$x$と悪い$\\nosuch$です。\n\n段落。\n\n$$\n\\frac{1\n$$\n"
-    built = build(tmp_path, {"index.md": text}, "myst_nb", "formulas", settings=SETTINGS)
+    built = build(tmp_path, {"index.md": text}, "myst_nb", "book.formulas", settings=SETTINGS)
     assert built.code == 1
     assert re.search(r"index\.md:3: WARNING: .*Undefined control sequence", built.messages)
     assert re.search(r"index\.md:7: WARNING: .*Unexpected end of input", built.messages)

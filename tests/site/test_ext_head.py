@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
+from book.web import head
 from sphinx_project import EXTENSIONS, Built, build
-from web import head
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://example.org/books/snn"
@@ -42,7 +42,7 @@ PAGES = {
 def built(folder: Path, address: str = "", languages: dict[str, str] | None = None) -> Built:
     settings = SETTINGS + f"html_baseurl = {address!r}\nhead_moved = {{'old': 'chapter'}}\n"
     settings += f"head_languages = {languages or {'ja': address}!r}\n"
-    made = build(folder, PAGES, "myst_nb", "web.head", "search", settings=settings)
+    made = build(folder, PAGES, "myst_nb", "book.web.head", "book.search", settings=settings)
     assert made.code == 0, made.messages
     return made
 
@@ -277,7 +277,12 @@ def test_nothing_is_allowed_that_could_run_text_or_ask_others():
 
 def test_a_page_without_a_description_is_a_warning(tmp_path):
     made = build(
-        tmp_path, {"index.md": "# 題\n"}, "myst_nb", "web.head", "search", settings=SETTINGS
+        tmp_path,
+        {"index.md": "# 題\n"},
+        "myst_nb",
+        "book.web.head",
+        "book.search",
+        settings=SETTINGS,
     )
     assert made.code == 1
     assert "index.md: WARNING: this page has no description" in made.messages

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import interactive
 import pytest
 import torch
+from book import interactive
 from interactive_runs import tables, worked
 from py_mini_racer import MiniRacer
 from sphinx_project import build, sphinx_build
@@ -35,7 +35,7 @@ PICTURE = """
 """
 PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
-EXTENSIONS = ("myst_nb", "interactive")
+EXTENSIONS = ("myst_nb", "book.interactive")
 RUNS = 500
 KINDS = ("FastSigmoid", "Triangle", "Boxcar", "StraightThrough")
 VALUES = torch.arange(17) / 16

@@ -7,7 +7,7 @@ from sphinx_project import CELLS, build
 
 def test_rst_markup_may_touch_japanese(tmp_path):
     page = "# 題\n\n```{eval-rst}\n値は``x``と:math:`y`です。\n```\n"
-    built = build(tmp_path, {"index.md": page}, "page.japanese")
+    built = build(tmp_path, {"index.md": page}, "book.page.japanese")
     assert built.code == 0, built.messages
     assert built.page().select_one("p > code").text == "x"
     assert built.page().select_one("p > span.math")
@@ -15,14 +15,14 @@ def test_rst_markup_may_touch_japanese(tmp_path):
 
 def test_a_parameter_is_set_off_by_a_dash(tmp_path):
     page = "# 題\n\n```{eval-rst}\n.. py:function:: f(x)\n\n   :param int x: 値は--xで渡す\n```\n"
-    built = build(tmp_path, {"index.md": page}, "page.japanese")
+    built = build(tmp_path, {"index.md": page}, "book.page.japanese")
     assert built.code == 0, built.messages
     assert built.page().select_one(".field-list dd p").text == "x (int) – 値は--xで渡す"
 
 
 def test_short_code_is_marked_so_that_it_is_not_broken(tmp_path):
     short, long = "`spikes[t - 1]`", f"`{'a' * 30}`"
-    built = build(tmp_path, {"index.md": f"# 題\n\n{short}と{long}\n"}, "page.japanese")
+    built = build(tmp_path, {"index.md": f"# 題\n\n{short}と{long}\n"}, "book.page.japanese")
     assert built.code == 0, built.messages
     marked = ["short-code" in code["class"] for code in built.page().select("p > code")]
     assert marked == [True, False]
@@ -35,7 +35,7 @@ def test_folded_cell_is_named_by_its_text_alone(tmp_path):
         'nb_code_prompt_show = "コードを表示"\n'
         'nb_code_prompt_hide = "コードを隠す"\n'
     )
-    built = build(tmp_path, {"index.md": page}, "page.japanese", settings=settings)
+    built = build(tmp_path, {"index.md": page}, "book.page.japanese", settings=settings)
     assert built.code == 0, built.messages
     summary = built.page().select_one("details.hide > summary")
     assert not summary.attrs

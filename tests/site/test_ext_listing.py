@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page import listing
+from book.page import listing
 from sphinx_project import build
 
 CODE = '''"""Module."""
@@ -79,7 +79,9 @@ def project(tmp_path):
 def test_object_is_shown_without_docstrings(project):
     text = page(":pyobject: Neuron", ":caption: 層", ":name: neuron", ":emphasize-lines: '4'")
     text += "\n{numref}`neuron`\n"
-    built = build(project, {"index.md": text}, "myst_nb", "page.listing", settings="numfig = True")
+    built = build(
+        project, {"index.md": text}, "myst_nb", "book.page.listing", settings="numfig = True"
+    )
     assert built.code == 0, built.messages
     block = built.page().select_one("div.literal-block-wrapper#neuron")
     assert block.select_one("pre").text == SHOWN
@@ -90,13 +92,13 @@ def test_object_is_shown_without_docstrings(project):
 
 def test_method_is_shown_with_its_indentation_taken_away(project):
     text = page(":pyobject: Neuron.step", ":dedent:")
-    built = build(project, {"index.md": text}, "myst_nb", "page.listing")
+    built = build(project, {"index.md": text}, "myst_nb", "book.page.listing")
     assert built.code == 0, built.messages
     assert built.page().select_one("pre").text.startswith("def step(self, x):\n    text = ")
 
 
 def test_whole_file_is_shown(project):
-    built = build(project, {"index.md": page()}, "myst_nb", "page.listing")
+    built = build(project, {"index.md": page()}, "myst_nb", "book.page.listing")
     assert built.code == 0, built.messages
     shown = built.page().select_one("pre").text
     assert (
@@ -114,7 +116,7 @@ def test_whole_file_is_shown(project):
 )
 def test_what_cannot_be_shown_is_a_warning_at_its_line(project, text, reason):
     (project / "docs" / "broken.py").write_text("def :\n", encoding="utf-8")
-    built = build(project, {"index.md": text}, "myst_nb", "page.listing")
+    built = build(project, {"index.md": text}, "myst_nb", "book.page.listing")
     assert built.code == 1
     assert "index.md:3: WARNING:" in built.messages
     assert reason in built.messages
@@ -122,7 +124,7 @@ def test_what_cannot_be_shown_is_a_warning_at_its_line(project, text, reason):
 
 def test_page_is_built_again_when_the_code_changes(project):
     pages = {"index.md": page(":pyobject: Neuron")}
-    build(project, pages, "myst_nb", "page.listing")
+    build(project, pages, "myst_nb", "book.page.listing")
     code = project / "docs" / "code.py"
     code.write_text(CODE.replace("limit = 1.0", "limit = 2.0"), encoding="utf-8")
-    assert "2.0" in build(project, {}, "myst_nb", "page.listing").page().select_one("pre").text
+    assert "2.0" in build(project, {}, "myst_nb", "book.page.listing").page().select_one("pre").text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from book.links import names
 from hypothesis import given
 from hypothesis import strategies as st
-from links import names
 
 IMPORTS = """\
 import math

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from book.downloads import readable
+from book.downloads.readable import Unwritable, Writer, fenced, literal, parts
 from docutils import nodes
 from docutils.core import publish_doctree
-from downloads import readable
-from downloads.readable import Unwritable, Writer, fenced, literal, parts
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt

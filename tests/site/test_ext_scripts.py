@@ -23,7 +23,7 @@ def loaded(page: BeautifulSoup) -> dict[str, Tag]:
 def test_sphinxs_own_are_left_out_and_the_others_wait(tmp_path):
     pages = {"index.md": "# 題\n"}
     stock = set(loaded(build(tmp_path, pages, "myst_nb", settings=SETTINGS).page()))
-    built = build(tmp_path, pages, "myst_nb", "web.scripts", settings=SETTINGS)
+    built = build(tmp_path, pages, "myst_nb", "book.web.scripts", settings=SETTINGS)
     assert built.code == 0, built.messages
     unused = {"doctools.js", "sphinx_highlight.js", "translations.js"}
     assert unused <= stock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-import search
+from book import search
 from py_mini_racer import MiniRacer
 from sphinx_project import CELLS, EXTENSIONS, build, sphinx_build
 
@@ -20,7 +20,9 @@ PAGES = {"index.md": INDEX, "lif.md": "# 漏れ\n\n漏れる。\n", "api.md": "#
 
 
 def project(folder, pages):
-    built = build(folder, pages, "myst_nb", "bookproof", "formulas", "search", settings=SETTINGS)
+    built = build(
+        folder, pages, "myst_nb", "bookproof", "book.formulas", "book.search", settings=SETTINGS
+    )
     assert built.code == 0, built.messages
     return built
 
@@ -147,7 +149,9 @@ def test_a_build_that_breaks_off_leaves_the_file_as_it_was(tmp_path):
     before = (built.folder / search.FILE).read_bytes()
     breaking = "def setup(app):\n    app.connect('html-collect-pages', lambda app: 1 / 0)\n"
     pages = {"lif.md": "# 漏れ\n\n変えた。\n"}
-    broken = build(tmp_path, pages, "myst_nb", "formulas", "search", settings=SETTINGS + breaking)
+    broken = build(
+        tmp_path, pages, "myst_nb", "book.formulas", "book.search", settings=SETTINGS + breaking
+    )
     assert broken.code == 2
     assert (built.folder / search.FILE).read_bytes() == before
 

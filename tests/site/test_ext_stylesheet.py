@@ -8,9 +8,9 @@ from pathlib import Path
 import pydata_sphinx_theme
 import pytest
 import tinycss2
+from book.web import stylesheet
 from fontTools.ttLib import TTFont
 from sphinx_project import EXTENSIONS, build, part_of
-from web import stylesheet
 
 KATEX = EXTENSIONS / "formulas" / "static" / "katex"
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
@@ -205,7 +205,7 @@ def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
             tmp_path,
             {"index.md": text},
             "myst_nb",
-            "web",
+            "book.web",
             settings=SETTINGS,
         )
         assert built.code == 0, built.messages

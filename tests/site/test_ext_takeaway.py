@@ -18,7 +18,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
-from downloads.takeaway import FOLDER, cleaned
+from book.downloads.takeaway import FOLDER, cleaned
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
 from sphinx_project import CELLS, EXTENSIONS, build, part_of
@@ -269,7 +269,7 @@ def test_drawings_do_not_say_which_bit_a_place_has():
 
 # ---- Small books ----
 
-DOWNLOADS = ("myst_nb", "bookproof", "downloads.takeaway")
+DOWNLOADS = ("myst_nb", "bookproof", "book.downloads.takeaway")
 BOOK = f"{CELLS}# 題\n\n前\n\n```{{code-cell}} ipython3\nprint(1)\n```\n\n後\n"
 SETTINGS = (
     'nb_execution_mode = "force"\nproject = "本"\ntakeaway_requirement = "pack[extra]"\n'

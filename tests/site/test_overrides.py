@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-import formulas
 import myst_nb.sphinx_
 import pydata_sphinx_theme
 import pytest
 import sphinx.ext.viewcode
 import sphinx_book_theme
+from book import formulas
+from book.web import mends
 from bs4 import BeautifulSoup
 from py_mini_racer import MiniRacer
 from sphinx_project import EXTENSIONS, build
-from web import mends
 
 PYDATA = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
 BOOK = Path(sphinx_book_theme.__file__).parent / "theme" / "sphinx_book_theme"

@@ -312,7 +312,9 @@ def test_only_pages_with_formulas_load_what_formulas_need(browser, server):
         page.goto(f"{server}index.html", wait_until="networkidle")
         fonts = [url for url in asked if "KaTeX" in url]
         assert fonts
-        assert len(fonts) < len(list((ROOT / "docs/_ext/formulas/static/katex/fonts").iterdir()))
+        assert len(fonts) < len(
+            list((ROOT / "docs/_ext/book/formulas/static/katex/fonts").iterdir())
+        )
         assert not [url for url in asked if "katex" in url.lower() and ".js" in url]
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import article as source
 import pytest
-import search
+from book import search
 from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import Template
 from py_mini_racer import MiniRacer
@@ -390,7 +390,7 @@ def test_the_stamp_says_calmly_what_differs_and_leads_there(wrong, differs, chec
 
 def stamp(**told) -> BeautifulSoup:
     """The foot of a page of which the engine tells this."""
-    file = DOCS / "_ext" / "page" / "templates" / "checked.html"
+    file = DOCS / "_ext" / "book" / "page" / "templates" / "checked.html"
     usual = {"checked": 0, "recorded": 0, "missing": [], "wrong": 0, "differs": []}
     names = {f"book_{name}": value for name, value in {**usual, **told}.items()}
     return BeautifulSoup(Template(file.read_text(encoding="utf-8")).render(names), "html.parser")

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docutils import nodes
-from files import bring, write_atomically
-from formulas import render
 from sphinx import addnodes
+
+from book.files import bring, write_atomically
+from book.formulas import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 "use strict";
 // The search page, the keys that open it, and the marks on the pages it leads to. What is looked
-// through is BOOK (searchtext.js, see docs/_ext/search), which only the search page loads.
+// through is BOOK (searchtext.js, see docs/_ext/book/search), which only the search page loads.
 
 // ---- What is found ----
 

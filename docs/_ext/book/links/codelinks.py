@@ -18,7 +18,7 @@ from docutils import nodes
 from sphinx.ext.intersphinx import InventoryAdapter
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from links.names import meanings
+from book.links.names import meanings
 
 if TYPE_CHECKING:
     from sphinx import addnodes

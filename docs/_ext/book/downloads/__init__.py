@@ -1,10 +1,10 @@
-"""Names in code lead to what documents them, and from there back."""
+"""Pages to take away: notebooks, scripts, and the whole book as an EPUB and a PDF."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from files import bring
+from book.files import bring
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set up the parts, in this order."""
-    return bring(app, __file__, "links.backlinks", "links.codelinks")
+    return bring(app, __file__, "book.downloads.takeaway", "book.downloads.ebook")

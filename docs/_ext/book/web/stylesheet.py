@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tinycss2
-from files import write_atomically
 from fontTools import subset, version
+
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

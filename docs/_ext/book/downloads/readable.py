@@ -12,9 +12,10 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from formulas import lines_aligned
 from sphinx import addnodes
 from sphinx.locale import admonitionlabels
+
+from book.formulas import lines_aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -24,12 +24,12 @@ from urllib.parse import urljoin
 import jupytext
 import nbformat
 from docutils import nodes
-from files import write_atomically
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from downloads.readable import Unwritable, Writer, escaped, parts
+from book.downloads.readable import Unwritable, Writer, escaped, parts
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from files import bring
+from book.files import bring
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -16,10 +16,10 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     return bring(
         app,
         __file__,
-        "page.japanese",
-        "page.byline",
-        "page.citations",
-        "page.claims",
-        "page.figures",
-        "page.listing",
+        "book.page.japanese",
+        "book.page.byline",
+        "book.page.citations",
+        "book.page.claims",
+        "book.page.figures",
+        "book.page.listing",
     )

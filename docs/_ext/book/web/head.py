@@ -22,8 +22,9 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from docutils import nodes
-from files import write_atomically
 from sphinx.util import logging
+
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

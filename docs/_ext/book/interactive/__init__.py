@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from files import bring, write_atomically
 from py_mini_racer import MiniRacer
 from sphinx.util.docutils import SphinxDirective
+
+from book.files import bring, write_atomically
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from files import bring
 from py_mini_racer import JSEvalException, MiniRacer
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+from book.files import bring
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from files import bring
+from book.files import bring
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set up the parts, in this order."""
-    return bring(app, __file__, "web.head", "web.mends", "web.scripts", "web.stylesheet")
+    return bring(
+        app, __file__, "book.web.head", "book.web.mends", "book.web.scripts", "book.web.stylesheet"
+    )

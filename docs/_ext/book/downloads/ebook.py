@@ -21,15 +21,16 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-import formulas
 from docutils import nodes
-from formulas import lines_aligned, render
-from page.figures import InlineFigures
 from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+from book import formulas
+from book.formulas import lines_aligned, render
+from book.page.figures import InlineFigures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,7 +309,7 @@ def dated(pdf: bytes) -> bytes:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register both. What the site's pages need mended, an EPUB must not have either."""
-    app.setup_extension("web.mends")
+    app.setup_extension("book.web.mends")
     for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
         ET.register_namespace(prefix, namespace)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
