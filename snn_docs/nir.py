@@ -1,7 +1,7 @@
 r"""NIR（Neuromorphic Intermediate Representation）のグラフに書き出し、読み込みます。
 
 NIRは、スパイキングニューラルネットワークをライブラリの間でやり取りするための形式です。\
-使うには``pip install "snn-docs[nir]"``でパッケージ``nir``を入れます。
+使うには``pip install "snn-docs[notebooks]"``でパッケージ``nir``を入れます。
 
 NIRの時間は連続です。このパッケージのニューロンは1ステップごとに動くので、ステップの幅``dt``を必ず渡します。\
 NIRの``LIF``の微分方程式を、幅``dt``の前進オイラー法で1ステップ進めると、次の式になります。
@@ -62,7 +62,7 @@ try:
     import nir
 except ModuleNotFoundError as error:
     raise ImportError(
-        'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[nir]"'
+        'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[notebooks]"'
     ) from error
 
 from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, array, floats, read, written

@@ -35,7 +35,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "snn_docs.plot needs matplotlib and matplotlib-fontja, which could not be imported; "
-        'install them with pip install "snn-docs[book]"'
+        'install them with pip install "snn-docs[notebooks]"'
     ) from error
 
 japanize()  # the import sets the font, too, but only the first one in a process

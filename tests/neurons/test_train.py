@@ -375,10 +375,10 @@ class TestRefusals:
         monkeypatch.setattr(data, "find_spec", lambda _: None)
         line = refusal(["--task", task, "--out", tmp_path], capsys)
         assert f"needs {package}, which could not be found; install it with pip install" in line
-        assert '"snn-docs[data]"' in line
+        assert '"snn-docs[notebooks]"' in line
 
     @pytest.mark.parametrize("module", ["tqdm", "sklearn.datasets"])
     def test_a_missing_package(self, module, tmp_path, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, module, None)
         line = refusal(["--out", tmp_path], capsys)
-        assert 'install it with pip install "snn-docs[train]"' in line
+        assert 'install it with pip install "snn-docs[notebooks]"' in line

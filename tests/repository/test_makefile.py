@@ -34,16 +34,13 @@ except KeyboardInterrupt:
     raise SystemExit(1)'; } || exit 1
 }
 case "$*" in
-  *"import ensurepip"*) [ ! -e "$STATE/no-venv" ] ;;
-  -c*) code=${2#import pip; }; exec "$REAL" -c "import sys; VERSION; $code" ;;
+  -c*) exec "$REAL" -c "import sys; VERSION; $2" ;;
   .ci/*) exec "$REAL" "$@" ;;
-  "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; pause venv ;;
+  "-m venv --clear"*) rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; pause venv ;;
+  "-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m pip"*)
-    echo start >>"$STATE/pip"
     env >"$STATE/environment"
     pause pip
-    sleep 0.1
-    echo end >>"$STATE/pip"
     [ ! -e "$STATE/pip-fails" ] ;;
   *) if [ -e "$STATE/fails" ]; then case "$*" in
       *"$(cat "$STATE/fails")"*) exit "$(cat "$STATE/status" 2>/dev/null || echo 1)" ;;
@@ -167,40 +164,37 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "extras", "command"),
+    ("target", "command"),
     [
         (
             "html",
-            "book",
             "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html",
         ),
         (
             "books",
-            "book",
             (
                 "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees "
                 "-D takeaway_books=_build/epub,_build/paper docs _build/html"
             ),
         ),
-        ("test", "book,test", f'{PARALLEL} -m "not slow"'),
+        ("test", f'{PARALLEL} -m "not slow"'),
         (
             "watch",
-            "book",
             "-m bookproof watch -n -b html -c . -d _build/doctrees docs _build/html",
         ),
-        ("accept", "book", "-m bookproof accept docs"),
-        ("types", "book,test,check", "-m mypy"),
+        ("accept", "-m bookproof accept docs"),
+        ("types", "-m mypy"),
     ],
 )
 def test_a_target_makes_the_environment_and_runs_its_command(
-    clone: Clone, target: str, extras: str, command: str
+    clone: Clone, target: str, command: str
 ) -> None:
     done = clone.make(target)
     assert done.returncode == 0, done.stderr
     assert f".venv/bin/python {command}\n" in done.stdout
     calls = clone.calls("-m")
-    assert calls[0] == "-m venv .venv"
-    assert calls[1].endswith(f"--editable .[{extras}]")
+    assert calls[0] == "-m venv --clear .venv"
+    assert calls[1].endswith("--editable ./engine[test] --editable .[book,dev]")
     assert command.replace('"', "") in calls[2:]
 
 
@@ -224,8 +218,7 @@ def test_what_is_opened_was_built_just_before(clone: Clone) -> None:
     done = clone.make("live")
     assert done.returncode == 0, done.stderr
     modules = re.findall(r"\.venv/bin/python -m (\w+(?: live)?)", done.stdout)
-    assert modules == ["sphinx", "bookproof live"]
-    assert clone.calls("-m pip")[-1].endswith("--editable .[book]")
+    assert modules == ["pip", "sphinx", "bookproof live"]
     (clone.state / "fails").write_text("-m sphinx", encoding="utf-8")
     done = clone.make("live")
     assert "bookproof live" in done.stdout, "an output that differs here keeps nobody from reading"
@@ -242,22 +235,20 @@ def test_the_result_and_how_to_look_at_it_are_printed(clone: Clone) -> None:
 def test_nothing_is_installed_twice(clone: Clone) -> None:
     clone.make("test")
     clone.calls("")
-    (clone.folder / "pyproject.toml").touch()
     assert clone.make("html").returncode == 0
     assert not clone.calls("-m pip")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "engine/pyproject.toml", "constraints.txt"])
-def test_a_change_of_what_is_wanted_installs_again_what_was_there(clone: Clone, name: str) -> None:
+def test_a_change_of_what_is_wanted_installs_again(clone: Clone, name: str) -> None:
     clone.make("test")
     clone.calls("")
-    file = clone.folder / name
-    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    later = time.time() + 10
+    os.utime(clone.folder / name, (later, later))
     clone.make("html")
-    (call,) = clone.calls("-m pip")
-    assert call.endswith(".[book,test]")
-    clone.make("html")
-    assert not clone.calls("-m pip")
+    venv, pip, *_ = clone.calls("-m")
+    assert venv == "-m venv .venv", "what is there is kept"
+    assert pip.startswith("-m pip install")
 
 
 def test_the_versions_are_those_of_record_unless_others_are_named(clone: Clone) -> None:
@@ -267,35 +258,16 @@ def test_the_versions_are_those_of_record_unless_others_are_named(clone: Clone) 
     assert used == ["constraints.txt", "/dev/null"]
 
 
-def test_more_extras_are_added_to_the_same_environment(clone: Clone) -> None:
-    clone.make("html")
-    clone.calls("")
-    clone.make("test")
-    assert [call.rsplit(" ", 1)[-1] for call in clone.calls("-m pip")] == [".[book,test]"]
-
-
 @pytest.mark.parametrize("step", ["venv", "pip"])
-@pytest.mark.parametrize(
-    ("shell", "number"),
-    [
-        # shells differ in what they do when what they wait for takes Ctrl-C for itself
-        ("bash", signal.SIGINT),
-        ("dash", signal.SIGINT),
-        ("sh", signal.SIGTERM),
-        ("sh", signal.SIGKILL),
-    ],
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_install_is_made_anew(
-    clone: Clone, shell: str, number: signal.Signals, step: str
+    clone: Clone, number: signal.Signals, step: str
 ) -> None:
-    (clone.state / "sh").symlink_to(shutil.which(shell) or "/bin/sh")
     clone.interrupt(number, step)
     (clone.venv / "half-installed").touch()
     done = clone.make("html")
     assert done.returncode == 0, done.stderr
-    assert "an install into it was interrupted" in done.stdout
     assert not (clone.venv / "half-installed").exists()
-    assert clone.calls("-m venv") == ["-m venv .venv"] * 2
 
 
 def test_the_users_settings_do_not_get_in_the_way(clone: Clone) -> None:
@@ -304,92 +276,38 @@ def test_the_users_settings_do_not_get_in_the_way(clone: Clone) -> None:
     assert {"PIP_USER=0", "PYTHONUTF8=1"} <= set(environment)
 
 
-def test_a_failed_install_says_so_and_is_tried_again(clone: Clone) -> None:
+def test_a_failed_install_is_tried_again(clone: Clone) -> None:
     (clone.state / "pip-fails").touch()
-    failed = clone.make("html")
-    assert failed.returncode != 0
-    assert "the install failed" in failed.stderr
+    assert clone.make("html").returncode != 0
     assert not clone.calls("-m sphinx")
     (clone.state / "pip-fails").unlink()
     assert clone.make("html").returncode == 0
-    assert not clone.calls("-m venv")
-
-
-def test_two_makes_wait_for_each_other(clone: Clone) -> None:
-    processes = [clone.start("html"), clone.start("html")]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
-    assert (clone.state / "pip").read_text().split() == ["start", "end"]
-    assert clone.calls("-m venv") == ["-m venv .venv"]
-
-
-def test_two_targets_side_by_side(clone: Clone) -> None:
-    assert clone.make("-j2", "html", "test").returncode == 0
-    assert (clone.state / "pip").read_text().split() == ["start", "end"] * 2
+    assert clone.calls("-m pip")
 
 
 def test_a_python_that_is_gone(clone: Clone) -> None:
     clone.make("html")
     (clone.venv / "bin" / "python").unlink()
-    assert "its Python does not work any more" in clone.make("html").stdout
+    assert clone.make("html").returncode == 0
+    assert (clone.venv / "bin" / "python").exists()
 
 
 def test_a_folder_that_was_moved(clone: Clone) -> None:
     clone.make("html")
+    clone.calls("")
     clone.folder = clone.folder.rename(clone.folder.with_name("another place"))
-    assert "it was made in " in clone.make("html").stdout
-
-
-def test_another_python_when_one_is_named(clone: Clone) -> None:
-    clone.python("python3.13", (3, 13, 0))
     clone.make("html")
-    assert "it is not of python3.13" in clone.make("html", "PYTHON=python3.13").stdout
-    clone.calls("")
     clone.make("html")
-    clone.make("html", "PYTHON=python3.13")
-    assert not clone.calls("-m pip")
+    assert len(clone.calls("-m pip")) == 1
 
 
-def test_an_environment_made_by_hand_is_kept(clone: Clone) -> None:
-    (clone.venv / "bin").mkdir(parents=True)
-    shutil.copy(clone.python3, clone.venv / "bin" / "python")
-    assert clone.make("html").returncode == 0
-    assert not clone.calls("-m venv")
-
-
-def test_an_old_python_is_refused(clone: Clone) -> None:
-    old = clone.python("old", (3, 9, 18))
-    for name in ("python3.11", "python3.12", "python3.13", "python3.14"):
-        clone.python(name, (3, 9, 18))
-    done = clone.make("html", f"PYTHON={old}")
-    assert done.returncode != 0
-    assert f'make: Python 3.11 or newer is needed, and "{old}" is Python 3.9.18.\n' in done.stderr
-    assert "make html PYTHON=python3.12\n" in done.stderr
-    assert not clone.venv.exists()
-    clone.python("python3.13", (3, 13, 0))
-    done = clone.make("html", f"PYTHON={old}")
-    assert "This one would do: make html PYTHON=python3.13\n" in done.stderr
-
-
-def test_an_old_python_does_not_cost_the_environment(clone: Clone) -> None:
+def test_an_old_python_is_refused_and_does_not_cost_the_environment(clone: Clone) -> None:
     clone.make("html")
-    assert clone.make("html", f"PYTHON={clone.python('old', (3, 9, 18))}").returncode != 0
-    clone.calls("")
-    assert clone.make("html").returncode == 0
-    assert not clone.calls("-m pip")
-
-
-def test_no_python_at_all(clone: Clone) -> None:
-    done = clone.make("html", "PYTHON=no-such-python")
+    (clone.venv / "bin" / "python").unlink()
+    done = clone.make("html", f"PYTHON={clone.python('old', (3, 9, 18))}")
     assert done.returncode != 0
-    assert '"no-such-python" does not run.' in done.stderr
-
-
-def test_a_python_without_venv(clone: Clone) -> None:
-    (clone.state / "no-venv").touch()
-    done = clone.make("html")
-    assert done.returncode != 0
-    assert "apt install python3-venv" in done.stderr
-    assert not clone.venv.exists()
+    assert "Python 3.11 or newer is needed" in done.stderr
+    assert clone.venv.exists()
 
 
 @pytest.mark.parametrize("part", ["coverage run", "coverage report"])
@@ -418,7 +336,7 @@ def test_other_libraries_have_environments_of_their_own_and_are_all_tried(clone:
     (clone.state / "fails").unlink()
     calls = clone.calls("-m")
     assert calls[0] == "-m venv .venv-peers"
-    assert calls[1].endswith("--editable .[book,test,peers]")
+    assert calls[1].endswith("--editable .[book,dev,peers]")
     assert "-m venv .venv-sinabs" in calls
     assert not clone.venv.exists()
     assert clone.make("peers").returncode == 0

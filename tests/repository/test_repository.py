@@ -141,7 +141,7 @@ def test_the_commands_that_are_documented_exist() -> None:
 def test_the_plain_commands_are_those_of_the_makefile() -> None:
     lines = re.findall(r"^\.venv/bin/python (-m .+)$", read("README.md"), re.MULTILINE)
     (install, *plain) = lines
-    assert install == '-m pip install -c constraints.txt -e "./engine[test]" -e ".[book,test]"'
+    assert install == '-m pip install -c constraints.txt -e "./engine[test]" -e ".[book,dev]"'
     for command in plain:
         assert command.removeprefix("-m pytest") in read("Makefile"), command
 
@@ -250,15 +250,14 @@ def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_pe
         extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
         for extra, requirements in PROJECT["optional-dependencies"].items()
     }
-    everywhere = extras["data"]  # every environment that runs the book has them
-    shared = extras["nir"] | extras["train"] | extras["fast"]
+    everywhere = extras["notebooks"] | extras["fast"]
     checked = re.findall(r"\.venv-(\w+)/.* -m bookproof check (.+)", read("Makefile"))
     assert [environment for environment, _ in checked] == ["peers", "sinabs"]
     for path in sorted((ROOT / "docs").glob("*.md")):
         for cell in read_page(path).cells if is_page(path) else ():
             needed, name = set(cell.requires) - everywhere, path.relative_to(ROOT).as_posix()
             assert not needed or any(
-                needed <= extras[environment] | shared and name in pages.split()
+                needed <= extras[environment] and name in pages.split()
                 for environment, pages in checked
             ), f"{name}:{cell.line}: {needed}"
 
