@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from house_rules import (  # noqa: F401
     pytest_configure,
-    pytest_runtest_call,
     pytest_runtest_makereport,
 )
 

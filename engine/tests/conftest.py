@@ -7,7 +7,6 @@ import pytest
 from book_project import Book, settle_environment
 from house_rules import (  # noqa: F401
     pytest_configure,
-    pytest_runtest_call,
     pytest_runtest_makereport,
 )
 from mystnb import FRONT_MATTER
