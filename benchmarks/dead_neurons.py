@@ -41,7 +41,7 @@ def layers(network: Network, inputs: Tensor) -> Layers:
     """Return spikes and potentials of each layer."""
     found = []
     for linear, neuron in zip(network.linears, network.neurons, strict=True):
-        inputs, v = neuron.run(linear(inputs))  # type: ignore[operator] # not any Module
+        inputs, v = neuron.record(linear(inputs))  # type: ignore[operator] # not any Module
         found.append((inputs, v))
     return found
 

@@ -65,10 +65,10 @@ class Spiking(torch.nn.Module):
         currents = self.w(inputs)
         if self.u is None:
             return self.neuron.run(currents)[0]
-        s = v = torch.zeros_like(currents[0])
+        s, state = torch.zeros_like(currents[0]), None
         spikes = []
         for step, current in enumerate(currents):
-            s, v = self.neuron.step(v, current if step in cut else current + self.u(s), s)
+            s, state = self.neuron.step(current if step in cut else current + self.u(s), state)
             spikes.append(s)
         return torch.stack(spikes)
 
@@ -127,13 +127,13 @@ def without_states(network: Spiking, inputs: Tensor, labels: Tensor, silence: ra
     Those that fire all through the silence, since their bias alone makes them, and the others.
     """
     currents = network.w(inputs)
-    spikes, v = network.neuron.run(currents[: silence.stop])
+    spikes, state = network.neuron.run(currents[: silence.stop])
     other = torch.randperm(len(labels))
     steady = network.w.bias > float(network.neuron.leak) * float(network.neuron.threshold)
 
     def right(chosen: Tensor) -> float:
-        s, left = (torch.where(chosen, each[-1][other], each[-1]) for each in (spikes, v))
-        after = network.neuron.run(currents[silence.stop :], (s, left))[0]
+        swapped = tuple(torch.where(chosen, each[other], each) for each in state)
+        after = network.neuron.run(currents[silence.stop :], swapped)[0]
         scores = network.read(torch.cat([spikes, after]))
         return float((scores.argmax(1) == labels).float().mean())
 

@@ -96,7 +96,7 @@ class Features:
         for _ in range(STEPS):
             spikes = self.drawn(images)
             trace, mark = self.marked(trace, images, spikes)
-            s, v = self.neuron.step(v, spikes @ self.weight.T, s)
+            _, (s, v) = self.neuron.step(spikes @ self.weight.T, (s, v))
             fired, s = self.winners(s, v)
             counts = counts + fired
             if rate:

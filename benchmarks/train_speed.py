@@ -43,8 +43,8 @@ SETTINGS = {
 class Wire(LIF):
     """Passes its input on: what a training step costs without neurons."""
 
-    def run(
-        self, inputs: Tensor, _state: tuple[Tensor, Tensor] | None = None
+    def record(
+        self, inputs: Tensor, _state: tuple[Tensor, ...] | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the input as spikes and as potential."""
         return inputs, inputs

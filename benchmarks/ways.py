@@ -41,10 +41,10 @@ layer = LIF(leak=0.1, reset="subtract", surrogate=ArcTan())
 
 def loop(inputs: Tensor) -> Tensor:
     """Call `step` for every time."""
-    s = v = torch.zeros_like(inputs[0])
+    state = None
     spikes = []
     for current in inputs:
-        s, v = layer.step(v, current, s)
+        s, state = layer.step(current, state)
         spikes.append(s)
     return torch.stack(spikes)
 

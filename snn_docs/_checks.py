@@ -10,6 +10,7 @@ from torch.autograd.forward_ad import unpack_dual
 
 SHOWN = 10**20  # from here on an int is told by its size
 LONG = 2**63  # the first that torch's int64 does not hold
+PARTS = ("state[0]", "state[1]", "state[2]")  # as messages name the tensors of a state
 PLANES = {torch.nn.Conv1d: "L", torch.nn.Conv2d: "HW", torch.nn.Conv3d: "DHW"}
 """The dimensions that come after the channels."""
 
@@ -31,12 +32,11 @@ def check_floating(**tensors: object) -> None:
     """Raise TypeError for the first argument that is not a dense floating-point tensor."""
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
-            several = isinstance(value, tuple) and all(isinstance(part, Tensor) for part in value)
-            instead = (
-                f"give the one that is meant, for example {name}[0]"
-                if several
-                else f"convert with torch.as_tensor({name}, dtype=torch.float32)"
-            )
+            instead = f"convert with torch.as_tensor({name}, dtype=torch.float32)"
+            if isinstance(value, tuple) and value and isinstance(value[0], Tensor):
+                instead = f"give the one that is meant, for example {name}[0]"
+                if name == "inputs":
+                    instead += "; to put neurons in a row take snn_docs.Sequential"
             raise TypeError(
                 f"{name} must be a floating-point tensor, but a {type_name(value)} came; {instead}"
             )
@@ -217,23 +217,29 @@ def check_step(
 def check_run(
     inputs: Tensor,
     state: object,
-    names: tuple[str, ...] = ("spikes", "v"),
+    names: tuple[str, ...] = ("s", "v"),
     **constants: float | Tensor | None,
 ) -> torch.Size:
-    """Return the shape of one step; raise unless a run can be computed from these arguments.
-
-    `names` are those of the tensors in a state, and of what a run returns.
-    """
-    tensors = {"inputs[0]": check_time(inputs)}
-    if state is not None:
-        if not isinstance(state, tuple) or len(state) != len(names):
-            last = ", ".join(f"{name}[-1]" for name in names)
-            raise TypeError(
-                f"state must be a tuple of {len(names)} tensors, but a {type_name(state)} came; "
-                f"to go on from an earlier run give ({last}), to start afresh None"
-            )
-        tensors |= {f"state[{i}]": part for i, part in enumerate(state)}
+    """Return the shape of one step; raise unless a run can be computed from these arguments."""
+    tensors = {"inputs[0]": check_time(inputs)} | check_state(state, names)
     return check_tensors("inputs[0]", tensors, **constants)
+
+
+def check_state(state: object, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Return the tensors of a state by the names that messages give them; raise for what is none.
+
+    `names` says what a state is made of.
+    """
+    if state is None:
+        return {}
+    if not isinstance(state, tuple) or len(state) != len(names):
+        came = f"one of {len(state)}" if isinstance(state, tuple) else f"a {type_name(state)}"
+        raise TypeError(
+            f"state must be a tuple of {len(names)} tensors, ({', '.join(names)}), but {came} "
+            "came; inputs come first, then the state that step or run has returned, or None to "
+            "start afresh"
+        )
+    return dict(zip(PARTS, state, strict=False))
 
 
 def check_time(inputs: Tensor) -> Tensor:

@@ -1,37 +1,70 @@
-"""What layers of neurons share: constants that are saved and compared, and a way through time."""
+"""What layers of neurons share: how they are called, constants that are saved and compared."""
 
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, Protocol, runtime_checkable
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_rule, type_name
+from snn_docs._checks import check_rule, check_state, check_tensors, type_name
 from snn_docs.equations import Reset, Rule, kept_by
 from snn_docs.surrogate import USUAL, Heaviside
 
 P = ParamSpec("P")
+R = TypeVar("R")
+State = tuple[Tensor, ...]  # of the last step: spikes, potential, and what else a neuron carries
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A layer that carries something from step to step, and takes time first."""
+    """A layer that carries a state from step to step; a reader's own may be one, too.
 
-    def advance(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Return the outputs of all steps, and the state in which the next ones begin."""
+    `step` takes one step, of inputs `[B, *]`, `run` all of time, `[T, B, *]`. Both take and return
+    the same kind of state, whatever it is made of; None is the one to start from.
+    """
+
+    def step(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Return the outputs of one step, and the state after it."""
+
+    def run(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Return the outputs of all steps, and the state after the last one."""
+
+
+def input_first(method: Callable[P, R]) -> Callable[P, R]:
+    """Tell who gives the parts of a state one by one, as the article does, how it is written."""
+
+    @wraps(method)
+    def asking(*args: P.args, **named: P.kwargs) -> R:
+        if len(args) + len(named) > 3:  # noqa: PLR2004 - the layer, inputs and a state
+            layer: Any = args[0]
+            parts = ", ".join(layer.state_names)
+            state = f"({parts})" if len(layer.state_names) > 1 else parts
+            raise TypeError(
+                f"{type(layer).__name__} takes the inputs first, then the state in one piece, but "
+                f"{len(args) + len(named) - 1} arguments came; write layer.step(inputs, {state}) "
+                "for a step, and layer.run for all of time"
+            )
+        return method(*args, **named)
+
+    return asking
 
 
 class Neuron(torch.nn.Module):
     """ニューロンの層に共通の土台です。
 
+    ``step``は1ステップ、``run``はすべての時刻を進めます。\
+    どちらも、入力と状態を受け取り、出力と、終わりの時刻の状態を返します。\
+    状態は同じ形なので、返されたものをそのまま、どちらにも渡せます。\
+    層を呼ぶと、``torch.nn.RNN``のように、``run``と同じことをします。\
+    例外は、記事の3つの引数で呼んだ``IF``だけです。
+
     数で渡した定数も``state_dict``に入れ、読み込むものにあれば、層の値と比べます。
     """
 
-    _parts = 2  # the tensors of a state
-    step: Callable[..., Any]
+    state_names: tuple[str, ...] = ("v",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,32 +82,18 @@ class Neuron(torch.nn.Module):
     def _held(self) -> dict[str, float | Tensor]:
         return {name: getattr(self, name) for name in self._constants}
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
-        """Take a step; raise TypeError for inputs alone, as torch.nn.Sequential would give them."""
-        if len(arguments) + len(named) == 1:
-            name = type(self).__name__
-            raise TypeError(
-                f"{name} takes a step from its state and an input, but one argument came; for all "
-                f"of time call run(inputs), and to put layers of torch and neurons in a row take "
-                "snn_docs.Sequential, which is made like torch.nn.Sequential"
-            )
-        return super().__call__(*arguments, **named)
+    @abstractmethod
+    def step(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Return the outputs of one step, and the state after it."""
 
     @abstractmethod
-    def run(self, inputs: Tensor, state: Any = None) -> Any:  # noqa: ANN401
-        """Return the outputs of all steps, and what a state is made of."""
+    def run(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Return the outputs of all steps, and the state after the last one."""
 
-    def tick(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Return the spikes of one step, and the state after it, as `advance` does for many."""
-        if state is None:
-            state = (torch.zeros_like(inputs),) * self._parts
-        s, v, *rest = state
-        after = self.step(v, inputs, s, *rest)
-        return after[0], after
-
-    @abstractmethod
-    def advance(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Return the outputs of all steps, and the state in which the next ones begin."""
+    @input_first
+    def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """すべての時刻を一度に進め、出力と、終わりの時刻の状態を返します。``run``と同じです。"""
+        return self.run(inputs, state)
 
     def get_extra_state(self) -> Tensor:
         """Return the constants that are numbers, and NaN for tensors, which are saved as such."""
@@ -98,6 +117,11 @@ class Neuron(torch.nn.Module):
         missing_keys: list[str] = rest[2]
         if f"{prefix}_extra_state" in missing_keys:
             missing_keys.remove(f"{prefix}_extra_state")
+
+
+def is_watched(layer: torch.nn.Module) -> bool:
+    """Tell whether hooks wait for a call of the layer."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks)  # noqa: SLF001 - torch has no public name
 
 
 def plain(value: float | Tensor) -> object:
@@ -140,9 +164,10 @@ def _brief(value: object) -> str:
 class Spiking(Neuron):
     """発火するニューロンの層に共通の、定数と、リセットの規則です。
 
-    ``run``は、スパイクと膜電位のほか、状態に要るものを、すべての時刻について返します。
+    状態は、終わりの時刻のスパイクと膜電位に、あれば電流や発火の跡を続けた組です。
     """
 
+    state_names: tuple[str, ...] = ("s", "v")
     threshold: float | Tensor
     _usual: Callable[[Tensor], Tensor] = staticmethod(USUAL)
 
@@ -166,10 +191,56 @@ class Spiking(Neuron):
         kept = kept_by(getattr(self, "leak", 0.0))
         return Rule(self.threshold, kept, self.reset, self.detach_reset, self.surrogate)
 
-    def advance(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Return the spikes of all steps, and the state in which the next ones begin."""
-        record = self.run(inputs, state)
-        return record[0], tuple(part[-1] for part in record) if len(inputs) else state
+    @abstractmethod
+    def record(self, inputs: Tensor, state: Any = None) -> State:  # noqa: ANN401
+        """Return of all steps what a state holds of one."""
+
+    def run(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""すべての時刻を一度に進め、スパイクと、終わりの時刻の状態を返します。
+
+        .. math::
+
+            (s_{1:T}, z_T) = f(I_{1:T}, z_0)
+
+        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
+        状態:math:`z_T`の中身は、``step``が返すものと同じです。``step``にも``run``にも渡せます。
+
+        状態は、``[T, *]``全体の記憶領域を指し、計算グラフにもつながっています。\
+        勾配をそこで打ち切るなら``detach``し、前の区間のメモリを放すならさらに``clone``して渡します。
+
+        :param inputs: 入力:math:`I_t`。形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前の状態:math:`z_0`。``step``か``run``が返したもの。\
+            それぞれの形は``[*]``とブロードキャストできればよい。``None``なら、どれも0
+        :returns: スパイク:math:`s_t`。形は``[T, *]``。それと、状態:math:`z_T`。形はどれも``[*]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> layer = IF()
+        >>> spikes, state = layer.run(torch.full((5,), 0.4))
+        >>> spikes
+        tensor([0., 0., 1., 0., 0.])
+        >>> state
+        (tensor(0.), tensor(0.8000))
+        >>> layer.run(torch.full((3,), 0.4), state)[0]
+        tensor([1., 0., 0.])
+
+        出典: :cite:t:`neftci2019surrogate`
+        """
+        record = self.record(inputs, state)
+        if len(inputs):
+            return record[0], tuple(part[-1] for part in record)
+        zeros = record[0].new_zeros(record[0].shape[1:])
+        return record[0], (zeros,) * len(record) if state is None else state
+
+    def _state_before(
+        self, inputs: Tensor, state: State | None, **constants: float | Tensor | None
+    ) -> State:
+        """Return the state from which to take a step; raise for what no step can be taken from."""
+        parts = check_state(state, self.state_names)
+        check_tensors("inputs", {"inputs": inputs} | parts, **constants)
+        return (torch.zeros_like(inputs),) * len(self.state_names) if state is None else state
 
     def extra_repr(self) -> str:
         """定数と、既定から変えた規則を表示します。"""

@@ -6,14 +6,11 @@ import torch
 from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
-from snn_docs._checks import check_constant, check_leak, check_run, check_tensors
-from snn_docs._module import Spiking, asks_for
+from snn_docs._checks import check_constant, check_leak, check_run
+from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
 from snn_docs.surrogate import USUAL
-
-State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, trace
-NAMES = ("spikes", "v", "a")
 
 
 class ALIF(Spiking):
@@ -55,14 +52,14 @@ class ALIF(Spiking):
     >>> layer = ALIF(leak=0.5, adaptation=1.0, adaptation_leak=0.25)
     >>> layer
     ALIF(leak=0.5, adaptation=1.0, adaptation_leak=0.25, threshold=1.0)
-    >>> spikes, v, a = layer.run(torch.full((12,), 1.5))
+    >>> spikes, state = layer.run(torch.full((12,), 1.5))
     >>> spikes
     tensor([1., 0., 1., 0., 1., 0., 0., 1., 0., 0., 1., 0.])
 
     出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
     """
 
-    _parts = 3
+    state_names = ("s", "v", "a")
     threshold: float | Tensor
     leak: float | Tensor
     adaptation: float | Tensor
@@ -86,10 +83,9 @@ class ALIF(Spiking):
         constants = {"leak": leak, "adaptation": adaptation, "adaptation_leak": adaptation_leak}
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
-    def step(
-        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, a_previous: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        r"""1ステップ進め、スパイク、膜電位、発火の跡を返します。
+    @input_first
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
 
@@ -97,50 +93,39 @@ class ALIF(Spiking):
             v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
             s_t &= H(v_t - \theta - \beta a_t)
 
-        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+        :param inputs: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[*]``、型は浮動小数点数
-        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
-            形は``[*]``、型は``v_previous``と同じ
-        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
-            形は``[*]``、型は``v_previous``と同じ
-        :param a\_previous: 1つ前の時刻の跡:math:`a_{t-1}`。形は``[*]``、型は``v_previous``と同じ
-        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、跡:math:`a_t`の組。\
+        :param state: 1つ前の時刻の状態。スパイク:math:`s_{t-1}`、\
+            リセットする前の膜電位:math:`v_{t-1}`、跡:math:`a_{t-1}`の組。\
+            ``step``か``run``が返したもの。形は``[*]``、型は``inputs``と同じ。``None``なら、どれも0
+        :returns: スパイク:math:`s_t`と、状態。\
+            状態は、スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、跡:math:`a_t`の組。\
             形は引数をブロードキャストした``[*]``
-        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき、\
+            ``state``が3つのテンソルの組でないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
         >>> import torch
         >>> from snn_docs import ALIF
         >>> layer = ALIF(leak=0.0, adaptation=0.5, adaptation_leak=0.5)
-        >>> s = v = a = torch.zeros(1)
+        >>> state = None
         >>> for _ in range(3):
-        ...     s, v, a = layer.step(v, torch.full((1,), 1.25), s, a)
-        ...     print(s, v, a)
+        ...     s, state = layer.step(torch.full((1,), 1.25), state)
+        ...     print(*state)
         tensor([1.]) tensor([1.2500]) tensor([0.])
         tensor([0.]) tensor([1.2500]) tensor([1.])
         tensor([1.]) tensor([2.5000]) tensor([0.5000])
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        tensors = {
-            "v_previous": v_previous,
-            "vt": vt,
-            "s_previous": s_previous,
-            "a_previous": a_previous,
-        }
-        check_tensors("vt", tensors, **self._held)
-        a = a_previous * (1 - self.adaptation_leak) + s_previous
-        v = equations.carried(v_previous, s_previous, self._rule) + vt
-        return self._fired(v, a), v, a
+        s, v, a = self._state_before(inputs, state, **self._held)
+        a = a * (1 - self.adaptation_leak) + s
+        v = equations.carried(v, s, self._rule) + inputs
+        s = self._fired(v, a)
+        return s, (s, v, a)
 
-    def forward(
-        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, a_previous: Tensor
-    ) -> Tensor:
-        """1ステップ進め、スパイクだけを返します。引数は``step``と同じです。"""
-        return self.step(v_previous, vt, s_previous, a_previous)[0]
-
-    def run(self, inputs: Tensor, state: State | None = None) -> State:
-        r"""すべての時刻を一度に進め、スパイク、膜電位、発火の跡を返します。
+    def record(self, inputs: Tensor, state: State | None = None) -> State:
+        r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、発火の跡を返します。
 
         値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
         逆伝播は、次の漸化式を終わりの時刻から解きます。\
@@ -156,9 +141,7 @@ class ALIF(Spiking):
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前のスパイク、膜電位、跡の組。\
-            形は``[*]``とブロードキャストできればよい。\
-            続きから始めるには``(spikes[-1], v[-1], a[-1])``を渡す。``None``なら、どれも0
+        :param state: 始まる前の状態。``step``か``run``が返したもの。``None``なら、どれも0
         :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、跡:math:`a_t`の組。\
             形はどれも``[T, *]``
         :raises TypeError: 型の合わない引数があるとき
@@ -167,7 +150,7 @@ class ALIF(Spiking):
         >>> import torch
         >>> from snn_docs import ALIF
         >>> layer = ALIF(leak=0.0, adaptation=0.5, adaptation_leak=0.5)
-        >>> spikes, v, a = layer.run(torch.full((4,), 1.25))
+        >>> spikes, v, a = layer.record(torch.full((4,), 1.25))
         >>> spikes
         tensor([1., 0., 1., 0.])
         >>> a
@@ -176,7 +159,7 @@ class ALIF(Spiking):
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
         rule, adaptation, faded = self._rule, self.adaptation, 1 - self.adaptation_leak
-        shape = check_run(inputs, state, NAMES, **self._held)
+        shape = check_run(inputs, state, self.state_names, **self._held)
         inputs = widened(inputs, shape)
         if not len(inputs):
             return inputs.clone(), inputs.clone(), inputs.clone()

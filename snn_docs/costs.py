@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 import torch
@@ -13,8 +12,6 @@ from torch.nn.modules.conv import _ConvNd
 
 from snn_docs._checks import type_name
 from snn_docs._module import Neuron
-
-WATCHED = ("run", "tick")  # the ways in which layers around a neuron let it work
 
 
 class Cost(NamedTuple):
@@ -60,6 +57,8 @@ def count_operations(
     バイアスの足し算、プーリング、ニューロンが状態を進める計算は含めません。\
     ニューロンの計算は、発火しなくても``outputs``の回数だけ要ります。\
     層は呼ばれた順に並び、何度も呼ばれる層は足し合わせます。\
+    数えるのは、層が呼ばれたときです。自分で書いたネットワークでは、``neuron.run(x)``の代わりに\
+    ``neuron(x)``と書きます。\
     1つのニューロンを何か所にも置くと、1行にまとまります。場所ごとに数えるには、場所ごとに作ります。
 
     勾配は計算しません。訓練中の層は、評価のときのように動かし、もとに戻します。\
@@ -91,7 +90,8 @@ def count_operations(
             f"network must be a torch.nn.Module, but a {type_name(network)} came; put layers into "
             "a snn_docs.Sequential"
         )
-    run: Any = getattr(network, "run", None)
+    # a neuron is called with its state, for hooks see what is called
+    run: Any = network if isinstance(network, Neuron) else getattr(network, "run", None)
     if state is not None and run is None:
         raise TypeError(
             f"network must have a method run that takes a state, but a {type_name(network)} came; "
@@ -130,7 +130,6 @@ def _is_fresh(module: torch.nn.Module) -> TypeGuard[_NormBase]:
 @contextmanager
 def _watched(network: torch.nn.Module, costs: dict[str, Cost]) -> Iterator[None]:
     """Add to the costs what each layer that holds no others is given, and what it gives."""
-    hooks, neurons = [], []
 
     def add(name: str, layer: torch.nn.Module, given: Tensor, outputs: Tensor) -> None:
         kind, now = type(layer).__name__, (outputs.numel(), int(outputs.count_nonzero()))
@@ -139,23 +138,21 @@ def _watched(network: torch.nn.Module, costs: dict[str, Cost]) -> Iterator[None]
         costs[name] = Cost(name, kind, *(a + b for a, b in zip(before, counts, strict=True)))
 
     def hook(name: str) -> Callable[..., None]:
-        return lambda layer, given, outputs: add(name, layer, given[0], outputs)
+        def see(layer: torch.nn.Module, given: tuple[Tensor], result: Any) -> None:  # noqa: ANN401
+            add(name, layer, given[0], result[0] if isinstance(layer, Neuron) else result)
 
-    for layer, name in _places(network).items():
-        if isinstance(layer, Neuron):  # which is not called
-            for method in WATCHED:
-                vars(layer)[method] = _counted(partial(add, name, layer), getattr(layer, method))
-            neurons.append(layer)
-        elif not any(layer.children()):
-            hooks.append(layer.register_forward_hook(hook(name)))
+        return see
+
+    hooks = [
+        layer.register_forward_hook(hook(name))
+        for layer, name in _places(network).items()
+        if not any(layer.children())
+    ]
     try:
         yield
     finally:
         for handle in hooks:
             handle.remove()
-        for neuron in neurons:
-            for method in WATCHED:
-                del vars(neuron)[method]
 
 
 def _places(network: torch.nn.Module) -> dict[torch.nn.Module, str]:
@@ -164,15 +161,6 @@ def _places(network: torch.nn.Module) -> dict[torch.nn.Module, str]:
     for name, layer in network.named_modules(remove_duplicate=False):
         places.setdefault(layer, []).append(name)
     return {layer: ", ".join(names) for layer, names in places.items()}
-
-
-def _counted(add: Callable[..., None], function: Callable[..., Any]) -> Callable[..., Any]:
-    def count(inputs: Tensor, state: Any = None) -> Any:  # noqa: ANN401
-        record = function(inputs, state)
-        add(inputs, record[0] if isinstance(record, tuple) else record)
-        return record
-
-    return count
 
 
 def _products(layer: torch.nn.Module, given: Tensor) -> tuple[int, int]:

@@ -5,14 +5,11 @@ from collections.abc import Callable
 from torch import Tensor
 
 from snn_docs import currents_bptt, equations, functional
-from snn_docs._checks import check_leak, check_run, check_tensors
-from snn_docs._module import Spiking, asks_for
+from snn_docs._checks import check_leak, check_run
+from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrated
 from snn_docs.surrogate import USUAL
-
-State = tuple[Tensor, Tensor, Tensor]  # spikes, potential, current
-NAMES = ("spikes", "v", "i")
 
 
 class CubaLIF(Spiking):
@@ -49,7 +46,7 @@ class CubaLIF(Spiking):
     >>> layer = CubaLIF(leak=0.5, synapse_leak=0.5)
     >>> layer
     CubaLIF(leak=0.5, synapse_leak=0.5, threshold=1.0)
-    >>> spikes, v, i = layer.run(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    >>> spikes, v, i = layer.record(torch.tensor([1.0, 0.0, 0.0, 0.0]))
     >>> i
     tensor([1.0000, 0.5000, 0.2500, 0.1250])
     >>> v
@@ -58,7 +55,7 @@ class CubaLIF(Spiking):
     出典: :cite:t:`gerstner2014neuronal`
     """
 
-    _parts = 3
+    state_names = ("s", "v", "i")
     threshold: float | Tensor
     leak: float | Tensor
     synapse_leak: float | Tensor
@@ -79,8 +76,9 @@ class CubaLIF(Spiking):
         constants = {"leak": leak, "synapse_leak": synapse_leak}
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
-    def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, i_previous: Tensor) -> State:
-        r"""1ステップ進め、スパイク、膜電位、シナプスの電流を返します。
+    @input_first
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
 
@@ -88,46 +86,35 @@ class CubaLIF(Spiking):
             v_t &= (1 - \lambda)\, r_{t-1} + i_t \\
             s_t &= H(v_t - \theta)
 
-        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+        :param inputs: この時刻の入力:math:`I_t`。1ステップあたりの電流の増分。\
             形は``[*]``、型は浮動小数点数
-        :param vt: この時刻の入力:math:`I_t`。1ステップあたりの電流の増分。\
-            形は``[*]``、型は``v_previous``と同じ
-        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
-            形は``[*]``、型は``v_previous``と同じ
-        :param i\_previous: 1つ前の時刻の電流:math:`i_{t-1}`。形は``[*]``、型は``v_previous``と同じ
-        :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、電流:math:`i_t`の組。\
+        :param state: 1つ前の時刻の状態。スパイク:math:`s_{t-1}`、\
+            リセットする前の膜電位:math:`v_{t-1}`、電流:math:`i_{t-1}`の組。\
+            ``step``か``run``が返したもの。形は``[*]``、型は``inputs``と同じ。``None``なら、どれも0
+        :returns: スパイク:math:`s_t`と、状態。\
+            状態は、スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、電流:math:`i_t`の組。\
             形は引数をブロードキャストした``[*]``
-        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき、\
+            ``state``が3つのテンソルの組でないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
         >>> import torch
         >>> from snn_docs import CubaLIF
         >>> layer = CubaLIF(leak=0.0, synapse_leak=0.5)
-        >>> zeros = torch.zeros(1)
-        >>> layer.step(zeros, torch.ones(1), zeros, torch.ones(1))
-        (tensor([1.]), tensor([1.5000]), tensor([1.5000]))
+        >>> s, state = layer.step(torch.ones(1))
+        >>> s, state = layer.step(torch.ones(1), state)
+        >>> state
+        (tensor([1.]), tensor([2.5000]), tensor([1.5000]))
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        tensors = {
-            "v_previous": v_previous,
-            "vt": vt,
-            "s_previous": s_previous,
-            "i_previous": i_previous,
-        }
-        check_tensors("vt", tensors, **self._held)
-        i = i_previous * (1 - self.synapse_leak) + vt
-        spikes, v = equations.step(v_previous, i, s_previous, self._rule)
-        return spikes, v, i
+        s, v, i = self._state_before(inputs, state, **self._held)
+        i = i * (1 - self.synapse_leak) + inputs
+        after = *equations.step(v, i, s, self._rule), i
+        return after[0], after
 
-    def forward(
-        self, v_previous: Tensor, vt: Tensor, s_previous: Tensor, i_previous: Tensor
-    ) -> Tensor:
-        """1ステップ進め、スパイクだけを返します。引数は``step``と同じです。"""
-        return self.step(v_previous, vt, s_previous, i_previous)[0]
-
-    def run(self, inputs: Tensor, state: State | None = None) -> State:
-        r"""すべての時刻を一度に進め、スパイク、膜電位、シナプスの電流を返します。
+    def record(self, inputs: Tensor, state: State | None = None) -> State:
+        r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、シナプスの電流を返します。
 
         .. math::
 
@@ -139,9 +126,7 @@ class CubaLIF(Spiking):
 
         :param inputs: 入力:math:`I_t`。1ステップあたりの電流の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前のスパイク、膜電位、電流の組。\
-            形は``[*]``とブロードキャストできればよい。\
-            続きから始めるには``(spikes[-1], v[-1], i[-1])``を渡す。``None``なら、どれも0
+        :param state: 始まる前の状態。``step``か``run``が返したもの。``None``なら、どれも0
         :returns: スパイク:math:`s_t`、リセットする前の膜電位:math:`v_t`、電流:math:`i_t`の組。\
             形はどれも``[T, *]``
         :raises TypeError: 型の合わない引数があるとき
@@ -150,14 +135,14 @@ class CubaLIF(Spiking):
         >>> import torch
         >>> from snn_docs import CubaLIF
         >>> layer = CubaLIF(leak=0.0, synapse_leak=0.5)
-        >>> spikes, v, i = layer.run(torch.tensor([0.75, 0.0, 0.0, 0.0]))
+        >>> spikes, v, i = layer.record(torch.tensor([0.75, 0.0, 0.0, 0.0]))
         >>> spikes
         tensor([0., 1., 0., 0.])
 
         出典: :cite:t:`gerstner2014neuronal`
         """
         rule, remains = self._rule, 1 - self.synapse_leak
-        shape = check_run(inputs, state, NAMES, **self._held)
+        shape = check_run(inputs, state, self.state_names, **self._held)
         inputs = widened(inputs, shape)
         if not len(inputs):
             return inputs.clone(), inputs.clone(), inputs.clone()

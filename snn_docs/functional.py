@@ -69,7 +69,7 @@ def step(
     return checked_step(v_previous, vt, s_previous, rule)
 
 
-def run(
+def record(
     inputs: Tensor,
     state: tuple[Tensor, Tensor] | None = None,
     threshold: float | Tensor = 1.0,
@@ -79,7 +79,7 @@ def run(
     detach_reset: bool = False,
     surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
 ) -> tuple[Tensor, Tensor]:
-    r"""すべての時刻を一度に進め、スパイクと膜電位を返します。
+    r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
 
     値は、``step``を時刻の順に:math:`T`回呼んだときと、ビット単位で等しくなります。\
     勾配は、丸めの差を除いて等しくなります。逆伝播は、次の漸化式を終わりの時刻から解きます。\
@@ -119,15 +119,15 @@ def run(
     :raises ValueError: 値の範囲、デバイス、形の合わない引数があるとき
 
     >>> import torch
-    >>> from snn_docs.functional import run
+    >>> from snn_docs.functional import record
     >>> inputs = torch.full((5, 1), 0.4)
-    >>> spikes, v = run(inputs)
+    >>> spikes, v = record(inputs)
     >>> spikes.squeeze()
     tensor([0., 0., 1., 0., 0.])
     >>> v.squeeze()
     tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000])
-    >>> first = run(inputs[:2])
-    >>> rest = run(inputs[2:], state=(first[0][-1], first[1][-1]))
+    >>> first = record(inputs[:2])
+    >>> rest = record(inputs[2:], state=(first[0][-1], first[1][-1]))
     >>> torch.equal(torch.cat([first[1], rest[1]]), v)
     True
 
@@ -135,7 +135,7 @@ def run(
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
-    return checked_run(inputs, state, rule)
+    return checked_record(inputs, state, rule)
 
 
 _loops: ModuleType = kernels
@@ -151,7 +151,7 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
         D^{\text{numba}}_t &= D^{\text{torch}}_t
 
     はじめは``"torch"``で、PyTorchの演算だけを使います。\
-    ``"numba"``は、``run``の繰り返しを機械語に翻訳して使います。\
+    ``"numba"``は、``record``と、層の``run``の繰り返しを機械語に翻訳して使います。\
     どちらも結果はビット単位で等しく、小さい層ほど``"numba"``が速くなります。\
     滑らかな代理勾配と大きい層では、逆伝播に``"torch"``のほうが速いので、そちらを使います。\
     翻訳は最初の1回だけ数秒かかり、結果はディスクに残ります。\
@@ -190,8 +190,8 @@ def checked_step(
     return equations.step(v_previous, vt, s_previous, rule)
 
 
-def checked_run(
-    inputs: Tensor, state: tuple[Tensor, Tensor] | None, rule: Rule
+def checked_record(
+    inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Run over all of time by a rule that has been checked."""
     shape = check_run(inputs, state, threshold=rule.threshold, leak=rule.kept)

@@ -6,7 +6,7 @@ from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
-from snn_docs._module import Neuron, asks_for, plain
+from snn_docs._module import Neuron, asks_for, input_first, plain
 from snn_docs.bptt import keep_freed_memory, tensor_of
 from snn_docs.equations import widened
 from snn_docs.kernels import decay, number_of
@@ -35,7 +35,8 @@ class LI(Neuron):
     >>> layer = LI(leak=0.5)
     >>> layer
     LI(leak=0.5)
-    >>> layer.run(torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    >>> v, state = layer.run(torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    >>> v
     tensor([1.0000, 0.5000, 0.2500, 1.1250])
 
     出典: :cite:t:`gerstner2014neuronal`
@@ -50,34 +51,39 @@ class LI(Neuron):
         check_leak(leak)
         self._hold("leak", leak)
 
-    def step(self, v_previous: Tensor, vt: Tensor) -> Tensor:
-        r"""1ステップ進め、膜電位を返します。
+    @input_first
+    def step(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""1ステップ進め、膜電位と、次に渡す状態を返します。状態は、膜電位そのものです。
 
         .. math::
 
             v_t = (1 - \lambda)\, v_{t-1} + I_t
 
-        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。形は``[*]``、型は浮動小数点数
-        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
-            形は``[*]``、型は``v_previous``と同じ
-        :returns: 膜電位:math:`v_t`。形は引数をブロードキャストした``[*]``
+        :param inputs: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[*]``、型は浮動小数点数
+        :param state: 1つ前の時刻の膜電位:math:`v_{t-1}`。形は``[*]``、型は``inputs``と同じ。\
+            ``None``なら0
+        :returns: 膜電位:math:`v_t`と、状態。どちらも同じ値。形は引数をブロードキャストした``[*]``
         :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
         >>> import torch
         >>> from snn_docs import LI
-        >>> LI(leak=0.25).step(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.0]))
+        >>> layer = LI(leak=0.25)
+        >>> v, state = layer.step(torch.tensor([1.0, 2.0]))
+        >>> v, state = layer.step(torch.tensor([0.5, 0.0]), state)
+        >>> v
         tensor([1.2500, 1.5000])
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        check_integration(("vt", vt), ("v_previous", v_previous), self.leak)
-        return v_previous * (1 - self.leak) + vt
+        check_integration(("inputs", inputs), ("state", state), self.leak)
+        before = torch.zeros_like(inputs) if state is None else state
+        v = before * (1 - self.leak) + inputs
+        return v, v
 
-    forward = step
-
-    def run(self, inputs: Tensor, state: Tensor | None = None) -> Tensor:
-        r"""すべての時刻を一度に進め、膜電位を返します。
+    def run(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        r"""すべての時刻を一度に進め、膜電位と、終わりの時刻の膜電位を返します。
 
         .. math::
 
@@ -89,33 +95,27 @@ class LI(Neuron):
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前の膜電位。形は``[*]``とブロードキャストできればよい。\
-            続きから始めるには``v[-1]``を渡す。``None``なら0
-        :returns: 膜電位:math:`v_t`。形は``[T, *]``
+        :param state: 始まる前の膜電位。``step``か``run``が返したもの。\
+            形は``[*]``とブロードキャストできればよい。``None``なら0
+        :returns: 膜電位:math:`v_t`。形は``[T, *]``。それと、状態:math:`v_T`。形は``[*]``
         :raises TypeError: 型の合わない引数があるとき
         :raises ValueError: デバイスや形の合わない引数があるとき
 
         >>> import torch
         >>> from snn_docs import LI
         >>> layer = LI(leak=0.5)
-        >>> v = layer.run(torch.ones(2))
-        >>> layer.run(torch.ones(2), v[-1])
+        >>> v, state = layer.run(torch.ones(2))
+        >>> v, state = layer.run(torch.ones(2), state)
+        >>> v
         tensor([1.7500, 1.8750])
 
         出典: :cite:t:`gerstner2014neuronal`
         """
         shape = check_integration(("inputs[0]", check_time(inputs)), ("state", state), self.leak)
-        return integrated(widened(inputs, shape), state, self.leak)
-
-    def tick(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the potential of one step, twice: as what is seen, and as the state after it."""
-        v = self.step(torch.zeros_like(inputs) if state is None else state, inputs)
-        return v, v
-
-    def advance(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Return the outputs of all steps, and the state in which the next ones begin."""
-        v = self.run(inputs, state)
-        return v, v[-1] if len(v) else state
+        v = integrated(widened(inputs, shape), state, self.leak)
+        if len(v):
+            return v, v[-1]
+        return v, v.new_zeros(shape) if state is None else state
 
     def extra_repr(self) -> str:
         """漏れを表示します。"""

@@ -14,6 +14,7 @@ from snn_docs._checks import (
     check_integer,
     type_name,
 )
+from snn_docs._module import is_watched
 from snn_docs.neurons import IF
 
 
@@ -96,7 +97,7 @@ class Network(torch.nn.Module):
 
         .. math::
 
-            (s^{(l)}, v^{(l)}) = \mathrm{run}(W^{(l)} s^{(l-1)} + b^{(l)})
+            (s^{(l)}, v^{(l)}) = \mathrm{record}(W^{(l)} s^{(l-1)} + b^{(l)})
 
         どの層も、膜電位0から始めます。
 
@@ -130,9 +131,14 @@ class Network(torch.nn.Module):
             )
         check_alike_parameters(self, inputs)
         check_finite(inputs=inputs)
-        spikes = v = inputs
-        for linear, neuron in zip(self.linears, self.neurons, strict=True):
-            spikes, v = neuron.run(linear(spikes))  # type: ignore[operator] # not any Module
+        *hidden, (linear, last) = zip(self.linears, self.neurons, strict=True)
+        spikes = inputs
+        for before, neuron in hidden:
+            spikes, _ = neuron(before(spikes))
+        current = linear(spikes)
+        if is_watched(last):  # hooks wait for a call: it gives what is recorded, bit for bit
+            last(current)
+        spikes, v = last.record(current)  # type: ignore[operator] # not any Module
         return spikes, v
 
 

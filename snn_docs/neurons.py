@@ -1,13 +1,14 @@
 """ニューロンのモデルです。状態を持たない``torch.nn.Module``で、1ステップでも、すべての時刻でも進められます。"""
 
 from collections.abc import Callable
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
-from snn_docs import functional
+from snn_docs import equations, functional
 from snn_docs._checks import check_leak
-from snn_docs._module import Spiking, asks_for
+from snn_docs._module import Neuron, Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
@@ -26,11 +27,9 @@ class IF(Spiking):
 
     膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻にリセットされます。\
     閾値とちょうど等しいときは発火しません。\
-    状態は層の中に持たず、呼ぶ側が渡します。\
-    ``step``と``forward``は1ステップ、``run``はすべての時刻を進めます。
-
-    引数``vt``は、この時刻の入力電流:math:`I_t`として使います。\
-    記事は``vt``を膜電位と呼びますが、両者が一致するのは``v_previous``が0のときです。
+    状態は層の中に持たず、スパイクと膜電位の組を、呼ぶ側が渡します。\
+    ``step``は1ステップ、``run``はすべての時刻を進めます。\
+    層を呼ぶと``run``と同じですが、記事の3つの引数で呼ぶと、記事と同じ1ステップです。
 
     :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
         単位は膜電位と同じ。\
@@ -51,9 +50,9 @@ class IF(Spiking):
     >>> layer = IF(threshold=1.0)
     >>> layer
     IF(threshold=1.0)
-    >>> zeros = torch.zeros(3)
-    >>> layer(zeros, torch.tensor([0.5, 1.0, 1.5]), zeros)
-    tensor([0., 0., 1.])
+    >>> spikes, state = layer(torch.full((6,), 0.4))
+    >>> spikes
+    tensor([0., 0., 1., 0., 0., 1.])
 
     出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
@@ -72,33 +71,37 @@ class IF(Spiking):
         """閾値とリセットの規則を決めます。"""
         super().__init__(threshold, reset, detach_reset, surrogate)
 
-    def step(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> tuple[Tensor, Tensor]:
-        r"""1ステップ進め、スパイクと膜電位を返します。
+    @input_first
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
 
-            v_t &= r_{t-1} + I_t \\
+            v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
             s_t &= H(v_t - \theta)
 
-        :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
+        :math:`r`はリセットしたあとの膜電位、:math:`\lambda`は漏れです。\
+        ``IF``では:math:`\lambda = 0`です。
+
+        :param inputs: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[*]``、型は浮動小数点数
-        :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
-            形は``[*]``、型は``v_previous``と同じ
-        :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
-            形は``[*]``、型は``v_previous``と同じ
-        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
+        :param state: 1つ前の時刻の状態。スパイク:math:`s_{t-1}`と、\
+            リセットする前の膜電位:math:`v_{t-1}`の組。``step``か``run``が返したもの。\
+            形は``[*]``、型は``inputs``と同じ。``None``なら、どちらも0
+        :returns: スパイク:math:`s_t`と、状態。\
+            状態は、スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
             形は引数をブロードキャストした``[*]``
-        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
+        :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき、\
+            ``state``が2つのテンソルの組でないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
         >>> import torch
         >>> from snn_docs import IF
-        >>> layer = IF()
-        >>> v = s = torch.zeros(2)
+        >>> layer, state = IF(), None
         >>> current = torch.tensor([0.4, 0.6])
         >>> for _ in range(3):
-        ...     s, v = layer.step(v, current, s)
-        ...     print(s, v)
+        ...     s, state = layer.step(current, state)
+        ...     print(s, state[1])
         tensor([0., 0.]) tensor([0.4000, 0.6000])
         tensor([0., 1.]) tensor([0.8000, 1.2000])
         tensor([1., 0.]) tensor([1.2000, 0.6000])
@@ -106,22 +109,38 @@ class IF(Spiking):
         出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）。\
         記事の``forward``が捨てる:math:`v_t`も返す
         """
-        return functional.checked_step(v_previous, vt, s_previous, self._rule)
+        rule = self._rule
+        s, v = self._state_before(inputs, state, threshold=rule.threshold, leak=rule.kept)
+        after = equations.step(v, inputs, s, rule)
+        return after[0], after
 
-    def forward(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
-        r"""1ステップ進め、スパイクだけを返します。
+    @overload
+    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]: ...
+
+    @overload
+    def forward(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor: ...
+
+    def forward(self, *arguments: Any, **named: Any) -> Any:
+        r"""``run``と同じく、すべての時刻を進めます。引数が3つなら、記事と同じく1ステップです。
 
         .. math::
 
             s_t = H(r_{t-1} + I_t - \theta)
 
+        記事の引数で呼ぶと、スパイクだけを返します。\
+        引数``vt``は、この時刻の入力電流:math:`I_t`として使います。\
+        記事は``vt``を膜電位と呼びますが、両者が一致するのは``v_previous``が0のときです。
+
+        :param inputs: ``run``と同じ
+        :param state: ``run``と同じ
         :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
             形は``[*]``、型は浮動小数点数
         :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[*]``、型は``v_previous``と同じ
         :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
             形は``[*]``、型は``v_previous``と同じ
-        :returns: スパイク:math:`s_t`。形は引数をブロードキャストした``[*]``
+        :returns: 記事の引数なら、スパイク:math:`s_t`。形は引数をブロードキャストした``[*]``。\
+            ほかは``run``と同じ
         :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
@@ -136,30 +155,27 @@ class IF(Spiking):
 
         出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
-        return self.step(v_previous, vt, s_previous)[0]
+        if len(arguments) + len(named) == 3:  # noqa: PLR2004 - the article's
+            return self._article(*arguments, **named)
+        return self.run(*arguments, **named)
 
-    def run(
-        self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        r"""すべての時刻を一度に進め、スパイクと膜電位を返します。
+    def _article(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
+        return functional.checked_step(v_previous, vt, s_previous, self._rule)[0]
+
+    def record(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
+        r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
 
         .. math::
 
             v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
             s_t &= H(v_t - \theta)
 
-        :math:`r`はリセットしたあとの膜電位、:math:`\lambda`は漏れです。\
-        ``IF``では:math:`\lambda = 0`です。\
-        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
-        詳しくは``snn_docs.functional.run``にあります。
+        膜電位を描くときや、損失を膜電位で測るときに使います。\
+        計算は``run``と同じです。詳しくは``snn_docs.functional.record``にあります。
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前のスパイクと膜電位の組。\
-            形は``[*]``とブロードキャストできればよい。\
-            続きから始めるには``(spikes[-1], v[-1])``を渡す。``None``なら、どちらも0。\
-            この2つは``[T, *]``全体の記憶領域を指し、計算グラフにもつながっている。\
-            勾配をそこで打ち切るなら``detach``し、前の区間のメモリを放すならさらに``clone``して渡す
+        :param state: 始まる前の状態。``step``か``run``が返したもの。``None``なら0
         :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
             形はどちらも``[T, *]``
         :raises TypeError: 型の合わない引数があるとき
@@ -167,7 +183,7 @@ class IF(Spiking):
 
         >>> import torch
         >>> from snn_docs import IF
-        >>> spikes, v = IF().run(torch.full((6,), 0.4))
+        >>> spikes, v = IF().record(torch.full((6,), 0.4))
         >>> spikes
         tensor([0., 0., 1., 0., 0., 1.])
         >>> v
@@ -175,7 +191,7 @@ class IF(Spiking):
 
         出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
-        return functional.checked_run(inputs, state, self._rule)
+        return functional.checked_record(inputs, state, self._rule)
 
 
 class LIF(IF):
@@ -211,7 +227,7 @@ class LIF(IF):
     >>> layer = LIF(threshold=1.0, leak=0.5)
     >>> layer
     LIF(leak=0.5, threshold=1.0)
-    >>> spikes, v = layer.run(torch.full((5,), 0.6))
+    >>> spikes, v = layer.record(torch.full((5,), 0.6))
     >>> v
     tensor([0.6000, 0.9000, 1.0500, 0.6000, 0.9000])
     >>> spikes
@@ -220,11 +236,11 @@ class LIF(IF):
     snnTorchの引き算に合わせるには、1ステップずつ、その差を入力から引きます。
 
     >>> layer = LIF(leak=0.5, reset="subtract")
-    >>> s = v = torch.zeros(1)
+    >>> s, state = torch.zeros(1), None
     >>> for _ in range(4):
     ...     more = layer.leak * layer.threshold * s.detach()
-    ...     s, v = layer.step(v, torch.full((1,), 1.25) - more, s)
-    ...     print(v)
+    ...     s, state = layer.step(torch.full((1,), 1.25) - more, state)
+    ...     print(state[1])
     tensor([1.2500])
     tensor([0.8750])
     tensor([1.6875])
@@ -235,6 +251,7 @@ class LIF(IF):
 
     leak: float | Tensor
     _usual = staticmethod(USUAL)
+    forward = Neuron.forward  # type: ignore[assignment] # the article's call is of IF alone
 
     @asks_for("leak=dt / tau")
     def __init__(
@@ -287,7 +304,7 @@ class PLIF(IF):
     >>> layer.w
     Parameter containing:
     tensor(0., requires_grad=True)
-    >>> spikes, v = layer.run(torch.full((5,), 0.6))
+    >>> spikes, v = layer.record(torch.full((5,), 0.6))
     >>> v.sum().backward()
     >>> layer.w.grad
     tensor(-0.3694)
@@ -296,6 +313,7 @@ class PLIF(IF):
     """
 
     _usual = staticmethod(USUAL)
+    forward = Neuron.forward  # type: ignore[assignment] # the article's call is of IF alone
 
     def __init__(
         self,

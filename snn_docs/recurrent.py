@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import check_alike_parameters, check_layer, check_time, type_name
-from snn_docs._module import Neuron, Stateful
+from snn_docs._module import Neuron, Stateful, is_watched
 
 State = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
 
@@ -27,7 +27,11 @@ class Recurrent(torch.nn.Module):
     入力に掛ける重みは持たないので、前に``torch.nn.Linear``などを置きます。\
     状態は層の中に持たず、``step``と``run``が返します。
 
-    :param neuron: 戻る先の層。``IF``、``LIF``、``ALIF``、``LI``など、このパッケージのニューロン
+    ニューロンに付けたフックは、1回の``run``につき1回、ニューロンが受け取ったすべての時刻の入力で動きます。\
+    1ステップずつ進めたあとで呼び直すので、フックが書き換えた値は使われません。
+
+    :param neuron: 戻る先の層。``IF``、``LIF``、``ALIF``、``LI``など、このパッケージのニューロン。\
+        自分で書いた層でも、``step``と``run``が、入力と状態から、出力と状態を返せばよい
     :param layer: 出力を入力に戻す層。受け取る形も返す形も、1ステップの入力と同じ``[B, *]``
     :raises TypeError: ``neuron``が状態を渡せる層でないとき、``layer``がPyTorchの層でないとき
 
@@ -118,7 +122,8 @@ class Recurrent(torch.nn.Module):
         >>> inhibit = torch.nn.Linear(1, 1, bias=False)
         >>> _ = torch.nn.init.constant_(inhibit.weight, -1.0)
         >>> inputs = torch.full((6, 1, 1), 1.25)
-        >>> IF().run(inputs)[0].flatten()
+        >>> spikes, _ = IF().run(inputs)
+        >>> spikes.flatten()
         tensor([1., 1., 1., 1., 1., 1.])
         >>> with torch.no_grad():
         ...     spikes, state = Recurrent(IF(), inhibit).run(inputs)
@@ -139,7 +144,8 @@ class Recurrent(torch.nn.Module):
             )
         last, inner = (torch.zeros_like(inputs[0]), None) if state is None else state
         check_layer("layer", self.layer, last[None])
-        record = []
+        record, currents, before = [], [], inner
+        is_seen = isinstance(self.neuron, Neuron) and is_watched(self.neuron)
         for x in inputs:
             back = self.layer(last)
             if back.shape != x.shape:
@@ -148,14 +154,12 @@ class Recurrent(torch.nn.Module):
                     f"{tuple(back.shape)} of outputs of {tuple(last.shape)}; the inputs have one "
                     "number for each neuron: put a layer with the input weights before this one"
                 )
-            last, inner = self._tick(x + back, inner)
+            current = x + back
+            last, inner = self.neuron.step(current, inner)
             record.append(last)
+            if is_seen:
+                currents.append(current)
+        if is_seen:
+            # hooks wait for a call: of all of time, it gives what the steps gave, bit for bit
+            self.neuron(torch.stack(currents), before)
         return torch.stack(record), (last, inner)
-
-    advance = run
-
-    def _tick(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401 - the neuron's
-        if isinstance(self.neuron, Neuron):
-            return self.neuron.tick(inputs, state)
-        outputs, after = self.neuron.advance(inputs[None], state)
-        return outputs[0], after

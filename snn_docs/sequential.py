@@ -16,7 +16,7 @@ from snn_docs._checks import (
     step_shape,
     type_name,
 )
-from snn_docs._module import Stateful
+from snn_docs._module import Neuron, Stateful, is_watched
 
 State = tuple[Any, ...]  # for each layer what it carries from step to step; None for torch's
 
@@ -37,11 +37,15 @@ class Sequential(torch.nn.Sequential):
     標本を先頭に並べた``[B, T, *]``は、形だけでは見分けられず、誤って動きます。\
     ``DataLoader``から受け取ったら、``inputs.transpose(0, 1)``で時刻を先頭にしてください。\
     ``Conv2d``や``Linear``などのPyTorchの層は、どの時刻にも同じように働きます。\
-    ニューロンの層（``IF``、``LIF``、``LI``など）、``Recurrent``、この``Sequential``は、状態を次の時刻へ持ち越します。
+    ニューロンの層（``IF``、``LIF``、``LI``など）、``Recurrent``、この``Sequential``は、状態を次の時刻へ持ち越します。\
+    自分で書いた層も、``step(inputs, state=None)``と``run(inputs, state=None)``が\
+    出力と状態を返せば、同じように並びます。
 
     時刻は、層の出力がキャッシュに収まる長さの区間に分けて進めます。\
     区間の長さが変わっても、ニューロンの値は変わらず、ほかの層の値は丸めの差だけ変わります。\
-    訓練中のバッチ正規化は、すべての時刻とバッチにわたる統計を使うので、あれば区間に分けません。
+    訓練中のバッチ正規化は、すべての時刻とバッチにわたる統計を使うので、あれば区間に分けません。\
+    フックを付けた層があるときも分けません。\
+    ニューロンのフックは、``[T, B, *]``の入力と、スパイクと状態の組を、1度に受け取ります。
 
     ``Network``は、全結合層だけを、大きさを並べて作るものです。
 
@@ -184,8 +188,6 @@ class Sequential(torch.nn.Sequential):
             inputs = inputs[length:]
         return parts[0] if len(parts) == 1 else torch.cat(parts), tuple(states)
 
-    advance = run
-
     def describe(self, *size: int) -> str:
         r"""どの層がどの形の出力を返すかを、1行に1層の文字列で返します。
 
@@ -234,8 +236,11 @@ class Sequential(torch.nn.Sequential):
         return list(state)
 
     def _is_whole(self) -> bool:
-        """Tell whether a layer looks at all of time at once."""
-        return any(isinstance(module, _NormBase) and module.training for module in self.modules())
+        """Tell whether a layer, or a hook, looks at all of time at once."""
+        return any(
+            (isinstance(module, _NormBase) and module.training) or is_watched(module)
+            for module in self.modules()
+        )
 
     def _widening(self) -> float:
         """Return how many times wider than its inputs the outputs are of the layer that widens."""
@@ -270,8 +275,10 @@ def _apply(name: str, layer: torch.nn.Module, x: Tensor, state: Any) -> tuple[Te
     """Return what a layer makes of some steps, and what it carries on."""
     check_layer(name, layer, x)
     try:
-        if isinstance(layer, Stateful):
-            return layer.advance(x, state)
+        if isinstance(layer, Neuron):
+            return layer(x, state)  # type: ignore[no-any-return] # torch's calls are of any type
+        if isinstance(layer, Stateful):  # such as a network, which gives no state when it is called
+            return layer.run(x, state)
         outputs = layer(x.flatten(0, 1))
         if not isinstance(outputs, Tensor):
             raise TypeError(  # noqa: TRY301 - is given the note, too

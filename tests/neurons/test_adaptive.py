@@ -34,8 +34,7 @@ class TestLaws:
     def test_another_surrogate_goes_step_by_step(self):
         layer = ALIF(**NUMBERS, surrogate=lambda x: (x > 0).to(x.dtype))
         inputs = torch.rand(9, 3, generator=seeded()) * 2
-        state = layer.run(inputs)
-        assert_equal(state, ALIF(**NUMBERS).run(inputs))
+        assert_equal(layer.record(inputs), ALIF(**NUMBERS).record(inputs))
 
     @reproducible
     @given(cases(ALIF))
@@ -44,7 +43,7 @@ class TestLaws:
         spikes, v, a = by_hand(layer, inputs)
         theta = layer.threshold + layer.adaptation * a
         sure = ((v - theta).abs() > 1e-12).all()  # or rounding decides
-        for got, expected in zip(layer.run(inputs), (spikes, v, a), strict=True):
+        for got, expected in zip(layer.record(inputs), (spikes, v, a), strict=True):
             assert not sure or torch.allclose(got, expected)
 
     @reproducible
@@ -55,7 +54,7 @@ class TestLaws:
         plain = LIF(leak=0.3, **options)
         layer = ALIF(leak=0.3, adaptation=0.0, adaptation_leak=0.1, **options)
         leaves = [inputs.clone().requires_grad_() for _ in range(2)]
-        got, expected = layer.run(leaves[0])[:2], plain.run(leaves[1])
+        got, expected = layer.record(leaves[0])[:2], plain.record(leaves[1])
         assert all(map(torch.equal, got, expected))
         grads = [
             torch.autograd.grad(s.sum() + v.sin().sum(), leaf)[0]
@@ -103,11 +102,6 @@ class TestModule:
         with pytest.raises(ValueError, match=r"adaptation_leak is 0\.05 in what is loaded, but 0"):
             ALIF(**NUMBERS | {"adaptation_leak": 0.1}).load_state_dict(wrong.state_dict())
 
-    def test_called_it_gives_the_spikes_of_a_step(self):
-        zeros = torch.zeros(2)
-        spikes = ALIF(**NUMBERS)(zeros, torch.tensor([0.5, 1.5]), zeros, zeros)
-        assert spikes.tolist() == [0.0, 1.0]
-
 
 class TestErrors:
     @pytest.mark.parametrize(
@@ -138,7 +132,7 @@ class TestErrors:
             (
                 lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
                 TypeError,
-                r"a tuple of 3 tensors, .* give \(spikes\[-1\], v\[-1\], a\[-1\]\)",
+                r"a tuple of 3 tensors, \(s, v, a\), but one of 2 came; inputs come first, then",
             ),
             (
                 lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3),) * 2 + (None,)),
@@ -146,14 +140,14 @@ class TestErrors:
                 r"state\[2\] must be a floating-point tensor, but a NoneType came",
             ),
             (
-                lambda layer: layer.step(*[torch.ones(3)] * 3, torch.ones(2)),
+                lambda layer: layer.step(torch.ones(3), (torch.ones(3),) * 2 + (torch.ones(2),)),
                 ValueError,
-                r"a_previous \(2,\) came",
+                r"inputs \(3,\), .*state\[2\] \(2,\)",
             ),
             (
-                lambda layer: layer.step(*[torch.ones(3)] * 3, torch.ones(3).double()),
+                lambda layer: layer.step(torch.ones(3).double(), (torch.ones(3),) * 3),
                 TypeError,
-                "a_previous and vt must have the same dtype",
+                r"state\[0\] and inputs must have the same dtype",
             ),
         ],
     )

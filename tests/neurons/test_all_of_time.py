@@ -2,6 +2,7 @@
 
 import math
 import platform
+from functools import partial
 from itertools import product
 
 import pytest
@@ -60,7 +61,10 @@ def calls(layer, steps):
 
 
 def run(layer, inputs, state=None):
-    return parts(layer.run(inputs, state))
+    """Return of all steps what a state holds of one."""
+    if isinstance(layer, LI):
+        return (layer.run(inputs, state)[0],)
+    return layer.record(inputs, state)
 
 
 def gradients(function, layer, inputs, state, *, wanted=None, create_graph=False):
@@ -103,11 +107,23 @@ class TestRunEqualsSteps:
     @given(st.data(), st.integers(0, 6))
     def test_two_runs_equal_one(self, kind, data, cut):
         layer, inputs, state = data.draw(cases(kind))
-        first, after = layer.advance(inputs[:cut], state)
-        second, last = layer.advance(inputs[cut:], after)
+        first, after = layer.run(inputs[:cut], state)
+        second, last = layer(inputs[cut:], after)
         together = run(layer, inputs, state)
         assert torch.equal(torch.cat([first, second]), together[0])
         assert_equal(parts(last), [x[-1] for x in together])
+
+    @reproducible
+    @given(st.data(), st.integers(0, 6))
+    def test_a_step_goes_on_from_a_run_and_a_run_from_a_step(self, kind, data, cut):
+        layer, inputs, start = data.draw(cases(kind))
+        at = min(cut, len(inputs) - 1)
+        first, state = layer.run(inputs[:at], start)
+        second, state = layer.step(inputs[at], state)
+        third, state = layer.run(inputs[at + 1 :], state)
+        together, last = layer.run(inputs, start)
+        assert torch.equal(torch.cat([first, second[None], third]), together)
+        assert_equal(parts(state), parts(last))
 
     @pytest.mark.parametrize("dtype", FLOATING)
     def test_dtype_is_kept(self, kind, dtype):
@@ -136,8 +152,7 @@ from snn_docs import {kind.__name__}
 layer, inputs = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576, requires_grad=True)
 """
         call = """
-    record = layer.run(inputs)
-    sum(x.sum() for x in (record if isinstance(record, tuple) else [record])).backward()
+    layer.run(inputs)[0].sum().backward()
     inputs.grad = record = None
 """
         assert fresh_memory(prepare, call) < 100 * 24576 * 4 / 2
@@ -211,8 +226,8 @@ class TestTransforms:
         leaf = inputs.clone().requires_grad_()
         (plain,) = torch.autograd.grad(total(leaf), leaf)
         torch.testing.assert_close(torch.func.grad(total)(inputs), plain)
-        mapped = torch.vmap(layer.run, in_dims=1, out_dims=1)(inputs)
-        assert_equal(parts(mapped), run(layer, inputs))
+        mapped = torch.vmap(partial(run, layer), in_dims=1, out_dims=1)(inputs)
+        assert_equal(mapped, run(layer, inputs))
         with forward_ad.dual_level():
             dual = total(forward_ad.make_dual(inputs, torch.ones_like(inputs)))
             torch.testing.assert_close(forward_ad.unpack_dual(dual).tangent, plain.sum())
@@ -220,5 +235,5 @@ class TestTransforms:
     @pytest.mark.slow
     def test_compile(self, kind, fullgraph):
         inputs, layer = torch.rand(4, 3, generator=seeded()), usual(kind)
-        compiled = parts(fullgraph(layer.run)(inputs))
-        assert_equal(compiled, run(layer, inputs))
+        (spikes, state), expected = fullgraph(layer.run)(inputs), layer.run(inputs)
+        assert_equal((spikes, *parts(state)), (expected[0], *parts(expected[1])))

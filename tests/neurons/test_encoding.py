@@ -218,9 +218,9 @@ class TestDirect:
 
     def test_drives_the_second_demo(self):
         layer, count = IF(), 0
-        v = s = torch.zeros(40)
+        state = None
         for current in encoding.direct(torch.arange(0, 2, 0.05), 20):
-            s, v = layer.step(v, current, s)
+            s, state = layer.step(current, state)
             count += int(s.sum())
         assert count == 521
 

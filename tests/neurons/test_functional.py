@@ -23,7 +23,7 @@ from torch_checks import (
 )
 
 from snn_docs import Heaviside, bptt, functional, surrogate
-from snn_docs.functional import run, step
+from snn_docs.functional import record, step
 
 RESETS = ("zero", "subtract")
 SURROGATES = (Heaviside.apply, surrogate.ArcTan(2.0), surrogate.Triangle())
@@ -131,12 +131,12 @@ class TestRunEqualsSteps:
     @reproducible
     @given(case=cases())
     def test_forward_bit_for_bit(self, case):
-        assert_equal(run(**case), one_by_one(**case))
+        assert_equal(record(**case), one_by_one(**case))
 
     @reproducible
     @given(case=cases(), of=st.sampled_from([(True, True), (True, False), (False, True)]))
     def test_gradients_to_rounding(self, case, of):
-        assert_close(gradients(case, run, of=of), gradients(case, one_by_one, of=of))
+        assert_close(gradients(case, record, of=of), gradients(case, one_by_one, of=of))
 
     @reproducible
     @given(case=cases())
@@ -150,12 +150,12 @@ class TestRunEqualsSteps:
                 value, leaves(case), allow_unused=True, materialize_grads=True
             )
 
-        assert_close(second(run), second(one_by_one))
+        assert_close(second(record), second(one_by_one))
 
     @reproducible
     @given(case=cases())
     def test_a_gradient_with_a_graph_equals_one_without(self, case):
-        assert_close(gradients(case, run, create_graph=True), gradients(case, run))
+        assert_close(gradients(case, record, create_graph=True), gradients(case, record))
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     @pytest.mark.parametrize("reset", RESETS)
@@ -165,7 +165,7 @@ class TestRunEqualsSteps:
         near = torch.tensor([1.0, 1.0], dtype=dtype).nextafter(torch.tensor([0, 2], dtype=dtype))
         values = [*special, *near.tolist()]
         inputs = torch.tensor(list(product(values, repeat=3)), dtype=dtype).T
-        got = run(inputs, leak=leak, reset=reset)
+        got = record(inputs, leak=leak, reset=reset)
         expected = one_by_one(inputs, leak=leak, reset=reset)
         for ours, theirs in zip(got, expected, strict=True):
             assert torch.equal(ours.isnan(), theirs.isnan())
@@ -182,8 +182,8 @@ class TestRunEqualsSteps:
         case = {"inputs": inputs, "threshold": torch.tensor(0.7, dtype=torch.float64), **rule}
         case["leak"] = torch.full((7,), 0.2, dtype=torch.float64)
         case["threshold"].requires_grad_(), case["leak"].requires_grad_()
-        assert torch.equal(run(**case)[0], by_autograd(**case)[0])
-        assert_close(gradients(case, run), gradients(case, by_autograd))
+        assert torch.equal(record(**case)[0], by_autograd(**case)[0])
+        assert_close(gradients(case, record), gradients(case, by_autograd))
 
 
 @pytest.mark.usefixtures("device", "loops", "blocks")
@@ -193,17 +193,17 @@ class TestGoingOn:
     def test_two_runs_equal_one(self, case, cut):
         def in_two(inputs, state=None, **rest):
             cut_here = min(cut, len(inputs))
-            first = run(inputs[:cut_here], state, **rest)
+            first = record(inputs[:cut_here], state, **rest)
             after = (first[0][-1], first[1][-1]) if cut_here else state
-            second = run(inputs[cut_here:], after, **rest)
+            second = record(inputs[cut_here:], after, **rest)
             return tuple(torch.cat(parts) for parts in zip(first, second, strict=True))
 
-        assert_equal(in_two(**case), run(**case))
-        assert_close(gradients(case, in_two), gradients(case, run))
+        assert_equal(in_two(**case), record(**case))
+        assert_close(gradients(case, in_two), gradients(case, record))
 
     def test_a_state_may_be_half_a_spike(self):
         inputs, state = torch.full((3, 2), 0.4), (torch.tensor([0.5]), torch.tensor([1.5, 0.5]))
-        assert_equal(run(inputs, state), one_by_one(inputs, state))
+        assert_equal(record(inputs, state), one_by_one(inputs, state))
 
 
 @pytest.mark.usefixtures("device", "loops")
@@ -211,7 +211,7 @@ class TestShapes:
     @pytest.mark.parametrize("shape", [(0,), (0, 3), (4,), (4, 0), (1, 1), (3, 2, 2)])
     def test_shape_is_kept(self, shape):
         inputs = torch.full(shape, 2.0, requires_grad=True)
-        spikes, v = run(inputs)
+        spikes, v = record(inputs)
         assert spikes.shape == v.shape == shape
         assert torch.equal(spikes, torch.ones(shape))
         (gradient,) = torch.autograd.grad(v.sum(), inputs)
@@ -223,7 +223,7 @@ class TestShapes:
         for inputs in (plain.permute(2, 1, 0), plain[::2, :, 1:4], plain[:1].expand(6, 4, 5)):
             leaf, copy = inputs.clone().requires_grad_(), inputs.contiguous().requires_grad_()
             strided = leaf.as_strided(inputs.shape, leaf.stride())
-            got, expected = run(strided, reset=reset), run(copy, reset=reset)
+            got, expected = record(strided, reset=reset), record(copy, reset=reset)
             for ours, theirs in zip(got, expected, strict=True):
                 assert torch.equal(ours, theirs)
                 assert ours.is_contiguous()
@@ -236,11 +236,11 @@ class TestShapes:
     def test_constants_and_state_widen_the_inputs(self):
         inputs = torch.tensor([0.4, 0.8, 0.4], requires_grad=True)
         threshold = torch.tensor([0.3, 1.0])
-        spikes, v = run(inputs, threshold=threshold)
+        spikes, v = record(inputs, threshold=threshold)
         assert spikes.shape == v.shape == (3, 2)
         assert spikes.T.tolist() == [[1, 1, 1], [0, 1, 0]]
         state = (torch.zeros(4, 1), torch.zeros(2))
-        assert run(inputs, state)[0].shape == (3, 4, 2)
+        assert record(inputs, state)[0].shape == (3, 4, 2)
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
         (expected,) = torch.autograd.grad(
             one_by_one(inputs.unsqueeze(1).expand(3, 2), threshold=threshold)[0].sum(), inputs
@@ -250,16 +250,16 @@ class TestShapes:
     @pytest.mark.parametrize("dtype", FLOATING)
     def test_dtype_is_kept(self, dtype):
         inputs = torch.full((4, 3), 0.75, dtype=dtype, requires_grad=True)
-        spikes, v = run(inputs, leak=0.25)
+        spikes, v = record(inputs, leak=0.25)
         (gradient,) = torch.autograd.grad(loss((spikes, v)), inputs)
         assert spikes.dtype == v.dtype == gradient.dtype == dtype
         assert_equal((spikes, v), one_by_one(inputs, leak=0.25))
         state = (torch.tensor([1, 0, 0], dtype=dtype), torch.tensor([1.5, 0.5, -0.5], dtype=dtype))
-        assert_equal(run(inputs, state), one_by_one(inputs, state))
+        assert_equal(record(inputs, state), one_by_one(inputs, state))
 
     def test_device_is_kept(self):
         inputs = torch.ones(3, 2, device="meta", requires_grad=True)
-        spikes, v = run(inputs)
+        spikes, v = record(inputs)
         spikes.sum().backward()
         assert spikes.device == v.device == inputs.grad.device == torch.device("meta")
 
@@ -294,7 +294,7 @@ class TestMemory:
 
         def forward_and_backward_twice():
             for _ in range(2):
-                spikes, _ = run(inputs, None, threshold, leak, **rule)
+                spikes, _ = record(inputs, None, threshold, leak, **rule)
                 spikes.sum().backward()
                 inputs.grad = threshold.grad = leak.grad = spikes = None
 
@@ -308,7 +308,7 @@ class TestMemory:
         kept = []
 
         def forward(**rule):
-            kept.append(run(inputs, **rule)[0])
+            kept.append(record(inputs, **rule)[0])
 
         for rule, buffers in [({"detach_reset": True}, 1), ({"reset": "subtract"}, 1), ({}, 2)]:
             _, left = allocated(lambda rule=rule: forward(**rule))
@@ -320,7 +320,7 @@ class TestMemory:
         inputs = torch.rand(self.STEPS, self.NEURONS, requires_grad=True)
         kept = []
         _, left = allocated(
-            lambda: kept.append(run(inputs, reset=reset, surrogate=surrogate.ArcTan())[1])
+            lambda: kept.append(record(inputs, reset=reset, surrogate=surrogate.ArcTan())[1])
         )
         assert left // self.FULL == (1 if reset == "subtract" else 2)
 
@@ -328,12 +328,12 @@ class TestMemory:
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
     def test_freed_memory_serves_the_next_call(self, loops):
         prepare = f"""
-from snn_docs.functional import backend, run
+from snn_docs.functional import backend, record
 backend({loops!r})
 inputs = torch.rand(100, 16384, requires_grad=True)
 """
         call = """
-    run(inputs)[0].sum().backward()
+    record(inputs)[0].sum().backward()
     inputs.grad = None
 """
         # without keep_freed_memory: more than two whole buffers
@@ -345,7 +345,7 @@ inputs = torch.rand(100, 16384, requires_grad=True)
 
         def inference():
             with mode():
-                spikes, v = run(inputs, surrogate=SURROGATES[1])
+                spikes, v = record(inputs, surrogate=SURROGATES[1])
             assert not spikes.requires_grad
             assert not v.requires_grad
             del v
@@ -362,25 +362,25 @@ class TestModes:
     @pytest.mark.parametrize("spike", SURROGATES)
     def test_without_gradients_the_same_bits(self, mode, spike):
         inputs = torch.rand(5, 3, generator=seeded(), requires_grad=True)
-        expected = run(inputs, surrogate=spike)
+        expected = record(inputs, surrogate=spike)
         with mode():
-            assert_equal(run(inputs, surrogate=spike), expected)
+            assert_equal(record(inputs, surrogate=spike), expected)
 
     def test_autocast_keeps_single_precision_and_takes_half(self):
         inputs = torch.rand(5, 3, generator=seeded())
-        expected = run(inputs)
+        expected = record(inputs)
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
-            assert_equal(run(inputs), expected)
+            assert_equal(record(inputs), expected)
             projected = inputs @ torch.eye(3)
-            assert run(projected)[0].dtype == torch.bfloat16
+            assert record(projected)[0].dtype == torch.bfloat16
             with pytest.raises(
                 TypeError, match=r"threshold and inputs\[0\] must have the same dtype"
             ):
-                run(projected, threshold=torch.ones(3))
+                record(projected, threshold=torch.ones(3))
 
     def test_a_change_in_place_is_noticed(self):
         inputs = torch.rand(5, 3, requires_grad=True)
-        spikes, v = run(inputs)
+        spikes, v = record(inputs)
         with torch.no_grad():
             v.zero_()
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
@@ -389,13 +389,13 @@ class TestModes:
     def test_the_state_s_gradient_has_memory_of_its_own(self):
         inputs = torch.zeros(3, 2, requires_grad=True)
         v = torch.ones(2, requires_grad=True)
-        run(inputs, (torch.zeros(2), v))[1].sum().backward()
+        record(inputs, (torch.zeros(2), v))[1].sum().backward()
         inputs.grad.zero_()
         assert torch.equal(v.grad, torch.full((2,), 3.0))
 
     def test_a_gradient_twice_from_one_graph(self):
         inputs = torch.rand(5, 3, requires_grad=True)
-        value = loss(run(inputs))
+        value = loss(record(inputs))
         (first,) = torch.autograd.grad(value, inputs, retain_graph=True)
         (second,) = torch.autograd.grad(value, inputs)
         assert torch.equal(first, second)
@@ -412,7 +412,7 @@ class TestTransforms:
     @pytest.mark.parametrize("spike", SURROGATES)
     def test_grad_vmap_jvp_jacobians(self, spike):
         def total(inputs):
-            return loss(run(inputs, leak=0.1, surrogate=spike))
+            return loss(record(inputs, leak=0.1, surrogate=spike))
 
         leaf = INPUTS.clone().requires_grad_()
         (plain,) = torch.autograd.grad(total(leaf), leaf)
@@ -420,9 +420,9 @@ class TestTransforms:
         batch = torch.stack([INPUTS, INPUTS * 2])
         for got, inputs in zip(torch.vmap(torch.func.grad(total))(batch), batch, strict=True):
             torch.testing.assert_close(got, torch.func.grad(total)(inputs))
-        spikes, v = torch.vmap(lambda inputs: run(inputs, surrogate=spike), in_dims=1)(INPUTS)
-        assert torch.equal(spikes.T, run(INPUTS, surrogate=spike)[0])
-        assert torch.equal(v.T, run(INPUTS, surrogate=spike)[1])
+        spikes, v = torch.vmap(lambda inputs: record(inputs, surrogate=spike), in_dims=1)(INPUTS)
+        assert torch.equal(spikes.T, record(INPUTS, surrogate=spike)[0])
+        assert torch.equal(v.T, record(INPUTS, surrogate=spike)[1])
         _, directional = torch.func.jvp(total, (INPUTS,), (torch.ones_like(INPUTS),))
         torch.testing.assert_close(directional, plain.sum())
         torch.testing.assert_close(torch.func.jacfwd(total)(INPUTS), plain)
@@ -430,7 +430,7 @@ class TestTransforms:
 
     def test_hessian(self):
         def total(inputs):
-            return loss(run(inputs, surrogate=SURROGATES[1]))
+            return loss(record(inputs, surrogate=SURROGATES[1]))
 
         plain = torch.autograd.functional.hessian(total, INPUTS)
         torch.testing.assert_close(torch.func.hessian(total)(INPUTS), plain)
@@ -439,17 +439,17 @@ class TestTransforms:
     def test_forward_mode(self):
         with forward_ad.dual_level():
             dual = forward_ad.make_dual(INPUTS, torch.ones_like(INPUTS))
-            spikes, v = run(dual)
+            spikes, v = record(dual)
             tangent = forward_ad.unpack_dual(v).tangent
-        _, expected = torch.func.jvp(lambda x: run(x)[1], (INPUTS,), (torch.ones_like(INPUTS),))
+        _, expected = torch.func.jvp(lambda x: record(x)[1], (INPUTS,), (torch.ones_like(INPUTS),))
         assert torch.equal(tangent, expected)
-        assert torch.equal(spikes, run(INPUTS)[0])
+        assert torch.equal(spikes, record(INPUTS)[0])
 
     @pytest.mark.slow
     @pytest.mark.parametrize("spike", SURROGATES)
     def test_compile(self, fullgraph, spike):
         def both(inputs):
-            return run(inputs, leak=0.25, surrogate=spike)
+            return record(inputs, leak=0.25, surrogate=spike)
 
         leaf = INPUTS.clone().requires_grad_()
         got, expected = fullgraph(both)(leaf), both(leaf)
@@ -471,7 +471,7 @@ class TestSurrogate:
                 return grad / 2
 
         inputs = torch.ones(3, 1, requires_grad=True)
-        spikes, _ = run(inputs, surrogate=Halved.apply)
+        spikes, _ = record(inputs, surrogate=Halved.apply)
         assert spikes.flatten().tolist() == [1, 1, 1]  # it fires at the threshold itself
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
         assert gradient.flatten().tolist() == [0.375, 0.25, 0.5]
@@ -486,12 +486,12 @@ class TestSurrogate:
 
         monkeypatch.setattr(functional.equations, "loop", None)
         inputs = torch.full((2, 1), 2.0, requires_grad=True)
-        spikes, _ = run(inputs, detach_reset=True, surrogate=Half())
+        spikes, _ = record(inputs, detach_reset=True, surrogate=Half())
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
         assert gradient.flatten().tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("function", [step, run])
+@pytest.mark.parametrize("function", [step, record])
 def test_defaults_are_the_article_s(function):
     inputs = torch.tensor([[0.5, 1.5, 2.5], [1.25, 0.5, 2.5]])
     arguments = (inputs[0], inputs[1], inputs[0].gt(1).float()) if function is step else (inputs,)
@@ -504,7 +504,7 @@ def test_defaults_are_the_article_s(function):
 class TestErrors:
     """What `IF` and `LIF` check once, the functions check at each call; shapes are theirs alone."""
 
-    @pytest.mark.parametrize("function", [step, run])
+    @pytest.mark.parametrize("function", [step, record])
     @pytest.mark.parametrize(
         ("wrong", "error", "words"),
         [
@@ -557,14 +557,14 @@ class TestErrors:
     )
     def test_inputs_that_cannot_be(self, inputs, error, words):
         with pytest.raises(error, match=words):
-            run(inputs)
+            record(inputs)
 
     @pytest.mark.parametrize("steps", [0, 2])
     @pytest.mark.parametrize(
         ("state", "error", "words"),
         [
-            (torch.zeros(3), TypeError, r"a tuple of 2.*a torch.Tensor came.*spikes\[-1\]"),
-            ((torch.zeros(3),), TypeError, "state must be a tuple of 2 tensors, but a tuple"),
+            (torch.zeros(3), TypeError, r"a tuple of 2.*a torch.Tensor came; inputs come first"),
+            ((torch.zeros(3),), TypeError, r"2 tensors, \(s, v\), but one of 1 came"),
             ((torch.zeros(3), None), TypeError, r"state\[1\] must be a floating-point tensor"),
             (
                 (torch.zeros(3), torch.zeros(3).double()),
@@ -585,11 +585,11 @@ class TestErrors:
     )
     def test_a_state_that_cannot_be(self, steps, state, error, words):
         with pytest.raises(error, match=words):
-            run(torch.zeros(steps, 3), state)
+            record(torch.zeros(steps, 3), state)
 
     def test_constants_that_do_not_fit(self):
         with pytest.raises(ValueError, match=r"shapes must broadcast, but .*leak \(4,\) came"):
-            run(torch.zeros(2, 3), leak=torch.zeros(4))
+            record(torch.zeros(2, 3), leak=torch.zeros(4))
         with pytest.raises(ValueError, match=r"shapes must broadcast, but .*threshold \(4,\) came"):
             step(*[torch.zeros(3)] * 3, torch.zeros(4))
 
@@ -606,7 +606,7 @@ class TestBackendInUse:
             for loop in ("advance", "backward"):
                 monkeypatch.setattr(module, loop, self.noted(called, name, getattr(module, loop)))
         inputs = torch.rand(3, 2, requires_grad=True)
-        run(inputs)[0].sum().backward()
+        record(inputs)[0].sum().backward()
         assert called == [loops, loops]
 
     @staticmethod
@@ -641,7 +641,7 @@ except ImportError as error:
 
     def test_a_gradient_comes_from_the_backend_of_its_forward_pass(self, monkeypatch):
         inputs = torch.rand(3, 2, requires_grad=True)
-        spikes, _ = run(inputs)
+        spikes, _ = record(inputs)
         functional.backend("numba")
         try:
             monkeypatch.setattr("snn_docs.kernels_numba.backward", None)

@@ -19,7 +19,7 @@ def test_every_special_number_bit_for_bit():
     special = [0.0, -0.0, 1.0, -2.0, math.inf, -math.inf, math.nan, 2.0**-149]
     inputs = torch.tensor(list(product(special, repeat=3))).T
     for leak, state in product([0.0, 0.3, 1.0], [None, torch.tensor(-0.0), torch.tensor(2.0)]):
-        got, (expected,) = LI(leak).run(inputs, state), stepping(LI(leak), inputs, state)
+        (got, _), (expected,) = LI(leak).run(inputs, state), stepping(LI(leak), inputs, state)
         nan = expected.isnan()  # of which IEEE 754 leaves the bits open
         assert torch.equal(nan, got.isnan())
         assert torch.equal(bits(got[~nan]), bits(expected[~nan]))
@@ -28,37 +28,35 @@ def test_every_special_number_bit_for_bit():
 class TestLaws:
     def test_without_a_leak_it_is_the_sum_and_with_all_of_it_the_input(self):
         inputs = torch.tensor([[1.0, 0.5], [0.25, -1.0], [0.0, 2.0]])
-        assert LI(0.0).run(inputs).tolist() == [[1.0, 0.5], [1.25, -0.5], [1.25, 1.5]]
-        assert torch.equal(LI(1.0).run(inputs), inputs)
+        assert LI(0.0).run(inputs)[0].tolist() == [[1.0, 0.5], [1.25, -0.5], [1.25, 1.5]]
+        assert torch.equal(LI(1.0).run(inputs)[0], inputs)
 
     def test_it_is_a_neuron_that_never_fires(self):
         inputs = torch.rand(20, 7, generator=seeded())
-        assert torch.equal(LI(0.1).run(inputs), LIF(math.inf, leak=0.1).run(inputs)[1])
-        assert torch.equal(LI(0.0).run(inputs), IF(math.inf).run(inputs)[1])
+        assert torch.equal(LI(0.1).run(inputs)[0], LIF(math.inf, leak=0.1).record(inputs)[1])
+        assert torch.equal(LI(0.0).run(inputs)[0], IF(math.inf).record(inputs)[1])
 
     @reproducible
     @given(st.integers(0, 2**31), st.floats(-2, 2, width=32))
     def test_it_is_linear(self, seed, factor):
         first, second = torch.rand(2, 9, 3, generator=seeded(seed), dtype=torch.float64)
-        layer = LI(0.3)
-        torch.testing.assert_close(
-            layer.run(first + factor * second), layer.run(first) + factor * layer.run(second)
-        )
+        a, b, both = (LI(0.3).run(each)[0] for each in (first, second, first + factor * second))
+        torch.testing.assert_close(both, a + factor * b)
 
     def test_a_leak_is_learnt(self):
         inputs = torch.rand(50, 20, generator=seeded())
-        wanted = LI(0.1).run(inputs)
+        wanted, _ = LI(0.1).run(inputs)
         layer = LI(torch.nn.Parameter(torch.tensor(0.3)))
         optimizer = torch.optim.Adam(layer.parameters(), lr=0.02)
         for _ in range(100):
-            loss = (layer.run(inputs) - wanted).square().mean()
+            loss = (layer.run(inputs)[0] - wanted).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         assert layer.leak.item() == pytest.approx(0.1, abs=0.01)
 
     def test_leak_and_state_widen_the_inputs(self):
-        v = LI(torch.tensor([0.5, 1.0])).run(torch.ones(2), torch.ones(4, 1))
+        v, _ = LI(torch.tensor([0.5, 1.0])).run(torch.ones(2), torch.ones(4, 1))
         assert v.shape == (2, 4, 2)
         assert v[:, 0].tolist() == [[1.5, 1.0], [1.75, 1.0]]
 
@@ -73,9 +71,6 @@ class TestModule:
         assert other.leak.item() == 0.5
         with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.2"):
             LI(0.2).load_state_dict(LI(0.1).state_dict())
-
-    def test_called_it_takes_a_step(self):
-        assert LI(0.5)(torch.ones(1), torch.ones(1)).tolist() == [1.5]
 
 
 class TestErrors:
@@ -99,7 +94,7 @@ class TestErrors:
             (
                 lambda: LI(0.5).step(torch.ones(3), torch.ones(3).half()),
                 TypeError,
-                "v_previous and vt must have the same dtype, but torch.float32 and",
+                "state and inputs must have the same dtype, but torch.float16 and",
             ),
             (
                 lambda: LI(torch.ones(3) / 2).run(torch.ones(2, 4)),

@@ -32,10 +32,10 @@ def by_hand(network, inputs):
     for current in inputs:
         spikes = current
         for i, (layer, neuron) in enumerate(zip(network.linears, network.neurons, strict=True)):
-            vt = linear(spikes, layer.weight, layer.bias)
-            s, v = states[i] or (torch.zeros_like(vt), torch.zeros_like(vt))
+            driven = linear(spikes, layer.weight, layer.bias)
+            s, v = states[i] or (torch.zeros_like(driven), torch.zeros_like(driven))
             spikes, v = functional.step(
-                v, vt, s, neuron.threshold, getattr(neuron, "leak", 0.0), reset=neuron.reset,
+                v, driven, s, neuron.threshold, getattr(neuron, "leak", 0.0), reset=neuron.reset,
                 detach_reset=neuron.detach_reset, surrogate=neuron.surrogate,
             )  # fmt: skip
             states[i] = spikes, v

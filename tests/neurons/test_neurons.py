@@ -95,8 +95,9 @@ class TestTheArticle:
     @given(steps())
     def test_step_returns_the_potential_before_reset(self, drawn):
         threshold, (v_previous, vt, s_previous), _ = drawn
-        spikes, v = IF(threshold).step(v_previous, vt, s_previous)
-        assert_same_bits([v], [v_previous * (1 - s_previous) + vt])
+        spikes, state = IF(threshold).step(vt, (s_previous, v_previous))
+        assert state[0] is spikes
+        assert_same_bits([state[1]], [v_previous * (1 - s_previous) + vt])
         assert_same_bits([spikes], [IF(threshold)(v_previous, vt, s_previous)])
 
     def test_threshold_is_1_unless_given(self):
@@ -131,7 +132,8 @@ class TestOneStepByHand:
         ],
     )
     def test_values(self, v_previous, vt, s_previous, spike, v):
-        spikes, potential = IF().step(*map(torch.tensor, (v_previous, vt, s_previous)))
+        v_previous, vt, s_previous = map(torch.tensor, (v_previous, vt, s_previous))
+        spikes, (_, potential) = IF().step(vt, (s_previous, v_previous))
         assert spikes.item() == spike
         assert potential.item() == pytest.approx(v, rel=0, abs=0, nan_ok=True)
 
@@ -164,8 +166,8 @@ def run(layer, current, steps, *, detach=False):
     v = s = torch.zeros_like(current[0] if current.dim() == 2 else current)
     spikes, potentials = [], []
     for t in range(steps):
-        vt = current[t] if current.dim() == 2 else current
-        s, v = layer.step(v, vt, s.detach() if detach else s)
+        now = current[t] if current.dim() == 2 else current
+        s, (_, v) = layer.step(now, (s.detach() if detach else s, v))
         spikes.append(s)
         potentials.append(v)
     return torch.stack(spikes), torch.stack(potentials)
@@ -246,7 +248,7 @@ class TestDtypeAndDevice:
         zeros = torch.zeros(3, dtype=dtype)
         vt = torch.tensor([0.5, 1.0, 1.5], dtype=dtype, requires_grad=True)
         for threshold in (1.0, torch.tensor(1.0, dtype=dtype)):
-            spikes, v = IF(threshold).step(zeros, vt, zeros)
+            spikes, (_, v) = IF(threshold).step(vt, (zeros, zeros))
             (gradient,) = torch.autograd.grad(spikes.sum(), vt)
             assert spikes.dtype == v.dtype == gradient.dtype == dtype
             assert spikes.tolist() == gradient.tolist() == [0, 0, 1]
@@ -254,8 +256,9 @@ class TestDtypeAndDevice:
     def test_device_is_kept(self):
         zeros = torch.zeros(3, device="meta")
         layer = IF(torch.ones(3, device="meta"))
-        spikes, v = layer.step(zeros, zeros, zeros)
-        assert spikes.device == v.device == torch.device("meta")
+        for state in (None, (zeros, zeros)):
+            spikes, (_, v) = layer.step(zeros, state)
+            assert spikes.device == v.device == torch.device("meta")
 
 
 V = torch.tensor([0.5, 0.5, 1.5, 0.25])
@@ -267,8 +270,8 @@ FIRED = torch.tensor([0.0, 1.0, 0.0, 1.0])
 def two_steps(vt):
     """Depend on the current smoothly and through the reset, too."""
     layer = IF()
-    s, v = layer.step(V, vt, S)
-    s, v = layer.step(v, vt * vt, s)
+    s, state = layer.step(vt, (S, V))
+    s, (_, v) = layer.step(vt * vt, state)
     return (s * vt + v * v).sum()
 
 
@@ -282,8 +285,9 @@ class TestTransforms:
 
     def test_vmap(self):
         batch = torch.stack([VT, VT + 0.5, VT - 0.5])
-        got = torch.vmap(IF().step, in_dims=(None, 0, None))(V, batch, S)
-        assert_equal(got, IF().step(V, batch, S))
+        spikes, state = torch.vmap(IF().step, in_dims=(0, None))(batch, (S, V))
+        expected, after = IF().step(batch, (S, V))
+        assert_equal((spikes, *state), (expected, *after))
 
     def test_vmap_of_grad(self):
         batch = torch.stack([VT, VT + 0.5, VT - 0.5])
@@ -365,7 +369,7 @@ class TestCompile:
     def test_a_compiled_run_equals_eager_bit_for_bit(self, fullgraph):
         layer = LIF(leak=0.1, reset="subtract", surrogate=ArcTan())
         current = torch.arange(0, 2, 0.05).repeat(5, 1)
-        assert_equal(fullgraph(layer.run)(current), layer.run(current))
+        assert_equal(fullgraph(layer.record)(current), layer.record(current))
 
     def test_a_compiled_step_carried_on_equals_eager_bit_for_bit(self, fullgraph):
         class Compiled(IF):
@@ -380,9 +384,8 @@ class TestCompile:
         layer = IF(torch.tensor([1.0]))
         step = fullgraph(layer.step, dynamic=True)
         for size in (3, 5, 8):
-            vt = torch.linspace(0, 2, size)
-            got = step(torch.zeros(1), vt, torch.zeros(2, 1))
-            assert_same_bits(got, layer.step(torch.zeros(1), vt, torch.zeros(2, 1)))
+            arguments = torch.linspace(0, 2, size), (torch.zeros(2, 1), torch.zeros(1))
+            assert_same_bits(step(*arguments)[1], layer.step(*arguments)[1])
 
 
 @quiet_torch
@@ -418,7 +421,7 @@ class TestErrors:
         arguments = dict(zip(ARGUMENTS, (V, VT, S), strict=True))
         arguments[argument] = arguments[argument].double()
         with pytest.raises(TypeError) as caught:
-            IF().step(**arguments)
+            IF()(**arguments)
         assert str(caught.value) == (
             f"{argument} and vt must have the same dtype, but torch.float64 and torch.float32 "
             f"came; convert {argument} with .to(vt.dtype)"
@@ -437,7 +440,7 @@ class TestErrors:
         arguments = dict(zip(ARGUMENTS, (V, VT, S), strict=True))
         arguments[argument] = arguments[argument].to("meta")
         with pytest.raises(ValueError, match="same device") as caught:
-            IF().step(**arguments)
+            IF()(**arguments)
         assert str(caught.value) == (
             f"{argument} and vt must be on the same device, but meta and cpu came; "
             f"move {argument} with .to(vt.device)"
@@ -515,42 +518,55 @@ class TestRun:
     @pytest.mark.parametrize("make", [IF, partial(LIF, leak=0.1), partial(LIF, leak=0.0)])
     def test_equals_stepping(self, rule, make):
         layer = make(0.75, **rule)
-        got = outputs_and_gradient(layer.run, self.INPUTS)
+        got = outputs_and_gradient(layer.record, self.INPUTS)
 
         def stepping(inputs):
-            s = v = torch.zeros(3, 4)
-            steps = []
+            state, steps = None, []
             for current in inputs:
-                assert torch.equal(layer(v, current, s), layer.step(v, current, s)[0])
-                s, v = layer.step(v, current, s)
-                steps.append((s, v))
+                _, state = layer.step(current, state)
+                steps.append(state)
             return tuple(torch.stack(part) for part in zip(*steps, strict=True))
 
         expected = outputs_and_gradient(stepping, self.INPUTS)
         assert_same_bits(got[:2], expected[:2])
         torch.testing.assert_close(got[2], expected[2])
 
-    def test_goes_on_from_a_state(self, rule):
-        layer = LIF(leak=0.25, **rule)
-        first = layer.run(self.INPUTS[:5])
-        second = layer.run(self.INPUTS[5:], (first[0][-1], first[1][-1]))
-        together = [torch.cat(parts) for parts in zip(first, second, strict=True)]
-        assert_same_bits(together, layer.run(self.INPUTS))
+    @pytest.mark.parametrize("make", [IF, partial(LIF, leak=0.25), partial(PLIF, leak=0.25)])
+    @pytest.mark.parametrize("cut", [0, 1, 5, 12])
+    def test_step_run_and_a_call_go_on_from_each_other(self, rule, make, cut):
+        """All of time in one run; a run, a step, and the rest by a call: the same bits."""
+        layer, inputs = make(0.75, **rule), self.INPUTS
+        spikes, v = layer.record(inputs)
+        before, state = layer.run(inputs[:cut])
+        steps = [before]
+        for current in inputs[cut : cut + 1]:
+            s, state = layer.step(current, state)
+            steps.append(s[None])
+        rest, state = layer(inputs[cut + 1 :], state)
+        assert_same_bits([torch.cat([*steps, rest]), *state], [spikes, spikes[-1], v[-1]])
+
+    def test_no_time_gives_the_state_back(self, rule):
+        layer, state = IF(**rule), (torch.ones(3, 4), torch.full((3, 4), 2.0))
+        for before, expected in [(state, state), (None, (torch.zeros(3, 4),) * 2)]:
+            spikes, after = layer.run(self.INPUTS[:0], before)
+            assert spikes.shape == (0, 3, 4)
+            assert_same_bits(after, expected)
 
     def test_passes_everything_on_to_functional(self, rule):
         layer = LIF(torch.tensor(0.5), leak=torch.tensor([0.1, 0.2, 0.3, 0.4]), **rule)
-        expected = functional.run(self.INPUTS, None, layer.threshold, layer.leak, **rule)
-        assert_same_bits(layer.run(self.INPUTS), expected)
+        expected = functional.record(self.INPUTS, None, layer.threshold, layer.leak, **rule)
+        assert_same_bits(layer.record(self.INPUTS), expected)
 
     def test_without_a_leak_lif_is_if_bit_for_bit(self, rule):
         rule = {"surrogate": ArcTan()} | rule
         for leak in (0, 0.0, torch.tensor(0.0), torch.zeros(4)):
             assert_same_bits(
-                outputs_and_gradient(LIF(leak=leak, **rule).run, self.INPUTS),
-                outputs_and_gradient(IF(**rule).run, self.INPUTS),
+                outputs_and_gradient(LIF(leak=leak, **rule).record, self.INPUTS),
+                outputs_and_gradient(IF(**rule).record, self.INPUTS),
             )
-            arguments = (self.INPUTS[0], self.INPUTS[1], self.INPUTS[2].round())
-            assert_same_bits(LIF(leak=leak, **rule).step(*arguments), IF(**rule).step(*arguments))
+            arguments = self.INPUTS[1], (self.INPUTS[2].round(), self.INPUTS[0])
+            layers = LIF(leak=leak, **rule), IF(**rule)
+            assert_same_bits(*(layer.step(*arguments)[1] for layer in layers))
 
 
 @on_every_device
@@ -578,7 +594,7 @@ class TestResetByHand:
         ],
     )
     def test_potentials(self, layer, v):
-        assert layer.run(torch.full((4,), 0.75))[1].tolist() == v
+        assert layer.record(torch.full((4,), 0.75))[1].tolist() == v
 
 
 @on_every_device
@@ -604,11 +620,11 @@ class TestLearning:
         start = parameter.item()
         with torch.no_grad():
             parameter.fill_(target)
-            wanted = observe(layer.run(inputs))
+            wanted = observe(layer.record(inputs))
             parameter.fill_(start)
         optimizer = torch.optim.Adam([parameter], lr=0.02)
         for _ in range(100):
-            loss = (observe(layer.run(inputs)) - wanted).square().mean()
+            loss = (observe(layer.record(inputs)) - wanted).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -670,7 +686,7 @@ class TestModule:
         assert repr(other) == repr(layer)
         inputs = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)) * 2
         assert_same_bits(
-            outputs_and_gradient(other.run, inputs), outputs_and_gradient(layer.run, inputs)
+            outputs_and_gradient(other.record, inputs), outputs_and_gradient(layer.record, inputs)
         )
 
     @pytest.mark.parametrize(

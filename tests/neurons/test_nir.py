@@ -28,7 +28,7 @@ def run(layers, inputs):
     """Run layer after layer over all of time; return the last potentials, too."""
     spikes = v = inputs
     for layer in layers:
-        spikes, v = layer.run(spikes) if isinstance(layer, IF) else (layer(spikes), v)
+        spikes, v = layer.record(spikes) if isinstance(layer, IF) else (layer(spikes), v)
     return spikes, v
 
 
@@ -173,7 +173,7 @@ class TestWhatIsWritten:
         layer = LIF(1e9, leak=leak, reset=RESET)
         node = to_nir([layer], dt=dt, input_shape=(3,)).nodes["layer_0"]
         v = np.zeros(3)
-        for current, expected in zip(inputs, layer.run(inputs)[1], strict=True):
+        for current, expected in zip(inputs, layer.record(inputs)[1], strict=True):
             v = v + dt / node.tau * (node.v_leak - v + node.r * current.numpy())
             np.testing.assert_allclose(v, expected, rtol=1e-5, atol=1e-5)
 
@@ -342,7 +342,7 @@ class TestCurrents:
         (got,) = from_nir(to_nir([layer], dt=1e-3, input_shape=(2,)), dt=1e-3)
         inputs = torch.rand(9, 4, 2, generator=torch.Generator().manual_seed(0))
         assert type(got) is LIF
-        assert all(map(torch.equal, got.run(inputs), layer.run(inputs)))
+        assert all(map(torch.equal, got.record(inputs), layer.record(inputs)))
 
 
 def chain(*nodes):

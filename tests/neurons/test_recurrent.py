@@ -25,10 +25,10 @@ def seeded_linear(size=3):
 
 def by_hand(layer, inputs):
     """Carry the potential and the spikes of a LIF."""
-    v = s = torch.zeros_like(inputs[0])
+    s, state = torch.zeros_like(inputs[0]), None
     record = []
     for x in inputs:
-        s, v = layer.neuron.step(v, x + layer.layer(s), s)
+        s, state = layer.neuron.step(x + layer.layer(s), state)
         record.append(s)
     return torch.stack(record)
 
@@ -65,8 +65,10 @@ class TestThroughTime:
         """A layer without memory of its own: h = relu(x + U h + b)."""
 
         class Relu(nn.Module):
-            def advance(self, inputs, state=None):
+            def step(self, inputs, state=None):
                 return inputs.relu(), state
+
+            run = step
 
         layer, theirs = Recurrent(Relu(), seeded_linear()), nn.RNN(3, 3, nonlinearity="relu")
         with torch.no_grad():

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from torch import nn
-from torch_checks import seeded
+from torch_checks import assert_equal, parts, seeded
 
 from snn_docs import IF, LI, LIF, Recurrent, encoding, sequential
 from snn_docs.network import Network
@@ -33,15 +33,11 @@ def convolutional():
 def by_hand(network, inputs):
     """Each step through all layers, before the next step."""
     conv, pool, first, flat, (linear, second), readout, integrator = network
-    outputs, states = [], None
+    outputs, states = [], [None, None, None]
     for current in inputs:
-        x = pool(conv(current))
-        if states is None:
-            states = [torch.zeros_like(x)] * 2 + [torch.zeros(len(x), 6).double()] * 2
-            v = torch.zeros(len(x), 4).double()
-        states[:2] = first.step(states[1], x, states[0])
-        states[2:] = second.step(states[3], linear(flat(states[0])), states[2])
-        v = integrator.step(v, readout(states[2]))
+        s, states[0] = first.step(pool(conv(current)), states[0])
+        s, states[1] = second.step(linear(flat(s)), states[1])
+        v, states[2] = integrator.step(readout(s), states[2])
         outputs.append(v)
     return torch.stack(outputs)
 
@@ -65,6 +61,18 @@ def block(request, monkeypatch):
     monkeypatch.setattr(sequential, "BLOCK", request.param)
 
 
+class Lengths(nn.Module):
+    """Notes how many steps come at once; a hook would have them all come at once."""
+
+    def __init__(self, seen, samples):
+        super().__init__()
+        self.seen, self.samples = seen, samples
+
+    def forward(self, x):
+        self.seen.append(len(x) // self.samples)
+        return x
+
+
 class TestThroughTime:
     @pytest.mark.usefixtures("block")
     def test_it_is_its_layers_step_by_step(self, inputs):
@@ -74,8 +82,8 @@ class TestThroughTime:
 
     def test_its_blocks_are_about_as_long_as_the_widest_layer_allows(self, monkeypatch):
         """The last one is of one step, since all that the others keep is there when it ends."""
-        network, seen = Sequential(nn.Linear(2, 100), IF()), []
-        network[0].register_forward_pre_hook(lambda _, given: seen.append(len(given[0]) // 4))
+        seen = []
+        network = Sequential(nn.Linear(2, 100), Lengths(seen, samples=4), IF())
         monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 100 * 4)  # two steps of four samples
         network(torch.ones(9, 4, 2))
         assert seen == [3, 2, 2, 1, 1]
@@ -84,8 +92,7 @@ class TestThroughTime:
 
     def test_a_width_that_no_weights_tell_is_known_from_the_second_block_on(self, monkeypatch):
         seen = []
-        layers = nn.Sequential(nn.Conv1d(1, 2, 1), nn.Upsample(100))
-        layers.register_forward_pre_hook(lambda _, given: seen.append(len(given[0]) // 4))
+        layers = nn.Sequential(Lengths(seen, samples=4), nn.Conv1d(1, 2, 1), nn.Upsample(100))
         monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 2 * 5 * 4)  # two steps as it is guessed
         Sequential(layers, IF())(torch.ones(9, 4, 1, 5))
         assert seen == [3, 1, 1, 1, 1, 1, 1]
@@ -95,7 +102,7 @@ class TestThroughTime:
         layers = Sequential(lif(), IF(1.5, reset="subtract"), LI(0.3))
         inputs = torch.rand(9, 3, 5, generator=seeded())
         spikes, _ = layers[0].run(inputs)
-        expected = layers[2].run(layers[1].run(spikes)[0])
+        expected, _ = layers[2].run(layers[1].run(spikes)[0])
         assert expected.any()
         assert torch.equal(layers(inputs), expected)
 
@@ -133,7 +140,7 @@ class TestThroughTime:
     def test_batch_norm_in_training_sees_all_of_time(self):
         network, norm = Sequential(nn.BatchNorm1d(3), LI(0.5)), nn.BatchNorm1d(3)
         inputs = torch.rand(9, 4, 3, generator=seeded())
-        expected = LI(0.5).run(norm(inputs.flatten(0, 1)).view_as(inputs))
+        expected, _ = LI(0.5).run(norm(inputs.flatten(0, 1)).view_as(inputs))
         torch.testing.assert_close(network(inputs), expected)
         assert torch.equal(network[0].running_mean, norm.running_mean)
 
@@ -151,6 +158,66 @@ class TestThroughTime:
             loss.backward()
             optimizer.step()
         assert loss.item() < 0.1
+
+
+def recurrent():
+    torch.manual_seed(0)
+    return Sequential(nn.Linear(3, 5), Recurrent(lif(), nn.Linear(5, 5)), nn.Linear(5, 2), LI(0.1))
+
+
+HOOKED = {  # a network, and the names of its neurons
+    "in a Sequential": (lambda: Sequential(nn.Linear(3, 5), lif(), nn.Linear(5, 2), IF()), "1 3"),
+    "one Sequential in another": (lambda: Sequential(nn.Linear(3, 5), Sequential(lif())), "1.0"),
+    "in a Recurrent": (recurrent, "1.neuron 3"),
+    "in a Network": (lambda: Network([3, 5, 2], lif), "neurons.0 neurons.1"),
+}
+
+
+@pytest.mark.parametrize("name", HOOKED)
+@pytest.mark.usefixtures("block")
+class TestHooks:
+    def test_a_neuron_s_fires_once_with_all_of_time(self, name):
+        make, names = HOOKED[name]
+        torch.manual_seed(0)
+        network, inputs = make(), 3 * torch.rand(9, 4, 3, generator=seeded())
+        expected, seen = network(inputs), []
+        for each in names.split():
+            neuron = network.get_submodule(each)
+            neuron.register_forward_pre_hook(lambda layer, given: seen.append((layer, given)))
+            neuron.register_forward_hook(lambda *call: seen.append(call))
+        outputs = network(inputs)
+        torch.testing.assert_close(outputs, expected, rtol=0, atol=0)
+        before, after = seen[::2], seen[1::2]
+        assert [layer for layer, *_ in after] == [*map(network.get_submodule, names.split())]
+        for (_, given), (layer, again, (spikes, state)) in zip(before, after, strict=True):
+            assert given is again
+            assert len(given[0]) == 9
+            assert_equal((spikes, *parts(state)), as_run(layer, given[0]))
+        last = outputs[0] if isinstance(outputs, tuple) else outputs
+        assert torch.equal(after[-1][2][0], last)
+
+    def test_it_goes_on_from_a_state_and_keeps_gradients(self, name):
+        make, names = HOOKED[name]
+        torch.manual_seed(0)
+        network, inputs = make(), torch.rand(4, 2, 3, generator=seeded())
+        neuron, seen = network.get_submodule(names.split()[0]), []
+        neuron.register_forward_hook(lambda _, given, outputs: seen.append((given, outputs)))
+        network(inputs)
+        if not isinstance(network, Network):
+            _, state = network.run(inputs)
+            network.run(inputs, state)
+            _, first = seen[1]
+            _, before = seen[2][0]
+            assert_equal(parts(before), parts(first[1]))
+        (weight, *_) = network.parameters()
+        seen[-1][1][0].sum().backward()  # a loss of what the hook has seen
+        assert weight.grad.any()
+
+
+def as_run(layer, inputs):
+    """Run a neuron by itself: outputs, and the parts of its state."""
+    outputs, state = layer.run(inputs)
+    return outputs, *parts(state)
 
 
 class TestAsATorchModule:

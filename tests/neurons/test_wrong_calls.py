@@ -26,17 +26,18 @@ from snn_docs.nir import RESET, from_nir, to_nir
 from snn_docs.surrogate import ArcTan, Surrogate
 
 INPUTS = torch.ones(4, 3)
-STATE = (torch.zeros(3), torch.ones(3), torch.zeros(3))
+STATE = (torch.zeros(3), torch.zeros(3))
+ARTICLE = (torch.zeros(3), torch.ones(3), torch.zeros(3))
 
 
 @pytest.mark.parametrize(
     "call",
     [
         lambda layer: layer.run(INPUTS),
-        lambda layer: layer.step(*STATE),
-        lambda layer: layer(*STATE),
+        lambda layer: layer.step(INPUTS[0], STATE),
+        lambda layer: layer(*ARTICLE),
     ],
-    ids=["run", "step", "forward"],
+    ids=["run", "step", "the article's call"],
 )
 @pytest.mark.parametrize(
     ("surrogate", "error", "words"),
@@ -163,23 +164,53 @@ def test_who_asks_for_a_leak_keeps_its_signature(neuron):
     assert signature(neuron).parameters["leak"].default is Parameter.empty
 
 
-@pytest.mark.parametrize(
-    "neuron",
-    [
-        IF(),
-        LI(0.1),
-        PLIF(),
-        ALIF(leak=0.1, adaptation=1.0, adaptation_leak=0.1),
-        CubaLIF(leak=0.1, synapse_leak=0.1),
-    ],
-    ids=lambda neuron: type(neuron).__name__,
-)
-def test_a_neuron_in_a_sequential_of_torch(neuron):
-    network = torch.nn.Sequential(torch.nn.Linear(3, 3), neuron)
-    name = type(neuron).__name__
-    with pytest.raises(TypeError, match=rf"{name} takes a step .*run.* snn_docs\.Sequential, wh"):
+NEURONS = [
+    IF(),
+    LIF(leak=0.1),
+    LI(0.1),
+    PLIF(),
+    ALIF(leak=0.1, adaptation=1.0, adaptation_leak=0.1),
+    CubaLIF(leak=0.1, synapse_leak=0.1),
+]
+each_neuron = pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: type(neuron).__name__)
+
+
+@each_neuron
+def test_a_neuron_after_a_neuron_in_a_sequential_of_torch(neuron):
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), IF(), neuron)
+    with pytest.raises(TypeError, match=r"but a tuple came; .* take snn_docs\.Sequential"):
         network(INPUTS)
     assert Sequential(*network)(INPUTS[:, None]).shape == (4, 1, 3)
+
+
+class TestStateFirst:
+    """As neurons were called once, and as the article calls its own."""
+
+    @each_neuron
+    def test_a_step_says_how_it_is_written(self, neuron):
+        with pytest.raises(TypeError) as caught:
+            neuron.step(*ARTICLE)
+        name, names = type(neuron).__name__, neuron.state_names
+        state = "v" if names == ("v",) else f"({', '.join(names)})"
+        assert str(caught.value) == (
+            f"{name} takes the inputs first, then the state in one piece, but 3 arguments came; "
+            f"write layer.step(inputs, {state}) for a step, and layer.run for all of time"
+        )
+
+    @pytest.mark.parametrize("neuron", NEURONS[1:], ids=lambda neuron: type(neuron).__name__)
+    def test_the_article_s_call_is_of_if_alone(self, neuron):
+        with pytest.raises(
+            TypeError, match=r"inputs first, .* 3 arguments came; write layer\.step"
+        ):
+            neuron(*ARTICLE)
+
+    @pytest.mark.parametrize("call", [LIF(leak=0.1).step, LIF(leak=0.1), LIF(leak=0.1).run, IF()])
+    def test_a_state_in_pieces(self, call):
+        with pytest.raises(
+            TypeError,
+            match=r"a tuple of 2 tensors, \(s, v\), but a torch\.Tensor came; inputs come",
+        ):
+            call(INPUTS, INPUTS[0])
 
 
 class TestInputsOfANetwork:
@@ -254,7 +285,8 @@ class TestCurves:
 
 TAKES_TENSORS = {
     "run": IF().run,
-    "step": lambda x: IF().step(x, x, x),
+    "step": lambda x: IF().step(x, (x, x)),
+    "the article's call": lambda x: IF()(x, x, x),
     "threshold": IF,
     "leak": lambda x: LIF(leak=x),
     "Heaviside": Heaviside.apply,
@@ -335,4 +367,4 @@ def test_integers_that_torch_does_not_hold(name, call):
 def test_a_threshold_that_the_dtype_rounds_to_infinity():
     never = IF(1e300)
     assert functional.backend() == "torch"
-    assert torch.equal(never.run(INPUTS)[0][0], never.step(*STATE)[0])
+    assert torch.equal(never.run(INPUTS)[0][0], never.step(INPUTS[0], STATE)[0])

@@ -74,12 +74,11 @@ def parts(tensors):
 
 def stepping(layer, inputs, state=None):
     """Take one step after another: the oracle of `run`."""
-    state = parts(state) or (torch.zeros_like(inputs[0]),) * (1 if isinstance(layer, LI) else 3)
     record = []
     for current in inputs:
-        v, *others = state if len(state) == 1 else (state[1], state[0], state[2])
-        state = parts(layer.step(v, current, *others))
-        record.append(state)
+        outputs, state = layer.step(current, state)
+        assert outputs is parts(state)[0]
+        record.append(parts(state))
     return tuple(torch.stack(part) for part in zip(*record, strict=True))
 
 

@@ -101,7 +101,7 @@ def test_markup_has_neither_styles_nor_scripts_of_its_own(name):
 def test_the_first_state_is_what_the_package_computes():
     root = ET.fromstring(interactive.first_state("if-neuron", "markup", "here"))
     body = [[cell.text for cell in row] for row in root.iter("tr")][1:]
-    spikes, v = IF().run(torch.full((20,), 0.3))
+    spikes, v = IF().record(torch.full((20,), 0.3))
     assert torch.equal(torch.tensor([float(row[1]) for row in body]), v)
     assert [float(row[2]) for row in body] == spikes.tolist()
 
@@ -133,7 +133,7 @@ def test_the_neuron_is_the_package_s_bit_for_bit():
     for setting, table in zip(settings, tables("if-neuron", settings), strict=True):
         layer = IF(threshold=setting["threshold"])
         state = (torch.tensor(0.0), torch.tensor(setting["left"]))
-        spikes, v = layer.run(torch.full((20,), setting["current"]), state)
+        spikes, v = layer.record(torch.full((20,), setting["current"]), state)
         steps, potentials, fired = zip(*table, strict=True)
         assert [int(step) for step in steps] == list(range(1, 21))
         assert bits(potentials) == bits(v), setting
@@ -155,7 +155,7 @@ def test_both_resets_are_the_package_s_bit_for_bit():
         inputs[: setting["duration"]] = setting["current"]
         columns = list(zip(*table, strict=True))
         for reset, potentials, fired in (("zero", *columns[1:3]), ("subtract", *columns[3:])):
-            spikes, v = IF(setting["threshold"], reset=reset).run(inputs)
+            spikes, v = IF(setting["threshold"], reset=reset).record(inputs)
             assert bits(potentials) == bits(v), (setting, reset)
             assert bits(fired) == bits(spikes), (setting, reset)
 
@@ -177,7 +177,7 @@ def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit():
         assert bits(columns[1]) == bits(inputs)
         layers = (IF(), columns[2:4]), (LIF(leak=setting["leak"]), columns[4:])
         for layer, (potentials, fired) in layers:
-            spikes, v = layer.run(inputs)
+            spikes, v = layer.record(inputs)
             assert bits(potentials) == bits(v), (setting, layer)
             assert bits(fired) == bits(spikes), (setting, layer)
 

@@ -41,7 +41,7 @@ def read(*cells: str) -> dict[str, str]:
         ("(torch.ones(2) > 0).any()", "any", "torch.Tensor.any"),
         ("(-torch.ones(2)).any()", "any", "torch.Tensor.any"),
         ("x = torch.rand(2)\ny = x\ny.cumsum(0)", "cumsum", "torch.Tensor.cumsum"),
-        ("a, b = IF().run(torch.ones(2, 3))\nb.mean()", "mean", "torch.Tensor.mean"),
+        ("a, b = IF().record(torch.ones(2, 3))\nb.mean()", "mean", "torch.Tensor.mean"),
         ("data.digits().train_inputs.shape", "shape", "torch.Tensor.shape"),
         ("fig, ax = plt.subplots()\nax.plot([])", "plot", "matplotlib.axes._axes.Axes.plot"),
         ("fig, (p, q) = plt.subplots(2)\nq.set()", "set", "matplotlib.axes._axes.Axes.set"),

@@ -82,7 +82,7 @@ class TestOurGraphs:
         network(inputs)
         v = network.get_submodule("layer_0").v_mem.item()
         assert v == pytest.approx(0.5 * math.exp(-0.25))
-        assert layer.run(inputs)[1][-1].item() == 0.5 * 0.75
+        assert layer.record(inputs)[1][-1].item() == 0.5 * 0.75
 
 
 class TestConvolutions:

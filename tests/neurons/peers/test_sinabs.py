@@ -104,7 +104,7 @@ class TestDifferences:
         peer = sinabs.layers.LIF(tau_mem=2.0)
         over_time(peer, torch.tensor([[0.5]]))
         assert peer.v_mem.item() == pytest.approx(0.5 * (1 - math.exp(-1 / 2)))
-        assert LIF(leak=1 - math.exp(-1 / 2)).run(torch.tensor([[0.5]]))[1].item() == 0.5
+        assert LIF(leak=1 - math.exp(-1 / 2)).record(torch.tensor([[0.5]]))[1].item() == 0.5
 
     def test_its_default_derivative_is_exponential(self):
         x = torch.tensor([[0.75]], requires_grad=True)

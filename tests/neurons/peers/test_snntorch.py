@@ -47,7 +47,7 @@ class TestSameEquations:
     @given(runs(), leaks)
     def test_mem_is_the_potential_before_reset(self, run, leak):
         _, mem = leaky(run.inputs, leak, threshold=run.threshold, reset_mechanism="zero")
-        assert torch.equal(LIF(run.threshold, leak=leak).run(run.inputs)[1], mem)
+        assert torch.equal(LIF(run.threshold, leak=leak).record(run.inputs)[1], mem)
 
     @reproducible
     @given(runs(), leaks, st.sampled_from(["zero", "subtract"]))
@@ -83,7 +83,7 @@ class TestSameEquations:
         leak = torch.nn.Parameter(leak)
         rule = {"detach_reset": True, "surrogate": surrogate.Heaviside.apply}
         layer = LIF(threshold, leak=leak, **rule)
-        spikes, v = layer.run(run.inputs)
+        spikes, v = layer.record(run.inputs)
         peer = snntorch.Leaky(
             beta=1 - leak.detach(),
             threshold=threshold.detach().clone(),
@@ -159,7 +159,7 @@ class TestParts:
             steps.append((spk, mem, syn))
         layer = CubaLIF(leak=0.0, synapse_leak=synapse_leak, reset="subtract")
         expected = (torch.stack(part) for part in zip(*steps, strict=True))
-        assert all(map(torch.equal, layer.run(inputs), expected))
+        assert all(map(torch.equal, layer.record(inputs), expected))
 
     @reproducible
     @given(st.integers(0, 2**31))
@@ -205,7 +205,7 @@ class TestDifferences:
         """Half of 1.5 less 1, where this package keeps half of 1.5 less 1."""
         inputs = torch.tensor([1.5, 0.0])
         assert leaky(inputs, 0.5)[1].tolist() == [1.5, 0.5 * 1.5 - 1]
-        assert LIF(leak=0.5, reset="subtract").run(inputs)[1].tolist() == [1.5, 0.5 * (1.5 - 1)]
+        assert LIF(leak=0.5, reset="subtract").record(inputs)[1].tolist() == [1.5, 0.5 * (1.5 - 1)]
 
     def test_without_delay_it_fires_less_above_two_thresholds(self):
         """What is above the threshold still after a subtraction is subtracted from once more."""
@@ -225,7 +225,7 @@ class TestDifferences:
         for current in (1.5, 0.75):
             spk, mem = peer(torch.full((1, 1), current), spk, mem)
         assert mem.item() == 0
-        assert IF().run(torch.tensor([1.5, 0.75]))[1].tolist() == [1.5, 0.75]
+        assert IF().record(torch.tensor([1.5, 0.75]))[1].tolist() == [1.5, 0.75]
 
     def test_a_layer_goes_on_from_its_mem_unless_one_is_passed(self):
         layer = snntorch.Leaky(beta=1.0, reset_mechanism="zero")
