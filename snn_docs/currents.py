@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from snn_docs import currents_bptt, equations, functional
+from snn_docs import equations, functional
 from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
@@ -141,16 +141,7 @@ class CubaLIF(Spiking):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        rule, remains = self._rule, 1 - self.synapse_leak
         shape = check_run(inputs, state, self.state_names, **self._held)
-        inputs = widened(inputs, shape)
-        if not len(inputs):
-            return inputs.clone(), inputs.clone(), inputs.clone()
-        left = current = None
-        if state is not None:
-            left = equations.carried(state[1], state[0], rule).expand(shape)
-            current = (state[2] * remains).expand(shape)
-        if functional.one_by_one(rule, inputs, left, current, remains):
-            i = integrated(inputs, None if state is None else state[2], self.synapse_leak)
-            return *equations.loop(i, left, rule), i
-        return currents_bptt.run(inputs, left, current, remains, rule, functional.loops_for(inputs))
+        before, current = (None, None) if state is None else (state[:2], state[2])
+        i = integrated(widened(inputs, shape), current, self.synapse_leak)
+        return *functional.checked_record(i, before, self._rule), i
