@@ -9,7 +9,7 @@ from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrated
-from snn_docs.surrogate import USUAL
+from snn_docs.surrogate import USUAL, acts_at_once
 
 
 class CubaLIF(Spiking):
@@ -150,7 +150,10 @@ class CubaLIF(Spiking):
         if state is not None:
             left = equations.carried(state[1], state[0], rule).expand(shape)
             current = (state[2] * remains).expand(shape)
-        if functional.one_by_one(rule, inputs, left, current, remains):
-            i = integrated(inputs, None if state is None else state[2], self.synapse_leak)
-            return *equations.loop(i, left, rule), i
-        return currents_bptt.run(inputs, left, current, remains, rule, functional.loops_for(inputs))
+        if not functional.one_by_one(rule, inputs, left, current, remains):
+            loops = functional.loops_for(inputs)
+            spikes, v, i = currents_bptt.run(inputs, left, current, remains, rule, loops)
+            if acts_at_once(rule.surrogate, spikes, lambda: v - rule.threshold):
+                return spikes, v, i
+        i = integrated(inputs, None if state is None else state[2], self.synapse_leak)
+        return *equations.loop(i, left, rule), i
