@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snn_docs._checks import check_rule, check_state, check_tensors, type_name
 from snn_docs.equations import Reset, Rule, kept_by
-from snn_docs.surrogate import USUAL, Heaviside
+from snn_docs.surrogate import USUAL, slope_is_spike
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -253,6 +253,6 @@ class Spiking(Neuron):
         if self.detach_reset:
             parts.append("detach_reset=True")
         if self.surrogate != self._usual:
-            article = self.surrogate == Heaviside.apply
+            article = slope_is_spike(self.surrogate)
             parts.append(f"surrogate={'Heaviside.apply' if article else repr(self.surrogate)}")
         return ", ".join(parts)

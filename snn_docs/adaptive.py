@@ -10,7 +10,7 @@ from snn_docs._checks import check_constant, check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
-from snn_docs.surrogate import USUAL
+from snn_docs.surrogate import USUAL, acts_at_once
 
 
 class ALIF(Spiking):
@@ -167,8 +167,15 @@ class ALIF(Spiking):
         if state is not None:
             left = equations.carried(state[1], state[0], rule).expand(shape)
             trace = (state[2] * faded + state[0]).expand(shape)
-        if one_by_one(rule, inputs, left, trace, adaptation, faded):
-            return self._loop(inputs, left, trace)
+        if not one_by_one(rule, inputs, left, trace, adaptation, faded):
+            spikes, v, a = self._at_once(inputs, left, trace)
+            if acts_at_once(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
+                return spikes, v, a
+        return self._loop(inputs, left, trace)
+
+    def _at_once(self, inputs: Tensor, left: Tensor | None, trace: Tensor) -> State:
+        """Return what all steps give, with a spike wherever the threshold is exceeded."""
+        rule, adaptation, faded = self._rule, self.adaptation, 1 - self.adaptation_leak
         # tensors, which operations take faster than numbers, and with the same bits
         constants = [
             value if value is None or isinstance(value, Tensor) else inputs.new_tensor(value)

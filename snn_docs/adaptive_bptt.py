@@ -11,7 +11,7 @@ from torch.autograd.function import BackwardCFunction
 from snn_docs.bptt import BLOCK, keep_freed_memory
 from snn_docs.equations import Rule
 from snn_docs.kernels import decay, number_of
-from snn_docs.surrogate import Surrogate
+from snn_docs.surrogate import slope_is_spike, slopes
 
 State = tuple[Tensor, Tensor, Tensor]  # spikes, potentials, traces
 Arriving = tuple[Tensor | None, ...]  # the gradients of a state
@@ -180,10 +180,10 @@ def _blocks(v: Tensor) -> Iterator[slice]:
 def _slopes(record: list[Tensor], constants: Constants, rule: Rule) -> Tensor:
     """Return the derivative of the spikes."""
     spikes, v, a = record
-    if isinstance(rule.surrogate, Surrogate):
-        above = torch.addcmul(v, a, constants.adaptation, value=-1).sub_(constants.threshold)
-        return rule.surrogate.slopes(above)
-    return spikes.detach()
+    if slope_is_spike(rule.surrogate):
+        return spikes.detach()
+    above = torch.addcmul(v, a, constants.adaptation, value=-1).sub_(constants.threshold)
+    return slopes(rule.surrogate, above)
 
 
 def _sums(record: State, grads: Gradients, constants: Constants, rule: Rule) -> list[Tensor | None]:

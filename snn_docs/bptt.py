@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs.equations import Rule
 from snn_docs.kernels import Constants, Record
-from snn_docs.surrogate import Surrogate
+from snn_docs.surrogate import slope_is_spike, slopes
 
 # bytes: what malloc gives back as soon as it is freed, at first and at most
 SMALLEST_PIECE, LARGEST_PIECE = 2**17, 2**25 - 2**16
@@ -118,9 +118,9 @@ def held(
     spikes: Tensor, v: Tensor, rule: Rule, wanted: tuple[bool, ...]
 ) -> tuple[Tensor | None, Tensor | None]:
     """Return what the gradients depend on, where those of threshold and kept may be wanted."""
-    to_zero, smooth = rule.reset == "zero", isinstance(rule.surrogate, Surrogate)
-    needs_spikes = to_zero or not smooth or any(wanted)
-    needs_v = (to_zero and not rule.detach_reset) or smooth or wanted[1]
+    to_zero, by_spikes = rule.reset == "zero", slope_is_spike(rule.surrogate)
+    needs_spikes = to_zero or by_spikes or any(wanted)
+    needs_v = (to_zero and not rule.detach_reset) or not by_spikes or wanted[1]
     return spikes if needs_spikes else None, v if needs_v else None
 
 
@@ -157,12 +157,12 @@ class _Adjoint(NamedTuple):
         """Return the gradients of the potentials, and of threshold and kept."""
         grad = torch.empty_like(record.spikes)
         length = max(1, BLOCK // max(1, grad[0].numel()))
-        if isinstance(self.surrogate, Surrogate):
+        if slope_is_spike(self.surrogate):
+            loops.backward(grad, record, self.constants, None, len(grad))
+        else:
             loops.backward(
                 grad, record, self.constants, lambda steps: self.slopes(record.part(steps)), length
             )
-        else:
-            loops.backward(grad, record, self.constants, None, len(grad))
         sums: list[Tensor | None] = [None, None]
         # the slopes once more: to keep those of all steps would take one more full buffer
         for start in range(0, len(grad), length) if any(self.wanted) else ():
@@ -209,9 +209,9 @@ class _Adjoint(NamedTuple):
 
     def slopes(self, record: Record) -> Tensor:
         """Return the derivative of the spikes."""
-        if isinstance(self.surrogate, Surrogate):
-            return self.surrogate.slopes(record.v - self.constants.threshold)
-        return record.spikes.detach()
+        if slope_is_spike(self.surrogate):
+            return record.spikes.detach()
+        return slopes(self.surrogate, record.v - self.constants.threshold)
 
     def held(self, record: Record) -> Tensor:
         """Return the spikes as the reset sees them."""

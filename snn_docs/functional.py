@@ -10,7 +10,7 @@ from torch import Tensor
 from snn_docs import bptt, equations, kernels
 from snn_docs._checks import check_rule, check_run, check_step, needs_steps
 from snn_docs.equations import Reset, Rule, kept_by
-from snn_docs.surrogate import Heaviside, Surrogate
+from snn_docs.surrogate import Heaviside, acts_at_once
 
 
 def step(
@@ -96,8 +96,8 @@ def record(
     勾配の要らないときは、何も保存しません。
 
     次のときは``step``を1つずつ呼ぶので、遅くなります。\
-    このパッケージにない``surrogate``を渡したとき、半精度のとき、``torch.func``や前進モード、\
-    ``torch.compile``の中で使うときです。\
+    半精度のとき、``torch.func``や前進モード、``torch.compile``の中で使うとき、\
+    自分で書いた``surrogate``が、閾値ちょうどでも発火したり、学習するパラメータを持ったりするときです。\
     2階微分では、順伝播は変わらず、逆伝播だけを1ステップずつ計算します。
 
     :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
@@ -199,9 +199,11 @@ def checked_record(
     if not len(inputs):
         return inputs.clone(), inputs.clone()
     left = None if state is None else equations.carried(state[1], state[0], rule).expand(shape)
-    if one_by_one(rule, inputs, left):
-        return equations.loop(inputs, left, rule)
-    return bptt.run(inputs, left, rule, loops_for(inputs))
+    if not one_by_one(rule, inputs, left):
+        spikes, v = bptt.run(inputs, left, rule, loops_for(inputs))
+        if acts_at_once(rule.surrogate, spikes, lambda: v - rule.threshold):
+            return spikes, v
+    return equations.loop(inputs, left, rule)
 
 
 def loops_for(inputs: Tensor) -> ModuleType:
@@ -210,7 +212,5 @@ def loops_for(inputs: Tensor) -> ModuleType:
 
 
 def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:
-    """Tell whether the steps must be taken one by one: all at once go this package's surrogates."""
-    return needs_steps(*values, rule.threshold, rule.kept) or not (
-        rule.surrogate == Heaviside.apply or isinstance(rule.surrogate, Surrogate)
-    )
+    """Tell whether the steps must be taken one by one, whatever the surrogate."""
+    return needs_steps(*values, rule.threshold, rule.kept)

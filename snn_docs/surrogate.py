@@ -7,6 +7,7 @@ r"""微分を都合よく構成した階段関数です。
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -439,3 +440,41 @@ class StraightThrough(Surrogate):
     def derivative(self, input_: Tensor) -> Tensor:
         """その微分を返します。"""
         return torch.full_like(input_, self.slope)
+
+
+def slope_is_spike(surrogate: Callable[[Tensor], Tensor]) -> bool:
+    """Tell whether the slope of a surrogate is the spike itself: no potential is needed for it."""
+    return surrogate == Heaviside.apply
+
+
+def slopes(surrogate: Callable[[Tensor], Tensor], above: Tensor) -> Tensor:
+    """Return the slope of any surrogate at potentials, from which the threshold is subtracted."""
+    if isinstance(surrogate, Surrogate):
+        return surrogate.slopes(above)
+    create_graph = torch.is_grad_enabled()  # the slope may be differentiated again
+    with torch.enable_grad():
+        leaf = above if above.requires_grad else above.detach().requires_grad_()
+        spikes = surrogate(leaf)
+        (found,) = torch.autograd.grad(
+            spikes, leaf, torch.ones_like(spikes), create_graph=create_graph
+        )
+    return found
+
+
+def acts_at_once(
+    surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
+) -> bool:
+    """Tell whether a surrogate may be asked at once for all steps, whose potentials > 0 are spikes.
+
+    This package's may, and so may any function that gives these spikes and has a slope. One that
+    fires at the threshold itself, or at random, or learns, is to be asked in each step.
+    """
+    if slope_is_spike(surrogate) or isinstance(surrogate, Surrogate):
+        return True
+    above = potentials().detach()
+    given = None if above.is_meta else surrogate(above)
+    if not isinstance(given, Tensor) or given.dtype != spikes.dtype or given.requires_grad:
+        return False
+    with torch.enable_grad():
+        slope = surrogate(above[:1].requires_grad_())
+    return slope.requires_grad and torch.equal(given, spikes)

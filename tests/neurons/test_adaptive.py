@@ -31,7 +31,7 @@ def by_hand(layer, inputs):
 
 
 class TestLaws:
-    def test_another_surrogate_goes_step_by_step(self):
+    def test_a_surrogate_without_a_slope_goes_step_by_step(self):
         layer = ALIF(**NUMBERS, surrogate=lambda x: (x > 0).to(x.dtype))
         inputs = torch.rand(9, 3, generator=seeded()) * 2
         assert_equal(layer.record(inputs), ALIF(**NUMBERS).record(inputs))

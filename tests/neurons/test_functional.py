@@ -5,6 +5,7 @@ import math
 import platform
 import subprocess
 import sys
+from functools import partial
 from itertools import accumulate, product
 
 import pytest
@@ -22,7 +23,7 @@ from torch_checks import (
     seeded,
 )
 
-from snn_docs import Heaviside, bptt, functional, surrogate
+from snn_docs import ALIF, IF, LIF, CubaLIF, Heaviside, bptt, functional, surrogate
 from snn_docs.functional import record, step
 
 RESETS = ("zero", "subtract")
@@ -458,9 +459,73 @@ class TestTransforms:
         torch.testing.assert_close(ours, theirs)
 
 
+OWN = {
+    "IF": IF,
+    "LIF": partial(LIF, leak=0.1),
+    "ALIF": partial(ALIF, leak=0.1, adaptation=0.5, adaptation_leak=0.1),
+    "CubaLIF": partial(CubaLIF, leak=0.1, synapse_leak=0.3),
+}
+
+
+def outputs_of_steps(layer, inputs):
+    """Take one step after another: what `record` returns."""
+    state, steps = None, []
+    for current in inputs:
+        _, state = layer.step(current, state)
+        steps.append(state)
+    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
+
+
 @pytest.mark.usefixtures("device", "loops")
 class TestSurrogate:
-    def test_a_function_from_elsewhere_is_called_at_each_step(self):
+    @pytest.mark.parametrize("layer", OWN.values(), ids=OWN)
+    @pytest.mark.parametrize("reset", RESETS)
+    def test_a_function_of_one_s_own_gives_the_same_all_at_once(self, layer, reset, monkeypatch):
+        """It has the bits of one step after another, and its slope, found by autograd."""
+
+        class Own(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return (x > 0).to(x.dtype)
+
+            @staticmethod
+            def backward(ctx, grad):
+                return grad * SURROGATES[1].derivative(ctx.saved_tensors[0])
+
+        layer, inputs = (
+            layer(reset=reset, surrogate=Own.apply),
+            2 * torch.rand(9, 4, 3).double().double(),
+        )
+        steps = outputs_of_steps(layer, inputs)
+        monkeypatch.setattr(functional.equations, "loop", None)
+        monkeypatch.setattr(ALIF, "_loop", None)
+        leaf = inputs.requires_grad_()
+        got = layer.record(leaf)
+        assert_equal(got, steps)
+        (gradient,) = torch.autograd.grad(loss(got[:2]), leaf)
+        expected = torch.autograd.grad(loss(outputs_of_steps(layer, leaf)[:2]), leaf)
+        assert_close([gradient], expected)
+        with torch.no_grad():
+            assert_equal(layer.record(inputs), steps)
+
+    def test_what_learns_is_called_at_each_step(self):
+        slope = torch.tensor(0.5, requires_grad=True)
+
+        def learns(x):
+            smooth = torch.sigmoid(slope * x)
+            return (x > 0).to(x.dtype) - smooth.detach() + smooth
+
+        spikes, _ = record(torch.full((3, 1), 1.5), surrogate=learns)
+        assert torch.autograd.grad(spikes.sum(), slope)[0].item() != 0
+
+    def test_what_has_no_slope_has_no_gradient(self):
+        spikes, _ = record(
+            torch.ones(3, 1, requires_grad=True), surrogate=lambda x: (x > 0).float()
+        )
+        assert not spikes.requires_grad
+
+    def test_a_function_that_fires_at_the_threshold_is_called_at_each_step(self):
         class Halved(torch.autograd.Function):
             @staticmethod
             def forward(ctx, x):
