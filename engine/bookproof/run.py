@@ -182,8 +182,10 @@ class Execution:
                 extra_arguments=OPTIONS,
             )
             client.longest = self.page.settings.longest
-            client.environment = environment(self.page.settings.environment)
             folder = working_folder(self.page, Path(private))
+            # as a shell in that folder has it
+            variables = {"PWD": str(folder)} | dict(self.page.settings.environment)
+            client.environment = environment(variables)
             with Path(private, "log").open("w+b") as log:  # noqa: ASYNC230
                 try:
                     await client.start(folder, log)
@@ -199,8 +201,8 @@ class Execution:
             self.missing = read_answer(await client.ask("", question(names)))
         left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
-            await client.prepare(self.page.settings.start)
             await client.ask(START)
+            await client.prepare(self.page.settings.start)
         for index, cell in enumerate(self.notebook.cells):
             if index not in left:
                 count = client.code_cells_executed + 1
