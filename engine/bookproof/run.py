@@ -17,6 +17,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import ValidationError as NotebookValidationError
 
 from bookproof.kernels.start import (
     OPTIONS,
@@ -156,6 +157,9 @@ class Execution:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
             late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
             self.fail("the kernel has ended the cell, but its output was lost" if lost else late)
+        except NotebookValidationError as error:
+            reason = str(error).partition("\n")[0]
+            self.fail(f"the cell puts out what no notebook can hold: {reason}")
         except (DeadKernelError, TimeoutError, StartError) as error:
             self.fail(str(error))
 

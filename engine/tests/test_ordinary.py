@@ -47,3 +47,15 @@ def test_what_a_page_leaves_for_its_end_runs(settled, tmp_path):
 def test_a_page_may_end_with_exit(settled, tmp_path):
     [done] = run(write(tmp_path, cell("print(1)", 1), cell("exit()")))
     assert done.ok
+
+
+def test_an_output_that_no_notebook_can_hold_is_a_fault_of_its_cell(settled, tmp_path):
+    odd = write(tmp_path, cell("display({'text/plain': {'a': 1}}, raw=True)"), name="odd.md")
+    other = write(tmp_path, cell("print(1)", 1), name="other.md")
+    wrong, right = run(odd, other)
+    assert right.ok
+    [verdict] = wrong.verdicts
+    assert verdict.got == (
+        "the cell puts out what no notebook can hold: {'a': 1} is not valid under any of the given "
+        "schemas"
+    )
