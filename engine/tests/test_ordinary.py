@@ -59,3 +59,11 @@ def test_an_output_that_no_notebook_can_hold_is_a_fault_of_its_cell(settled, tmp
         "the cell puts out what no notebook can hold: {'a': 1} is not valid under any of the given "
         "schemas"
     )
+
+
+def test_a_relative_path_for_modules_begins_at_the_page(settled, tmp_path, monkeypatch):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "beside.py").write_text("x = 1")
+    monkeypatch.setenv("PYTHONPATH", "src")
+    [done] = run(write(tmp_path, cell("import beside\nprint(beside.x)", 1)))
+    assert done.ok

@@ -20,6 +20,7 @@ import site
 import sqlite3
 import sys
 import sysconfig
+import tempfile
 from functools import wraps
 from importlib.machinery import all_suffixes
 from importlib.util import source_from_cache
@@ -149,6 +150,8 @@ class Probe:
         with _scandir(".") as entries:
             if not any(entries):  # made for the page: all in there will be its own
                 self.made.add(here)
+        # where ipykernel says that cells are, for tracebacks: no file is there
+        self.made.add(os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}"))
         for folder in _folders(sys.path):
             if self.counts(folder):
                 self.modules(folder)
