@@ -17,6 +17,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import ValidationError as NotebookValidationError
 
 from bookproof.kernels.start import (
     OPTIONS,
@@ -156,6 +157,9 @@ class Execution:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
             late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
             self.fail("the kernel has ended the cell, but its output was lost" if lost else late)
+        except NotebookValidationError as error:
+            reason = str(error).partition("\n")[0]
+            self.fail(f"the cell puts out what no notebook can hold: {reason}")
         except (DeadKernelError, TimeoutError, StartError) as error:
             self.fail(str(error))
 
@@ -182,8 +186,10 @@ class Execution:
                 extra_arguments=OPTIONS,
             )
             client.longest = self.page.settings.longest
-            client.environment = environment(self.page.settings.environment)
             folder = working_folder(self.page, Path(private))
+            # as a shell in that folder has it
+            variables = {"PWD": str(folder)} | dict(self.page.settings.environment)
+            client.environment = environment(variables)
             with Path(private, "log").open("w+b") as log:  # noqa: ASYNC230
                 try:
                     await client.start(folder, log)
@@ -199,8 +205,8 @@ class Execution:
             self.missing = read_answer(await client.ask("", question(names)))
         left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
-            await client.prepare(self.page.settings.start)
             await client.ask(START)
+            await client.prepare(self.page.settings.start)
         for index, cell in enumerate(self.notebook.cells):
             if index not in left:
                 count = client.code_cells_executed + 1

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from bookproof.files import write_atomically
-from bookproof.kernels.trace import importable, look
+from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, stamp
+from bookproof.kernels.trace import importable
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
@@ -35,7 +36,7 @@ from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from bookproof.page import Page
     from bookproof.settings import Settings
@@ -44,7 +45,18 @@ logger = logging.getLogger(__name__)
 
 # as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
 PATH = tuple(dict.fromkeys(filter(None, sys.path)))
-MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
+BY_ALL = "LANG*", "LC_*", "LD_*", "PYTHON*", "TZ*"
+"""The variables that Python and the system's C library read themselves; a star is any ending."""
+
+
+PROCESS, NETWORK = "starts a process (as ! and %% do)", "asks the network"
+LEAVES = {
+    "another Python": "runs in another Python",
+    "sqlite3 ATTACH": "attaches a database whose name it works out",
+    "socket.connect": NETWORK,
+    "socket.getaddrinfo": NETWORK,
+}
+"""What a page does where it can't be followed, by the event; all others start processes."""
 
 
 class Results:
@@ -105,12 +117,10 @@ class Results:
         if trace is None:
             return "nothing is known of what it read"
         if trace.unseen and not run.page.complete:
-            return f"it can't be followed everywhere: {', '.join(trace.unseen)}"
-        files = _files(run)
-        looked = trace.looked.items()
-        sized = [name for name, asked in looked if set(asked) - {"kind", "link"}]
-        if changed := _changed_since(run.started, [*files, *filter(os.path.isfile, sized)]):
-            return f"while it ran, {shown_path(Path(changed))} may have been changed"
+            return _unseen(trace.unseen)
+        files = {name: _file_digest(name) for name in _files(run)}  # before it is asked:
+        if changed := _changed_since(run.started, files, trace.files):
+            return f"while it ran, {shown_path(Path(changed))} was changed"
         body = json.dumps(outputs_of(run.notebook)).encode()
         head = {
             "page": str(run.page.path.resolve()),
@@ -118,17 +128,13 @@ class Results:
             "cells": cells_digest(run.page),
             "settings": _settings(run.page.settings),
             "environment": self.environment,
-            "files": {name: _file_digest(name) for name in files},
+            "files": files,
             "declared": {
                 pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
             },
-            "looked": {
-                name: {q: look(name, q) for q in trace.looked[name]} for name in trace.looked
-            },
-            "sought": {
-                folder: [names, importable(folder, names)] for folder, names in trace.sought.items()
-            },
-            "variables": _variables(trace.variables, run.page.settings),
+            "looked": trace.looked,
+            "sought": trace.sought,
+            "variables": _variables([*trace.variables, *BY_ALL], run.page.settings),
             "missing": sorted(run.missing),
             "outputs": hashlib.sha256(body).hexdigest(),
             "started": run.started,
@@ -141,12 +147,17 @@ class Results:
     def environment(self) -> str:
         """What identifies Python, the installed packages, this engine and how kernels start."""
         engine = sorted(Path(__file__).parent.rglob("*.py"))
-        # a package's RECORD has the hashes of all its files
+        # a package's RECORD has the hashes of all its files; where there is none, its version tells
         records = [
-            record for folder in PATH
-            for record in sorted(Path(folder).glob("*.dist-info/RECORD"))
-        ]  # fmt: skip
-        files = [(file.parent.name, self._file(str(file))) for file in [*engine, *records]]
+            record
+            for folder in PATH
+            for info in sorted(Path(folder).glob("*-info"))
+            for record in (info, info / "RECORD", info / "METADATA", info / "PKG-INFO")
+            if record.exists()
+        ]
+        files = [
+            (file.parent.name, file.name, self._file(str(file))) for file in [*engine, *records]
+        ]
         return _digest([sys.version, platform.platform(), sorted(features()), ENVIRONMENT, files])
 
     def _change(self, head: dict[str, Any], settings: Settings) -> str:
@@ -181,12 +192,12 @@ def _other_answer(head: dict[str, Any], settings: Settings) -> str:
     for name, answers in head["looked"].items():
         if any(look(name, question) != answer for question, answer in answers.items()):
             return f"{shown_path(Path(name), follow=False)} came, went or is another one"
-    for folder, (names, found) in head["sought"].items():
-        if other := set(importable(folder, names)).symmetric_difference(found):
-            return f"the module {min(other)} came or went in {shown_path(Path(folder))}"
+    for folder, found in head["sought"].items():
+        if other := found.items() - importable(folder, found).items():
+            return f"the module {min(other)[0]} came or went in {shown_path(Path(folder))}"
     now = _variables(head["variables"], settings)
     changed = [name for name, digest in head["variables"].items() if now[name] != digest]
-    return f"the environment's {changed[0]} has changed" if changed else ""
+    return f"the environment's {max(changed)} has changed" if changed else ""
 
 
 def _cells_change(head: dict[str, Any], page: Page) -> str:
@@ -196,7 +207,13 @@ def _cells_change(head: dict[str, Any], page: Page) -> str:
 def _variables(names: Iterable[str], settings: Settings) -> dict[str, str]:
     """Return what identifies the values of variables, which may be secret."""
     values = environment(settings.environment)
-    return {name: _digest([name, values.get(name)]) for name in names}
+
+    def value(name: str) -> object:
+        if not name.endswith(ALL):
+            return values.get(name)
+        return {n: v for n, v in values.items() if n.startswith(name.removesuffix(ALL))}
+
+    return {name: _digest([name, value(name)]) for name in names}
 
 
 def _sealed(head: dict[str, Any]) -> bytes:
@@ -259,14 +276,32 @@ def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
     return {**page.depends, "matplotlibrc": find_declared(page.path, "matplotlibrc")}
 
 
-def _changed_since(started: float, files: Iterable[str]) -> str:
-    """Return a file that may have changed while the page ran: who knows what it has seen."""
+def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]) -> str:
+    """Return a file that may have changed while the page ran: who knows what it has seen.
+
+    Of what the page was seen to read, its stamp tells. Of the rest, the times do: also the one at
+    which an old file came to be there under this name.
+    """
     for name in files:
-        with suppress(OSError):  # one that is gone was for the run alone
+        if name in seen:
+            if stamp(name) != seen[name]:
+                return name
+            continue
+        with suppress(OSError):
+            found = Path(name).stat()
             # some file systems count whole seconds only
-            if max(Path(name).stat().st_mtime, Path(name).lstat().st_mtime) > started - 1:
+            if found.st_mtime > started - 1 or found.st_ctime > started:
                 return name
     return ""
+
+
+def _unseen(events: Iterable[str]) -> str:
+    """Say why nobody knows what a page depends on, and what its author can do."""
+    told = sorted({LEAVES.get(event, PROCESS) for event in events})
+    return (
+        f"it {' and '.join(told)}, and what is read there can't be followed; if the page's front "
+        "matter names all of it (book: depends, complete: true), it is kept"
+    )
 
 
 def cells_digest(page: Page) -> str:

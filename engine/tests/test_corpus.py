@@ -20,8 +20,9 @@ from book_project import needs
 from bookproof.kernels.warm import ENVIRONMENT, FORKS
 from bookproof.page import is_page, read_page
 from bookproof.result import join_streams, outputs_of
-from bookproof.run import run_pages
+from bookproof.run import run_outdated, run_pages
 from bookproof.settings import find_settings
+from bookproof.store import Results
 
 pytestmark = [pytest.mark.slow, needs("torch", "matplotlib")]
 
@@ -35,6 +36,11 @@ ENTROPY = "state/entropy.md"
 # and where it is to merge streams for the page, it does so to half of the outputs there too.
 ALTERED = {"gallery/glue.ipynb", "frontmatter/shown.ipynb", "globals/index.ipynb",
            "state/entropy.ipynb"}  # fmt: skip
+UNFOLLOWED = {
+    "nothing is known of what it read",  # another language
+    "it starts a process (as ! and %% do)",
+    "it asks the network and starts a process (as ! and %% do)",
+}
 SHADOWED = "state/shadow/page.md"
 NOT_A_MODE = (
     "this page's execution_mode is False, but takes one of 'auto', 'cache', 'force', 'inline', "
@@ -101,6 +107,28 @@ def outputs(run):
     """Return what a page put out, but for the time that matplotlib writes into an SVG."""
     text = json.dumps(outputs_of(run.notebook), indent=1)
     return re.sub("<dc:date>[^<]*", "", text).splitlines()
+
+
+def test_of_books_that_nobody_has_changed_nothing_runs_again(kernels, corpus, ran, monkeypatch):
+    paths = [corpus / name for name in PAGES]
+    told = {}
+
+    def progress(_):
+        return lambda run, _why, not_kept: told.update({run.page.path: not_kept})
+
+    def build():
+        run_outdated([read_page(path, find_settings(path)) for path in paths], Results(),
+                     progress=progress)  # fmt: skip
+
+    build()
+    followed = {path.stem for path, why in told.items() if not why}
+    assert ran.take() == sorted(path.stem for path in paths)
+    for name in ("COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_"):  # another shell
+        monkeypatch.setenv(name, "other")
+    build()
+    assert not followed.intersection(ran.take())
+    unfollowed = {why.partition(",")[0] for why in told.values() if why}
+    assert unfollowed <= UNFOLLOWED, told
 
 
 @pytest.mark.parametrize("name", PAGES)

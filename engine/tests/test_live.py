@@ -234,6 +234,44 @@ def test_the_door_is_a_file_for_its_owner_alone_whoever_could_read_it_before(tmp
     assert f'method="post" action="{SITE}:8000/_live/enter"' in file.read_text()
 
 
+def test_nobody_who_makes_the_door_first_learns_the_secret(tmp_path, monkeypatch):
+    file = tmp_path / "live-8000.html"
+    unlink = Path.unlink
+
+    def unlink_and_lose(path, **options):
+        unlink(path, **options)
+        path.touch(0o666)  # as another user may, who waits for the moment
+        path.chmod(0o666)
+
+    monkeypatch.setattr(Path, "unlink", unlink_and_lose)
+    with pytest.raises(
+        live.DoorError, match=r"somebody else has just made .*live-8000\.html: build"
+    ):
+        live.Door(tmp_path, f"{SITE}:8000", Settings())
+    assert file.read_text() == ""
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775])
+def test_a_door_in_a_folder_where_others_write_is_refused(tmp_path, mode, monkeypatch):
+    monkeypatch.setattr(live, "_is_private_group", lambda _: False)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(live.DoorError, match=f"other users can write in {folder}, and so could"):
+        live.Door(folder, f"{SITE}:8000", Settings())
+    assert list(folder.iterdir()) == []
+
+
+def test_a_door_below_a_folder_where_others_move_things_is_refused(tmp_path):
+    folder = tmp_path / "build"
+    folder.mkdir(0o700)
+    tmp_path.chmod(0o777)
+    with pytest.raises(live.DoorError, match=f"other users can write in {tmp_path}, and so could"):
+        live.Door(folder, f"{SITE}:8000", Settings())
+    tmp_path.chmod(0o1777)  # as /tmp is, where nobody moves what is another's
+    assert live.Door(folder, f"{SITE}:8000", Settings()).file.exists()
+
+
 def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     secret = server.secret
     assert re.fullmatch(r"[\w-]{43}", secret)  # 32 bytes, which nobody guesses

@@ -75,6 +75,12 @@ def events(port, since):
                 yield json.loads(line.removeprefix(b"data: "))
 
 
+@pytest.mark.parametrize("path", ["/%00", "/page.html%00", "/%00.html"])
+def test_a_name_that_no_file_can_have_is_a_wrong_request(ask, path, caplog):
+    assert ask(path)[0] == 400
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("path", ["/", "/index.html", "/part/page.html", "/?q=1"])
 def test_pages_get_the_script_on_their_way_only(site, folder, ask, path):
     name = "part/page.html" if "part" in path else "index.html"

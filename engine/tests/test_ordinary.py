@@ -47,3 +47,23 @@ def test_what_a_page_leaves_for_its_end_runs(settled, tmp_path):
 def test_a_page_may_end_with_exit(settled, tmp_path):
     [done] = run(write(tmp_path, cell("print(1)", 1), cell("exit()")))
     assert done.ok
+
+
+def test_an_output_that_no_notebook_can_hold_is_a_fault_of_its_cell(settled, tmp_path):
+    odd = write(tmp_path, cell("display({'text/plain': {'a': 1}}, raw=True)"), name="odd.md")
+    other = write(tmp_path, cell("print(1)", 1), name="other.md")
+    wrong, right = run(odd, other)
+    assert right.ok
+    [verdict] = wrong.verdicts
+    assert verdict.got == (
+        "the cell puts out what no notebook can hold: {'a': 1} is not valid under any of the given "
+        "schemas"
+    )
+
+
+def test_a_relative_path_for_modules_begins_at_the_page(settled, tmp_path, monkeypatch):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "beside.py").write_text("x = 1")
+    monkeypatch.setenv("PYTHONPATH", "src")
+    [done] = run(write(tmp_path, cell("import beside\nprint(beside.x)", 1)))
+    assert done.ok

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+from pathlib import Path
 
 import pytest
-from book_project import cell, page
+from book_project import CONF, cell, page
 
 from bookproof import run as runs
 from bookproof.__main__ import main
+from bookproof.kernels.probe import Probe
 from bookproof.page import read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -38,6 +44,27 @@ def remove(name):
 
 def write(name, text):
     return lambda book: book.write(name, text)
+
+
+def database(name, value):
+    def change(book):
+        with sqlite3.connect(book.folder / name) as connection:
+            connection.execute("create table if not exists t (x)")
+            connection.execute("insert into t values (?)", [value])
+        connection.close()
+
+    return change
+
+
+def write_beside(folder, text):
+    """Write a file that is no part of the book."""
+
+    def change(_):
+        place = Path(folder() if callable(folder) else folder).expanduser()
+        place.mkdir(exist_ok=True)
+        (place / "bookproof-test").write_text(text)
+
+    return change
 
 
 OPENS = "try: print(open('{}').read())\nexcept OSError: print('none')"
@@ -78,6 +105,41 @@ CHANGES = {
     "os.environ": ("import os\nos.environ['MODE']", {"MODE": "two"}),
     "os.environ.get": ("import os\nos.environ.get('ABSENT', 'none')", {"ABSENT": "there"}),
     "os.getenv": ("import os\nos.getenv('MODE')", {"MODE": "two"}),
+    "os.environ by its items": (
+        "import os\n[value for name, value in os.environ.items() if name.startswith('ABS')]",
+        {"ABSENT": "there"},
+    ),
+    "a copy of os.environ": ("import os\nos.environ.copy().get('ABSENT')", {"ABSENT": "there"}),
+    "os.environb": ("import os\nos.environb[b'MODE']", {"MODE": "two"}),
+    "a variable of Python's own": ("__debug__", {"PYTHONOPTIMIZE": "1"}),
+    "TZ": ("import time\ntime.localtime(0).tm_hour", {"TZ": "JST-9"}),
+    "LC_ALL": ("import locale\nlocale.setlocale(locale.LC_ALL, '')", {"LC_ALL": "C"}),
+    "sqlite3 by an address": (
+        (
+            "import sqlite3\nbase = sqlite3.connect('file:a.db?mode=ro', uri=True)\n"
+            "base.execute('select * from t').fetchall()"
+        ),
+        database("a.db", 2),
+    ),
+    "sqlite3 by ATTACH": (
+        (
+            "import sqlite3\nbase = sqlite3.connect(':memory:')\n"
+            "_ = base.execute(\"attach 'file:a.db' as other\")\n"
+            "base.execute('select * from other.t').fetchall()"
+        ),
+        database("a.db", 2),
+    ),
+    "the folder for temporary files": (
+        (
+            "import tempfile\nfrom pathlib import Path\n"
+            "Path(tempfile.gettempdir(), 'bookproof-test').read_text()"
+        ),
+        write_beside(tempfile.gettempdir, "2"),
+    ),
+    "a file of the user's own": (
+        "from pathlib import Path\nPath('~/.config/bookproof-test').expanduser().read_text()",
+        write_beside("~/.config", "2"),
+    ),
     "in os.environ": ("import os\n'ABSENT' in os.environ", {"ABSENT": "there"}),
 }
 
@@ -91,6 +153,14 @@ def asked(book, monkeypatch):
     link = book.folder / "link.csv"
     link.symlink_to("a.csv")
     os.utime(link, (1000, 1000), follow_symlinks=False)  # it was not changed while a page ran
+    database("a.db", 1)(book)
+    monkeypatch.setenv("HOME", str(book.folder.with_name(f"{book.folder.name}-home")))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is another one now
+    Path.home().mkdir()
+    for folder in (tempfile.gettempdir, "~/.config"):
+        write_beside(folder, "1")(book)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("TZ", raising=False)
     monkeypatch.setenv("MODE", "one")
     monkeypatch.delenv("ABSENT", raising=False)
     return book
@@ -113,8 +183,60 @@ def test_what_a_page_has_asked_makes_it_run_again(asked, ran, monkeypatch, what)
     assert after != before
 
 
+BY_C = """\
+import ctypes
+c = ctypes.CDLL(None)
+f = c.open({}.encode(), 577, 420)
+_ = c.write(f, b'1', 1)
+c.close(f)
+open({}).read()"""
+SHELLS = ("COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_")
 # What a page does, and what may change without a run.
 FREE = {
+    "what each shell sets": (
+        "import os\nlen([*os.environ.items()])",
+        dict.fromkeys(SHELLS, "other"),
+    ),
+    "a package that goes through all variables": (
+        "import os\nfrom unittest.mock import patch\nwith patch.dict(os.environ): pass",
+        {"ABSENT": "there"},
+    ),
+    "a folder that is made unless it is there": (
+        "import os\nos.makedirs('data', exist_ok=True)",
+        lambda book: shutil.rmtree(book.folder / "data"),
+    ),
+    "the processes of the machine": ("import os\nlen(os.listdir('/proc')) > 1", {}),
+    "a file that C code writes": (BY_C.format("'own'", "'own'"), {}),
+    "a file that C code writes in a folder of the page's own": (
+        "import tempfile\nname = tempfile.mkdtemp() + '/own'\n" + BY_C.format("name", "name"),
+        {},
+    ),
+    "a temporary file": (
+        (
+            "import tempfile\nwith tempfile.NamedTemporaryFile('w') as f:\n"
+            "    print(file=f, flush=True)\n    open(f.name).read()"
+        ),
+        {},
+    ),
+    "a module that the page writes": (
+        "from pathlib import Path\n_ = Path('mine.py').write_text('')\nimport mine",
+        {},
+    ),
+    "a file that the page writes at once": (
+        (
+            "import os\nfrom pathlib import Path\n_ = Path('new').write_text('1')\n"
+            "os.replace('new', 'own')\nopen('own').read()"
+        ),
+        {},
+    ),
+    "a database that the page makes": (
+        (
+            "import sqlite3\nbase = sqlite3.connect('own.db')\n"
+            "_ = base.execute('create table t (x)')\nbase.commit()\n"
+            "sqlite3.connect('own.db').execute('select * from t').fetchall()"
+        ),
+        {},
+    ),
     "a file that was only looked for": (
         "import os\nos.path.exists('a.csv')",
         write("a.csv", "other"),
@@ -154,6 +276,109 @@ def test_what_no_page_has_asked_makes_none_run(asked, ran, monkeypatch, what):
     assert ran.take() == ["page"]
 
 
+def test_a_page_that_works_in_a_folder_of_its_own_is_kept(asked, ran):
+    """What C code writes there is gone when the page has ended."""
+    asked.write("conf.py", f"{CONF}nb_execution_in_temp = True\n")
+    asked.write("page.md", page(cell(BY_C.format("'own'", "'own'"))))
+    outcome(asked)
+    outcome(asked)
+    assert ran.take() == ["page"]
+
+
+def replace(name, text):
+    """Put an old file in the place of another one, as `mv` does."""
+
+    def change(book):
+        book.write("older", text).replace(book.folder / name)
+
+    return change
+
+
+def copy_over(name, text):
+    """Write an old file's contents and times over those of another one, as `cp -p` does."""
+    return lambda book: shutil.copy2(book.write("older", text), book.folder / name)
+
+
+EXISTS = "import os\nprint(os.path.exists('{}'))"
+TRIES = "try:\n    import later\n    print('there')\nexcept ImportError:\n    print('not')"
+VALUE = "import value\nprint(value.x)"
+# What a page asks, and what changes while it goes on.
+MEANWHILE = {
+    "data, by mv": (OPENS.format("a.csv"), replace("a.csv", "other")),
+    "data, by cp -p": (OPENS.format("a.csv"), copy_over("a.csv", "other")),
+    "a module, by mv": (VALUE, replace("value.py", "x = 'other'")),
+    "a module, by cp -p": (VALUE, copy_over("value.py", "x = 'other'")),
+    "a file that goes": (OPENS.format("a.csv"), remove("a.csv")),
+    "os.path.exists, and it comes": (EXISTS.format("new.csv"), write("new.csv", "1")),
+    "os.path.exists, and it goes": (EXISTS.format("a.csv"), remove("a.csv")),
+    "a size": ("import os\nprint(os.path.getsize('a.csv'))", replace("a.csv", "other")),
+    "a listing": ("import os\nprint(os.listdir('data'))", write("data/y.csv", "1")),
+    "a module that comes": (TRIES, write("later.py", "")),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_what_changes_while_a_page_runs_makes_it_run_again(asked, ran, what):
+    code, change = MEANWHILE[what]
+    asked.write("value.py", "x = 'first'")
+    asked.write("page.md", page(cell(code), cell("_ = open('gate').read()")))
+    os.mkfifo(asked.folder / "gate")
+    os.utime(asked.folder / "gate", (1000, 1000))
+
+    def meet(do):
+        with (asked.folder / "gate").open("w"):  # here it waits until the page has come so far
+            do(asked)
+
+    def ask(do):
+        threading.Thread(target=meet, args=[do], daemon=True).start()
+        return outcome(asked)
+
+    before = ask(change)
+    after = ask(lambda _: None)
+    assert before != after
+    assert ran.take() == ["page", "page"]
+
+
+BOOK_OF_MODULES = f"{CONF}book_modules = ['reader']\n"
+
+
+@pytest.fixture
+def reader(book, monkeypatch, tmp_path_factory):
+    """A module that the template imports, and that then reads a file and a variable."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "data.txt").write_text("1")
+    (folder / "reader.py").write_text(
+        "import os\nfrom pathlib import Path\n"
+        "text = Path(__file__).with_name('data.txt').read_text() + os.environ.get('MODE', '')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    book.write("conf.py", BOOK_OF_MODULES)
+    book.write("page.md", page(cell("import reader\nprint(reader.text)")))
+    return folder
+
+
+def test_a_file_that_a_module_of_the_template_reads_counts(book, ran, reader):
+    assert outcome(book) == "1\n"
+    (reader / "data.txt").write_text("2")  # the template is still there
+    assert [outcome(book), outcome(book)] == ["2\n", "2\n"]
+    assert ran.take() == ["page", "page"]
+
+
+def test_a_variable_that_a_module_of_the_template_reads_counts(book, ran, reader, monkeypatch):
+    assert outcome(book) == "1\n"
+    monkeypatch.setenv("MODE", "a")
+    assert [outcome(book), outcome(book)] == ["1a\n", "1a\n"]
+    assert ran.take() == ["page", "page"]
+
+
+def test_what_the_machine_and_packages_have_is_known_otherwise():
+    probe = Probe()
+    for file in ("/etc/hosts", "/usr/share/zoneinfo/UTC", f"{sys.prefix}/share/data", "/home/x/.y"):
+        assert probe.counts(file), file
+    for file in ("/proc", "/proc/cpuinfo", "/dev/null", os.__file__, pytest.__file__):
+        assert not probe.counts(file), file
+
+
 FAILS = [
     "import os\nos.stat('nothing')",
     "import os\nos.path.getsize('nothing')",
@@ -187,7 +412,9 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     first = capsys.readouterr().err
     assert "page.md: " in first
     assert "again" not in first
-    assert " (not kept: it can't be followed everywhere: a process, os.forkpty)" in first
+    assert (
+        " (not kept: it starts a process (as ! and %% do), and what is read there can't be followed"
+    ) in first
     book.write("data.txt", "1\n")
     main(["check", "."])
     assert "(again, since data.txt has changed)" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from bookproof import __main__ as command_line
 from bookproof import run as running
 from bookproof import store
 from bookproof.kernels import warm
+from bookproof.kernels.probe import stamp
 from bookproof.kernels.trace import Trace
 from bookproof.page import read_page
 from bookproof.result import Run, judged, outputs_of
@@ -54,13 +55,14 @@ class Runs:
         for one in pages:
             started = time.time()
             self.ran.append(one.path.stem)
-            self.meanwhile()
             notebook = copy.deepcopy(one.notebook)
             notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
             for made in one.cells:
                 notebook.cells[made.index].outputs = [new_output("stream", text=self.text)]
-            trace = None if self.unseen is None else Trace(tuple(self.files), self.unseen)
+            read = {file: stamp(file) for file in self.files}
+            trace = None if self.unseen is None else Trace(read, self.unseen)
             verdicts = judged(one, notebook)
+            self.meanwhile()
             runs.append(Run(one, notebook, verdicts, started, 0.25, self.failed, trace))
             done(runs[-1])
         return runs
@@ -345,6 +347,17 @@ def test_other_packages_are_another_environment(book, runs, installed, monkeypat
     assert runs.take() == []
 
 
+@pytest.mark.parametrize("named", ["solver-1.0.egg-info", "solver-1.0.egg-info/PKG-INFO"])
+def test_packages_without_a_record_count_by_their_version(tmp_path, installed, named):
+    """As those of a system's own packages, or of an older setuptools."""
+    file = installed.parent / named
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("Version: 1.0\n")
+    once = Results().environment
+    file.write_text("Version: 1.1\n")
+    assert Results().environment != once
+
+
 def test_what_a_program_adds_to_its_path_is_no_other_environment(tmp_path, monkeypatch):
     """As setuptools does, when it is imported, with the packages that it brings along."""
     once = Results().environment
@@ -495,15 +508,6 @@ def test_the_kernelspec_counts(book, runs, monkeypatch):
         book.write("jupyter/kernels/own/kernel.json", text)
         outcome(book)
     assert runs.take() == ["page", "page"]
-
-
-def test_a_file_that_is_gone_after_the_run_was_for_the_run_alone(book, runs):
-    data = book.write("data.txt", "1")
-    runs.files = [str(data)]
-    runs.meanwhile = data.unlink
-    outcome(book)
-    outcome(book)
-    assert runs.take() == ["page"]
 
 
 def test_the_damage_of_a_result_is_noticed_wherever_it_is(book, runs, caplog):

@@ -202,7 +202,7 @@ class TestKernels:
     def test_nothing_is_left_to_import_until_it_answers(self, tmp_path, modules):
         code = (
             "import os, sys\nfrom bookproof.kernels import template\n"
-            "folder, *modules = sys.argv[1:]\nassert template.prepare(modules) == ''\n"
+            "folder, *modules = sys.argv[1:]\nassert template.prepare(modules)[0] == ''\n"
             "before = set(sys.modules)\n"
             "template.become_kernel(['-f', f'{folder}/kernel.json', '--transport=ipc',"
             " f'--ip={folder}/k', '--HistoryManager.hist_file=:memory:'])\n"
@@ -359,7 +359,7 @@ class TestRefusals:
         with pytest.raises(warm.NoKernelError, match=r"own\.py has changed since it was imported"):
             fork(parent)
         (tmp_path / "modules" / "own.py").unlink()
-        with pytest.raises(warm.NoKernelError, match=r"No such file or directory: .*own\.py"):
+        with pytest.raises(warm.NoKernelError, match=r"own\.py has changed since"):
             fork(parent)
 
     def test_not_a_module_that_starts_a_process(self, start, fork, write_module, tmp_path):

@@ -42,6 +42,9 @@ class WarmProvisioner(LocalProvisioner):
             _descriptor(kwargs.get(name), n) for n, name in enumerate(("stdout", "stderr"), 1)
         ]
         plain = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+        # what is relative to the kernel's folder, a template has looked for in another one
+        paths = kwargs["env"].get("PYTHONPATH", "").split(os.pathsep)
+        plain = plain and all(os.path.isabs(path) for path in paths if path)  # noqa: PTH117
         if not warm.FORKS or not plain or min(streams) < 0:
             return await super().launch_kernel(cmd, **kwargs)
         folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100

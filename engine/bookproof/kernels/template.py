@@ -31,15 +31,16 @@ import signal
 import socket
 import sysconfig
 import tempfile
-import time
 from contextlib import suppress
 from importlib.machinery import all_suffixes
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
     from ipykernel.kernelapp import IPKernelApp
 
@@ -57,6 +58,7 @@ GRADIENT = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.schema_c
 """What is imported when torch is first given a gradient, or prints a tensor: sympy, for one."""
 LATE = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
 """Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
+PACKAGES = "purelib", "platlib"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
 OWN = "book-"
@@ -65,12 +67,23 @@ REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
 
+def _watching() -> ModuleType:
+    """Return the module that watches what is asked: its text, as `bookproof.kernels.trace` does."""
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
+    spec: Any = spec_from_file_location("bookproof.probe", file)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PROBE = _watching()
+
+
 class Template:
     """Forks kernels from this process, and answers for them."""
 
-    def __init__(self, listener: socket.socket, trouble: str, started: float) -> None:
-        self.listener, self.trouble, self.started = listener, trouble, started
-        self.sources = own_sources()
+    def __init__(self, listener: socket.socket, trouble: str, sources: Mapping[str, str]) -> None:
+        self.listener, self.trouble, self.sources = listener, trouble, sources
         # IPython looks into a page's folder after the standard library
         self.loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
         self.kernels: dict[int, socket.socket] = {}
@@ -105,7 +118,7 @@ class Template:
             data = data + more if more else b""
         job: dict[str, Any] = {"descriptors": descriptors, **json.loads(data or b"{}")}
         try:
-            changed = newer(self.sources, self.started)
+            changed = newer(self.sources)
             trouble = self.trouble or changed or hidden(job["cwd"], self.loaded)
             pid = -1 if trouble else os.fork()
         except (OSError, KeyError) as error:  # no such folder, no more processes, nobody there
@@ -212,11 +225,17 @@ def kill_all(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def prepare(modules: Sequence[str]) -> str:
-    """Import everything; return why nothing may be forked from what came out of it, if so."""
+def prepare(modules: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Import everything; return why nothing may be forked from what came out of it, if so.
+
+    And what was read for it, each with its stamp, as are the folders of packages.
+    """
+    packages = {folder: PROBE.stamp(folder) for folder in map(sysconfig.get_path, PACKAGES)}
     os.environ.setdefault("MPLBACKEND", INLINE)
     gc.disable()  # nothing of what is imported goes
     import_some(KERNEL)
+    probe = PROBE.watch()  # from here on: an ordinary kernel is watched once it is there, too
+    probe.made.add(os.getcwd())  # no kernel works here
     trouble = import_silently(modules)
     if "matplotlib.pyplot" in modules:
         import_some(FIGURE)
@@ -224,12 +243,13 @@ def prepare(modules: Sequence[str]) -> str:
         import_some(GRADIENT)
     for name in LATE:
         forget(name)
+    probe.stop()
     gc.freeze()  # a collection in a fork would write to, and so copy, the memory that all share
     gc.enable()
     if not trouble and (threads := count_threads()) > 1:
         # a fork keeps one of them: what then waits for the others hangs
         trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
-    return trouble
+    return trouble, packages | probe.files()
 
 
 def count_threads() -> int:
@@ -271,18 +291,10 @@ def import_silently(modules: Sequence[str]) -> str:
     return ""
 
 
-def own_sources() -> list[str]:
-    """Return the files of imported modules that are neither installed nor Python's own."""
-    installed = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = [file for file in files if file and not file.startswith(installed)]
-    return [file for file in own if os.path.isfile(file)]  # torch makes some up
-
-
-def newer(sources: Sequence[str], started: float) -> str:
-    """Say which module may have changed since it was imported."""
-    for file in sources:
-        if os.stat(file).st_mtime > started:
+def newer(sources: Mapping[str, str]) -> str:
+    """Say which file has changed since an import read it, or where packages have."""
+    for file, stamp in sources.items():
+        if PROBE.stamp(file) != stamp:
             return f"{file} has changed since it was imported"
     return ""
 
@@ -348,11 +360,11 @@ def become_kernel(arguments: list[str]) -> IPKernelApp:
 def main() -> None:
     """Import, serve, and go on as a kernel where serving returns."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    before, started = dict(os.environ), time.time()
-    trouble = prepare(sys.argv[2:])
+    before = dict(os.environ)
+    trouble, sources = prepare(sys.argv[2:])
     changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
     settings = matplotlib_settings()
-    job = Template(listener, trouble, started).serve()
+    job = Template(listener, trouble, sources).serve()
     enter(job, changed)
     if matplotlib_settings() != settings:
         read_matplotlib_settings()

@@ -44,8 +44,17 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS":
 BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 # the debugger's warning is for debuggers
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-# what jupyter_client takes away, what is another one in each test, and what Sphinx sets for itself
-PASSING = {"PYTHONEXECUTABLE", "PYTEST_CURRENT_TEST", "DOCUTILSCONFIG"}
+PASSING = {
+    "PYTHONEXECUTABLE",  # jupyter_client takes it away
+    "DOCUTILSCONFIG",  # Sphinx sets it for itself
+    # what each shell, terminal, session, make and test has of its own
+    "_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID",
+    "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "STY", "TMUX", "TMUX_PANE", "XDG_SESSION_ID",
+    "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
+    "MAKE_TERMERR", "MAKE_TERMOUT", "PYTEST_CURRENT_TEST", "PYTEST_VERSION",
+    "PYTEST_XDIST_TESTRUNUID", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT",
+}  # fmt: skip
+"""The variables that are another one from build to build, and that kernels start without."""
 
 
 class NoKernelError(Exception):
@@ -188,7 +197,8 @@ def warm_up(modules: Sequence[str], variables: Mapping[str, str] = ENVIRONMENT) 
 def environment(variables: Mapping[str, str] = ENVIRONMENT) -> dict[str, str]:
     """Return the environment in which the kernels of pages start, with a book's own variables."""
     # in a test, ipykernel would not capture what is written to file descriptors
-    own = {name: value for name, value in os.environ.items() if name not in PASSING}
+    own = {name: value for name, value in os.environ.items()
+           if name not in PASSING and not name.startswith("JPY_")}  # fmt: skip
     return own | BYTECODE | dict(variables)
 
 

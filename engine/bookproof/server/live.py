@@ -24,9 +24,11 @@ import hmac
 import html
 import json
 import logging
+import os
 import re
 import secrets
 import signal
+import stat
 import sys
 import webbrowser
 from contextlib import asynccontextmanager, suppress
@@ -41,7 +43,6 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from bookproof.files import write_atomically
 from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
@@ -146,6 +147,10 @@ class Book:
         return text.replace("</head>", live_head(page), 1) if text and page else text
 
 
+class DoorError(Exception):
+    """The door would not be its reader's alone."""
+
+
 class Door:
     """The file through which the book's reader comes in, and what they get there."""
 
@@ -160,8 +165,17 @@ class Door:
         """Write the file with a new secret."""
         self.secret = secrets.token_urlsafe(32)
         way = {"address": f"{self.address}{OWN}enter", "secret": self.secret}
+        require_own(self.file.parent)
         self.file.unlink(missing_ok=True)  # others might read one that is there
-        write_atomically(self.file, DOOR.substitute(door_words(self.settings), **way).encode())
+        try:
+            handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise DoorError(
+                f"somebody else has just made {self.file}: build the book into a folder that only "
+                "you can write"
+            ) from error
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(DOOR.substitute(door_words(self.settings), **way))
 
     def admits(self, secret: str) -> bool:
         """Whether this is the secret. It is good for one use."""
@@ -331,6 +345,35 @@ def end(task: asyncio.Task[None]) -> None:
         task.cancel()
 
 
+def require_own(folder: Path) -> None:
+    """Refuse a folder where another user could put a file, or a folder, in the place of ours."""
+    if not hasattr(os, "geteuid"):
+        return
+    for place in (folder, *folder.parents):
+        found = place.stat()
+        shared = found.st_mode & stat.S_IWOTH or (
+            found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid)
+        )
+        # in one such as /tmp, nobody moves what is another's
+        kept = place != folder and found.st_mode & stat.S_ISVTX
+        stranger = place.parent != place and found.st_uid not in {os.geteuid(), 0}
+        if (shared and not kept) or stranger:
+            raise DoorError(
+                f"other users can write in {place}, and so could come in where you do: build the "
+                "book into a folder below one that only you can write"
+            )
+
+
+def _is_private_group(number: int) -> bool:
+    """Whether a group is the one that many systems give each user alone, by the same name."""
+    import grp  # noqa: PLC0415 (Windows has none)
+    import pwd  # noqa: PLC0415
+
+    with suppress(KeyError):
+        return grp.getgrgid(number).gr_name == pwd.getpwuid(os.geteuid()).pw_name
+    return False
+
+
 def door_words(settings: Settings) -> dict[str, str]:
     """Return what the pages around the book say, in its language."""
     return {"enter": html.escape(settings.words["enter"]), "language": settings.language}
@@ -443,8 +486,13 @@ def main(arguments: Sequence[str]) -> int:
         if not options.no_browser:
             webbrowser.open(door.file.as_uri())
 
-    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+    try:
         asyncio.run(serve(Book(options.source, options.output, settings), opened))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pass
+    except DoorError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

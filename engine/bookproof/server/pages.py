@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tornado.ioloop import IOLoop
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Pages(StaticFileHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give a file."""
+        if "\0" in path:  # no name of a file has it, and Python raises an error
+            raise HTTPError(400)
         self.path = self.parse_url_path(path)
         place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
         if place is None:  # a folder without its slash, which has led to the one with it
