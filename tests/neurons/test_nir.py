@@ -603,5 +603,5 @@ class TestRefusalsToRead:
 def test_without_nir_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
     spec = importlib.util.find_spec("snn_docs.nir")
-    with pytest.raises(ImportError, match=r'pip install "snn-docs\[nir\]"'):
+    with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -360,5 +360,5 @@ def test_labels_are_set_in_a_japanese_font(ax):
 def test_without_the_font_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib_fontja", None)
     monkeypatch.delitem(sys.modules, "snn_docs.plot")
-    with pytest.raises(ImportError, match=r'pip install "snn-docs\[book\]"'):
+    with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
         importlib.import_module("snn_docs.plot")
