@@ -102,7 +102,8 @@ def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
     elif not got:
         status = Status.MISSING
     else:
-        status = Status.MATCHES if matches(expected, got) else Status.DIFFERS
+        names = [output.ename for output in outputs if output.output_type == "error"]
+        status = Status.MATCHES if matches(expected, got, *names) else Status.DIFFERS
     return Verdict(page, cell, status, got)
 
 
@@ -115,12 +116,19 @@ def _tags(page: Page, cell: Cell) -> list[str]:
     return [*metadata.get("tags", ()), *(tag for tag, hide in hidden.items() if hide)]
 
 
-def matches(expected: Expected, got: str) -> bool:
-    """Whether a printed text is the expected one, under the block's options."""
+def matches(expected: Expected, got: str, *errors: str) -> bool:
+    """Whether a text is the expected one, under the block's options; it may end in an error."""
     want = normalize(expected.text)
-    if expected.flags & doctest.IGNORE_EXCEPTION_DETAIL and ":" in want:
-        want, got = want.split(":", 1)[0] + "\n", got.split(":", 1)[0] + "\n"
+    if expected.flags & doctest.IGNORE_EXCEPTION_DETAIL:
+        for name in errors:
+            want, got = (_without_detail(text, name) for text in (want, got))
     return _Checker().check_output(want, _fit(expected, want, got), expected.flags)
+
+
+def _without_detail(text: str, name: str) -> str:
+    """Drop what an error says, with which a text ends; a colon elsewhere is the text's own."""
+    places = list(re.finditer(rf"^{re.escape(name)}:", text, re.MULTILINE))
+    return f"{text[: places[-1].end()]}\n" if places else text
 
 
 def as_on_page(expected: Expected, got: str) -> str:

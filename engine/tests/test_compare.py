@@ -157,6 +157,15 @@ def test_errors_are_compared_by_type_and_message():
     assert status(expect("TypeError: bad", "+IGNORE_EXCEPTION_DETAIL"), error) is Status.DIFFERS
 
 
+def test_only_an_error_has_a_detail_to_ignore():
+    error = new_output("error", ename="ValueError", evalue="bad", traceback=["…"])
+    block = expect("loss: 0.5\nValueError: worse", "+IGNORE_EXCEPTION_DETAIL")
+    assert status(block, stream("loss: 0.5\n"), error) is Status.MATCHES
+    assert status(block, stream("loss: 0.7\n"), error) is Status.DIFFERS
+    block = expect("loss: 0.5", "+IGNORE_EXCEPTION_DETAIL")
+    assert status(block, stream("loss: 0.7")) is Status.DIFFERS
+
+
 def test_streams_results_and_errors_are_one_text_in_order():
     outputs = [
         stream("out\n"),
