@@ -59,6 +59,10 @@ LEAVES = {
 """What a page does where it can't be followed, by the event; all others start processes."""
 
 
+ODD = AttributeError, IndexError, KeyError, TypeError, ValueError
+"""What reading a result ends in whose seal is right, and whose content no engine has written."""
+
+
 class Results:
     """Results of pages, in the folders of their books. An object looks at each file once."""
 
@@ -80,9 +84,12 @@ class Results:
     def any_outdated(self, settings: Settings, source: Path) -> bool:
         """Whether some page below a folder is sure to run, as far as its results tell."""
         heads = [_read_head(place) for place in settings.results.glob("*.json")]
-        # not the results of pages that are gone, or were elsewhere when they ran
-        own = [head for head in heads if not head or _is_there(head, source.resolve())]
-        return not own or any(not head or self._change(head, settings) for head in own)
+        try:
+            # not the results of pages that are gone, or were elsewhere when they ran
+            own = [head for head in heads if not head or _is_there(head, source.resolve())]
+            return not own or any(not head or self._change(head, settings) for head in own)
+        except ODD:
+            return True
 
     def load(self, page: Page) -> Run | None:
         """Return the result of a page as if it had run now, if it holds."""
@@ -91,22 +98,31 @@ class Results:
             line, _, body = place.read_bytes().partition(b"\n")
         except OSError:
             return None
+        try:
+            run = self._loaded(page, line, body)
+        except ODD:
+            run = None
+        if run is None and page.path not in self.reasons:
+            self.reasons[page.path] = "its result is damaged"
+            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
+        return run
+
+    def _loaded(self, page: Page, line: bytes, body: bytes) -> Run | None:
+        """Return what a result says of a page, unless it does not hold or is damaged."""
         head = _opened(line)
         if head and (change := self._change(head, page.settings) or _cells_change(head, page)):
             self.reasons[page.path] = change
             return None
         if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
-            self.reasons[page.path] = "its result is damaged"
-            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
             return None
-        text = _text_digest(page)
-        if head["text"] != text:  # what is no cell was edited: from now on, this is the page
-            self._write(page, head | {"text": text}, body)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
         verdicts = judged(page, notebook, missing=absent)
         started, seconds = head["started"], head["seconds"]
+        text = _text_digest(page)
+        if head["text"] != text:  # what is no cell was edited: from now on, this is the page
+            self._write(page, head | {"text": text}, body)
         return Run(page, notebook, verdicts, started, seconds, missing=absent, kept=True)
 
     def save(self, run: Run) -> str:

@@ -635,6 +635,30 @@ def test_pages_that_are_gone_make_no_book_outdated(book, runs):
     assert not any_outdated()
 
 
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        *(("outputs", body) for body in ("null", "3", '{"a": 1}', "[3]", '[[{"output_type": 1}]]')),
+        *(("missing", odd) for odd in (None, 3)),
+        *(("files", odd) for odd in (None, 3, [])),
+        *((name, None) for name in ("looked", "sought", "variables", "declared", "settings")),
+    ],
+)
+def test_odd_content_under_a_right_seal_is_damage(book, runs, caplog, name, odd):
+    outcome(book)
+    line, _, body = result(book).read_bytes().partition(b"\n")
+    head = json.loads(line.partition(b" ")[2])
+    if name == "outputs":
+        body, odd = odd.encode(), hashlib.sha256(odd.encode()).hexdigest()
+    text = json.dumps(head | {name: odd}).encode()
+    seal = hashlib.sha256(text).hexdigest().encode()
+    result(book).write_bytes(seal + b" " + text + b"\n" + body)
+    assert any_outdated() or name == "outputs"
+    [run] = outcome(book)
+    assert run.ok
+    assert runs.take() == ["page", "page"]
+
+
 def test_results_from_another_place_make_no_book_outdated(book, runs):
     outcome(book)
     file = result(book)
