@@ -6,6 +6,8 @@ import json
 import pickle
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import nbformat
@@ -27,6 +29,40 @@ def test_a_right_book_is_built_and_shows_what_was_printed(book):
     assert built.messages == ""
     assert "pages: 1, run now: 1, outputs that match: 1, wrong cells: 0" in built.said
     assert built.html().count("膜電位") == 1  # the output, and not the block as well
+
+
+KILLED = """
+import os, pathlib
+def setup(app):
+    app.connect("html-page-context", die)
+def die(app, name, *_):
+    if name == "page" and os.path.exists("deadly"):
+        for file in ("other.html", "searchindex.js"):
+            pathlib.Path(app.outdir, file).write_text("")
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_build_has_half_written_is_written_again(book):
+    """As a full disk, or a machine that is switched off, would leave it."""
+    book.write("conf.py", CONF + KILLED)
+    book.write("other.md", "---\norphan: true\n---\n# The other\n")
+    book.write("page.md", page(cell("print(1)", 1)))
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-j1", "-b", "html", ".", "_build/html"]
+
+    def build():
+        return subprocess.run(command, cwd=book.folder, capture_output=True, text=True, check=False)
+
+    assert build().returncode == 0
+    book.write("deadly", "")
+    book.write("page.md", page(cell("print(1)", 1), "\nMore.\n"))
+    assert build().returncode == -9
+    (book.folder / "deadly").unlink()
+    built = build()
+    assert built.returncode == 0, built.stderr
+    assert "The other" in (book.folder / "_build/html/other.html").read_text(encoding="utf-8")
+    assert (book.folder / "_build/html/searchindex.js").stat().st_size
+    assert not list((book.folder / "_build/html").glob(".unfinished*"))
 
 
 def test_an_output_that_is_not_compared_is_listed_with_its_reason(book):

@@ -16,7 +16,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from bookproof import report
-from bookproof.extension import notes, table
+from bookproof.extension import notes, table, unfinished
 from bookproof.extension.ending import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, shown_text, take_back
@@ -276,6 +276,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-updated", build.note_failures)
     app.connect("env-updated", take_back)
     table.setup(app)
+    unfinished.setup(app)
     app.connect("html-page-context", add_counts)
     # late, since other extensions may have warned only now
     app.connect("build-finished", build.finish, priority=900)
