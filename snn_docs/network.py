@@ -97,7 +97,8 @@ class Network(torch.nn.Module):
 
         .. math::
 
-            (s^{(l)}, v^{(l)}) = \mathrm{record}(W^{(l)} s^{(l-1)} + b^{(l)})
+            I^{(l)} &= W^{(l)} s^{(l-1)} + b^{(l)} \\
+            s^{(l)}, v^{(l)} &= \mathrm{record}(I^{(l)})
 
         どの層も、膜電位0から始めます。
 
