@@ -150,11 +150,10 @@ def integrate(
     kept: Tensor,
     *,
     back: bool = False,
-    out: Tensor | None = None,
 ) -> Tensor:
-    """Return the potentials of all steps, on plain tensors; `out` may be the inputs themselves."""
+    """Return the potentials of all steps, on plain tensors."""
     keep_freed_memory(inputs)
-    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device) if out is None else out
+    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     order = slice(None, None, -1 if back else 1)
     currents, potentials = inputs.unbind()[order], v.unbind()[order]
     torch.add(currents[0], 0 if left is None else left, out=potentials[0])

@@ -47,20 +47,16 @@ logger = logging.getLogger(__name__)
 PATH = tuple(dict.fromkeys(filter(None, sys.path)))
 BY_ALL = "LANG*", "LC_*", "LD_*", "PYTHON*", "TZ*"
 """The variables that Python and the system's C library read themselves; a star is any ending."""
-
-
 PROCESS, NETWORK = "starts a process (as ! and %% do)", "asks the network"
-LEAVES = {
+UNSEEN = {
     "another Python": "runs in another Python",
     "sqlite3 ATTACH": "attaches a database whose name it works out",
     "socket.connect": NETWORK,
     "socket.getaddrinfo": NETWORK,
 }
 """What a page does where it can't be followed, by the event; all others start processes."""
-
-
-ODD = AttributeError, IndexError, KeyError, TypeError, ValueError
-"""What reading a result ends in whose seal is right, and whose content no engine has written."""
+DAMAGE = AttributeError, LookupError, TypeError, ValueError
+"""What reading a result ends in that no engine has written so, whether or not its seal is right."""
 
 
 class Results:
@@ -88,7 +84,7 @@ class Results:
             # not the results of pages that are gone, or were elsewhere when they ran
             own = [head for head in heads if not head or _is_there(head, source.resolve())]
             return not own or any(not head or self._change(head, settings) for head in own)
-        except ODD:
+        except DAMAGE:
             return True
 
     def load(self, page: Page) -> Run | None:
@@ -99,22 +95,20 @@ class Results:
         except OSError:
             return None
         try:
-            run = self._loaded(page, line, body)
-        except ODD:
-            run = None
-        if run is None and page.path not in self.reasons:
+            return self._loaded(page, line, body)
+        except DAMAGE:
             self.reasons[page.path] = "its result is damaged"
             logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
-        return run
+            return None
 
     def _loaded(self, page: Page, line: bytes, body: bytes) -> Run | None:
-        """Return what a result says of a page, unless it does not hold or is damaged."""
+        """Return what a result says of a page, if it holds; raise for one that is damaged."""
         head = _opened(line)
         if head and (change := self._change(head, page.settings) or _cells_change(head, page)):
             self.reasons[page.path] = change
             return None
         if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
-            return None
+            raise ValueError(line)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
@@ -313,7 +307,7 @@ def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]
 
 def _unseen(events: Iterable[str]) -> str:
     """Say why nobody knows what a page depends on, and what its author can do."""
-    told = sorted({LEAVES.get(event, PROCESS) for event in events})
+    told = sorted({UNSEEN.get(event, PROCESS) for event in events})
     return (
         f"it {' and '.join(told)}, and what is read there can't be followed; if the page's front "
         "matter names all of it (book: depends, complete: true), it is kept"
