@@ -58,7 +58,7 @@ def count_operations(
     ニューロンの計算は、発火しなくても``outputs``の回数だけ要ります。\
     層は呼ばれた順に並び、何度も呼ばれる層は足し合わせます。\
     数えるのは、層が呼ばれたときです。自分で書いたネットワークでは、``neuron.run(x)``の代わりに\
-    ``neuron(x)``と書きます。\
+    ``neuron(x)``と書きます。呼ばれないニューロンがあれば、エラーにします。\
     1つのニューロンを何か所にも置くと、1行にまとまります。場所ごとに数えるには、場所ごとに作ります。
 
     勾配は計算しません。訓練中の層は、評価のときのように動かし、もとに戻します。\
@@ -70,6 +70,7 @@ def count_operations(
     :returns: 層ごとの勘定
     :raises TypeError: ``network``が``torch.nn.Module``でないとき、\
         ``state``を渡したのに``run``を持たないとき
+    :raises ValueError: 呼ばれなかったニューロンがあるとき
 
     >>> import torch
     >>> from snn_docs import IF, Sequential
@@ -100,6 +101,13 @@ def count_operations(
     costs: dict[str, Cost] = {}
     with torch.no_grad(), _judged(network), _watched(network, costs):
         network(inputs) if state is None else run(inputs, state)
+    for layer, name in _places(network).items():
+        if isinstance(layer, Neuron) and name not in costs:
+            raise ValueError(
+                f"the {type(layer).__name__} at {name!r} has worked without being called, or not at "
+                "all, so its spikes can't be counted; write neuron(x) where neuron.run(x) or "
+                "neuron.step(x) stands, and leave out what does not work"
+            )
     return list(costs.values())
 
 

@@ -136,6 +136,18 @@ class TestRuns:
         (cost,) = count_operations(Sequential(IF()), torch.ones(0, 2, 3))
         assert (cost.outputs, cost.rate) == (0, 0.0)
 
+    def test_a_neuron_that_nobody_calls_is_not_left_out(self):
+        class Runs(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.neuron = IF()
+
+            def forward(self, inputs):
+                return self.neuron.run(inputs)[0]
+
+        with pytest.raises(ValueError, match=r"the IF at 'neuron' .* write neuron\(x\) where"):
+            count_operations(Runs(), torch.ones(3, 2))
+
     def test_what_is_no_network(self):
         with pytest.raises(TypeError, match=r"network must be a torch\.nn\.Module, but a list ca"):
             count_operations([IF()], torch.ones(2, 1))
