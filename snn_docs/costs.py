@@ -104,9 +104,9 @@ def count_operations(
     for layer, name in _places(network).items():
         if isinstance(layer, Neuron) and name not in costs:
             raise ValueError(
-                f"the {type(layer).__name__} at {name!r} has worked without being called, or not at "
-                "all, so its spikes can't be counted; write neuron(x) where neuron.run(x) or "
-                "neuron.step(x) stands, and leave out what does not work"
+                f"the {type(layer).__name__} at {name!r} was not called, so its spikes can't be "
+                "counted; write neuron(x) where neuron.run(x) or neuron.step(x) stands, and leave "
+                "out what does not work"
             )
     return list(costs.values())
 
