@@ -113,7 +113,7 @@ CHANGES = {
     "os.environb": ("import os\nos.environb[b'MODE']", {"MODE": "two"}),
     "a variable of Python's own": ("__debug__", {"PYTHONOPTIMIZE": "1"}),
     "TZ": ("import time\ntime.localtime(0).tm_hour", {"TZ": "JST-9"}),
-    "LC_ALL": ("import locale\nlocale.setlocale(locale.LC_ALL, '')", {"LC_ALL": "C"}),
+    "LC_ALL": ("import locale\nlocale.setlocale(locale.LC_ALL, '')", {"LC_ALL": "C.utf8"}),
     "sqlite3 by an address": (
         (
             "import sqlite3\nbase = sqlite3.connect('file:a.db?mode=ro', uri=True)\n"

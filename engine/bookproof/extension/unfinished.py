@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MARK = ".unfinished"
+PAGE_BY_PAGE = {"html", "dirhtml"}  # the others, like an e-book, write everything each time
 
 
 def setup(app: Sphinx) -> None:
@@ -31,7 +32,7 @@ def _remove_halves(app: Sphinx) -> None:
 
 
 def _begin(app: Sphinx, _: object) -> None:
-    if app.builder.format == "html":
+    if app.builder.name in PAGE_BY_PAGE:
         Path(app.outdir, MARK).touch()
 
 
