@@ -109,7 +109,7 @@ def measured(options: argparse.Namespace) -> list[Row]:
             for processes in counts:
                 taken = seconds.setdefault((processes, steps), [])
                 taken.append(epoch_seconds(processes, steps))
-    samples = len(data.digits(validation=tasks.HELD["digits"]).train_labels)
+    samples = len(data.digits(validation=tasks.VALIDATION["digits"]).train_labels)
     speeds: list[Row] = [
         {"kind": "speed", "processes": processes, "steps": steps,
          "samples_per_second": samples / statistics.median(seconds[processes, steps])}

@@ -206,18 +206,17 @@ def check_step(
     v_previous: Tensor,
     vt: Tensor,
     s_previous: Tensor,
-    threshold: float | Tensor,
-    leak: float | Tensor | None,
+    **constants: float | Tensor | None,
 ) -> None:
     """Raise TypeError or ValueError unless one step can be computed from these arguments."""
     tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
-    check_tensors("vt", tensors, threshold=threshold, leak=leak)
+    check_tensors("vt", tensors, **constants)
 
 
 def check_run(
     inputs: Tensor,
     state: object,
-    names: tuple[str, ...] = ("s", "v"),
+    names: tuple[str, ...],
     **constants: float | Tensor | None,
 ) -> torch.Size:
     """Return the shape of one step; raise unless a run can be computed from these arguments."""

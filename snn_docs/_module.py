@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import check_rule, check_state, check_tensors, type_name
-from snn_docs.equations import Reset, Rule, kept_by
+from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import USUAL, slope_is_spike
 
 P = ParamSpec("P")
@@ -68,19 +68,19 @@ class Neuron(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._constants: list[str] = []
+        self._constant_names: list[str] = []
 
-    def _hold(self, name: str, value: float | Tensor) -> None:
+    def _add_constant(self, name: str, value: float | Tensor) -> None:
         """Keep a constant: a tensor as a buffer, unless it is a parameter, which torch keeps."""
-        self._constants.append(name)
+        self._constant_names.append(name)
         if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
             self.register_buffer(name, value)
         else:
             setattr(self, name, value)
 
     @property
-    def _held(self) -> dict[str, float | Tensor]:
-        return {name: getattr(self, name) for name in self._constants}
+    def _constants(self) -> dict[str, float | Tensor]:
+        return {name: getattr(self, name) for name in self._constant_names}
 
     @abstractmethod
     def step(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
@@ -97,14 +97,14 @@ class Neuron(torch.nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """Return the constants that are numbers, and NaN for tensors, which are saved as such."""
-        values = self._held.values()
+        values = self._constants.values()
         numbers = [torch.nan if isinstance(value, Tensor) else value for value in values]
         return torch.tensor(numbers, dtype=torch.float64, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Raise ValueError where what is loaded was saved with other numbers."""
         ours = self.get_extra_state().tolist()
-        for name, here, saved in zip(self._constants, ours, state.tolist(), strict=True):
+        for name, here, saved in zip(self._constant_names, ours, state.tolist(), strict=True):
             if here != saved and here == here and saved == saved:  # noqa: PLR0124 - NaN: a tensor
                 raise ValueError(
                     f"{name} is {saved} in what is loaded, but {here} in this layer; make the "
@@ -183,13 +183,13 @@ class Spiking(Neuron):
         super().__init__()
         check_rule(threshold, constants.get("leak", 0.0), reset, detach_reset, surrogate)
         for name, value in {"threshold": threshold, **constants}.items():
-            self._hold(name, value)
+            self._add_constant(name, value)
         self.reset, self.detach_reset, self.surrogate = reset, detach_reset, surrogate
 
     @property
     def _rule(self) -> Rule:
-        kept = kept_by(getattr(self, "leak", 0.0))
-        return Rule(self.threshold, kept, self.reset, self.detach_reset, self.surrogate)
+        decay = decay_of(getattr(self, "leak", 0.0))
+        return Rule(self.threshold, decay, self.reset, self.detach_reset, self.surrogate)
 
     @abstractmethod
     def record(self, inputs: Tensor, state: Any = None) -> State:  # noqa: ANN401
@@ -244,9 +244,9 @@ class Spiking(Neuron):
 
     def extra_repr(self) -> str:
         """定数と、既定から変えた規則を表示します。"""
-        held = self._held
-        threshold, leak = held.pop("threshold"), getattr(self, "leak", None)
-        shown = ({} if leak is None else {"leak": leak}) | held | {"threshold": threshold}
+        constants = self._constants
+        threshold, leak = constants.pop("threshold"), getattr(self, "leak", None)
+        shown = ({} if leak is None else {"leak": leak}) | constants | {"threshold": threshold}
         parts = [f"{name}={plain(value)}" for name, value in shown.items()]
         if self.reset != "zero":
             parts.append(f"reset={self.reset!r}")

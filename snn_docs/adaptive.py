@@ -118,9 +118,9 @@ class ALIF(Spiking):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        s, v, a = self._state_before(inputs, state, **self._held)
+        s, v, a = self._state_before(inputs, state, **self._constants)
         a = a * (1 - self.adaptation_leak) + s
-        v = equations.carried(v, s, self._rule) + inputs
+        v = equations.reset_and_decay(v, s, self._rule) + inputs
         s = self._fired(v, a)
         return s, (s, v, a)
 
@@ -158,47 +158,47 @@ class ALIF(Spiking):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        rule, adaptation, faded = self._rule, self.adaptation, 1 - self.adaptation_leak
-        shape = check_run(inputs, state, self.state_names, **self._held)
+        rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
+        shape = check_run(inputs, state, self.state_names, **self._constants)
         inputs = widened(inputs, shape)
         if not len(inputs):
             return inputs.clone(), inputs.clone(), inputs.clone()
-        left, trace = None, inputs.new_zeros(shape)
+        v_initial, trace = None, inputs.new_zeros(shape)
         if state is not None:
-            left = equations.carried(state[1], state[0], rule).expand(shape)
-            trace = (state[2] * faded + state[0]).expand(shape)
-        if not one_by_one(rule, inputs, left, trace, adaptation, faded):
-            spikes, v, a = self._at_once(inputs, left, trace)
+            v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
+            trace = (state[2] * adaptation_decay + state[0]).expand(shape)
+        if not one_by_one(rule, inputs, v_initial, trace, adaptation, adaptation_decay):
+            spikes, v, a = self._at_once(inputs, v_initial, trace)
             if acts_at_once(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
                 return spikes, v, a
-        return self._loop(inputs, left, trace)
+        return self._loop(inputs, v_initial, trace)
 
-    def _at_once(self, inputs: Tensor, left: Tensor | None, trace: Tensor) -> State:
+    def _at_once(self, inputs: Tensor, v_initial: Tensor | None, trace: Tensor) -> State:
         """Return what all steps give, with a spike wherever the threshold is exceeded."""
-        rule, adaptation, faded = self._rule, self.adaptation, 1 - self.adaptation_leak
+        rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
         # tensors, which operations take faster than numbers, and with the same bits
         constants = [
             value if value is None or isinstance(value, Tensor) else inputs.new_tensor(value)
-            for value in (rule.threshold, rule.kept, adaptation, faded)
+            for value in (rule.threshold, rule.decay, adaptation, adaptation_decay)
         ]
         if not torch.is_grad_enabled():
             plain = adaptive_bptt.Constants(*constants)  # type: ignore[arg-type]
-            return adaptive_bptt.advance(inputs, left, trace, plain, rule)
-        run: State = adaptive_bptt.Run.apply(inputs, left, trace, *constants, rule)  # type: ignore[no-untyped-call]
+            return adaptive_bptt.advance(inputs, v_initial, trace, plain, rule)
+        run: State = adaptive_bptt.Run.apply(inputs, v_initial, trace, *constants, rule)  # type: ignore[no-untyped-call]
         return run
 
     def _fired(self, v: Tensor, a: Tensor) -> Tensor:
         theta = a * self.adaptation + self.threshold
         return equations.fired(v, self._rule._replace(threshold=theta))
 
-    def _loop(self, inputs: Tensor, left: Tensor | None, trace: Tensor) -> State:
+    def _loop(self, inputs: Tensor, v_initial: Tensor | None, trace: Tensor) -> State:
         """Return the same by operations that all of torch knows."""
-        a, v = trace, inputs[0] + (0 if left is None else left)
+        a, v = trace, inputs[0] + (0 if v_initial is None else v_initial)
         s = self._fired(v, a)
         record = [(s, v, a)]
         for current in inputs[1:]:
             a = a * (1 - self.adaptation_leak) + s
-            v = equations.carried(v, s, self._rule) + current
+            v = equations.reset_and_decay(v, s, self._rule) + current
             s = self._fired(v, a)
             record.append((s, v, a))
         spikes, v, a = (torch.stack(part) for part in zip(*record, strict=True))

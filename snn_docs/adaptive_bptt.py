@@ -10,10 +10,10 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs.bptt import BLOCK, keep_freed_memory
 from snn_docs.equations import Rule
-from snn_docs.kernels import decay, number_of
+from snn_docs.kernels import number_of, update_by
 from snn_docs.surrogate import slope_is_spike, slopes
 
-State = tuple[Tensor, Tensor, Tensor]  # spikes, potentials, traces
+Record = tuple[Tensor, Tensor, Tensor]  # spikes, potentials, traces
 Arriving = tuple[Tensor | None, ...]  # the gradients of a state
 
 
@@ -21,9 +21,9 @@ class Constants(NamedTuple):
     """What stays the same over time. A tensor's shape broadcasts to that of one step, `[*]`."""
 
     threshold: Tensor
-    kept: Tensor | None  # 1 - leak, where there is a leak
+    decay: Tensor | None  # 1 - leak, where there is a leak
     adaptation: Tensor
-    faded: Tensor  # 1 - adaptation_leak
+    adaptation_decay: Tensor  # 1 - adaptation_leak
 
 
 class Gradients(NamedTuple):
@@ -35,19 +35,19 @@ class Gradients(NamedTuple):
 
 
 class Run(Function):
-    """Keeps spikes, potentials and traces, which are its outputs."""
+    """Saves spikes, potentials and traces, which are its outputs."""
 
     @staticmethod
     def forward(
         ctx: BackwardCFunction,
         inputs: Tensor,
-        left: Tensor | None,
+        v_initial: Tensor | None,
         trace: Tensor,
         *rest: Tensor | Rule | None,
-    ) -> State:
+    ) -> Record:
         """Return spikes, potentials and traces of all steps."""
         *constants, rule = rest
-        record = advance(inputs.detach(), left, trace, Constants(*constants), rule)  # type: ignore[arg-type]
+        record = advance(inputs.detach(), v_initial, trace, Constants(*constants), rule)  # type: ignore[arg-type]
         ctx.save_for_backward(*record, *constants)  # type: ignore[arg-type]
         ctx.rule = rule  # type: ignore[attr-defined]
         ctx.set_materialize_grads(value=False)
@@ -73,48 +73,48 @@ class Run(Function):
 
 
 def advance(
-    inputs: Tensor, left: Tensor | None, trace: Tensor, constants: Constants, rule: Rule
-) -> State:
+    inputs: Tensor, v_initial: Tensor | None, trace: Tensor, constants: Constants, rule: Rule
+) -> Record:
     """Return spikes, potentials and traces of all steps, written into memory that is there."""
     keep_freed_memory(inputs)
-    threshold, kept, adaptation, faded = constants
+    threshold, decay, adaptation, adaptation_decay = constants
     spikes, v, a = (
         torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device) for _ in range(3)
     )
     buffer, one = torch.empty_like(v[0]), v.new_ones(())
-    decayed, fading = decay(kept, buffer), decay(faded, buffer)
+    update_v, update_trace = update_by(decay, buffer), update_by(adaptation_decay, buffer)
     last = None
     for current, s, x, tr in zip(*(each.unbind() for each in (inputs, spikes, v, a)), strict=True):
         if last is None:
             tr.copy_(trace)
-            torch.add(current, 0 if left is None else left, out=x)
+            torch.add(current, 0 if v_initial is None else v_initial, out=x)
         else:
             fired, before, faint = last
-            fading(faint, one, fired, tr)
+            update_trace(faint, one, fired, tr)
             if rule.reset == "subtract":  # spikes are 0 or 1: this product is exact
                 after = torch.addcmul(before, fired, threshold, value=-1, out=buffer)
-                decayed(after, one, current, x)
+                update_v(after, one, current, x)
             else:
-                decayed(before, torch.sub(one, fired, out=buffer), current, x)
+                update_v(before, torch.sub(one, fired, out=buffer), current, x)
         torch.gt(x, torch.mul(tr, adaptation, out=buffer).add_(threshold), out=s)
         last = s, x, tr
     return spikes, v, a
 
 
 def _solve(
-    record: State, arriving: Arriving, constants: Constants, rule: Rule, *, keep: bool
+    record: Record, arriving: Arriving, constants: Constants, rule: Rule, *, keep: bool
 ) -> Gradients:
     """Return the gradients, written into memory that is there; of all steps if they are kept."""
-    threshold, kept, adaptation, faded = constants
+    threshold, decay, adaptation, adaptation_decay = constants
     v, subtract = record[1], rule.reset == "subtract"
-    factor = number_of(kept)
+    factor = number_of(decay)
     potentials = v.unbind()
     at_spikes, at_v, at_a = ([None] * len(v) if x is None else x.unbind() for x in arriving)
     all_v = torch.empty_like(v)
     all_through, all_traces = (torch.empty_like(v if keep else v[:1]) for _ in range(2))
     grads = all_v.unbind()
     through, traces = (x.unbind() if keep else [x[0]] * len(v) for x in (all_through, all_traces))
-    carry, buffer = torch.empty_like(v[0]), torch.zeros_like(v[0])
+    grad_reset, buffer = torch.empty_like(v[0]), torch.zeros_like(v[0])
     for steps in _blocks(v):
         slopes = _slopes([x[steps] for x in record], constants, rule).unbind()
         silent = None if subtract else torch.sub(1, record[0][steps]).unbind()
@@ -126,21 +126,25 @@ def _solve(
                 grad.copy_(passed)
                 torch.mul(passed, -adaptation, out=trace)
             else:
-                later, times = grads[t + 1], 1.0 if factor is None else factor
-                if kept is not None and factor is None:
-                    later = torch.mul(later, kept, out=carry)
+                grad_next, times = grads[t + 1], 1.0 if factor is None else factor
+                if decay is not None and factor is None:
+                    grad_next = torch.mul(grad_next, decay, out=grad_reset)
                 if arrives is None:
                     passed.copy_(traces[t + 1])
                 else:
                     torch.add(arrives, traces[t + 1], out=passed)
                 if not rule.detach_reset:
-                    passed.addcmul_(later, threshold if subtract else potentials[t], value=-times)
+                    passed.addcmul_(
+                        grad_next, threshold if subtract else potentials[t], value=-times
+                    )
                 passed.mul_(slopes[i])
                 if silent is None:
-                    torch.add(passed, later, alpha=times, out=grad)
+                    torch.add(passed, grad_next, alpha=times, out=grad)
                 else:
-                    torch.addcmul(passed, later, silent[i], value=times, out=grad)
-                torch.mul(traces[t + 1], faded, out=trace).addcmul_(passed, adaptation, value=-1)
+                    torch.addcmul(passed, grad_next, silent[i], value=times, out=grad)
+                torch.mul(traces[t + 1], adaptation_decay, out=trace).addcmul_(
+                    passed, adaptation, value=-1
+                )
             for total, more in ((grad, at_v[t]), (trace, at_a[t])):
                 if more is not None:
                     total.add_(more)
@@ -148,26 +152,30 @@ def _solve(
 
 
 def _solve_step_by_step(
-    record: State, arriving: Arriving, constants: Constants, rule: Rule
+    record: Record, arriving: Arriving, constants: Constants, rule: Rule
 ) -> Gradients:
     """Return the same by operations that autograd records, for derivatives of derivatives."""
-    threshold, kept, adaptation, faded = constants
+    threshold, decay, adaptation, adaptation_decay = constants
     spikes, v, _ = record
-    held = spikes.detach() if rule.detach_reset else spikes
+    reset_spikes = spikes.detach() if rule.detach_reset else spikes
     at_spikes, at_v, at_a = (torch.zeros_like(v) if x is None else x for x in arriving)
     slopes = _slopes([*record], constants, rule)
-    carry = fading = torch.zeros_like(v[0])
+    grad_reset = grad_trace = torch.zeros_like(v[0])
     steps = []
     for t in reversed(range(len(v))):
-        reaching = at_spikes[t] + fading
+        grad_spike = at_spikes[t] + grad_trace
         if not rule.detach_reset:
-            reaching = reaching - carry * (threshold if rule.reset == "subtract" else v[t])
-        passed = reaching * slopes[t]
-        left = carry if rule.reset == "subtract" else carry * (1 - held[t])
-        grad = passed + left + at_v[t]
-        trace = (fading if t == len(v) - 1 else fading * faded) - adaptation * passed + at_a[t]
+            grad_spike = grad_spike - grad_reset * (threshold if rule.reset == "subtract" else v[t])
+        passed = grad_spike * slopes[t]
+        past_reset = grad_reset if rule.reset == "subtract" else grad_reset * (1 - reset_spikes[t])
+        grad = passed + past_reset + at_v[t]
+        trace = (
+            (grad_trace if t == len(v) - 1 else grad_trace * adaptation_decay)
+            - adaptation * passed
+            + at_a[t]
+        )
         steps.append((grad, passed, trace))
-        carry, fading = grad if kept is None else grad * kept, trace
+        grad_reset, grad_trace = grad if decay is None else grad * decay, trace
     return Gradients(*(torch.stack(part[::-1]) for part in zip(*steps, strict=True)))
 
 
@@ -186,19 +194,21 @@ def _slopes(record: list[Tensor], constants: Constants, rule: Rule) -> Tensor:
     return slopes(rule.surrogate, above)
 
 
-def _sums(record: State, grads: Gradients, constants: Constants, rule: Rule) -> list[Tensor | None]:
+def _sums(
+    record: Record, grads: Gradients, constants: Constants, rule: Rule
+) -> list[Tensor | None]:
     """Return the gradients of the constants."""
     spikes, v, a = record
-    held = (spikes.detach() if rule.detach_reset else spikes)[:-1]
-    subtract, later = rule.reset == "subtract", grads.v[1:]
-    left = v[:-1] - held * (constants.threshold if subtract else v[:-1])
+    reset_spikes = (spikes.detach() if rule.detach_reset else spikes)[:-1]
+    subtract, grad_next = rule.reset == "subtract", grads.v[1:]
+    v_reset = v[:-1] - reset_spikes * (constants.threshold if subtract else v[:-1])
     of_threshold = -grads.through.sum(0)
     if subtract:
-        carry = later if constants.kept is None else later * constants.kept
-        of_threshold = of_threshold - (held * carry).sum(0)
+        grad_reset = grad_next if constants.decay is None else grad_next * constants.decay
+        of_threshold = of_threshold - (reset_spikes * grad_reset).sum(0)
     sums = (
         of_threshold,
-        (later * left).sum(0),
+        (grad_next * v_reset).sum(0),
         -(grads.through * a).sum(0),
         (grads.trace[1:] * a[:-1]).sum(0),
     )

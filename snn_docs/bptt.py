@@ -20,16 +20,16 @@ BLOCK = 2**16  # potentials whose derivatives are computed at once
 
 
 def run(
-    inputs: Tensor, left: Tensor | None, rule: Rule, loops: ModuleType
+    inputs: Tensor, v_initial: Tensor | None, rule: Rule, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
+    """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
     threshold = tensor_of(rule.threshold, inputs)
-    kept = None if rule.kept is None else tensor_of(rule.kept, inputs)
-    tensors = [x for x in (inputs, left, threshold, kept) if x is not None]
+    decay = None if rule.decay is None else tensor_of(rule.decay, inputs)
+    tensors = [x for x in (inputs, v_initial, threshold, decay) if x is not None]
     if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
-        spikes, v = _Run.apply(inputs, left, threshold, kept, rule, loops)  # type: ignore[no-untyped-call]
+        spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule, loops)  # type: ignore[no-untyped-call]
         return spikes, v
-    return advance(inputs, left, constants_of(rule, threshold, kept), loops)
+    return advance(inputs, v_initial, constants_of(rule, threshold, decay), loops)
 
 
 def tensor_of(value: float | Tensor, like: Tensor) -> Tensor:
@@ -40,18 +40,18 @@ def tensor_of(value: float | Tensor, like: Tensor) -> Tensor:
     return torch.tensor(value, dtype=like.dtype, device=like.device)
 
 
-def constants_of(rule: Rule, threshold: Tensor, kept: Tensor | None) -> Constants:
+def constants_of(rule: Rule, threshold: Tensor, decay: Tensor | None) -> Constants:
     """Return what the loops need of a rule."""
-    return Constants(threshold, kept, rule.reset == "subtract", rule.detach_reset)
+    return Constants(threshold, decay, rule.reset == "subtract", rule.detach_reset)
 
 
 def advance(
-    inputs: Tensor, left: Tensor | None, constants: Constants, loops: ModuleType
+    inputs: Tensor, v_initial: Tensor | None, constants: Constants, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
+    """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
     keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-    torch.add(inputs[0], 0 if left is None else left, out=v[0])
+    torch.add(inputs[0], 0 if v_initial is None else v_initial, out=v[0])
     loops.advance(v, inputs, constants)
     return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
 
@@ -86,20 +86,20 @@ class _Run(Function):
     def forward(
         ctx: _Context,
         inputs: Tensor,
-        left: Tensor | None,
+        v_initial: Tensor | None,
         threshold: Tensor,
-        kept: Tensor | None,
+        decay: Tensor | None,
         rule: Rule,
         loops: ModuleType,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        constants = constants_of(rule, threshold, kept)
-        spikes, v = advance(inputs.detach(), left, constants, loops)
+        constants = constants_of(rule, threshold, decay)
+        spikes, v = advance(inputs.detach(), v_initial, constants, loops)
         ctx.rule, ctx.loops = rule, loops
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        kept_back = held(spikes, v, rule, wanted[2:4])
+        saved = needed(spikes, v, rule, wanted[2:4])
         # saved, not only kept: autograd sees changes in place, and its own graph
-        ctx.save_for_backward(*kept_back, threshold, kept)  # type: ignore[arg-type]
+        ctx.save_for_backward(*saved, threshold, decay)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
         return spikes, v
 
@@ -109,40 +109,40 @@ class _Run(Function):
     ) -> tuple[Tensor | None, ...]:
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         saved, arriving = ctx.saved_tensors, (grad_spikes, grad_v)
-        grad, sums = solved(saved, arriving, ctx.rule, ctx.loops, wanted[2:4])  # type: ignore[arg-type]
+        grad, sums = gradients(saved, arriving, ctx.rule, ctx.loops, wanted[2:4])  # type: ignore[arg-type]
         # a copy: a view would share its memory with the gradient of the inputs
         return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
 
 
-def held(
+def needed(
     spikes: Tensor, v: Tensor, rule: Rule, wanted: tuple[bool, ...]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return what the gradients depend on, where those of threshold and kept may be wanted."""
+    """Return what the gradients depend on, where those of threshold and decay may be wanted."""
     to_zero, by_spikes = rule.reset == "zero", slope_is_spike(rule.surrogate)
     needs_spikes = to_zero or by_spikes or any(wanted)
     needs_v = (to_zero and not rule.detach_reset) or not by_spikes or wanted[1]
     return spikes if needs_spikes else None, v if needs_v else None
 
 
-def solved(
+def gradients(
     saved: tuple[Tensor | None, Tensor | None, Tensor, Tensor | None],
     arriving: tuple[Tensor | None, ...],
     rule: Rule,
     loops: ModuleType,
     wanted: tuple[bool, ...],
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """Return the gradients of the potentials, and of threshold and kept where they are wanted.
+    """Return the gradients of the potentials, and of threshold and decay where they are wanted.
 
-    From spikes, potentials, threshold and kept, and from what arrives at spikes and potentials.
+    From spikes, potentials, threshold and decay, and from what arrives at spikes and potentials.
     """
-    spikes, v, threshold, kept = saved
-    # for what is not held the other stands in: nothing that is wanted depends on it
+    spikes, v, threshold, decay = saved
+    # for what is not saved the other stands in: nothing that is wanted depends on it
     spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
     grad_spikes, grad_v = arriving
-    assert spikes is not None and v is not None  # noqa: S101, PT018 - `held` keeps one at least
+    assert spikes is not None and v is not None  # noqa: S101, PT018 - `needed` gives one at least
     if grad_spikes is None:
         grad_spikes = spikes.new_zeros(()).expand_as(spikes)
-    adjoint = _Adjoint(constants_of(rule, threshold, kept), rule.surrogate, wanted)
+    adjoint = _Adjoint(constants_of(rule, threshold, decay), rule.surrogate, wanted)
     if torch.is_grad_enabled():  # the gradient may be differentiated again
         return adjoint.solve_step_by_step(Record(spikes, v, grad_spikes, grad_v))
     return adjoint.solve(Record(spikes.detach(), v.detach(), grad_spikes, grad_v), loops)
@@ -151,10 +151,10 @@ def solved(
 class _Adjoint(NamedTuple):
     constants: Constants
     surrogate: Callable[[Tensor], Tensor]
-    wanted: tuple[bool, ...]  # the gradients of threshold and kept
+    wanted: tuple[bool, ...]  # the gradients of threshold and decay
 
     def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the gradients of the potentials, and of threshold and kept."""
+        """Return the gradients of the potentials, and of threshold and decay."""
         grad = torch.empty_like(record.spikes)
         length = max(1, BLOCK // max(1, grad[0].numel()))
         if slope_is_spike(self.surrogate):
@@ -166,45 +166,45 @@ class _Adjoint(NamedTuple):
         sums: list[Tensor | None] = [None, None]
         # the slopes once more: to keep those of all steps would take one more full buffer
         for start in range(0, len(grad), length) if any(self.wanted) else ():
-            part, after = record.part(slice(start, start + length)), grad[start + 1 :][:length]
-            terms = self.sums(part, self.slopes(part), after)
+            part, grad_next = record.part(slice(start, start + length)), grad[start + 1 :][:length]
+            terms = self.sums(part, self.slopes(part), grad_next)
             sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
         return grad, sums
 
     def solve_step_by_step(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
         """Return the same by operations that autograd records, for derivatives of derivatives."""
-        _, kept, subtract, detach_reset = self.constants
+        _, decay, subtract, detach_reset = self.constants
         slopes = self.slopes(record)
         arriving = record.grad_spikes * slopes
         if record.grad_v is not None:
             arriving = arriving + record.grad_v
-        factors = torch.ones_like(slopes) if subtract else 1 - self.held(record)
+        factors = torch.ones_like(slopes) if subtract else 1 - self.spikes_of_reset(record)
         if not detach_reset:
-            factors = factors - self.taken(record) * slopes
-        if kept is not None:
-            factors = factors * kept
+            factors = factors - self.reset_by(record) * slopes
+        if decay is not None:
+            factors = factors * decay
         grads = [arriving[-1]]
         for term, factor in zip(arriving[:-1].flip(0), factors[:-1].flip(0), strict=True):
             grads.append(term + factor * grads[-1])
         grad = torch.stack(grads[::-1])
         return grad, self.sums(record, slopes, grad[1:])
 
-    def sums(self, record: Record, slopes: Tensor, after: Tensor) -> list[Tensor | None]:
-        """Return the gradients of threshold and kept; `after` has those of the next potentials."""
-        threshold, kept, subtract, detach_reset = self.constants
-        before = record.part(slice(len(after)))  # the steps that have a next one
-        held, taken = self.held(before), self.taken(before)
+    def sums(self, record: Record, slopes: Tensor, grad_next: Tensor) -> list[Tensor | None]:
+        """Return the gradients of threshold and decay, from those of the next potentials."""
+        threshold, decay, subtract, detach_reset = self.constants
+        before = record.part(slice(len(grad_next)))  # the steps that have a next one
+        spikes, reset_by = self.spikes_of_reset(before), self.reset_by(before)
         sums: list[Tensor | None] = [None, None]
         if self.wanted[0]:
-            carry = after if kept is None else after * kept
+            grad_reset = grad_next if decay is None else grad_next * decay
             total = -(record.grad_spikes * slopes).sum(0)
             if not detach_reset:
-                total = total + (carry * taken * slopes[: len(after)]).sum(0)
+                total = total + (grad_reset * reset_by * slopes[: len(grad_next)]).sum(0)
             if subtract:
-                total = total - (held * carry).sum(0)
+                total = total - (spikes * grad_reset).sum(0)
             sums[0] = total.sum_to_size(threshold.shape)
-        if self.wanted[1] and kept is not None:
-            sums[1] = (after * (before.v - held * taken)).sum(0).sum_to_size(kept.shape)
+        if self.wanted[1] and decay is not None:
+            sums[1] = (grad_next * (before.v - spikes * reset_by)).sum(0).sum_to_size(decay.shape)
         return sums
 
     def slopes(self, record: Record) -> Tensor:
@@ -213,11 +213,11 @@ class _Adjoint(NamedTuple):
             return record.spikes.detach()
         return slopes(self.surrogate, record.v - self.constants.threshold)
 
-    def held(self, record: Record) -> Tensor:
+    def spikes_of_reset(self, record: Record) -> Tensor:
         """Return the spikes as the reset sees them."""
         return record.spikes.detach() if self.constants.detach_reset else record.spikes
 
-    def taken(self, record: Record) -> Tensor:
+    def reset_by(self, record: Record) -> Tensor:
         """Return what the reset takes with each spike."""
         return self.constants.threshold if self.constants.subtract else record.v
 

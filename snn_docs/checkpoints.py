@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 Record = dict[str, float]  # one epoch: a line of metrics.jsonl
-State = dict[str, Any]  # what a checkpoint holds
+Checkpoint = dict[str, Any]  # what a checkpoint holds
 
 FORMAT = "snn_docs.train 3"  # to change with anything that would make an old checkpoint go on wrong
 CHECKPOINT, METRICS, BEST = FILES = "checkpoint.pt", "metrics.jsonl", "best.pt"
@@ -46,7 +46,7 @@ def damaged(path: Path) -> RunError:
     )
 
 
-def read(out: Path) -> State:
+def read(out: Path) -> Checkpoint:
     """Return what is in a folder's checkpoint; raise RunError for any other file."""
     path = out / CHECKPOINT
     if not path.exists():
@@ -68,7 +68,7 @@ def read(out: Path) -> State:
     return state
 
 
-def save(out: Path, state: State) -> None:
+def save(out: Path, state: Checkpoint) -> None:
     """Write the checkpoint, and what of it others may want: the metrics and the best weights."""
     write(out / CHECKPOINT, state | {"digest": digest(state)})
     lines = [json.dumps(record) + "\n" for record in state["records"]]

@@ -19,7 +19,7 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from snn_docs._checks import check_floating, check_number, type_name
 from snn_docs.neurons import IF
-from snn_docs.sequential import Sequential, State
+from snn_docs.sequential import NetworkState, Sequential
 
 WEIGHTED = nn.Linear, _ConvNd
 PASSED = _AvgPoolNd, _AdaptiveAvgPoolNd, nn.Flatten, nn.Unflatten, nn.Identity
@@ -104,7 +104,7 @@ def convert(network: nn.Sequential, inputs: Tensor, *, percentile: float = 99.9)
         return Sequential(*_converted(network, inputs, percentile))
 
 
-def halfway(network: Sequential) -> State:
+def halfway(network: Sequential) -> NetworkState:
     r"""どの``IF``の膜電位も閾値の半分である状態を返します。``run``や``step``に渡します。
 
     .. math::
@@ -138,7 +138,7 @@ def halfway(network: Sequential) -> State:
     return tuple(_half(layer, like) for layer in network)
 
 
-def _half(layer: nn.Module, like: Tensor) -> State | None:
+def _half(layer: nn.Module, like: Tensor) -> NetworkState | None:
     """Return a layer's state; its tensors broadcast to whatever comes in."""
     if isinstance(layer, Sequential):
         return halfway(layer)
@@ -160,15 +160,15 @@ def _converted(network: nn.Sequential, x: Tensor, percentile: float) -> Iterator
             yield IF(threshold / worth, reset="subtract")
             worth = threshold
             continue
-        kept = _copy(where, layer)
+        copied = _copy(where, layer)
         try:
-            x = kept(x)
+            x = copied(x)
         except (IndexError, RuntimeError, ValueError) as error:
             raise ValueError(f"{where} can't take inputs of {list(x.shape)}: {error}") from error
-        if isinstance(kept, WEIGHTED):
-            kept.weight.mul_(worth)
+        if isinstance(copied, WEIGHTED):
+            copied.weight.mul_(worth)
             worth = 1.0
-        yield kept
+        yield copied
     if worth != 1.0:
         raise ValueError(
             f"{where} is the last, but a layer of weights must come after the last ReLU, to say "
@@ -193,10 +193,10 @@ def _copy(where: str, layer: nn.Module) -> nn.Module:
             f"{where} can't be converted: "
             + next(why, "of activations, only a ReLU's is a rate; train with torch.nn.ReLU")
         )
-    kept = copy.deepcopy(layer)
-    if is_parametrized(kept, "weight"):
-        remove_parametrizations(kept, "weight")
-    return kept
+    copied = copy.deepcopy(layer)
+    if is_parametrized(copied, "weight"):
+        remove_parametrizations(copied, "weight")
+    return copied
 
 
 def _threshold(where: str, x: Tensor, percentile: float) -> float:

@@ -8,7 +8,7 @@ from snn_docs import equations, functional
 from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
-from snn_docs.integrator import integrated
+from snn_docs.integrator import integrate
 from snn_docs.surrogate import USUAL
 
 
@@ -108,7 +108,7 @@ class CubaLIF(Spiking):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        s, v, i = self._state_before(inputs, state, **self._held)
+        s, v, i = self._state_before(inputs, state, **self._constants)
         i = i * (1 - self.synapse_leak) + inputs
         after = *equations.step(v, i, s, self._rule), i
         return after[0], after
@@ -141,7 +141,7 @@ class CubaLIF(Spiking):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        shape = check_run(inputs, state, self.state_names, **self._held)
+        shape = check_run(inputs, state, self.state_names, **self._constants)
         before, current = (None, None) if state is None else (state[:2], state[2])
-        i = integrated(widened(inputs, shape), current, self.synapse_leak)
+        i = integrate(widened(inputs, shape), current, self.synapse_leak)
         return *functional.checked_record(i, before, self._rule), i

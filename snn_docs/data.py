@@ -178,14 +178,14 @@ def vowels(*, seed: int = 0, validation: int = 0) -> Sequences:
     folder = _folder("vowels", "aeon") / "datasets" / "data" / "JapaneseVowels"
     known, unknown = (_series(folder / f"JapaneseVowels_{part}.ts") for part in ("TRAIN", "TEST"))
     series, labels = known[0] + unknown[0], torch.tensor(known[1] + unknown[1])
-    train, held = _held_out(range(len(known[1])), labels, validation, seed)
+    train, validation_rows = _held_out(range(len(known[1])), labels, validation, seed)
     steps = torch.cat([series[k] for k in train])
     deviation, mean = torch.std_mean(steps, 0)
     inputs = pad_sequence([(each - mean) / deviation for each in series])
     lengths = torch.tensor([len(each) for each in series])
     parts = (
         tensor
-        for part in (train, range(len(known[1]), len(series)), held)
+        for part in (train, range(len(known[1]), len(series)), validation_rows)
         for tensor in (inputs[:, list(part)], lengths[list(part)], labels[list(part)])
     )
     return Sequences(*parts)
@@ -221,10 +221,10 @@ def _parted(
         train_test_split,
     )
 
-    kept, taken = train_test_split(
+    rest, chosen = train_test_split(
         part, test_size=size, stratify=labels[list(part)], random_state=seed
     )
-    return list(kept), list(taken)
+    return list(rest), list(chosen)
 
 
 def _held_out(
@@ -244,8 +244,8 @@ def _held_out(
 
 def _split(inputs: Tensor, labels: Tensor, test_size: int, validation: int, seed: int) -> Split:
     rest, test = _parted(range(len(labels)), labels, test_size, seed)
-    train, held = _held_out(rest, labels, validation, seed)
-    parts = (tensor[part] for part in (train, test, held) for tensor in (inputs, labels))
+    train, validation_rows = _held_out(rest, labels, validation, seed)
+    parts = (tensor[part] for part in (train, test, validation_rows) for tensor in (inputs, labels))
     return Split(*parts)
 
 

@@ -12,17 +12,26 @@ Reset = Literal["zero", "subtract"]
 
 
 class Rule(NamedTuple):
-    """How a neuron fires, leaks and resets."""
+    """How a neuron fires, leaks and resets.
+
+    Of the leak it has the decay, 1 - leak: to subtract anew in every step would cost an operation
+    in each, and one more node of the graph of autograd.
+    """
 
     threshold: float | Tensor
-    kept: float | Tensor | None  # 1 - leak; None without a leak
+    decay: float | Tensor | None  # 1 - leak; None without a leak
     reset: Reset
     detach_reset: bool
     surrogate: Callable[[Tensor], Tensor]
 
+    @property
+    def constants(self) -> dict[str, float | Tensor | None]:
+        """Return by the names of arguments what must fit the inputs, the decay as its leak."""
+        return {"threshold": self.threshold, "leak": self.decay}
 
-def kept_by(leak: float | Tensor) -> float | Tensor | None:
-    """Return the part of the potential that a leak leaves, or None if that is all."""
+
+def decay_of(leak: float | Tensor) -> float | Tensor | None:
+    """Return the factor by which the potential decays in a step, or None where it does not."""
     return None if isinstance(leak, int | float) and leak == 0 else 1 - leak
 
 
@@ -34,16 +43,16 @@ def widened(inputs: Tensor, shape: torch.Size) -> Tensor:
     return inputs.reshape(len(inputs), *ones, *inputs.shape[1:]).expand(-1, *shape)
 
 
-def carried(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
-    """Return what reset and leak leave of the potential for the next step."""
+def reset_and_decay(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tensor:
+    """Return the potential after reset and leak, to which the next step adds its current."""
     s = s_previous.detach() if rule.detach_reset else s_previous
-    left = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
-    return left if rule.kept is None else left * rule.kept
+    v_reset = v_previous * (1 - s) if rule.reset == "zero" else v_previous - s * rule.threshold
+    return v_reset if rule.decay is None else v_reset * rule.decay
 
 
 def step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potential of the next step."""
-    x = carried(v_previous, s_previous, rule) + vt
+    x = reset_and_decay(v_previous, s_previous, rule) + vt
     return fired(x, rule), x
 
 
@@ -55,9 +64,12 @@ def fired(v: Tensor, rule: Rule) -> Tensor:
     return spikes
 
 
-def loop(inputs: Tensor, left: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; `left` is what the step before has carried."""
-    x = inputs[0] + (0 if left is None else left)
+def loop(inputs: Tensor, v_initial: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps; it starts from `v_initial`.
+
+    `v_initial` is the potential after reset and leak, None for 0; so in all that runs over time.
+    """
+    x = inputs[0] + (0 if v_initial is None else v_initial)
     s = fired(x, rule)
     record = [(s, x)]
     for current in inputs[1:]:

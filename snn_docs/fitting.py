@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from snn_docs import checkpoints, processes
 from snn_docs._checks import check_finite, check_integer, check_positive, type_name
-from snn_docs.checkpoints import FORMAT, Record, RunError, State
+from snn_docs.checkpoints import FORMAT, Checkpoint, Record, RunError
 
 Batches = Iterable[Sequence[Tensor]]
 """What a DataLoader gives: in each batch the inputs of the network, and at the end the labels."""
@@ -240,7 +240,7 @@ class Run:
         self.epochs, self.lr, self.about = epochs, lr, about
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
         self.records: list[Record] = []
-        self.best: State = {}  # the network's, after the best epoch
+        self.best: Checkpoint = {}  # the network's, after the best epoch
 
     @property
     def generators(self) -> list[torch.Generator]:
@@ -254,7 +254,7 @@ class Run:
         for generator, state in zip(self.generators, drawn, strict=True):
             generator.set_state(state)
 
-    def state(self) -> State:
+    def state(self) -> Checkpoint:
         """Return all that is needed to go on bit for bit."""
         return {
             "format": FORMAT,
@@ -267,7 +267,7 @@ class Run:
             "best": self.best,
         }
 
-    def load(self, state: State, out: Path) -> None:
+    def load(self, state: Checkpoint, out: Path) -> None:
         """Go on from what `state` returned."""
         try:
             same = state["network"].keys() == self.network.state_dict().keys()
@@ -302,13 +302,13 @@ class Run:
             self.optimizer.step()
         seconds = time.perf_counter() - start
         loss, accuracy = means(totals)
-        held_loss, held_accuracy = measure(self.network, self.validation)
+        validation_loss, validation_accuracy = measure(self.network, self.validation)
         return {
             "epoch": len(self.records) + 1,
             "train_loss": loss,
             "train_accuracy": accuracy,
-            "validation_loss": held_loss,
-            "validation_accuracy": held_accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
             "seconds": seconds,
         }
 
@@ -324,7 +324,7 @@ def best(records: Sequence[Record]) -> Record:
     return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
 
 
-def begin(out: Path, run: Run, *, resume: bool) -> State | None:
+def begin(out: Path, run: Run, *, resume: bool) -> Checkpoint | None:
     """Return what to go on from, if anything."""
     if not resume:
         checkpoints.check_new(out)

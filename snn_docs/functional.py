@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snn_docs import bptt, equations, kernels
 from snn_docs._checks import check_rule, check_run, check_step, needs_steps
-from snn_docs.equations import Reset, Rule, kept_by
+from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import Heaviside, acts_at_once
 
 
@@ -65,7 +65,7 @@ def step(
     出典: :cite:t:`gerstner2014neuronal`
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
-    rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
+    rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
     return checked_step(v_previous, vt, s_previous, rule)
 
 
@@ -134,7 +134,7 @@ def record(
     出典: :cite:t:`neftci2019surrogate`
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
-    rule = Rule(threshold, kept_by(leak), reset, detach_reset, surrogate)
+    rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
     return checked_record(inputs, state, rule)
 
 
@@ -186,7 +186,7 @@ def checked_step(
     v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Take one step by a rule that has been checked."""
-    check_step(v_previous, vt, s_previous, rule.threshold, rule.kept)
+    check_step(v_previous, vt, s_previous, **rule.constants)
     return equations.step(v_previous, vt, s_previous, rule)
 
 
@@ -194,16 +194,18 @@ def checked_record(
     inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Run over all of time by a rule that has been checked."""
-    shape = check_run(inputs, state, threshold=rule.threshold, leak=rule.kept)
+    shape = check_run(inputs, state, ("s", "v"), **rule.constants)
     inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
-    left = None if state is None else equations.carried(state[1], state[0], rule).expand(shape)
-    if not one_by_one(rule, inputs, left):
-        spikes, v = bptt.run(inputs, left, rule, loops_for(inputs))
+    v_initial = None
+    if state is not None:
+        v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
+    if not one_by_one(rule, inputs, v_initial):
+        spikes, v = bptt.run(inputs, v_initial, rule, loops_for(inputs))
         if acts_at_once(rule.surrogate, spikes, lambda: v - rule.threshold):
             return spikes, v
-    return equations.loop(inputs, left, rule)
+    return equations.loop(inputs, v_initial, rule)
 
 
 def loops_for(inputs: Tensor) -> ModuleType:
@@ -213,4 +215,4 @@ def loops_for(inputs: Tensor) -> ModuleType:
 
 def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:
     """Tell whether the steps must be taken one by one, whatever the surrogate."""
-    return needs_steps(*values, rule.threshold, rule.kept)
+    return needs_steps(*values, rule.threshold, rule.decay)

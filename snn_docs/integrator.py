@@ -9,7 +9,7 @@ from snn_docs._checks import check_integration, check_leak, check_time, needs_st
 from snn_docs._module import Neuron, asks_for, input_first, plain
 from snn_docs.bptt import keep_freed_memory, tensor_of
 from snn_docs.equations import widened
-from snn_docs.kernels import decay, number_of
+from snn_docs.kernels import number_of, update_by
 
 
 class LI(Neuron):
@@ -49,7 +49,7 @@ class LI(Neuron):
         """漏れを決めます。"""
         super().__init__()
         check_leak(leak)
-        self._hold("leak", leak)
+        self._add_constant("leak", leak)
 
     @input_first
     def step(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -112,7 +112,7 @@ class LI(Neuron):
         出典: :cite:t:`gerstner2014neuronal`
         """
         shape = check_integration(("inputs[0]", check_time(inputs)), ("state", state), self.leak)
-        v = integrated(widened(inputs, shape), state, self.leak)
+        v = integrate(widened(inputs, shape), state, self.leak)
         if len(v):
             return v, v[-1]
         return v, v.new_zeros(shape) if state is None else state
@@ -122,50 +122,50 @@ class LI(Neuron):
         return f"leak={plain(self.leak)}"
 
 
-def integrated(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
+def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
     """Return the potentials of all steps, from arguments that have been checked."""
     if not len(inputs):
         return inputs.clone()
-    kept = 1 - leak
-    left = None if state is None else (state * kept).expand(inputs.shape[1:])
-    if needs_steps(inputs, left, kept):
-        return _one_by_one(inputs, left, kept)
-    kept = tensor_of(kept, inputs)
+    decay = 1 - leak
+    v_initial = None if state is None else (state * decay).expand(inputs.shape[1:])
+    if needs_steps(inputs, v_initial, decay):
+        return _one_by_one(inputs, v_initial, decay)
+    decay = tensor_of(decay, inputs)
     if not torch.is_grad_enabled():
-        return integrate(inputs, left, kept)
-    potentials: Tensor = Integral.apply(inputs, left, kept, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+        return leaky_sum(inputs, v_initial, decay)
+    potentials: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
     return potentials
 
 
-def _one_by_one(inputs: Tensor, left: Tensor | None, kept: float | Tensor) -> Tensor:
-    potentials = [inputs[0] + (0 if left is None else left)]
+def _one_by_one(inputs: Tensor, v_initial: Tensor | None, decay: float | Tensor) -> Tensor:
+    potentials = [inputs[0] + (0 if v_initial is None else v_initial)]
     for current in inputs[1:]:
-        potentials.append(potentials[-1] * kept + current)
+        potentials.append(potentials[-1] * decay + current)
     return torch.stack(potentials)
 
 
-def integrate(
+def leaky_sum(
     inputs: Tensor,
-    left: Tensor | None,
-    kept: Tensor,
+    v_initial: Tensor | None,
+    decay: Tensor,
     *,
     back: bool = False,
 ) -> Tensor:
-    """Return the potentials of all steps, on plain tensors."""
+    """Return the potentials of all steps, or back from the last one, on plain tensors."""
     keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     order = slice(None, None, -1 if back else 1)
     currents, potentials = inputs.unbind()[order], v.unbind()[order]
-    torch.add(currents[0], 0 if left is None else left, out=potentials[0])
+    torch.add(currents[0], 0 if v_initial is None else v_initial, out=potentials[0])
     steps = zip(currents[1:], potentials[:-1], potentials[1:], strict=True)
-    factor = number_of(kept)
+    factor = number_of(decay)
     if back and factor is not None:  # gradients need not have the bits of `step`
         for current, before, after in steps:
             torch.add(current, before, alpha=factor, out=after)
     else:
-        decayed, one = decay(kept, v[0]), kept.new_ones(())
+        update, one = update_by(decay, v[0]), decay.new_ones(())
         for current, before, after in steps:
-            decayed(before, one, current, after)
+            update(before, one, current, after)
     return v
 
 
@@ -176,29 +176,29 @@ class Integral(Function):
     def forward(
         ctx: BackwardCFunction,
         inputs: Tensor,
-        left: Tensor | None,
-        kept: Tensor,
+        v_initial: Tensor | None,
+        decay: Tensor,
         back: bool,  # noqa: FBT001 - autograd knows no names
     ) -> Tensor:
         """Return the potentials."""
-        v = integrate(inputs.detach(), left, kept, back=back)
-        ctx.save_for_backward(v, kept)
+        v = leaky_sum(inputs.detach(), v_initial, decay, back=back)
+        ctx.save_for_backward(v, decay)
         ctx.back = back  # type: ignore[attr-defined]
         return v
 
     @staticmethod
     def backward(ctx: BackwardCFunction, grad_v: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of whatever it has been given."""
-        v, kept = ctx.saved_tensors  # type: ignore[misc]
+        v, decay = ctx.saved_tensors  # type: ignore[misc]
         back: bool = ctx.back  # type: ignore[attr-defined]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         grad: Tensor = (
-            Integral.apply(grad_v, None, kept, not back)  # type: ignore[no-untyped-call]
+            Integral.apply(grad_v, None, decay, not back)  # type: ignore[no-untyped-call]
             if torch.is_grad_enabled()
-            else integrate(grad_v, None, kept, back=not back)
+            else leaky_sum(grad_v, None, decay, back=not back)
         )
-        grad_kept = None
+        grad_decay = None
         if wanted[2]:
             later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])
-            grad_kept = (later * earlier).sum(0).sum_to_size(kept.shape)
-        return grad, grad[0].clone() if wanted[1] else None, grad_kept, None
+            grad_decay = (later * earlier).sum(0).sum_to_size(decay.shape)
+        return grad, grad[0].clone() if wanted[1] else None, grad_decay, None

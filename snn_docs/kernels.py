@@ -16,7 +16,7 @@ class Constants(NamedTuple):
     """What stays the same over time. A tensor's shape broadcasts to that of one step, `[*]`."""
 
     threshold: Tensor
-    kept: Tensor | None  # 1 - leak, where there is a leak
+    decay: Tensor | None  # 1 - leak, where there is a leak
     subtract: bool  # the reset subtracts the threshold; if not, it sets to zero
     detach_reset: bool
 
@@ -49,38 +49,38 @@ def number_of(value: Tensor | None) -> float | None:
     return value.item() if value.dim() == 0 and value.device.type == "cpu" else None
 
 
-Decay = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Update = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-def decay(kept: Tensor | None, like: Tensor) -> Decay:
-    """Return a function of x, mask, current, and out, which gets x · kept · mask + current.
+def update_by(decay: Tensor | None, like: Tensor) -> Update:
+    """Return a function of x, mask, current, and out, which gets x · decay · mask + current.
 
     The mask is 0 or 1: that product is exact, so the sum has the bits of `step`, fused or not.
     """
-    factor = number_of(kept)
-    if kept is None or factor is not None:
+    factor = number_of(decay)
+    if decay is None or factor is not None:
         return lambda x, mask, current, out: torch.addcmul(current, x, mask, value=factor, out=out)  # type: ignore[arg-type]
     buffer = torch.empty_like(like)
     return lambda x, mask, current, out: torch.addcmul(
-        current, torch.mul(x, kept, out=buffer), mask, out=out
+        current, torch.mul(x, decay, out=buffer), mask, out=out
     )
 
 
 def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
     """Fill the potentials, `[T, *]`, from the first, which is there."""
-    threshold, kept, subtract, _ = constants
+    threshold, decay, subtract, _ = constants
     currents, potentials = inputs.unbind(), v.unbind()
     x = potentials[0]
     mask, one = torch.empty_like(x), x.new_ones(())
-    decayed, minus_threshold = decay(kept, x), -threshold
+    update, minus_threshold = update_by(decay, x), -threshold
     for t in range(1, len(potentials)):
         if subtract:
             torch.gt(x, threshold, out=mask)
-            left = torch.addcmul(x, mask, minus_threshold, out=mask)
-            x = decayed(left, one, currents[t], potentials[t])
+            v_reset = torch.addcmul(x, mask, minus_threshold, out=mask)
+            x = update(v_reset, one, currents[t], potentials[t])
         else:
             torch.le(x, threshold, out=mask)
-            x = decayed(x, mask, currents[t], potentials[t])
+            x = update(x, mask, currents[t], potentials[t])
 
 
 def backward(
@@ -89,35 +89,37 @@ def backward(
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first.
 
     grad[t] = H' · (what arrives at the spike - c · what the reset takes) + c · (what it leaves)
-    + what arrives at v, where c = kept · grad[t + 1]. H' is asked for by blocks of this length;
+    + what arrives at v, where c = decay · grad[t + 1]. H' is asked for by blocks of this length;
     without `slopes_of` it is the spikes themselves.
     """
-    threshold, kept, subtract, detach_reset = constants
+    threshold, decay, subtract, detach_reset = constants
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
-    taken = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
+    reset_by = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
     theta = number_of(threshold) if subtract else None
-    carried, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
-    later = None
+    decayed, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
+    grad_next = None
     for start in reversed(range(0, len(grads), length)):
         steps = slice(start, start + length)
         slopes = spikes[steps] if slopes_of is None else slopes_of(steps).unbind()
         for i in reversed(range(len(slopes))):
             t, slope = start + i, slopes[i]
-            out, s, reaching = grads[t], spikes[t], arriving[t]
-            if later is None:
-                later = torch.mul(reaching, slope, out=out)
+            out, s, grad_s = grads[t], spikes[t], arriving[t]
+            if grad_next is None:
+                grad_next = torch.mul(grad_s, slope, out=out)
             else:
-                carry = later if kept is None else torch.mul(later, kept, out=carried)
+                grad_reset = (
+                    grad_next if decay is None else torch.mul(grad_next, decay, out=decayed)
+                )
                 if theta is not None and not detach_reset:  # the same bits, and faster
-                    reaching = torch.add(reaching, carry, alpha=-theta, out=buffer)
+                    grad_s = torch.add(grad_s, grad_reset, alpha=-theta, out=buffer)
                 elif not detach_reset:
-                    reaching = torch.addcmul(reaching, carry, taken[t], value=-1, out=buffer)
+                    grad_s = torch.addcmul(grad_s, grad_reset, reset_by[t], value=-1, out=buffer)
                 if subtract:
-                    later = torch.addcmul(carry, reaching, slope, out=out)
+                    grad_next = torch.addcmul(grad_reset, grad_s, slope, out=out)
                 elif slopes_of is None:  # 0 or 1: one operation for both terms
-                    later = torch.lerp(carry, reaching, s, out=out)
+                    grad_next = torch.lerp(grad_reset, grad_s, s, out=out)
                 else:
-                    torch.addcmul(carry, carry, s, value=-1, out=out)
-                    later = out.addcmul_(reaching, slope)
+                    torch.addcmul(grad_reset, grad_reset, s, value=-1, out=out)
+                    grad_next = out.addcmul_(grad_s, slope)
             if record.grad_v is not None:
-                later.add_(record.grad_v[t])
+                grad_next.add_(record.grad_v[t])

@@ -51,21 +51,21 @@ def backward(
     if slopes_of is None:
         _call(loop, grad, constants, NOTHING, *map(_rows, record), NOTHING)
         return
-    later = NOTHING
+    grad_next = NOTHING
     for start in reversed(range(0, len(grad), length)):
         steps = slice(start, start + length)
         out, part = grad[steps], record.part(steps)
         slopes = slopes_of(steps).to(out.dtype).expand_as(out).contiguous()  # whoever wrote it
-        _call(loop, out, constants, later, *map(_rows, part), slopes)
-        later = grad[start]
+        _call(loop, out, constants, grad_next, *map(_rows, part), slopes)
+        grad_next = grad[start]
 
 
 def _call(loop: Loop, out: Tensor, constants: Constants, *tensors: Tensor) -> None:
     """Call a compiled loop with addresses and sizes: arrays would take longer than small layers."""
     step = out[0]
-    neurons = (_neurons(x, step) for x in (constants.threshold, constants.kept))
-    held = [*neurons, out, *tensors]  # nothing of it is freed before the loop ends
-    places = [number for x in held for number in (x.data_ptr(), x.numel())]
+    neurons = (_neurons(x, step) for x in (constants.threshold, constants.decay))
+    alive = [*neurons, out, *tensors]  # nothing of it is freed before the loop ends
+    places = [number for x in alive for number in (x.data_ptr(), x.numel())]
     loop(constants.subtract, constants.detach_reset, step.numel(), *places)
 
 
@@ -107,21 +107,21 @@ def _plus_product(a: float, b: float, c: float) -> float:
 
 
 @njit(error_model="numpy")
-def _advance(subtract: bool, threshold: Array, kept: Array, v: Array, inputs: Array) -> None:
+def _advance(subtract: bool, threshold: Array, decay: Array, v: Array, inputs: Array) -> None:
     one, zero = v.dtype.type(1), v.dtype.type(0)
     for start in range(0, v.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
-        theta, keep = threshold[part], kept[part]
+        theta, factor = threshold[part], decay[part]
         for t in range(1, len(v)):
             before, after = v[t - 1, part], v[t, part]
             current = inputs[t % len(inputs), part]
             for n in range(len(after)):
                 x = before[n]
                 if subtract:
-                    left = (x - theta[n] * (one if x > theta[n] else zero)) * keep[n]
+                    v_reset = (x - theta[n] * (one if x > theta[n] else zero)) * factor[n]
                 else:
-                    left = x * keep[n] * (one if x <= theta[n] else zero)
-                after[n] = left + current[n]
+                    v_reset = x * factor[n] * (one if x <= theta[n] else zero)
+                after[n] = v_reset + current[n]
 
 
 @njit(error_model="numpy")
@@ -129,9 +129,9 @@ def _backward(
     subtract: bool,
     detach_reset: bool,
     threshold: Array,
-    kept: Array,
+    decay: Array,
     grad: Array,
-    later: Array,
+    grad_next: Array,
     spikes: Array,
     v: Array,
     grad_spikes: Array,
@@ -141,26 +141,26 @@ def _backward(
     zero = grad.dtype.type(0)
     for start in range(0, grad.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
-        theta, keep = threshold[part], kept[part]
+        theta, factor = threshold[part], decay[part]
         for t in range(len(grad) - 1, -1, -1):
             out, s = grad[t, part], spikes[t, part]
             row = grad_spikes[t % len(grad_spikes), part]
             slope = slopes[t, part] if len(slopes) else s
-            taken = theta if subtract else v[t, part]
-            if t < len(grad) - 1 or len(later):
-                after = grad[t + 1, part] if t < len(grad) - 1 else later[0, part]
+            reset_by = theta if subtract else v[t, part]
+            if t < len(grad) - 1 or len(grad_next):
+                after = grad[t + 1, part] if t < len(grad) - 1 else grad_next[0, part]
                 for n in range(len(out)):
-                    carry, arriving = after[n] * keep[n], row[n]
+                    grad_reset, arriving = after[n] * factor[n], row[n]
                     if not detach_reset:
-                        arriving = _plus_product(arriving, -carry, taken[n])
+                        arriving = _plus_product(arriving, -grad_reset, reset_by[n])
                     if subtract:
-                        out[n] = _plus_product(carry, arriving, slope[n])
+                        out[n] = _plus_product(grad_reset, arriving, slope[n])
                     elif len(slopes):
-                        left = _plus_product(carry, -carry, s[n])
-                        out[n] = _plus_product(left, arriving, slope[n])
+                        passed = _plus_product(grad_reset, -grad_reset, s[n])
+                        out[n] = _plus_product(passed, arriving, slope[n])
                     else:  # as torch.lerp
-                        chosen = arriving if s[n] > zero else carry
-                        out[n] = _plus_product(chosen, zero, arriving - carry)
+                        chosen = arriving if s[n] > zero else grad_reset
+                        out[n] = _plus_product(chosen, zero, arriving - grad_reset)
             else:
                 out[:] = row * slope
             if len(grad_v):
@@ -182,22 +182,23 @@ def _step(address: Address, size: int, neurons: int) -> Array:
 
 def _advance_at(
     subtract: bool, _: bool, n: int,
-    threshold: Address, m0: int, kept: Address, m1: int,
+    threshold: Address, m0: int, decay: Address, m1: int,
     v: Address, m2: int, inputs: Address, m3: int,
 ) -> None:  # fmt: skip
-    neurons = _step(threshold, m0, n), _step(kept, m1, n)
+    neurons = _step(threshold, m0, n), _step(decay, m1, n)
     _advance(subtract, *neurons, _steps(v, m2, n), _steps(inputs, m3, n))
 
 
 def _backward_at(
     subtract: bool, detach_reset: bool, n: int,
-    threshold: Address, m0: int, kept: Address, m1: int,
-    grad: Address, m2: int, later: Address, m3: int, spikes: Address, m4: int, v: Address, m5: int,
-    grad_spikes: Address, m6: int, grad_v: Address, m7: int, slopes: Address, m8: int,
+    threshold: Address, m0: int, decay: Address, m1: int,
+    grad: Address, m2: int, grad_next: Address, m3: int, spikes: Address, m4: int,
+    v: Address, m5: int, grad_spikes: Address, m6: int, grad_v: Address, m7: int,
+    slopes: Address, m8: int,
 ) -> None:  # fmt: skip
     _backward(
-        subtract, detach_reset, _step(threshold, m0, n), _step(kept, m1, n),
-        _steps(grad, m2, n), _steps(later, m3, n), _steps(spikes, m4, n), _steps(v, m5, n),
+        subtract, detach_reset, _step(threshold, m0, n), _step(decay, m1, n),
+        _steps(grad, m2, n), _steps(grad_next, m3, n), _steps(spikes, m4, n), _steps(v, m5, n),
         _steps(grad_spikes, m6, n), _steps(grad_v, m7, n), _steps(slopes, m8, n),
     )  # fmt: skip
 

@@ -110,7 +110,7 @@ class IF(Spiking):
         記事の``forward``が捨てる:math:`v_t`も返す
         """
         rule = self._rule
-        s, v = self._state_before(inputs, state, threshold=rule.threshold, leak=rule.kept)
+        s, v = self._state_before(inputs, state, **rule.constants)
         after = equations.step(v, inputs, s, rule)
         return after[0], after
 
@@ -266,7 +266,7 @@ class LIF(IF):
         """閾値、漏れ、リセットの規則を決めます。"""
         super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
         check_leak(leak)
-        self._hold("leak", leak)
+        self._add_constant("leak", leak)
 
 
 class PLIF(IF):

@@ -387,14 +387,14 @@ def draw(
     ax: Axes, x: Tensor, curves: Mapping[str, Tensor], looks: list[tuple[str, str]]
 ) -> list[Line2D]:
     """Add lines that look different from each other and from those that the axes have."""
-    taken = len(ax.lines)
-    if taken + len(curves) > len(looks):
+    drawn = len(ax.lines)
+    if drawn + len(curves) > len(looks):
         raise ValueError(
             f"at most {len(looks)} lines can be told apart without colours, but {len(curves)} "
-            f"came for axes that have {taken}; draw a part of them, or use other axes"
+            f"came for axes that have {drawn}; draw a part of them, or use other axes"
         )
     lines = []
-    for (label, y), (linestyle, marker) in zip(curves.items(), looks[taken:], strict=False):
+    for (label, y), (linestyle, marker) in zip(curves.items(), looks[drawn:], strict=False):
         lines += ax.plot(
             *(tensor.detach().cpu().double().numpy() for tensor in (x, y)),
             linestyle=linestyle,

@@ -8,7 +8,7 @@ from torch import Tensor
 from snn_docs._checks import check_alike_parameters, check_layer, check_time, type_name
 from snn_docs._module import Neuron, Stateful, is_watched
 
-State = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
+RecurrentState = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
 
 
 class Recurrent(torch.nn.Module):
@@ -65,7 +65,9 @@ class Recurrent(torch.nn.Module):
         """すべての時刻を、状態0から動かし、出力を返します。引数は``run``と同じです。"""
         return self.run(inputs)[0]
 
-    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+    def step(
+        self, inputs: Tensor, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState | None]:
         r"""1ステップ進め、出力と、次に渡す状態を返します。
 
         .. math::
@@ -96,7 +98,9 @@ class Recurrent(torch.nn.Module):
         outputs, after = self.run(inputs[None], state)
         return outputs[0], after
 
-    def run(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+    def run(
+        self, inputs: Tensor, state: RecurrentState | None = None
+    ) -> tuple[Tensor, RecurrentState | None]:
         r"""すべての時刻を順に動かし、出力と、次に渡す状態を返します。
 
         .. math::

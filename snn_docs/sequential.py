@@ -18,7 +18,7 @@ from snn_docs._checks import (
 )
 from snn_docs._module import Neuron, Stateful, is_watched
 
-State = tuple[Any, ...]  # for each layer what it carries from step to step; None for torch's
+NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
 BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
 
@@ -107,7 +107,9 @@ class Sequential(torch.nn.Sequential):
         """
         return self.run(inputs)[0]
 
-    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(
+        self, inputs: Tensor, state: NetworkState | None = None
+    ) -> tuple[Tensor, NetworkState]:
         r"""1ステップ進め、最後の層の出力と、次に渡す状態を返します。
 
         .. math::
@@ -135,7 +137,7 @@ class Sequential(torch.nn.Sequential):
         outputs, after = self.run(inputs[None], state)
         return outputs[0], after
 
-    def run(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def run(self, inputs: Tensor, state: NetworkState | None = None) -> tuple[Tensor, NetworkState]:
         r"""すべての時刻を動かし、最後の層の出力と、次に渡す状態を返します。
 
         .. math::
@@ -222,7 +224,7 @@ class Sequential(torch.nn.Sequential):
         wide = max(len(name) for name, _ in lines)
         return "\n".join(f"{name:{wide}}   {step_shape(shape[2:])}" for name, shape in lines)
 
-    def _states(self, state: State | None) -> list[Any]:
+    def _states(self, state: NetworkState | None) -> list[Any]:
         if state is None:
             return [None] * len(self)
         if not isinstance(state, tuple) or len(state) != len(self):

@@ -24,7 +24,7 @@ Encode = Callable[[Any], Batch]
 
 HIDDEN = 512
 SAMPLES = 1024, 512, 512  # of the delayed match: for training, validation and the test
-HELD = {"digits": 360, "images": 500, "speech": 45}  # for validation
+VALIDATION = {"digits": 360, "images": 500, "speech": 45}  # for validation
 STEPS = {"digits": 16, "delayed_match": 16, "images": 4, "speech": 29}  # unless told otherwise
 SEED = 0  # the data and its parts stay the same whatever the seed of a run
 
@@ -158,10 +158,10 @@ def task(
 ) -> Task:
     """Return what is learnt of tensors: those for training, then the test's, then validation's."""
     each = len(split) // 3
-    training, test, held = (split[i : i + each] for i in range(0, 3 * each, each))
+    training, test, validation = (split[i : i + each] for i in range(0, 3 * each, each))
     return Task(
         loader(training, batch, shuffle=True, encode=encode),
-        loader(held, batch, encode=encode),
+        loader(validation, batch, encode=encode),
         loader(test, batch, encode=encode),
         network,
         lr,
@@ -175,7 +175,7 @@ def digits(config: _Settings) -> Task:
         values, labels = batch
         return ENCODINGS[config.encoding](values, config.steps).transpose(0, 1), labels
 
-    split = data.digits(seed=SEED, validation=HELD["digits"])
+    split = data.digits(seed=SEED, validation=VALIDATION["digits"])
     return task(split, Connected([64, HIDDEN, 10], config), encode=encode)
 
 
@@ -184,19 +184,19 @@ def delayed_match(config: _Settings) -> Task:
     generator = torch.Generator().manual_seed(SEED)
     delay = config.steps - 2 * data.CUE_STEPS
     drawn = [data.delayed_match(samples, delay, generator=generator) for samples in SAMPLES]
-    training, held, test = ((inputs.transpose(0, 1), labels) for inputs, labels in drawn)
-    return task((*training, *test, *held), Connected([data.CHANNELS, HIDDEN, 2], config))
+    training, validation, test = ((inputs.transpose(0, 1), labels) for inputs, labels in drawn)
+    return task((*training, *test, *validation), Connected([data.CHANNELS, HIDDEN, 2], config))
 
 
 def images(config: _Settings) -> Task:
     """28×28画素の数字を見分ける課題です。"""
-    split = data.mnist(seed=SEED, validation=HELD["images"])
+    split = data.mnist(seed=SEED, validation=VALIDATION["images"])
     return task(split, Convolutional(config), lr=4e-3)
 
 
 def speech(config: _Settings) -> Task:
     """長さのそろわない声から話者を当てる課題です。"""
-    split = data.vowels(seed=SEED, validation=HELD["speech"])
+    split = data.vowels(seed=SEED, validation=VALIDATION["speech"])
     # the inputs have time first; the lengths and the labels have one dimension
     first = tuple(part.transpose(0, 1) if part.dim() > 1 else part for part in split)
     return task(first, Listener(config), batch=30, lr=1e-2)

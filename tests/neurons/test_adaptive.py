@@ -23,8 +23,8 @@ def by_hand(layer, inputs):
     record = []
     for current in inputs:
         a = (1 - layer.adaptation_leak) * a + s
-        left = v * (1 - s) if layer.reset == "zero" else v - layer.threshold * s
-        v = (1 - layer.leak) * left + current
+        v_reset = v * (1 - s) if layer.reset == "zero" else v - layer.threshold * s
+        v = (1 - layer.leak) * v_reset + current
         s = (v > layer.threshold + layer.adaptation * a).to(v.dtype)
         record.append((s, v, a))
     return tuple(torch.stack(part) for part in zip(*record, strict=True))

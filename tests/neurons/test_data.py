@@ -47,21 +47,21 @@ class TestDigits:
     def test_images_for_validation_come_from_those_for_training(self, seed):
         whole, parted = data.digits(seed=seed), data.digits(seed=seed, validation=360)
         assert torch.equal(parted.test_inputs, whole.test_inputs)
-        train, held = (
+        train, validation = (
             rows(
                 getattr(parted, f"{part}_inputs").tolist(),
                 getattr(parted, f"{part}_labels").tolist(),
             )
             for part in ("train", "validation")
         )
-        assert sorted(train + held) == rows(
+        assert sorted(train + validation) == rows(
             whole.train_inputs.tolist(), whole.train_labels.tolist()
         )
 
     def test_every_digit_is_held_out_in_the_same_proportion(self):
         split = data.digits(validation=360)
-        held, train = split.validation_labels.bincount(), split.train_labels.bincount()
-        assert ((held - (held + train) * 360 / 1437).abs() < 1).all()
+        validation, train = split.validation_labels.bincount(), split.train_labels.bincount()
+        assert ((validation - (validation + train) * 360 / 1437).abs() < 1).all()
 
     def test_values_fill_0_to_1(self, split):
         for inputs in (split.train_inputs, split.test_inputs):

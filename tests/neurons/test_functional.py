@@ -63,9 +63,9 @@ def by_autograd(inputs, threshold, leak, *, reset, detach_reset, surrogate):
     s = v = torch.zeros_like(inputs[0])
     steps = []
     for current in inputs:
-        held = s.detach() if detach_reset else s
-        left = v * (1 - held) if reset == "zero" else v - held * threshold
-        v = left * (1 - leak) + current
+        reset_spikes = s.detach() if detach_reset else s
+        v_reset = v * (1 - reset_spikes) if reset == "zero" else v - reset_spikes * threshold
+        v = v_reset * (1 - leak) + current
         smooth = surrogate.smooth(v - threshold)
         s = smooth + ((v > threshold).to(v.dtype) - smooth).detach()
         steps.append((s, v))

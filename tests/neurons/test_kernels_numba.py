@@ -13,10 +13,10 @@ SURROGATES = (Heaviside.apply, surrogate.ArcTan(2.0), surrogate.Triangle(), surr
 
 
 def outputs_and_gradients(loops, rule, tensors, arriving):
-    inputs, left = (x.clone().requires_grad_() for x in tensors)
-    spikes, v = bptt.run(inputs, left, rule, loops)
-    constants = [x for x in (rule.threshold, rule.kept) if isinstance(x, torch.Tensor)]
-    gradients = torch.autograd.grad((spikes, v), [inputs, left, *constants], arriving)
+    inputs, v_initial = (x.clone().requires_grad_() for x in tensors)
+    spikes, v = bptt.run(inputs, v_initial, rule, loops)
+    constants = [x for x in (rule.threshold, rule.decay) if isinstance(x, torch.Tensor)]
+    gradients = torch.autograd.grad((spikes, v), [inputs, v_initial, *constants], arriving)
     return [spikes.detach(), v.detach(), *gradients]
 
 
@@ -98,13 +98,13 @@ def test_derivative_that_is_one_number_for_all(spike):
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 def test_inputs_that_are_the_same_in_all_steps(dtype, reset):
     generator = torch.Generator().manual_seed(0)
-    step, left = torch.rand(2, 8, 5, generator=generator, dtype=dtype)
+    step, v_initial = torch.rand(2, 8, 5, generator=generator, dtype=dtype)
     one = torch.ones((), dtype=dtype)
     constants = kernels.Constants(one, None, reset == "subtract", detach_reset=False)
     for inputs in (step.expand(6, 8, 5), step.T.expand(6, 5, 8)):
         v, expected = torch.empty(inputs.shape, dtype=dtype), torch.empty(inputs.shape, dtype=dtype)
         for out, loops in ((v, kernels_numba), (expected, kernels)):
-            out[0] = left.view(inputs.shape[1:])
+            out[0] = v_initial.view(inputs.shape[1:])
             loops.advance(out, inputs, constants)
         assert torch.equal(v, expected)
 
