@@ -1,0 +1,97 @@
+"""What a page defines works on its readers' devices: `meta`, which is everywhere, stands in."""
+
+import ast
+
+import pytest
+import torch
+
+from bookproof.page import read_page
+from snn_docs import LIF
+
+ELSEWHERE = torch.device("meta")
+
+
+@pytest.fixture(scope="module")
+def defined(root):
+    """Return what the cells of a page define, as far as it needs no more than their imports."""
+
+    def on(page):
+        names = {}
+        for cell in read_page(root / "docs" / f"{page}.md").cells:
+            lines = cell.source.splitlines()
+            code = "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
+            for node in ast.parse(code).body:
+                if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+                    try:
+                        exec(ast.unparse(node), names)
+                    except NameError:  # a default that the page computes
+                        continue
+        return names
+
+    return on
+
+
+def there(*shape):
+    return torch.rand(*shape, device=ELSEWHERE)
+
+
+def lengths():
+    return torch.full((2,), 5, device=ELSEWHERE)
+
+
+CALLS = {
+    "first_network: a network of one's own": (
+        "first_network",
+        lambda page: page["SpikingNetwork"](4, 3, 2, LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 4)),
+    ),
+    "temporal: a memory": (
+        "temporal",
+        lambda page: page["Memory"](0.1, 0.2).to(ELSEWHERE)(there(5, 2, 20)),
+    ),
+    "temporal: one that feeds back": (
+        "temporal",
+        lambda page: page["Looped"](0.1, 0.2).to(ELSEWHERE)(there(5, 2, 20)),
+    ),
+    "timing: spikes": (
+        "timing",
+        lambda page: page["Spiking"](LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 24)),
+    ),
+    "timing: a GRU": ("timing", lambda page: page["Gated"]().to(ELSEWHERE)(there(5, 2, 24))),
+    "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
+    "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
+    "events: an eye": (
+        "events",
+        lambda page: page["Eye"](page["lif"](0.1)).to(ELSEWHERE)(there(5, 2, 2, 20, 20)),
+    ),
+    "events: changes of a video": ("events", lambda page: page["two_maps"](there(5, 2, 20, 20))),
+    "events: a time surface": ("events", lambda page: page["surface"](there(5, 2, 20, 20))),
+    "deep: a row of blocks": (
+        "deep",
+        lambda page: page["forward"](page["build"]().to(ELSEWHERE), there(2, 64), LIF(leak=0.1))[0],
+    ),
+    "encoding: spikes that are lost": (
+        "encoding",
+        lambda page: page["delete"](there(4, 2), torch.Generator()),
+    ),
+    "encoding: spikes that come": (
+        "encoding",
+        lambda page: page["insert"](there(4, 2), torch.Generator()),
+    ),
+    "encoding: copies read": ("encoding", lambda page: page["decode_copies"](there(4, 3, 2, 5))),
+    "stdp: weights that learn": ("stdp", lambda page: page["learn"](there(4, 1, 6))[1]),
+    **{
+        f"speech: {read}": (
+            "speech",
+            lambda page, read=read: (
+                page["Listener"](LIF(leak=0.1), page[read])
+                .to(ELSEWHERE)(there(5, 2, 12), lengths())
+            ),
+        )
+        for read in ("final", "end", "mean", "late")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "call"), CALLS.values(), ids=CALLS)
+def test_what_a_page_defines(defined, page, call):
+    assert call(defined(page)).device == ELSEWHERE
