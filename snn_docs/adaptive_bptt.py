@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs.bptt import BLOCK, keep_freed_memory
+from snn_docs.bptt import BLOCK
 from snn_docs.equations import Rule
 from snn_docs.kernels import number_of, update_by
 from snn_docs.surrogate import slope_is_spike, slopes
@@ -76,7 +76,6 @@ def advance(
     inputs: Tensor, v_initial: Tensor | None, trace: Tensor, constants: Constants, rule: Rule
 ) -> Record:
     """Return spikes, potentials and traces of all steps, written into memory that is there."""
-    keep_freed_memory(inputs)
     threshold, decay, adaptation, adaptation_decay = constants
     spikes, v, a = (
         torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device) for _ in range(3)

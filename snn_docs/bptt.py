@@ -1,7 +1,6 @@
 """All of time in one call, and backpropagation through time by its exact adjoint."""
 
 from collections.abc import Callable
-from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -14,8 +13,6 @@ from snn_docs.equations import Rule
 from snn_docs.kernels import Constants, Record
 from snn_docs.surrogate import slope_is_spike, slopes
 
-# bytes: what malloc gives back as soon as it is freed, at first and at most
-SMALLEST_PIECE, LARGEST_PIECE = 2**17, 2**25 - 2**16
 BLOCK = 2**16  # potentials whose derivatives are computed at once
 
 
@@ -49,29 +46,10 @@ def advance(
     inputs: Tensor, v_initial: Tensor | None, constants: Constants, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
-    keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], 0 if v_initial is None else v_initial, out=v[0])
     loops.advance(v, inputs, constants)
     return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
-
-
-def keep_freed_memory(inputs: Tensor) -> None:
-    """Let malloc keep freed buffers of this size for the next call.
-
-    glibc gives freed memory back to the system, unless the program has freed larger pieces before;
-    page faults on fresh memory then take several times as long as the arithmetic. A piece that is
-    never touched costs nothing, and makes it keep twice as much: room for all buffers of a run,
-    forward and back. From 32 MiB on nothing does.
-    """
-    if inputs.device.type == "cpu" and inputs.nbytes >= SMALLEST_PIECE:
-        _free_once(min(8 << inputs.nbytes.bit_length(), LARGEST_PIECE))
-
-
-@cache
-def _free_once(size: int) -> None:
-    """Free a piece. A second one would come from what is kept, and make that too much to keep."""
-    torch.empty(size, dtype=torch.uint8)
 
 
 class _Context(BackwardCFunction):

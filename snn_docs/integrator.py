@@ -7,7 +7,7 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
 from snn_docs._module import Neuron, asks_for, input_first, plain
-from snn_docs.bptt import keep_freed_memory, tensor_of
+from snn_docs.bptt import tensor_of
 from snn_docs.equations import widened
 from snn_docs.kernels import number_of, update_by
 
@@ -152,7 +152,6 @@ def leaky_sum(
     back: bool = False,
 ) -> Tensor:
     """Return the potentials of all steps, or back from the last one, on plain tensors."""
-    keep_freed_memory(inputs)
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     order = slice(None, None, -1 if back else 1)
     currents, potentials = inputs.unbind()[order], v.unbind()[order]

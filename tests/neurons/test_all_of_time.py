@@ -1,7 +1,6 @@
 """What `LI`, `ALIF` and `CubaLIF` share: all of time at once is one step after another."""
 
 import math
-import platform
 from functools import partial
 from itertools import product
 
@@ -16,7 +15,6 @@ from torch_checks import (
     assert_equal,
     bits,
     cases,
-    fresh_memory,
     parts,
     quiet_torch,
     reproducible,
@@ -143,19 +141,6 @@ class TestRunEqualsSteps:
             options = {} if reset is None else {"threshold": 0.7, "reset": reset}
             layer = usual(kind, leak=leak, **options)
             assert_equal(run(layer, inputs), stepping(layer, inputs))
-
-    @pytest.mark.slow
-    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
-    def test_freed_memory_serves_the_next_call(self, kind):
-        prepare = f"""
-from snn_docs import {kind.__name__}
-layer, inputs = {kind.__name__}(**{USUAL[kind]}), torch.rand(100, 24576, requires_grad=True)
-"""
-        call = """
-    layer.run(inputs)[0].sum().backward()
-    inputs.grad = record = None
-"""
-        assert fresh_memory(prepare, call) < 100 * 24576 * 4 / 2
 
     @pytest.mark.parametrize("reset", ["zero", "subtract"])
     def test_operations_of_a_step(self, kind, reset, device):

@@ -111,7 +111,7 @@ def cases(draw, kind):
     return kind(**options), inputs, given
 
 
-def fresh_memory(prepare: str, call: str) -> int:
+def fresh_memory(prepare: str, call: str, settings: dict[str, str]) -> int:
     """Return the bytes that a later call asks of the system: its page faults, in a new process.
 
     One thread: several would wait for each other beside other tests.
@@ -125,5 +125,5 @@ for _ in range(8):
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 print(sorted(b - a for a, b in zip(faults, faults[1:]))[3] * resource.getpagesize())
 """
-    command, env = [sys.executable, "-c", code], os.environ | {"OMP_NUM_THREADS": "1"}
+    command, env = [sys.executable, "-c", code], os.environ | settings | {"OMP_NUM_THREADS": "1"}
     return int(subprocess.run(command, capture_output=True, check=True, env=env).stdout)
