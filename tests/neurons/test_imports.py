@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pydoc
 import subprocess
 import sys
+
+import snn_docs
 
 SCRIPT = """
 import sys
@@ -36,3 +39,14 @@ def test_optional_packages_come_with_what_needs_them():
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )
     assert done.stdout == "torch:\ndata: sklearn\nplot: matplotlib\n"
+
+
+def test_help_says_on_one_screen_what_to_call():
+    """Not all that torch's classes have, which would take thousands of lines."""
+    told = pydoc.plain(pydoc.render_doc(snn_docs))
+    description, _, rest = told.partition("PACKAGE CONTENTS")
+    assert len(description.splitlines()) <= 40
+    assert len(rest.splitlines()) <= 40
+    layers = [name for name, value in vars(snn_docs).items() if isinstance(value, type)]
+    assert len(layers) == 9
+    assert [name for name in layers if name not in description] == []
