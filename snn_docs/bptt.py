@@ -95,9 +95,16 @@ class _Run(Function):
 def needed(
     spikes: Tensor, v: Tensor, rule: Rule, wanted: tuple[bool, ...]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return what the gradients depend on, where those of threshold and decay may be wanted."""
+    """Return what the gradients depend on, where those of threshold and decay may be wanted.
+
+    A full buffer for each, so what nothing depends on is not saved. With s the spikes, r what the
+    reset leaves of v, and H' the slope: dr/dv = 1 - s and dr/ds = -v where the reset is to zero,
+    1 and -threshold where it subtracts; H' is s itself, or computed from v.
+    """
     to_zero, by_spikes = rule.reset == "zero", slope_is_spike(rule.surrogate)
+    # dr/dv; H'; and what is wanted of constants, which sums up what each spike has taken
     needs_spikes = to_zero or by_spikes or any(wanted)
+    # dr/ds, unless it is cut off; H'; and the gradient of the decay, which multiplies r, and so v
     needs_v = (to_zero and not rule.detach_reset) or not by_spikes or wanted[1]
     return spikes if needs_spikes else None, v if needs_v else None
 

@@ -88,9 +88,15 @@ def backward(
 ) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first.
 
-    grad[t] = H' · (what arrives at the spike - c · what the reset takes) + c · (what it leaves)
-    + what arrives at v, where c = decay · grad[t + 1]. H' is asked for by blocks of this length;
-    without `slopes_of` it is the spikes themselves.
+    v[t + 1] = decay · r[t] + inputs[t + 1], with r what the reset leaves of v[t]. So by the chain
+    rule, with c = decay · grad[t + 1], which arrives at r[t]:
+
+    grad[t] = H' · (grad_spikes[t] + c · dr/ds) + c · dr/dv + grad_v[t]
+
+    A reset to zero, r = v · (1 - s), has dr/ds = -v and dr/dv = 1 - s; one that subtracts,
+    r = v - threshold · s, has -threshold and 1. Without a path through the reset dr/ds is 0. The
+    spikes come after v of the same step, hence H' before the bracket. The last step has no next
+    one: c is 0. H' is asked for by blocks of this length; without `slopes_of` it is the spikes.
     """
     threshold, decay, subtract, detach_reset = constants
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
@@ -116,10 +122,10 @@ def backward(
                     grad_s = torch.addcmul(grad_s, grad_reset, reset_by[t], value=-1, out=buffer)
                 if subtract:
                     grad_next = torch.addcmul(grad_reset, grad_s, slope, out=out)
-                elif slopes_of is None:  # 0 or 1: one operation for both terms
+                elif slopes_of is None:  # H' = s is 0 or 1, and chooses: one operation for both
                     grad_next = torch.lerp(grad_reset, grad_s, s, out=out)
                 else:
-                    torch.addcmul(grad_reset, grad_reset, s, value=-1, out=out)
+                    torch.addcmul(grad_reset, grad_reset, s, value=-1, out=out)  # c · (1 - s)
                     grad_next = out.addcmul_(grad_s, slope)
             if record.grad_v is not None:
                 grad_next.add_(record.grad_v[t])
