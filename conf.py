@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from babel.messages.pofile import read_po
+
 DOCS = Path(__file__).parent / "docs"
 sys.path.insert(0, str(DOCS / "_ext"))
 
@@ -54,53 +56,8 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 3
 book_strict = True
-book_words = {
-    "recorded": "この出力は記録です。このビルドの環境に{packages}がないため、動かしていません。",
-    "differs": "この計算機では、このセルの出力が、本に書いてあるものと違いました。",
-    "rounding": "違うのは数だけです。計算機が変わると、丸めの違いから、こうなることがあります。",
-    "broke": "この計算機では、このセルはエラーで終わりました。",
-    "skipped": "前のセルがエラーで終わったので、このセルは動かしていません。",
-    "unsaid": "このセルの出力は、本に書いてありません。",
-    "says": "本に書いてある出力",
-    "came": "この計算機の出力",
-    "nothing": "（なし）",
-    "unfit": (
-        "このビルドには、記載と違うところや確かめられないところが{n}件あります。"
-        "公開できる状態ではありません。"
-    ),
-    "enter": "本を開く",
-    "locked": "この本は、端末に示されたファイルから開いてください。",
-    "cell": "セル{n}の操作",
-    "code": "セル{n}のコード",
-    "keys": "Shift+Enterで実行し、Escでコードから出ます。",
-    "output": "セル{n}の新しい出力",
-    "figure": "セル{n}が描いた図",
-    "run": "実行",
-    "stop": "停止",
-    "restart": "再起動",
-    "edit": "書き換える",
-    "reset": "本のセルに戻す",
-    "starting": "カーネルを起動しています。",
-    "before": "先に、前のセル{n}を実行しています。",
-    "running": "実行しています。",
-    "done": "実行しました。",
-    "failed": "セル{n}はエラーで終わりました。",
-    "failed_before": "前のセル{n}がエラーで終わったので、このセルは実行していません。",
-    "stopped": "停止しました。",
-    "cut": "出力が多すぎるので、途中で停止しました。",
-    "restarted": "再起動しました。どのセルもまだ実行していません。",
-    "is_reset": "本のセルに戻しました。",
-    "idle": "しばらく使われなかったので、カーネルを終えました。実行すると、新しく始まります。",
-    "died": "カーネルが終わってしまいました。メモリが足りなかったのかもしれません。",
-    "late": "時間がかかりすぎたので、カーネルごと停止しました。",
-    "greedy": "カーネルと、それが起動したプロセスが計算機を使いすぎたので、終えました。",
-    "full": "セルを動かしているページが多すぎます。1つ閉じてから、もう一度実行してください。",
-    "lost": "カーネルにつながりません。本を開き直してください。",
-    "report": "ビルドの報告",
-    "found": "ビルドで{n}件の問題が見つかりました。",
-    "problems": "問題の一覧",
-    "no_page": "このページは、作った本にありません。",
-}
+CATALOG = (DOCS / "_locale/ja/LC_MESSAGES/bookproof.po").read_text(encoding="utf-8")
+book_words = {each.id: each.string for each in read_po(CATALOG.splitlines()) if each.id}
 # The same bytes on every x86-64 computer: threads, hashes, and for each library that chooses its
 # instructions by the processor the set that all have. `make elsewhere` runs the pages without it.
 THREADS = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
