@@ -11,7 +11,7 @@ CONSTRAINTS ?= constraints.txt
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text records renew clean
+.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text pages records renew clean
 
 export PYTHON CONSTRAINTS
 # Whatever the locale and the user's own pip settings are.
@@ -119,7 +119,7 @@ audit: .venv/installed ## rate the built site page by page, in a table: Lighthou
 	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
 	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
 
-check: lint types workflows text records ## lint, formatting, types, workflows, the Japanese text where node is present; what records were made by other code
+check: lint types workflows text pages records ## lint, formatting, types, workflows, the Japanese text where node is present, the rules of pages; what records were made by other code
 
 lint: .venv/installed
 	.venv/bin/python -m ruff check
@@ -146,6 +146,9 @@ text:
 	@if $(node_is_new); then { $(npm_ci); } && echo 'npm run textlint' && npm run --silent textlint; \
 	elif [ -z "$$CI" ]; then echo 'skipped: textlint, which needs node 20 or newer'; \
 	else echo 'textlint needs node 20 or newer, and with CI set nothing is skipped' >&2; exit 1; fi
+
+pages: .venv/installed
+	.venv/bin/python tests/site/page_rules.py $(ARGS)
 
 records: .venv/installed
 	.venv/bin/python benchmarks/record.py

@@ -392,7 +392,9 @@ def test_every_check_is_made_whichever_fails(clone: Clone) -> None:
     assert "-m mypy" in clone.calls("-m")
     (clone.state / "fails").unlink()
     assert clone.make("check").returncode == 0
-    assert "-m ruff format --check" in clone.calls("-m")
+    assert {"-m ruff format --check", "tests/site/page_rules.py"} <= {
+        call.strip() for call in clone.calls("")
+    }
 
 
 def test_without_node_the_text_is_skipped_aloud_and_never_in_ci(clone: Clone) -> None:

@@ -1,9 +1,13 @@
-"""The pages' sources keep the rules of the book: one test a rule, without running or building."""
+"""Rules of style for the pages' sources, one function a rule, without running or building.
+
+A program for writers, which `make check` runs; for one page: page_rules.py -k first_network
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -620,3 +624,7 @@ def test_the_references_say_what_each_work_is_cited_for():
     assert sorted(roles) == sorted(WORKS)
     (listed,) = [part for part in page.directives if part.name == "bibliography"]
     assert not listed.options
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main(["-q", "--no-header", __file__, *sys.argv[1:]]))
