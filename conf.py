@@ -61,6 +61,9 @@ book_words = {each.id: each.string for each in read_po(CATALOG.splitlines()) if 
 # The same bytes on every x86-64 computer: threads, hashes, and for each library that chooses its
 # instructions by the processor the set that all have. `make elsewhere` runs the pages without it.
 THREADS = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# What a training step frees, the next one takes again: only its time changes.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+THREADS |= MEMORY
 LOWEST = {
     "ATEN_CPU_CAPABILITY": "default",  # torch's own loops
     "MKL_CBWR": "COMPATIBLE",  # its products of matrices
