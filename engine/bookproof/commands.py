@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import REWRITTEN, accepted_text, unsteady
+from bookproof.accept import REWRITTEN, accepted_text, pins, run_again, unsteady
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START
 from bookproof.kernels.warm import environment
-from bookproof.page import PageError, read_page
+from bookproof.page import EMPTY, PageError, parse_page, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from bookproof.compare import Verdict
     from bookproof.page import Page
+    from bookproof.pin import Pin
     from bookproof.result import Run
 
 
@@ -49,9 +50,10 @@ def execute(options: Namespace) -> int:
         return 2
     if errors:
         return _refuse(errors)
-    for page in pages:
-        if page.left and page.path in options.paths:
-            sys.stdout.write(f"{report.shown_path(page.path)}: not run: {page.left}\n")
+    left = {page.path: page.left for page in pages}
+    for path in options.paths:  # those that are named
+        if path.is_file() and (reason := left.get(path, EMPTY)):
+            sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.left]
     if options.command == "vary":
         return _vary(to_run, options)
@@ -79,6 +81,8 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
             pages.append(read_page(path, settings))
         except PageError as error:
             errors.append(error)
+    if options.command == "accept" and not any(page.has_blocks for page in pages):
+        pages = [dataclasses.replace(page, strict=page.lines) for page in pages]
     return pages, errors
 
 
@@ -165,26 +169,45 @@ def _accept_room(paths: Sequence[Path]) -> int:
 
 
 def _accept(runs: Sequence[Run]) -> int:
-    """Rewrite the blocks that differ, but of no page that prints something else in a second run."""
+    """Rewrite the blocks that differ, of each page of which it is known what is right."""
     changed = [run for run in runs if any(v.status in REWRITTEN for v in run.verdicts)]
-    shaky = unsteady(changed)
-    for verdict in shaky:
-        sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
-    left = {verdict.page for verdict in shaky}
-    errors = []
+    again = run_again(changed)
+    errors, left = [], 0
     for run in runs:
-        if run.page not in left:
-            try:
-                _rewrite(run)
-            except PageError as error:
-                errors.append(error)
+        try:
+            left += not _rewrite(run, again.get(run.page))
+        except PageError as error:
+            errors.append(error)
     rest = [verdict for verdict in report.wrong(runs) if verdict.status not in REWRITTEN]
-    return max(_tell(rest), _refuse(errors), int(bool(shaky)))
+    return max(_tell(rest), _refuse(errors), min(left, 1))
 
 
-def _rewrite(run: Run) -> None:
-    """Rewrite a page's blocks and show the difference."""
-    _write(run.page, accepted_text(run))
+def _rewrite(run: Run, second: Run | None) -> bool:
+    """Rewrite a page's blocks and show the difference, or say why the page is left as it is.
+
+    One with blocks is left if it prints something else in a second run: its author says what of
+    that is right. One without gets blocks for what is steady, unless a cell fails.
+    """
+    found: dict[int, Pin] = {}
+    name = report.shown_path(run.page.path)
+    if run.page.lines and any(v.status is Status.UNCHECKED for v in run.verdicts):
+        sys.stdout.write(f"{name}: {report.UNPINNED}\n")
+    elif second and not run.page.has_blocks:
+        if run.failed or second.failed:
+            sys.stdout.write(f"{name}: {report.FAILS}\n")
+            return False
+        found = pins(run, second)
+    elif second and (shaky := unsteady(run, second)):
+        for verdict in shaky:
+            sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
+        return False
+    new = accepted_text(run, found)
+    _write(run.page, new)
+    after = parse_page(run.page.path, new, run.page.settings)
+    for before, cell in zip(run.page.cells, after.cells, strict=True):
+        if before.index in found and (reason := found[before.index].reason):
+            sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
+    return True
 
 
 def _write(page: Page, new: str) -> None:

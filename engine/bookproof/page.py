@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 CELL = "{code-cell}"
 BLOCK = "{testoutput}"
+NO_NOTEBOOK = "not a MyST notebook; start it with `file_format: mystnb`"
 NUMBER = doctest.register_optionflag("NUMBER")
 """pytest's flag, registered as pytest does, so that both mean the same bit."""
 OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
@@ -121,6 +122,11 @@ class Page:
     left: str = ""
     """Why the page is not to be run, if it is not."""
 
+    @property
+    def has_blocks(self) -> bool:
+        """Whether it says of any cell what that prints."""
+        return any(cell.expected for cell in self.cells)
+
 
 class ExpectedOutput(Directive):
     """What docutils needs to know of a ``{testoutput}`` block to parse it."""
@@ -165,7 +171,7 @@ def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
         # readers of other formats raise what they like, and need not be there
         raise PageError(path, 1, f"can't be read as a notebook: {error}") from error
     if reader is None or notebook is None:
-        raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+        raise PageError(path, 1, NO_NOTEBOOK)
     config = _config(path, notebook, settings.notebooks)
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None

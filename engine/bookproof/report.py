@@ -27,6 +27,8 @@ UNSTEADY = (
     "the cell does not print the same in a second run, so the page was left as it is; seed what is "
     "random, print less, or write a block that allows for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
 )
+FAILS = "left without blocks, since a cell fails; mend it, and accept the page by its name"
+UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
 LONGEST = 60
 """Lines of a difference or of a traceback that are shown."""
 MOST_NUMBERS = 5

@@ -125,8 +125,8 @@ class Block:
             if len(shares) == len(own) and max(shares) < 1:
                 rtol = max(shares)
                 if max(rtol * s / n.needed for n, s in zip(own, sizes, strict=True)) < waste:
-                    return f":rtol: {_round(rtol)}"
-        return f":atol: {_round(atol)}"
+                    return f":rtol: {rounded(rtol)}"
+        return f":atol: {rounded(atol)}"
 
 
 def conditions_of(
@@ -247,7 +247,7 @@ def _unit(expected: Expected, number: str) -> Decimal:
     return Decimal(0) if whole else last_digit(number)
 
 
-def _round(amount: Decimal) -> str:
+def rounded(amount: Decimal) -> str:
     """Write an amount with two digits, rounded up."""
     with localcontext(PRECISE):
         place = Decimal(1).scaleb(amount.adjusted() - 1)
