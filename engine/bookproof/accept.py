@@ -7,6 +7,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
 from bookproof.page import PageError, parse_page
 from bookproof.pin import Pin, pin
@@ -23,10 +24,14 @@ REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
 
 
 def accepted_text(run: Run, pins: Mapping[int, Pin] = MappingProxyType({})) -> str:
-    """Return the page's text with the blocks that differ rewritten, and nothing else changed.
+    """Return the text with a page's blocks: those that differ are new, and nothing else is.
 
     ``pins`` has what blocks say that say less than the whole output, by the places of their cells.
     """
+    if run.page.beside:
+        text = _beside_text(run, pins)
+        _require_expressed(run, run.page.text, File(run.page.beside.path, text))
+        return text
     lines = run.page.text.split("\n")
     # from the end, so that the lines before a change keep their numbers
     for verdict in reversed(run.verdicts):
@@ -67,6 +72,21 @@ def pins(run: Run, second: Run) -> dict[int, Pin]:
     }
 
 
+def _beside_text(run: Run, pins: Mapping[int, Pin]) -> str:
+    """Return the text of the file beside a page: its blocks, in the order of their cells."""
+    old, blocks = run.page.blocks.text.split("\n"), []
+    known = names([cell.source for cell in run.page.cells])
+    for verdict, name in zip(run.verdicts, known, strict=True):
+        expected = verdict.cell.expected
+        if verdict.status in REWRITTEN and verdict.got:
+            pin = pins.get(verdict.cell.index, Pin(verdict.got))
+            kept = old[expected.line : expected.text_line - 1] if expected else []
+            blocks.append("\n".join(_fenced(pin, kept, FENCE, f" {name}")))
+        elif expected and verdict.status is not Status.MISSING:
+            blocks.append("\n".join(old[expected.line - 1 : expected.end]))
+    return "\n\n".join(blocks) + "\n" * bool(blocks)
+
+
 def _place(verdict: Verdict) -> tuple[int, int]:
     """Return the lines to replace, as a slice."""
     cell, expected = verdict.cell, verdict.cell.expected
@@ -83,13 +103,19 @@ def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
     expected = verdict.cell.expected
     model = lines[(expected.end if expected else verdict.cell.end) - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
-    fence = _fence(pin.text, model.strip())
     kept = lines[expected.line : expected.text_line - 1] if expected else []
+    block = _fenced(pin, kept, f"{indent}{model.strip()}")
+    return [line + end for line in ([] if expected else [""]) + block]
+
+
+def _fenced(pin: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
+    """Return the lines of a block, whose fence is like another one and as long as is needed."""
+    indent = " " * (len(model) - len(model.lstrip()))
+    fence = indent + _fence(pin.text, model.strip())
     own = [*pin.options, ""] if pin.options and pin.text else pin.options
     options = [*own, *(line.strip() for line in kept)]
     body = [f"{indent}{line}".rstrip() for line in _body(pin.text, options)]
-    block = [f"{indent}{fence}{{testoutput}}", *options, *body, f"{indent}{fence}"]
-    return [line + end for line in ([] if expected else [""]) + block]
+    return [f"{fence}{{testoutput}}{name}", *options, *body, fence]
 
 
 def _body(got: str, options: list[str]) -> list[str]:
@@ -107,9 +133,9 @@ def _fence(got: str, fence: str) -> str:
     return fence[0] * max(len(fence), longest + 1)
 
 
-def _require_expressed(run: Run, text: str) -> None:
+def _require_expressed(run: Run, text: str, beside: File | None = None) -> None:
     """Refuse an output that a block can't hold, such as one with an odd control character."""
-    page = parse_page(run.page.path, text, run.page.settings)
+    page = parse_page(run.page.path, text, run.page.settings, beside)
     for verdict, cell in zip(run.verdicts, page.cells, strict=True):
         if verdict.status in REWRITTEN and not _says(cell, verdict.got):
             raise PageError(

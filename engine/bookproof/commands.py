@@ -14,12 +14,13 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import REWRITTEN, accepted_text, pins, run_again, unsteady
+from bookproof.beside import File, beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START
 from bookproof.kernels.warm import environment
-from bookproof.page import EMPTY, PageError, parse_page, read_page
+from bookproof.page import EMPTY, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
@@ -78,12 +79,19 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
         if options.command == "accept" and path in options.paths:
             settings = dataclasses.replace(settings, strict=True)
         try:
-            pages.append(read_page(path, settings))
+            pages.append(read_page(path, settings, lenient=options.command == "accept"))
         except PageError as error:
             errors.append(error)
     if options.command == "accept" and not any(page.has_blocks for page in pages):
         pages = [dataclasses.replace(page, strict=page.lines) for page in pages]
+    if options.command == "accept" and options.beside:
+        pages = [page if page.has_blocks or not page.strict else _beside(page) for page in pages]
     return pages, errors
+
+
+def _beside(page: Page) -> Page:
+    """Return a page without blocks as one whose blocks are to stand beside it."""
+    return dataclasses.replace(page, beside=File(beside(page.path), ""))
 
 
 def _show(runs: Sequence[Run]) -> int:
@@ -164,7 +172,7 @@ def _accept_room(paths: Sequence[Path]) -> int:
     found, status = _measured(pages, rare=False)
     for page in pages if found else ():
         own = [block for block in found or () if block.page.path == page.path]
-        _write(page, vary.with_room(page.text, own))
+        _write(page, vary.with_room(page.blocks.text, own))
     return status
 
 
@@ -203,7 +211,7 @@ def _rewrite(run: Run, second: Run | None) -> bool:
         return False
     new = accepted_text(run, found)
     _write(run.page, new)
-    after = parse_page(run.page.path, new, run.page.settings)
+    after = read_page(run.page.path, run.page.settings)
     for before, cell in zip(run.page.cells, after.cells, strict=True):
         if before.index in found and (reason := found[before.index].reason):
             sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
@@ -211,14 +219,17 @@ def _rewrite(run: Run, second: Run | None) -> bool:
 
 
 def _write(page: Page, new: str) -> None:
-    """Write a page anew and show the difference."""
-    old, name = page.text, report.shown_path(page.path)
-    if page.path.read_bytes() != old.encode():
-        raise PageError(page.path, 1, "the page was edited while its cells ran; accept again")
+    """Write the file with a page's blocks anew and show the difference."""
+    path, old = page.blocks.path, page.blocks.text
+    for file in (File(page.path, page.text), page.blocks):
+        if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
+            raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        sys.stdout.write(f"{name}: nothing to accept\n")
+        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept\n")
         return
-    write_atomically(page.path, new.encode())
+    path.touch()  # a new file is as open as others are
+    write_atomically(path, new.encode())
+    name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -73,7 +73,7 @@ class Block:
     @property
     def location(self) -> str:
         """Where it is."""
-        return f"{report.shown_path(self.page.path)}:{self.expected.line}"
+        return f"{report.shown_path(self.page.blocks.path)}:{self.expected.line}"
 
     @property
     def wrong(self) -> dict[str, Verdict]:
@@ -214,7 +214,7 @@ def told(found: Sequence[Block]) -> list[str]:
 
 
 def with_room(text: str, found: Iterable[Block]) -> str:
-    """Return a page's text with the room that its blocks need written into those that lack it."""
+    """Return the text with a page's blocks, with the room that they need in those that lack it."""
     lines = text.split("\n")
     for block in sorted(found, key=lambda block: -block.expected.line):
         proposed = block.proposal() if block.numbers() and (block.narrow() or block.wrong) else ""
