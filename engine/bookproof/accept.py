@@ -12,6 +12,7 @@ from bookproof.compare import Status, matches
 from bookproof.page import PageError, parse_page
 from bookproof.pin import Pin, pin
 from bookproof.run import run_pages
+from bookproof.stored import with_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,10 @@ def accepted_text(run: Run, pins: Mapping[int, Pin] = MappingProxyType({})) -> s
 
     ``pins`` has what blocks say that say less than the whole output, by the places of their cells.
     """
+    if not run.page.lines:
+        new = {v.cell.index: v for v in run.verdicts if v.status in REWRITTEN}
+        outputs = {index: run.notebook.cells[index].outputs for index in new}
+        return with_outputs(run.page.text, outputs) if new else run.page.text
     if run.page.beside:
         text = _beside_text(run, pins)
         _require_expressed(run, run.page.text, File(run.page.beside.path, text))

@@ -24,6 +24,7 @@ from bookproof.page import EMPTY, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
+from bookproof.stored import LEFT
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,8 +53,9 @@ def execute(options: Namespace) -> int:
     if errors:
         return _refuse(errors)
     left = {page.path: page.left for page in pages}
-    for path in options.paths:  # those that are named
-        if path.is_file() and (reason := left.get(path, EMPTY)):
+    named = [path for path in options.paths if path.is_file() and path not in left]
+    for path, reason in [*left.items(), *((path, EMPTY) for path in named)]:
+        if reason and (path in options.paths or reason == LEFT):
             sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.left]
     if options.command == "vary":
@@ -83,7 +85,7 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
         except PageError as error:
             errors.append(error)
     if options.command == "accept" and not any(page.has_blocks for page in pages):
-        pages = [dataclasses.replace(page, strict=page.lines) for page in pages]
+        pages = [dataclasses.replace(page, strict=page.strict or page.lines) for page in pages]
     if options.command == "accept" and options.beside:
         pages = [page if page.has_blocks or not page.strict else _beside(page) for page in pages]
     return pages, errors
@@ -169,6 +171,7 @@ def _under_each(pages: Sequence[Page], options: Namespace) -> int:
 def _accept_room(paths: Sequence[Path]) -> int:
     """Write the room that blocks need into pages whose outputs are right."""
     pages = [read_page(path, find_settings(path)) for path in paths]
+    pages = [page for page in pages if page.lines]
     found, status = _measured(pages, rare=False)
     for page in pages if found else ():
         own = [block for block in found or () if block.page.path == page.path]
@@ -200,7 +203,7 @@ def _rewrite(run: Run, second: Run | None) -> bool:
     name = report.shown_path(run.page.path)
     if run.page.lines and any(v.status is Status.UNCHECKED for v in run.verdicts):
         sys.stdout.write(f"{name}: {report.UNPINNED}\n")
-    elif second and not run.page.has_blocks:
+    elif second and run.page.lines and not run.page.has_blocks:
         if run.failed or second.failed:
             sys.stdout.write(f"{name}: {report.FAILS}\n")
             return False

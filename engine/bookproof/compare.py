@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from bookproof.page import NUMBER
-from bookproof.room import NUMBERS, kind, parts
+from bookproof.room import NUMBER, NUMBERS, kind, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

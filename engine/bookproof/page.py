@@ -28,8 +28,9 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.beside import File, beside, names
 from bookproof.optional import required
-from bookproof.room import INTEGERS, PLACE, Tolerance, amount, patterns
+from bookproof.room import INTEGERS, NUMBER, PLACE, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
+from bookproof.stored import LEFT, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 CELL = "{code-cell}"
 BLOCK = "{testoutput}"
 NO_NOTEBOOK = "not a MyST notebook; start it with `file_format: mystnb`"
-NUMBER = doctest.register_optionflag("NUMBER")
-"""pytest's flag, registered as pytest does, so that both mean the same bit."""
 OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
            "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
 """The option flags of doctest and pytest that change a comparison."""
@@ -200,10 +199,10 @@ def parse_page(
     config = _config(path, notebook, settings.notebooks)
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None
+    compared = settings.stored and path.suffix == ".ipynb"
     if not myst:  # no blocks, and no lines that a person would know
         cells = [
-            Cell(i, n, n, notebook.cells[i].source, None, _requires(path, notebook, i, n))
-            for n, i in enumerate(places, 1)
+            _bare_cell(path, notebook, i, n, compared=compared) for n, i in enumerate(places, 1)
         ]
     else:
         fences = _cells_with_blocks(path, unix, settings.markdown)
@@ -211,9 +210,9 @@ def parse_page(
         cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
         if other:
             cells = _with_blocks_of(other, cells, path, settings.markdown, lenient=lenient)
-    left = _left(path, notebook, config, settings.notebooks)
+    left = _left(path, notebook, config, settings)
     _require_run(path, cells, left)
-    strict = myst and (settings.strict or any(cell.expected for cell in cells) or other is not None)
+    told = any(cell.expected for cell in cells) or other is not None
     return Page(
         path,
         text,
@@ -221,7 +220,7 @@ def parse_page(
         tuple(cells),
         config,
         settings,
-        strict,
+        (myst or compared) and (settings.strict or told),
         **_own(path, notebook),
         lines=myst,
         left=left,
@@ -292,7 +291,7 @@ def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbPar
         raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
 
 
-def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbParserConfig) -> str:
+def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, settings: Settings) -> str:
     """Say why MyST-NB would not run a page."""
     if config.execution_mode == "off":
         return "its execution_mode is off"
@@ -303,8 +302,8 @@ def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbPa
             return f"nb_execution_excludepatterns has {pattern!r}"
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         return EMPTY
-    auto = "auto" in {book.execution_mode, config.execution_mode}
-    return "its outputs are stored in it" if auto and _is_stored(notebook) else ""
+    auto = "auto" in {settings.notebooks.execution_mode, config.execution_mode}
+    return LEFT if auto and not settings.stored and _is_stored(notebook) else ""
 
 
 def _is_stored(notebook: NotebookNode) -> bool:
@@ -367,6 +366,21 @@ def _with_blocks_of(
         found[name] = _expected(file.path, token)
     pairs = zip(cells, known, strict=True)
     return [dataclasses.replace(cell, expected=found.get(name)) for cell, name in pairs]
+
+
+def _bare_cell(
+    path: Path, notebook: NotebookNode, index: int, number: int, *, compared: bool
+) -> Cell:
+    """Return a cell of a file without blocks, which may hold its output."""
+    own = notebook.cells[index]
+    text, reason = said(own) if compared else ("", "")
+    expected = None
+    if text:
+        flags = doctest.DONT_ACCEPT_TRUE_FOR_1 | doctest.DONT_ACCEPT_BLANKLINE
+        flags |= doctest.SKIP if reason else 0
+        expected = Expected(number, number, number, text, flags, reason=reason)
+    requires = _requires(path, notebook, index, number)
+    return Cell(index, number, number, own.source, expected, requires)
 
 
 def _cell(

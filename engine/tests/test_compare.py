@@ -31,8 +31,8 @@ from bookproof.compare import (
     normalize,
     printed,
 )
-from bookproof.page import NUMBER, Expected, parse_page
-from bookproof.room import Tolerance
+from bookproof.page import Expected, parse_page
+from bookproof.room import NUMBER, Tolerance
 
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1

@@ -254,6 +254,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
     app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
+    app.add_config_value("book_stored", default=False, rebuild="env", types=bool)
     app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
     app.add_config_value("book_words", default={}, rebuild="env", types=dict)
     app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)
