@@ -27,6 +27,8 @@ REMOVED = ("remove-cell", "remove_cell", "remove-output", "remove_output")
 """The tags by which MyST-NB shows nothing of what a cell prints."""
 GLUED = "application/papermill.record/"
 """How the types begin of what ``glue(…, display=False)`` keeps for another place."""
+FIGURE = "text/vnd.bookproof.figure"
+"""The type by which a book's reader of figures says what one shows."""
 UNREADABLE = re.compile(
     r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
 )
@@ -192,7 +194,7 @@ def _displayed(data: dict[str, Any]) -> str:
     """Return what can be read of a result, which comes in several types at once."""
     shown = {kind: value for kind, value in data.items() if not kind.startswith(GLUED)}
     if any(map(UNREADABLE.fullmatch, shown)):
-        return ""
+        return str(shown.get(FIGURE, ""))
     for name in ("text/markdown", "text/latex"):
         if name in shown:
             return str(shown[name])
