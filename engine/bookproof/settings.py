@@ -96,7 +96,17 @@ def find_settings(path: Path) -> Settings:
         conf = folder / "conf.py"
         if conf.is_file():
             return _evaluate(conf, conf.read_bytes())
+        _require_written(folder / "_config.yml")
     return Settings(results=Path(BUILD, RESULTS).resolve())
+
+
+def _require_written(config: Path) -> None:
+    """Refuse a book of Jupyter Book that uses this engine, as long as its settings are unknown."""
+    if config.is_file() and b"bookproof" in config.read_bytes():
+        raise ConfigError(
+            f"{config}: the settings of this book are read from its conf.py, which is not there; "
+            f"write it first: jupyter-book config sphinx {config.parent}"
+        )
 
 
 @cache  # by its text, too: one that is saved meanwhile is evaluated anew
