@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookproof.beside import File
-from bookproof.compare import Status, as_on_page, far_numbers, matches, normalize
+from bookproof.compare import Status, as_on_page, far_numbers, matches
+from bookproof.outputs import normalize
 from bookproof.result import as_printed
 from bookproof.room import PRECISE, distance, parts
 

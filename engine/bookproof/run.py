@@ -30,8 +30,9 @@ from bookproof.kernels.start import (
 from bookproof.kernels.trace import READ, START, Trace, read_trace
 from bookproof.kernels.warm import environment, socket_folder
 from bookproof.optional import question, read_answer
+from bookproof.outputs import join_streams
 from bookproof.report import shown_path
-from bookproof.result import Failure, Run, join_streams, judged, show_records
+from bookproof.result import Failure, Run, judged, show_records
 from bookproof.schedule import Turns
 from bookproof.settings import Settings
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from bookproof.compare import printed
-from bookproof.result import join_streams
+from bookproof.outputs import join_streams, printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from myst_nb.core.read import create_nb_reader
 from sphinx.util import logging
 
 from bookproof import report
-from bookproof.compare import FIGURE
+from bookproof.outputs import FIGURE
 from bookproof.page import PageError, parse_page
 from bookproof.result import fill, outputs_of
 from bookproof.store import cells_digest
