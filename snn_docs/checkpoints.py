@@ -4,8 +4,10 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,12 @@ Checkpoint = dict[str, Any]  # what a checkpoint holds
 
 FORMAT = "snn_docs.train 3"  # to change with anything that would make an old checkpoint go on wrong
 CHECKPOINT, METRICS, BEST = FILES = "checkpoint.pt", "metrics.jsonl", "best.pt"
+
+
+KINDS = {"about": dict, "epochs": int, "network": dict, "optimizer": dict, "generators": list,
+         "records": list, "best": dict}  # fmt: skip
+RECORD = {"epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
+          "seconds"}  # fmt: skip
 
 
 class RunError(ValueError):
@@ -37,6 +45,29 @@ def check_new(out: Path) -> None:
             raise RunError(
                 f"{out} holds {name}: a run already; go on with resume, or give another folder"
             )
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep another run out of a folder for a while; raise RunError where one is in it."""
+    if sys.platform == "win32":  # which locks no folder
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems know no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"another run is training in {out}; wait until it has ended, or give another "
+                    "folder"
+                ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def damaged(path: Path) -> RunError:
@@ -63,9 +94,22 @@ def read(out: Path) -> Checkpoint:
         raise damaged(path) from error
     if not isinstance(state, dict) or str(state.get("format")) != FORMAT:
         raise damaged(path)
-    if state.pop("digest", None) != digest(state):
+    if state.pop("digest", None) != digest(state) or not is_whole(state):
         raise damaged(path)
     return state
+
+
+def is_whole(state: Checkpoint) -> bool:
+    """Whether a checkpoint holds what a run needs to go on, and of the right kinds."""
+    if not all(isinstance(state.get(name), kind) for name, kind in KINDS.items()):
+        return False
+    records, groups = state["records"], state["optimizer"].get("param_groups")
+    return (
+        all(isinstance(record, dict) and record.keys() == RECORD for record in records)
+        and all(isinstance(each, int | float) for record in records for each in record.values())
+        and isinstance(groups, list)
+        and [isinstance(group, dict) and "lr" in group for group in groups] == [True]
+    )
 
 
 def save(out: Path, state: Checkpoint) -> None:

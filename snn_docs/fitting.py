@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     :param about: チェックポイントに書き添える設定。続けるときに違えば、例外になる
     :returns: 1エポックに1つの記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
         ``validation_loss``、``validation_accuracy``、``seconds``（訓練にかかった秒数）
-    :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、``out``が空の文字列のとき、\
+    :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、\
+        ``out``でほかの学習が進んでいるとき、``out``が空の文字列のとき、\
         チェックポイントが読めないときや、それと``network``、``lr``、``epochs``、``about``が合わないとき、\
         ``device``が使えないとき、重みが有限でなくなったとき
     :raises ImportError: tqdmがないとき
@@ -111,16 +113,17 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     processes.join()
     folder, place = checkpoints.named(out), processes.place_of(device)
     run = Run(network, training, validation, place, epochs, lr, about or {})
-    state = processes.agreed(lambda: begin(folder, run, resume=resume))
-    if state is not None:
-        run.load(state, folder)
-    run.draw_alike()
-    try:
-        go_on(run, folder)
-    except Exception:
-        if not run.records and processes.rank() == 0:
-            checkpoints.remove(folder)  # nothing to go on from: let it not block the next
-        raise
+    with ExitStack() as held:
+        state = processes.agreed(lambda: begin(folder, run, held, resume=resume))
+        if state is not None:
+            run.load(state, folder)
+        run.draw_alike()
+        try:
+            go_on(run, folder)
+        except Exception:
+            if not run.records and processes.rank() == 0:
+                checkpoints.remove(folder)  # nothing to go on from: let it not block the next
+            raise
     network.load_state_dict(run.best)
     return run.records
 
@@ -271,11 +274,12 @@ class Run:
         """Go on from what `state` returned."""
         try:
             same = state["network"].keys() == self.network.state_dict().keys()
-            self.network.load_state_dict(state["network"])
+            for weights in (state["best"] or state["network"], state["network"]):
+                self.network.load_state_dict(weights)
             self.optimizer.load_state_dict(state["optimizer"])
             for generator, drawn in zip(self.generators, state["generators"], strict=True):
                 generator.set_state(drawn)
-        except (RuntimeError, ValueError):
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError):
             same = False
         if not same:  # torch lets a layer's numbers be missing
             raise RunError(
@@ -324,11 +328,15 @@ def best(records: Sequence[Record]) -> Record:
     return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
 
 
-def begin(out: Path, run: Run, *, resume: bool) -> Checkpoint | None:
-    """Return what to go on from, if anything."""
+def begin(out: Path, run: Run, held: ExitStack, *, resume: bool) -> Checkpoint | None:
+    """Return what to go on from, if anything; from now on, the folder is this run's alone."""
     if not resume:
         checkpoints.check_new(out)
         out.mkdir(parents=True, exist_ok=True)
+    if out.is_dir():
+        held.enter_context(checkpoints.alone(out))
+    if not resume:
+        checkpoints.check_new(out)  # another run may have ended meanwhile
         return None
     state = checkpoints.read(out)
     (group,), done = state["optimizer"]["param_groups"], len(state["records"])

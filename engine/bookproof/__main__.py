@@ -18,8 +18,8 @@ COMMANDS = {
     "run": "run the pages, whether or not their outputs still hold, and show what the cells print",
     "check": "report every cell that does not print what its page says; only pages whose outputs "
     "do not hold any more run",
-    "accept": "rewrite the blocks that differ and show the difference; a page that is named "
-    "itself, not by its folder, gets a block for every cell that prints",
+    "accept": "rewrite the blocks that differ and show the difference; a page without blocks "
+    "that is named itself, and all of a book that has none, get one for every cell that prints",
 }
 VARY = (
     "run the pages under each condition of book_conditions, tell how far each number varies, and "
@@ -85,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="then run the pages under book_conditions, and write the tolerances that "
                 "their numbers need",
+            )
+            command.add_argument(
+                "--beside",
+                action="store_true",
+                help="put the blocks of a page that has none yet beside it, into page.outputs",
             )
         if name == "check":
             command.add_argument("--anew", action="store_true", help="run every page")

@@ -2,48 +2,94 @@
 
 from __future__ import annotations
 
+import doctest
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
 from bookproof.page import PageError, parse_page
+from bookproof.pin import Pin, pin
 from bookproof.run import run_pages
+from bookproof.stored import with_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bookproof.compare import Verdict
-    from bookproof.page import Cell
+    from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
 
 
-def accepted_text(run: Run) -> str:
-    """Return the page's text with the blocks that differ rewritten, and nothing else changed."""
+def accepted_text(run: Run, pins: Mapping[int, Pin] = MappingProxyType({})) -> str:
+    """Return the text with a page's blocks: those that differ are new, and nothing else is.
+
+    ``pins`` has what blocks say that say less than the whole output, by the places of their cells.
+    """
+    if not run.page.lines:
+        new = {v.cell.index: v for v in run.verdicts if v.status in REWRITTEN}
+        outputs = {index: run.notebook.cells[index].outputs for index in new}
+        return with_outputs(run.page.text, outputs) if new else run.page.text
+    if run.page.beside:
+        text = _beside_text(run, pins)
+        _require_expressed(run, run.page.text, File(run.page.beside.path, text))
+        return text
     lines = run.page.text.split("\n")
     # from the end, so that the lines before a change keep their numbers
     for verdict in reversed(run.verdicts):
         if verdict.status in REWRITTEN:
             first, last = _place(verdict)
-            lines[first:last] = _block(verdict, lines)
+            pin = pins.get(verdict.cell.index, Pin(verdict.got))
+            lines[first:last] = _block(verdict, pin, lines)
     text = "\n".join(lines)
     _require_expressed(run, text)
     return text
 
 
-def unsteady(runs: Sequence[Run]) -> list[Verdict]:
-    """Return the cells to be rewritten that do not print the same in a second run.
+def run_again(runs: Sequence[Run]) -> dict[Page, Run]:
+    """Run pages a second time.
 
-    It is made in ordinary kernels, so that it shares no state and no addresses with the first.
+    That is in ordinary kernels, so that the second run shares no state and no addresses with the
+    first.
     """
-    again = run_pages([run.page for run in runs], warm=False)
+    pages = [run.page for run in runs]
+    return dict(zip(pages, run_pages(pages, warm=False), strict=True))
+
+
+def unsteady(run: Run, second: Run) -> list[Verdict]:
+    """Return the cells to be rewritten that do not print the same in a second run."""
     return [
         verdict
-        for run, second in zip(runs, again, strict=True)
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
         if verdict.status in REWRITTEN and verdict.got != other.got
     ]
+
+
+def pins(run: Run, second: Run) -> dict[int, Pin]:
+    """Return what the first blocks of a page say, by the places of their cells."""
+    return {
+        verdict.cell.index: pin(verdict, other)
+        for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
+        if verdict.status in REWRITTEN
+    }
+
+
+def _beside_text(run: Run, pins: Mapping[int, Pin]) -> str:
+    """Return the text of the file beside a page: its blocks, in the order of their cells."""
+    old, blocks = run.page.blocks.text.split("\n"), []
+    known = names([cell.source for cell in run.page.cells])
+    for verdict, name in zip(run.verdicts, known, strict=True):
+        expected = verdict.cell.expected
+        if verdict.status in REWRITTEN and verdict.got:
+            pin = pins.get(verdict.cell.index, Pin(verdict.got))
+            kept = old[expected.line : expected.text_line - 1] if expected else []
+            blocks.append("\n".join(_fenced(pin, kept, FENCE, f" {name}")))
+        elif expected and verdict.status is not Status.MISSING:
+            blocks.append("\n".join(old[expected.line - 1 : expected.end]))
+    return "\n\n".join(blocks) + "\n" * bool(blocks)
 
 
 def _place(verdict: Verdict) -> tuple[int, int]:
@@ -55,27 +101,34 @@ def _place(verdict: Verdict) -> tuple[int, int]:
     return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
 
 
-def _block(verdict: Verdict, lines: list[str]) -> list[str]:
+def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
     """Return the lines of the new block, in the style of the old one or of the cell."""
     if verdict.status is Status.MISSING:
         return []
     expected = verdict.cell.expected
     model = lines[(expected.end if expected else verdict.cell.end) - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
-    fence = _fence(verdict.got, model.strip())
     kept = lines[expected.line : expected.text_line - 1] if expected else []
-    options = [line.strip() for line in kept]
-    body = [f"{indent}{line}".rstrip() for line in _body(verdict.got, options)]
-    block = [f"{indent}{fence}{{testoutput}}", *options, *body, f"{indent}{fence}"]
+    block = _fenced(pin, kept, f"{indent}{model.strip()}")
     return [line + end for line in ([] if expected else [""]) + block]
+
+
+def _fenced(pin: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
+    """Return the lines of a block, whose fence is like another one and as long as is needed."""
+    indent = " " * (len(model) - len(model.lstrip()))
+    fence = indent + _fence(pin.text, model.strip())
+    own = [*pin.options, ""] if pin.options and pin.text else pin.options
+    options = [*own, *(line.strip() for line in kept)]
+    body = [f"{indent}{line}".rstrip() for line in _body(pin.text, options)]
+    return [f"{fence}{{testoutput}}{name}", *options, *body, fence]
 
 
 def _body(got: str, options: list[str]) -> list[str]:
     """Return the output's lines such that MyST reads them as text, none as an option."""
     body = got.splitlines()
-    if not body[0]:
+    if body and not body[0]:
         body[0] = "<BLANKLINE>"
-    if not options and body[0].startswith((":", "---")):
+    if body and not options and body[0].startswith((":", "---")):
         body = ["---", "---", *body]
     return body
 
@@ -85,9 +138,9 @@ def _fence(got: str, fence: str) -> str:
     return fence[0] * max(len(fence), longest + 1)
 
 
-def _require_expressed(run: Run, text: str) -> None:
+def _require_expressed(run: Run, text: str, beside: File | None = None) -> None:
     """Refuse an output that a block can't hold, such as one with an odd control character."""
-    page = parse_page(run.page.path, text, run.page.settings)
+    page = parse_page(run.page.path, text, run.page.settings, beside)
     for verdict, cell in zip(run.verdicts, page.cells, strict=True):
         if verdict.status in REWRITTEN and not _says(cell, verdict.got):
             raise PageError(
@@ -97,4 +150,6 @@ def _require_expressed(run: Run, text: str) -> None:
 
 
 def _says(cell: Cell, got: str) -> bool:
+    if cell.expected and cell.expected.flags & doctest.SKIP:
+        return True
     return matches(cell.expected, got) if cell.expected else not got

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import REWRITTEN, accepted_text, unsteady
+from bookproof.accept import REWRITTEN, accepted_text, pins, run_again, unsteady
+from bookproof.beside import File, beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START
 from bookproof.kernels.warm import environment
-from bookproof.page import PageError, read_page
+from bookproof.page import EMPTY, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
+from bookproof.stored import LEFT
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from bookproof.compare import Verdict
     from bookproof.page import Page
+    from bookproof.pin import Pin
     from bookproof.result import Run
 
 
@@ -49,9 +52,11 @@ def execute(options: Namespace) -> int:
         return 2
     if errors:
         return _refuse(errors)
-    for page in pages:
-        if page.left and page.path in options.paths:
-            sys.stdout.write(f"{report.shown_path(page.path)}: not run: {page.left}\n")
+    left = {page.path: page.left for page in pages}
+    named = [path for path in options.paths if path.is_file() and path not in left]
+    for path, reason in [*left.items(), *((path, EMPTY) for path in named)]:
+        if reason and (path in options.paths or reason == LEFT):
+            sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.left]
     if options.command == "vary":
         return _vary(to_run, options)
@@ -76,10 +81,19 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
         if options.command == "accept" and path in options.paths:
             settings = dataclasses.replace(settings, strict=True)
         try:
-            pages.append(read_page(path, settings))
+            pages.append(read_page(path, settings, lenient=options.command == "accept"))
         except PageError as error:
             errors.append(error)
+    if options.command == "accept" and not any(page.has_blocks for page in pages):
+        pages = [dataclasses.replace(page, strict=page.strict or page.lines) for page in pages]
+    if options.command == "accept" and options.beside:
+        pages = [page if page.has_blocks or not page.strict else _beside(page) for page in pages]
     return pages, errors
+
+
+def _beside(page: Page) -> Page:
+    """Return a page without blocks as one whose blocks are to stand beside it."""
+    return dataclasses.replace(page, beside=File(beside(page.path), ""))
 
 
 def _show(runs: Sequence[Run]) -> int:
@@ -157,45 +171,68 @@ def _under_each(pages: Sequence[Page], options: Namespace) -> int:
 def _accept_room(paths: Sequence[Path]) -> int:
     """Write the room that blocks need into pages whose outputs are right."""
     pages = [read_page(path, find_settings(path)) for path in paths]
+    pages = [page for page in pages if page.lines]
     found, status = _measured(pages, rare=False)
     for page in pages if found else ():
         own = [block for block in found or () if block.page.path == page.path]
-        _write(page, vary.with_room(page.text, own))
+        _write(page, vary.with_room(page.blocks.text, own))
     return status
 
 
 def _accept(runs: Sequence[Run]) -> int:
-    """Rewrite the blocks that differ, but of no page that prints something else in a second run."""
+    """Rewrite the blocks that differ, of each page of which it is known what is right."""
     changed = [run for run in runs if any(v.status in REWRITTEN for v in run.verdicts)]
-    shaky = unsteady(changed)
-    for verdict in shaky:
-        sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
-    left = {verdict.page for verdict in shaky}
-    errors = []
+    again = run_again(changed)
+    errors, left = [], 0
     for run in runs:
-        if run.page not in left:
-            try:
-                _rewrite(run)
-            except PageError as error:
-                errors.append(error)
+        try:
+            left += not _rewrite(run, again.get(run.page))
+        except PageError as error:
+            errors.append(error)
     rest = [verdict for verdict in report.wrong(runs) if verdict.status not in REWRITTEN]
-    return max(_tell(rest), _refuse(errors), int(bool(shaky)))
+    return max(_tell(rest), _refuse(errors), min(left, 1))
 
 
-def _rewrite(run: Run) -> None:
-    """Rewrite a page's blocks and show the difference."""
-    _write(run.page, accepted_text(run))
+def _rewrite(run: Run, second: Run | None) -> bool:
+    """Rewrite a page's blocks and show the difference, or say why the page is left as it is.
+
+    One with blocks is left if it prints something else in a second run: its author says what of
+    that is right. One without gets blocks for what is steady, unless a cell fails.
+    """
+    found: dict[int, Pin] = {}
+    name = report.shown_path(run.page.path)
+    if run.page.lines and any(v.status is Status.UNCHECKED for v in run.verdicts):
+        sys.stdout.write(f"{name}: {report.UNPINNED}\n")
+    elif second and run.page.lines and not run.page.has_blocks:
+        if run.failed or second.failed:
+            sys.stdout.write(f"{name}: {report.FAILS}\n")
+            return False
+        found = pins(run, second)
+    elif second and (shaky := unsteady(run, second)):
+        for verdict in shaky:
+            sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
+        return False
+    new = accepted_text(run, found)
+    _write(run.page, new)
+    after = read_page(run.page.path, run.page.settings)
+    for before, cell in zip(run.page.cells, after.cells, strict=True):
+        if before.index in found and (reason := found[before.index].reason):
+            sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
+    return True
 
 
 def _write(page: Page, new: str) -> None:
-    """Write a page anew and show the difference."""
-    old, name = page.text, report.shown_path(page.path)
-    if page.path.read_bytes() != old.encode():
-        raise PageError(page.path, 1, "the page was edited while its cells ran; accept again")
+    """Write the file with a page's blocks anew and show the difference."""
+    path, old = page.blocks.path, page.blocks.text
+    for file in (File(page.path, page.text), page.blocks):
+        if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
+            raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        sys.stdout.write(f"{name}: nothing to accept\n")
+        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept\n")
         return
-    write_atomically(page.path, new.encode())
+    path.touch()  # a new file is as open as others are
+    write_atomically(path, new.encode())
+    name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(lines) + "\n")
 

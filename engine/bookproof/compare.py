@@ -7,15 +7,14 @@ output is first written as the page would write it: numbers that are near enough
 from __future__ import annotations
 
 import doctest
-import json
 import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bookproof.page import NUMBER
-from bookproof.room import NUMBERS, kind, parts
+from bookproof.outputs import normalize, printed
+from bookproof.room import NUMBER, NUMBERS, kind, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from bookproof.page import Cell, Expected, Page
-
-REMOVED = ("remove-cell", "remove_cell", "remove-output", "remove_output")
-"""The tags by which MyST-NB shows nothing of what a cell prints."""
-GLUED = "application/papermill.record/"
-"""How the types begin of what ``glue(…, display=False)`` keeps for another place."""
-UNREADABLE = re.compile(
-    r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
-)
-"""The types whose outputs are seen, not read; their plain text is not shown."""
 
 
 class Status(StrEnum):
@@ -159,53 +149,6 @@ def paired_numbers(expected: Expected, got: str) -> list[tuple[str, str, bool]]:
     """
     want = normalize(expected.text)
     return _pairs(expected, want, got) if _same_words(expected, want, got) else []
-
-
-def printed(outputs: Sequence[NotebookNode], tags: Sequence[str] = ()) -> str:
-    """Return the text that a reader sees: streams, results and errors, but no figures.
-
-    The cell's tags tell what the page leaves out.
-    """
-    if any(tag in tags for tag in REMOVED):
-        return ""
-    pieces = [piece for output in outputs if (piece := _text(output, tags))]
-    return normalize("\n".join(piece.removesuffix("\n") for piece in pieces))
-
-
-def normalize(text: str) -> str:
-    """Drop trailing blanks of lines and of the text, which no reader sees."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    whole = "\n".join(line.rstrip() for line in lines).rstrip("\n")
-    return whole + "\n" if whole else ""
-
-
-def _text(output: NotebookNode, tags: Sequence[str]) -> str:
-    match output.output_type:
-        case "stream":
-            return "" if f"remove-{output.name}" in tags else str(output.text)
-        case "error":
-            return f"{output.ename}: {output.evalue}"
-        case _:
-            return _displayed(output.data)
-
-
-def _displayed(data: dict[str, Any]) -> str:
-    """Return what can be read of a result, which comes in several types at once."""
-    shown = {kind: value for kind, value in data.items() if not kind.startswith(GLUED)}
-    if any(map(UNREADABLE.fullmatch, shown)):
-        return ""
-    for name in ("text/markdown", "text/latex"):
-        if name in shown:
-            return str(shown[name])
-    plain = str(shown.get("text/plain", ""))
-    # the text of HTML(…) and the like is but the name of its class
-    if plain and not plain.startswith("<IPython.core.display."):
-        return plain  # of a table too: the page shows its HTML, which says the same
-    if "text/html" in shown:
-        return str(shown["text/html"])
-    if "application/json" in shown:
-        return json.dumps(shown["application/json"], ensure_ascii=False, sort_keys=True)
-    return plain
 
 
 def _fit(expected: Expected, want: str, got: str) -> str:

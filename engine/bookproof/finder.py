@@ -16,7 +16,7 @@ from sphinx.errors import ConfigError
 from sphinx.project import EXCLUDE_PATHS
 from sphinx.util.matching import compile_matchers
 
-from bookproof.page import PageError, is_page
+from bookproof.page import CELL, NO_NOTEBOOK, PageError, is_page
 from bookproof.settings import BUILD, Settings, find_settings
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ MARKS = (".buildinfo", ".doctrees", "environment.pickle")
 def find_pages(paths: Sequence[Path]) -> list[Path]:
     """Return the pages among files, and those of their books in folders, in order.
 
-    A file that is named is taken whatever its book excludes: who names it means it.
+    A file that is named is taken whatever its book excludes: who names it means it. One without
+    cells is left out beside pages, as ``*.md`` has it, and is a mistake alone.
     """
     found: list[Path] = []
+    bare: list[PageError] = []
     for path in paths:
         if path.is_dir():
             found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
@@ -42,7 +44,11 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
         elif is_page_of_its_book(path, named=True):
             found.append(path)
         else:
-            raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+            bare.append(PageError(path, 1, NO_NOTEBOOK))
+            if CELL.encode() in path.read_bytes():
+                raise bare[-1]
+    if bare and not found:
+        raise bare[0]
     return list(dict.fromkeys(found))
 
 

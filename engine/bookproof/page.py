@@ -13,6 +13,7 @@ The expected output of a cell stands right after it::
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import re
 from dataclasses import dataclass
@@ -25,9 +26,11 @@ from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
+from bookproof.beside import File, beside, names
 from bookproof.optional import required
-from bookproof.room import INTEGERS, PLACE, Tolerance, amount, patterns
+from bookproof.room import INTEGERS, NUMBER, PLACE, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
+from bookproof.stored import LEFT, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,8 +42,7 @@ if TYPE_CHECKING:
 
 CELL = "{code-cell}"
 BLOCK = "{testoutput}"
-NUMBER = doctest.register_optionflag("NUMBER")
-"""pytest's flag, registered as pytest does, so that both mean the same bit."""
+NO_NOTEBOOK = "not a MyST notebook; start it with `file_format: mystnb`"
 OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
            "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
 """The option flags of doctest and pytest that change a comparison."""
@@ -120,6 +122,18 @@ class Page:
     """Whether the cells' lines are those of the file; if not, they are the cells' numbers."""
     left: str = ""
     """Why the page is not to be run, if it is not."""
+    beside: File | None = None
+    """The file of the page's blocks, if they are not in the page."""
+
+    @property
+    def blocks(self) -> File:
+        """The file that has the page's blocks: the page itself, or the one beside it."""
+        return self.beside or File(self.path, self.text)
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether it says of any cell what that prints."""
+        return any(cell.expected for cell in self.cells)
 
 
 class ExpectedOutput(Directive):
@@ -144,18 +158,34 @@ def is_page(path: Path, settings: Settings | None = None) -> bool:
         return bool(is_myst_markdown_notebook(line.rstrip("\n") for line in lines))
 
 
-def read_page(path: Path, settings: Settings | None = None) -> Page:
-    """Read a page from its file."""
+def read_page(path: Path, settings: Settings | None = None, *, lenient: bool = False) -> Page:
+    """Read a page from its file, and from the one beside it, if there is one."""
+    place = beside(path)
+    other = File(place, _text(place)) if place.is_file() else None
+    return parse_page(path, _text(path), settings, other, lenient=lenient)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise PageError(path, line, f"not encoded in UTF-8: {error.reason}") from error
-    return parse_page(path, text, settings)
 
 
-def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
-    """Read a page from its text. Raises `PageError` where a block can't be tied to a cell."""
+def parse_page(
+    path: Path,
+    text: str,
+    settings: Settings | None = None,
+    other: File | None = None,
+    *,
+    lenient: bool = False,
+) -> Page:
+    """Read a page from its text, and from that of the file beside it.
+
+    Raises `PageError` where a block can't be tied to a cell, unless it stands beside the page and
+    that is to be lenient: `accept` drops such a block.
+    """
     settings = settings or Settings()
     unix = text.replace("\r\n", "\n")
     try:
@@ -165,22 +195,24 @@ def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
         # readers of other formats raise what they like, and need not be there
         raise PageError(path, 1, f"can't be read as a notebook: {error}") from error
     if reader is None or notebook is None:
-        raise PageError(path, 1, "not a MyST notebook; start it with `file_format: mystnb`")
+        raise PageError(path, 1, NO_NOTEBOOK)
     config = _config(path, notebook, settings.notebooks)
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None
+    compared = settings.stored and path.suffix == ".ipynb"
     if not myst:  # no blocks, and no lines that a person would know
         cells = [
-            Cell(i, n, n, notebook.cells[i].source, None, _requires(path, notebook, i, n))
-            for n, i in enumerate(places, 1)
+            _bare_cell(path, notebook, i, n, compared=compared) for n, i in enumerate(places, 1)
         ]
     else:
         fences = _cells_with_blocks(path, unix, settings.markdown)
         pairs = zip(places, fences, strict=True)
         cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
-    left = _left(path, notebook, config, settings.notebooks)
+        if other:
+            cells = _with_blocks_of(other, cells, path, settings.markdown, lenient=lenient)
+    left = _left(path, notebook, config, settings)
     _require_run(path, cells, left)
-    strict = myst and (settings.strict or any(cell.expected for cell in cells))
+    told = any(cell.expected for cell in cells) or other is not None
     return Page(
         path,
         text,
@@ -188,10 +220,11 @@ def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
         tuple(cells),
         config,
         settings,
-        strict,
+        (myst or compared) and (settings.strict or told),
         **_own(path, notebook),
         lines=myst,
         left=left,
+        beside=other if myst else None,
     )
 
 
@@ -258,7 +291,7 @@ def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbPar
         raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
 
 
-def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbParserConfig) -> str:
+def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, settings: Settings) -> str:
     """Say why MyST-NB would not run a page."""
     if config.execution_mode == "off":
         return "its execution_mode is off"
@@ -269,8 +302,8 @@ def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, book: NbPa
             return f"nb_execution_excludepatterns has {pattern!r}"
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         return EMPTY
-    auto = "auto" in {book.execution_mode, config.execution_mode}
-    return "its outputs are stored in it" if auto and _is_stored(notebook) else ""
+    auto = "auto" in {settings.notebooks.execution_mode, config.execution_mode}
+    return LEFT if auto and not settings.stored and _is_stored(notebook) else ""
 
 
 def _is_stored(notebook: NotebookNode) -> bool:
@@ -310,11 +343,55 @@ def _cells_with_blocks(
         yield cell, None
 
 
+def _with_blocks_of(
+    file: File, cells: Sequence[Cell], page: Path, config: MdParserConfig, *, lenient: bool
+) -> list[Cell]:
+    """Give the cells of a page the blocks in the file beside it."""
+    for cell in cells:
+        if cell.expected:
+            raise PageError(
+                page, cell.expected.line, f"the {BLOCK} blocks of this page stand beside it, in "
+                f"{file.path.name}; delete this one, or that file"
+            )  # fmt: skip
+    found: dict[str, Expected] = {}
+    known = names([cell.source for cell in cells])
+    for token in create_md_parser(config, RendererHTML).parse(file.text.replace("\r\n", "\n")):
+        name = token.info.removeprefix(BLOCK).strip()
+        if token.type != "fence" or not token.info.startswith(BLOCK):
+            raise PageError(file.path, _line(token), f"only {BLOCK} blocks stand here; delete this")
+        if not lenient and (name in found or name not in known):
+            what = "another block is of the cell" if name in found else "no cell of the page begins"
+            told = f"{what} with the line {name!r}; let accept write the file again"
+            raise PageError(file.path, _line(token), told)
+        found[name] = _expected(file.path, token)
+    pairs = zip(cells, known, strict=True)
+    return [dataclasses.replace(cell, expected=found.get(name)) for cell, name in pairs]
+
+
+def _bare_cell(
+    path: Path, notebook: NotebookNode, index: int, number: int, *, compared: bool
+) -> Cell:
+    """Return a cell of a file without blocks, which may hold its output."""
+    own = notebook.cells[index]
+    text, reason = said(own) if compared else ("", "")
+    expected = None
+    if text:
+        flags = doctest.DONT_ACCEPT_TRUE_FOR_1 | doctest.DONT_ACCEPT_BLANKLINE
+        flags |= doctest.SKIP if reason else 0
+        expected = Expected(number, number, number, text, flags, reason=reason)
+    requires = _requires(path, notebook, index, number)
+    return Cell(index, number, number, own.source, expected, requires)
+
+
 def _cell(
     path: Path, notebook: NotebookNode, index: int, fence: Token, block: Token | None
 ) -> Cell:
     _require_closed(path, fence)
     body = parse_directive_text(ExpectedOutput, "", fence.content, validate_options=False)
+    if block and block.info.removeprefix(BLOCK).strip():
+        raise PageError(
+            path, _line(block), f"{BLOCK} takes no argument: the text starts on the next line"
+        )
     expected = _expected(path, block) if block else None
     line = _line(fence) + 1 + body.body_offset
     requires = _requires(path, notebook, index, line)
@@ -333,8 +410,6 @@ def _requires(path: Path, notebook: NotebookNode, index: int, line: int) -> tupl
 def _expected(path: Path, block: Token) -> Expected:
     _require_closed(path, block)
     line = _line(block)
-    if block.info.removeprefix(BLOCK).strip():
-        raise PageError(path, line, f"{BLOCK} takes no argument: the text starts on the next line")
     body = parse_directive_text(ExpectedOutput, "", block.content)
     if body.warnings:
         known = ", ".join(f"`:{name}:`" for name in ExpectedOutput.option_spec)

@@ -13,7 +13,9 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.compare import Status, as_on_page, far_numbers, matches, normalize
+from bookproof.beside import File
+from bookproof.compare import Status, as_on_page, far_numbers, matches
+from bookproof.outputs import normalize
 from bookproof.result import as_printed
 from bookproof.room import PRECISE, distance, parts
 
@@ -27,6 +29,10 @@ UNSTEADY = (
     "the cell does not print the same in a second run, so the page was left as it is; seed what is "
     "random, print less, or write a block that allows for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
 )
+FAILS = "left without blocks, since a cell fails; mend it, and accept the page by its name"
+UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
+CELLS = {Status.FAILED, Status.NOT_RUN}
+"""What is wrong with a cell itself, whatever its block says."""
 LONGEST = 60
 """Lines of a difference or of a traceback that are shown."""
 MOST_NUMBERS = 5
@@ -42,7 +48,7 @@ def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
     if not verdict.page.lines:
         return cell_location(verdict)
-    return f"{shown_path(verdict.page.path)}:{_line(verdict)}"
+    return f"{shown_path(_file(verdict).path)}:{_line(verdict)}"
 
 
 def cell_location(verdict: Verdict) -> str:
@@ -56,7 +62,7 @@ def describe_at(verdict: Verdict) -> str:
     headline, body, advice = _parts(verdict)
     number = _line(verdict) if verdict.page.lines else 1
     # not splitlines: a form feed or U+2028 ends no line of the file
-    lines = (verdict.page.text if verdict.page.lines else verdict.cell.source).split("\n")
+    lines = (_file(verdict).text if verdict.page.lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
     cut = _cut_inside if verdict.status is Status.FAILED else _cut
     shown = [f"    {line}".rstrip() for line in cut(body, LONGEST)]
@@ -91,7 +97,7 @@ def skipped(runs: Sequence[Run]) -> list[str]:
 
 def _skipped_location(verdict: Verdict) -> str:
     expected = verdict.cell.expected
-    path = shown_path(verdict.page.path)
+    path = shown_path(verdict.page.blocks.path)
     return f"{path}:{expected.line}" if expected else cell_location(verdict)
 
 
@@ -103,7 +109,7 @@ def times(runs: Sequence[Run]) -> str:
 
 def annotation(verdict: Verdict) -> str:
     """Describe a verdict as a command that GitHub shows beside the line in question."""
-    return annotate(verdict.page.path, _line(verdict), describe_at(verdict))
+    return annotate(_file(verdict).path, _line(verdict), describe_at(verdict))
 
 
 def annotate(path: Path, line: int, text: str) -> str:
@@ -236,12 +242,18 @@ def _apart(want: str, got: str) -> str:
     return f" (differs by {float(by):.6g}{share})"
 
 
+def _file(verdict: Verdict) -> File:
+    """Return the file that has the line which is wrong."""
+    page, in_cell = verdict.page, verdict.line is not None or verdict.status in CELLS
+    return File(page.path, page.text) if in_cell or not verdict.cell.expected else page.blocks
+
+
 def _line(verdict: Verdict) -> int:
     """Return the page's line that is wrong: in a block, the first one that differs."""
     expected = verdict.cell.expected
     if verdict.line is not None:
         return verdict.line
-    if expected is None or verdict.status in {Status.FAILED, Status.NOT_RUN}:
+    if expected is None or verdict.status in CELLS:
         return verdict.cell.line
     if verdict.status is Status.MISSING:
         return expected.line

@@ -13,7 +13,7 @@ from nbformat.v4 import new_output
 from bookproof.compare import Status, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from nbformat import NotebookNode
 
@@ -111,18 +111,6 @@ def fill(notebook: NotebookNode, kept: dict[str, Any]) -> NotebookNode:
     for cell, (outputs, count) in zip(cells, kept["cells"], strict=True):
         cell.update(outputs=from_dict(outputs), execution_count=count)
     return notebook
-
-
-def join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring chunks of one stream, which a kernel splits at random places."""
-    joined: list[NotebookNode] = []
-    for output in outputs:
-        last = joined[-1] if joined else None
-        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
-            last.text += output.text
-        else:
-            joined.append(output)
-    return joined
 
 
 def show_records(page: Page, notebook: NotebookNode, absent: frozenset[str]) -> None:

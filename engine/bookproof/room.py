@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 import re
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ NUMBERS = re.compile(
     """,
     re.ASCII | re.VERBOSE,
 )
+NUMBER = doctest.register_optionflag("NUMBER")
+"""pytest's flag, registered as pytest does, so that both mean the same bit."""
 _SIGNED_PART = re.compile(rf"[+-]?{_PART}", re.ASCII)
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*/\s*(\d+))?", re.ASCII)
 """How an author writes an amount of room: ``0.02``, ``1e-5``, or ``4/450``, four of 450."""

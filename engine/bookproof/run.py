@@ -7,9 +7,7 @@ import contextlib
 import copy
 import re
 import signal
-import tempfile
 import time
-from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -19,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import ValidationError as NotebookValidationError
 
+from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     OPTIONS,
     PATIENCE,
@@ -31,13 +30,15 @@ from bookproof.kernels.start import (
 from bookproof.kernels.trace import READ, START, Trace, read_trace
 from bookproof.kernels.warm import environment, socket_folder
 from bookproof.optional import question, read_answer
+from bookproof.outputs import join_streams
 from bookproof.report import shown_path
-from bookproof.result import Failure, Run, join_streams, judged, show_records
+from bookproof.result import Failure, Run, judged, show_records
 from bookproof.schedule import Turns
 from bookproof.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from jupyter_client.client import KernelClient
     from jupyter_client.manager import AsyncKernelManager
@@ -167,10 +168,8 @@ class Execution:
     async def _client(self) -> AsyncIterator[Client]:
         """Start a kernel with its sockets in a private folder, and end it at the end."""
         config = self.page.config
-        with tempfile.TemporaryDirectory(
-            prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
-        ) as private:
-            manager = new_manager(self.page, Path(private), warm=self.warm)
+        with private_folder(socket_folder()) as private:
+            manager = new_manager(self.page, private, warm=self.warm)
             client = Client(
                 self.notebook,
                 numbers=self.numbers,
@@ -186,11 +185,11 @@ class Execution:
                 extra_arguments=OPTIONS,
             )
             client.longest = self.page.settings.longest
-            folder = working_folder(self.page, Path(private))
+            folder = working_folder(self.page, private)
             # as a shell in that folder has it
             variables = {"PWD": str(folder)} | dict(self.page.settings.environment)
             client.environment = environment(variables)
-            with Path(private, "log").open("w+b") as log:  # noqa: ASYNC230
+            with (private / "log").open("w+b") as log:
                 try:
                     await client.start(folder, log)
                     yield client

@@ -30,7 +30,7 @@ LEGACY = "jupyter_execute_notebooks"
 BUILD = "_build"
 """The folder beside ``conf.py`` where results are kept, unless Sphinx builds elsewhere."""
 RESULTS = ".book"
-OWN = ("book_strict", "book_modules", "book_words", "book_environment", "book_start",
+OWN = ("book_strict", "book_stored", "book_modules", "book_words", "book_environment", "book_start",
        "book_conditions", "book_pages_at_once", "book_longest_output")  # fmt: skip
 """The settings of this engine."""
 EXCLUDING = ("exclude_patterns", "templates_path", "html_extra_path", "html_static_path")
@@ -62,6 +62,8 @@ class Settings:
     """The folder where results are kept."""
     strict: bool = False
     """Whether each cell that prints must have its block, also on pages that have none."""
+    stored: bool = False
+    """Whether the outputs that a notebook's file holds are what its cells are to print."""
     modules: tuple[str, ...] = MODULES
     """What warm kernels have imported when they start."""
     environment: Mapping[str, str] = field(default_factory=ENVIRONMENT.copy)
@@ -94,7 +96,17 @@ def find_settings(path: Path) -> Settings:
         conf = folder / "conf.py"
         if conf.is_file():
             return _evaluate(conf, conf.read_bytes())
+        _require_written(folder / "_config.yml")
     return Settings(results=Path(BUILD, RESULTS).resolve())
+
+
+def _require_written(config: Path) -> None:
+    """Refuse a book of Jupyter Book that uses this engine, as long as its settings are unknown."""
+    if config.is_file() and b"bookproof" in config.read_bytes():
+        raise ConfigError(
+            f"{config}: the settings of this book are read from its conf.py, which is not there; "
+            f"write it first: jupyter-book config sphinx {config.parent}"
+        )
 
 
 @cache  # by its text, too: one that is saved meanwhile is evaluated anew
@@ -120,9 +132,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
     mode = values["nb_execution_mode"] = values.get(chosen_mode, "auto")
     if mode not in MODES:
         raise ConfigError(f"{chosen_mode} is {mode!r}, but takes one of {', '.join(MODES)}")
-    strict, modules = values.get("book_strict", False), values.get("book_modules", MODULES)
-    if not isinstance(strict, bool):
-        raise ConfigError(f"book_strict is {strict!r}, but takes True or False")
+    modules = values.get("book_modules", MODULES)
     if not isinstance(modules, list | tuple) or not all(isinstance(m, str) for m in modules):
         raise ConfigError(f"book_modules is {modules!r}, but takes a list of names of modules")
     variables = values.get("book_environment", ENVIRONMENT)
@@ -135,7 +145,8 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         markdown=_made(MdParserConfig, "myst_", values),
         notebooks=_made(NbParserConfig, "nb_", values),
         results=home / chosen if chosen else build / RESULTS,
-        strict=strict,
+        strict=_switch("book_strict", values),
+        stored=_switch("book_stored", values),
         modules=tuple(modules),
         environment=dict(variables),
         start=start,
@@ -199,6 +210,13 @@ def _conditions(given: object, variables: dict[str, str], start: str) -> dict[st
                 "it takes names with their texts"
             )
         found[str(name)] = condition
+    return found
+
+
+def _switch(name: str, values: Mapping[str, Any]) -> bool:
+    found = values.get(name, False)
+    if not isinstance(found, bool):
+        raise ConfigError(f"{name} is {found!r}, but takes True or False")
     return found
 
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
+from bookproof.beside import beside
 from bookproof.files import write_atomically
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, stamp
 from bookproof.kernels.trace import importable
@@ -73,7 +74,8 @@ class Results:
         This does without parsing the page, and without reading its outputs.
         """
         head = _read_head(_place(path, settings))
-        if not head or self._change(head, settings) or head["text"] != self._file(str(path)):
+        texts = _joined(self._file(str(path)), self._file(str(beside(path))))
+        if not head or self._change(head, settings) or head["text"] != texts:
             return ""
         return str(head["outputs"])
 
@@ -335,7 +337,13 @@ def _file_digest(name: str) -> str:
 
 
 def _text_digest(page: Page) -> str:
-    return hashlib.sha256(page.text.encode()).hexdigest()
+    texts = [page.text, page.beside.text] if page.beside else [page.text]
+    return _joined(*(hashlib.sha256(text.encode()).hexdigest() for text in texts))
+
+
+def _joined(*digests: str) -> str:
+    """Return one digest for a page and the file beside it, if there is one."""
+    return "+".join(filter(None, digests))
 
 
 def _digest(value: object) -> str:

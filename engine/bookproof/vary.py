@@ -73,7 +73,7 @@ class Block:
     @property
     def location(self) -> str:
         """Where it is."""
-        return f"{report.shown_path(self.page.path)}:{self.expected.line}"
+        return f"{report.shown_path(self.page.blocks.path)}:{self.expected.line}"
 
     @property
     def wrong(self) -> dict[str, Verdict]:
@@ -125,8 +125,8 @@ class Block:
             if len(shares) == len(own) and max(shares) < 1:
                 rtol = max(shares)
                 if max(rtol * s / n.needed for n, s in zip(own, sizes, strict=True)) < waste:
-                    return f":rtol: {_round(rtol)}"
-        return f":atol: {_round(atol)}"
+                    return f":rtol: {rounded(rtol)}"
+        return f":atol: {rounded(atol)}"
 
 
 def conditions_of(
@@ -214,7 +214,7 @@ def told(found: Sequence[Block]) -> list[str]:
 
 
 def with_room(text: str, found: Iterable[Block]) -> str:
-    """Return a page's text with the room that its blocks need written into those that lack it."""
+    """Return the text with a page's blocks, with the room that they need in those that lack it."""
     lines = text.split("\n")
     for block in sorted(found, key=lambda block: -block.expected.line):
         proposed = block.proposal() if block.numbers() and (block.narrow() or block.wrong) else ""
@@ -247,7 +247,7 @@ def _unit(expected: Expected, number: str) -> Decimal:
     return Decimal(0) if whole else last_digit(number)
 
 
-def _round(amount: Decimal) -> str:
+def rounded(amount: Decimal) -> str:
     """Write an amount with two digits, rounded up."""
     with localcontext(PRECISE):
         place = Decimal(1).scaleb(amount.adjusted() - 1)

@@ -12,7 +12,7 @@ from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
 from bookproof import accept
-from bookproof.accept import accepted_text, unsteady
+from bookproof.accept import accepted_text, run_again, unsteady
 from bookproof.compare import Status, judge
 from bookproof.page import PageError, parse_page
 from bookproof.result import Run
@@ -165,11 +165,12 @@ def test_what_prints_something_else_in_a_second_run_is_unsteady(monkeypatch):
     first = run(blocks, "0", "6", "7", "")
     again = run(blocks, "1", "6", "8", "9")
 
-    def run_again(pages, *, warm):
+    def run_pages(pages, *, warm):
         assert pages == [first.page]
         assert not warm  # so that the two share as little as can be
         return [again]
 
-    monkeypatch.setattr(accept, "run_pages", run_again)
+    monkeypatch.setattr(accept, "run_pages", run_pages)
     # the first block is right, so nobody is about to write it
-    assert unsteady([first]) == [first.verdicts[2], first.verdicts[3]]
+    second = run_again([first])[first.page]
+    assert unsteady(first, second) == [first.verdicts[2], first.verdicts[3]]

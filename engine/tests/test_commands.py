@@ -17,6 +17,11 @@ from bookproof.__main__ import main
 WRONG = page(cell("print(2)", 1))
 RIGHT = page(cell("print(2)", 2))
 UNREADABLE = page("\n```{testoutput}\n1\n```\n")
+TURNS = """\
+from pathlib import Path
+turn = 1 - int(Path("turn").read_text()) if Path("turn").exists() else 0
+Path("turn").write_text(str(turn))
+"""
 DIFFERS = "the cell does not print what the page says (- page, + cell)"
 
 pytestmark = pytest.mark.usefixtures("ran")
@@ -95,16 +100,73 @@ def test_accept_rewrites_and_shows_the_difference(book, said, ran):
     assert ran.take() == []  # it has run already
 
 
-def test_accept_gives_blocks_to_a_page_without_any_only_if_it_is_named(book, said):
+def test_accept_gives_blocks_to_a_page_without_any_where_others_have_some_only_if_named(book, said):
     path = book.write("page.md", page(cell("print(2)")))
+    book.write("other.md", RIGHT)
     assert main(["accept", "."]) == 0
-    assert said() == "page.md: nothing to accept\n"
+    assert "page.md: nothing to accept, since it has no block; name the page itself" in said()
     assert path.read_text() == page(cell("print(2)"))
     assert main(["accept", "page.md"]) == 0
     assert path.read_text() == RIGHT
     book.write("page.md", page(cell("print(2)"), cell("print(3)", 3)))
     assert main(["accept", "."]) == 0
     assert path.read_text() == page(cell("print(2)", 2), cell("print(3)", 3))
+
+
+def test_accept_gives_a_book_without_blocks_those_of_all_its_pages(book, said):
+    silent = page(cell("x = 1"))
+    paths = book.write("a.md", page(cell("print(2)"))), book.write("b.md", page(cell("print(2)")))
+    book.write("c.md", silent)
+    assert main(["accept", "."]) == 0
+    assert [path.read_text() for path in paths] == [RIGHT, RIGHT]
+    assert Path("c.md").read_text() == silent
+    assert main(["check", "."]) == 0
+    assert "outputs that match: 2, wrong cells: 0" in said()
+
+
+def test_accept_pins_what_two_runs_share_and_lists_the_rest(book, said):
+    cells = {
+        "object()": "<object at ...>",
+        "import time\nprint(time.strftime('%Y-%m-%d %H:%M:%S'), 'now')": "... now",
+        f"{TURNS}0.5 + 1e-9 * turn": "0.5",
+        "import random\nprint(random.random())": "",
+        "!echo installed": "",
+        "print(2)": "2",
+    }
+    book.write("page.md", page(*map(cell, cells), cell("print(3)", head=":tags: [hide-output]")))
+    assert main(["accept", "."]) == 0
+    text, told = Path("page.md").read_text(), said()
+    for _ in range(2):  # it holds
+        assert main(["check", "--anew", "."]) == 0
+    assert "outputs that match: 4, outputs skipped: 3, wrong cells: 0" in said()
+    assert "```{testoutput}\n:options: +ELLIPSIS\n\n<object at ...>\n```" in text
+    assert "```{testoutput}\n:options: +ELLIPSIS\n\n... now\n```" in text
+    assert "```{testoutput}\n:atol:" in text or "```{testoutput}\n:rtol:" in text
+    skipped = re.findall(r"page\.md:\d+: not compared: (.*)", told)
+    assert skipped == [
+        "it prints something else in a second run",
+        "it runs a command of the system",
+        "the page hides it",
+    ]
+    assert all(f":reason: {reason}\n```" in text for reason in skipped)
+    assert "page.md:10: ... stands for its addresses or times" in told
+    assert "page.md:20: ... stands for its addresses or times" in told
+
+
+def test_accept_gives_no_blocks_to_a_page_of_which_a_cell_fails(book, said):
+    text = page(cell("print(2)"), cell("1 / 0"))
+    path, other = book.write("a.md", text), book.write("b.md", page(cell("print(2)")))
+    assert main(["accept", "."]) == 1
+    assert path.read_text() == text
+    assert other.read_text() == RIGHT
+    assert f"a.md: {report.FAILS}\n" in said()
+
+
+def test_a_named_page_without_cells_is_no_fault_beside_others(book, said):
+    path = book.write("page.md", WRONG)
+    assert main(["accept", "index.md", "page.md"]) == 0
+    assert path.read_text() == RIGHT
+    assert said().startswith("index.md: not run: it has no cell\n")
 
 
 def test_accept_gives_each_page_its_blocks_where_the_book_asks_for_them(book):
@@ -159,9 +221,9 @@ def test_accept_leaves_a_page_that_was_edited_meanwhile(book, capsys, monkeypatc
 
     def edit(_):
         path.write_text(f"{WRONG}\nedited\n")
-        return []
+        return {}
 
-    monkeypatch.setattr(commands, "unsteady", edit)
+    monkeypatch.setattr(commands, "run_again", edit)
     assert main(["accept", "."]) == 2
     assert path.read_text() == f"{WRONG}\nedited\n"
     assert Path("b.md").read_text() == RIGHT

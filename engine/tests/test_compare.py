@@ -22,17 +22,10 @@ from myst_nb.ext.glue import GLUE_PREFIX
 from mystnb import FRONT_MATTER
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bookproof.compare import (
-    Status,
-    as_on_page,
-    far_numbers,
-    judge,
-    matches,
-    normalize,
-    printed,
-)
-from bookproof.page import NUMBER, Expected, parse_page
-from bookproof.room import Tolerance
+from bookproof.compare import Status, as_on_page, far_numbers, judge, matches
+from bookproof.outputs import normalize, printed
+from bookproof.page import Expected, parse_page
+from bookproof.room import NUMBER, Tolerance
 
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1

@@ -18,8 +18,9 @@ from book_builds import ENGINE, STOCK, Build, build_all
 from book_project import needs
 
 from bookproof.kernels.warm import ENVIRONMENT, FORKS
+from bookproof.outputs import join_streams
 from bookproof.page import is_page, read_page
-from bookproof.result import join_streams, outputs_of
+from bookproof.result import outputs_of
 from bookproof.run import run_outdated, run_pages
 from bookproof.settings import find_settings
 from bookproof.store import Results

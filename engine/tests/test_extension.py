@@ -296,6 +296,20 @@ def test_a_value_that_is_missing_fails_a_build_even_where_warnings_are_allowed(b
     assert quiet.status == 0
 
 
+def test_the_end_of_a_build_says_which_of_its_warnings_failed_it(book):
+    text = "{doc}`nowhere`\n\n{glue}`unknown`\n\n{glue}`other`\n"
+    book.write("page.md", page(cell(GLUE), f"\n{text}\n"))
+    for _ in range(2):  # also where nothing has changed since
+        said = book.build(strict=False).said
+        assert "of all warnings, these 2 fail the build, since a value in a page's text is" in said
+        assert "suppress_warnings):\n" in said
+        told = re.findall(r"^  (\S+page\.md):(\d+): (.*)$", said, re.MULTILINE)
+        assert [(line, "'unknown'" in message) for _, line, message in told] == [
+            ("16", True),
+            ("18", False),
+        ]
+
+
 def test_other_warnings_fail_a_build_only_if_sphinx_is_told_so(book):
     book.write("page.md", page(cell("1"), "\n{doc}`missing`\n"))
     assert book.build(strict=False).status == 0

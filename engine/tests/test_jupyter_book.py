@@ -70,6 +70,18 @@ def test_it_is_built_and_a_wrong_output_fails(jupyter_book, build):
     assert build(jupyter_book)[0] != 0
 
 
+def test_the_command_line_says_that_the_settings_are_not_written_yet(jupyter_book, capsys):
+    Path("conf.py").unlink()
+    Path("_config.yml").write_text("sphinx:\n  extra_extensions: [bookproof]\n")
+    assert main(["check", "page.md"]) == 2
+    assert capsys.readouterr().err == (
+        f"{jupyter_book}/_config.yml: the settings of this book are read from its conf.py, which "
+        f"is not there; write it first: jupyter-book config sphinx {jupyter_book}\n"
+    )
+    Path("_config.yml").write_text("title: of another program\n")
+    assert main(["check", "page.md"]) == 0
+
+
 def test_the_command_line_checks_it_also_after_a_build(jupyter_book, capsys):
     sphinx_build("-b", "html", ".", "_build/html")
     assert main(["check", ".", "--anew"]) == 0

@@ -23,7 +23,8 @@ from traitlets.config import Config
 from bookproof.kernels import provisioner, warm
 from bookproof.kernels.provisioner import WarmProvisioner
 from bookproof.kernels.warm import FORKS
-from bookproof.result import join_streams, outputs_of
+from bookproof.outputs import join_streams
+from bookproof.result import outputs_of
 
 pytestmark = pytest.mark.usefixtures("settled")
 linux = pytest.mark.skipif(not FORKS, reason="warm kernels need Linux")

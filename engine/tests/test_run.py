@@ -30,9 +30,9 @@ from bookproof import run as runs
 from bookproof.compare import Status
 from bookproof.kernels import start as starting
 from bookproof.kernels.warm import FORKS
+from bookproof.outputs import join_streams
 from bookproof.page import read_page
 from bookproof.report import shown_path
-from bookproof.result import join_streams
 from bookproof.run import run_pages
 from bookproof.settings import Settings
 

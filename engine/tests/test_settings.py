@@ -159,6 +159,7 @@ def test_an_older_name_of_the_mode_counts(conf):
         ("include_patterns = None", ": include_patterns is None, but takes a list of texts"),
         ("myst_heading_anchors = 'x'", ": myst_heading_anchors is 'x': 'heading_anchors' must be"),
         ("book_strict = 'no'", ": book_strict is 'no', but takes True or False"),
+        ("book_stored = 1", ": book_stored is 1, but takes True or False"),
         ("book_modules = 'torch'", ": book_modules is 'torch', but takes a list of names"),
         ("book_environment = 3", ": book_environment is 3, but takes names with their texts"),
         ("book_pages_at_once = 'two'", ": book_pages_at_once is 'two', but takes a number from"),

@@ -188,4 +188,4 @@ def test_the_features_of_a_processor_are_those_that_the_system_lists(tmp_path):
     [("0.04", "0.04"), ("0.0401", "0.041"), ("6", "6"), ("123", "130"), ("1e-9", "1e-9")],
 )
 def test_proposed_room_is_short_and_never_less(amount, written):
-    assert vary._round(vary.Decimal(amount)) == written  # noqa: SLF001
+    assert vary.rounded(vary.Decimal(amount)) == written

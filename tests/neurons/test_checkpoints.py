@@ -1,5 +1,6 @@
 """A checkpoint is written whole or not at all, and only one that is whole is gone on from."""
 
+import contextlib
 import copy
 import functools
 import operator
@@ -18,7 +19,7 @@ from train_checks import (
     reader,
 )
 
-from snn_docs.checkpoints import FILES, RunError, digest
+from snn_docs.checkpoints import FILES, RunError, alone, digest
 from snn_docs.fitting import fit
 
 DAMAGED = "is damaged, or no checkpoint of this version; start anew with another folder"
@@ -144,6 +145,34 @@ class TestReading:
                 holder[last] = wrong
             torch.save(state, run / "checkpoint.pt")
             assert DAMAGED in refusal(run), (*parents, last)
+
+    @pytest.mark.parametrize("wrong", [None, -1, "x", [], {}], ids=repr)
+    def test_one_thing_wrong_under_a_right_seal(self, wrong, run):
+        whole = checkpoint(run)
+        del whole["digest"]
+        places = [path for path in paths(whole) if len(path) < 4 and "state" not in path]
+        for *parents, last in places:
+            state = copy.deepcopy(whole)
+            holder = functools.reduce(operator.getitem, parents, state)
+            if wrong is None:
+                del holder[last]
+            else:
+                holder[last] = wrong
+            torch.save(state | {"digest": digest(state)}, run / "checkpoint.pt")
+            with contextlib.suppress(RunError):  # a sentence, or it is as good as another value
+                run_in(run, epochs=3, resume=True)
+
+    def test_a_folder_in_which_another_run_trains(self, run, tmp_path):
+        before = (run / "checkpoint.pt").read_bytes()
+        with alone(run):
+            assert refusal(run) == (
+                f"another run is training in {run}; wait until it has ended, or give another folder"
+            )
+        assert (run / "checkpoint.pt").read_bytes() == before
+        run_in(run, epochs=3, resume=True)  # it has ended
+        (tmp_path / "new").mkdir()
+        with alone(tmp_path / "new"), pytest.raises(RunError, match="another run is training in"):
+            run_in(tmp_path / "new")
 
     def test_a_file_that_would_run_code(self, run):
         torch.save(Runs(run / "has run"), run / "checkpoint.pt")

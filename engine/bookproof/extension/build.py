@@ -109,7 +109,7 @@ class Build:
         self.failures.read_again(docnames, changed=self.removed)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
-            name: {cell.expected.line for cell in page.cells if cell.expected}
+            name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
             for name, page in pages.items()
         }
         for page in pages.values():
@@ -207,7 +207,7 @@ class Build:
                 try:
                     pages[name] = read_page(path, self.settings)
                 except PageError as error:
-                    place = f"{report.shown_path(path)}:{error.line}"
+                    place = f"{report.shown_path(error.path)}:{error.line}"
                     logger.error(error.message, location=place)  # noqa: TRY400 (not for its traceback)
                     unreadable[name] = path
         return pages, unreadable
@@ -254,6 +254,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
     app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
+    app.add_config_value("book_stored", default=False, rebuild="env", types=bool)
     app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
     app.add_config_value("book_words", default={}, rebuild="env", types=dict)
     app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)

@@ -24,6 +24,10 @@ OWN = "sphinx.bookproof."
 """How the names of this engine's loggers start."""
 
 
+FATAL = (
+    "of all warnings, these {} fail the build, since a value in a page's text is missing (to let "
+    "them pass, put {} into suppress_warnings):"
+)
 KEPT = "book-warnings.json"
 """The file beside Sphinx's doctrees where a build keeps what it was warned of."""
 
@@ -56,6 +60,8 @@ class Failures(logging.Handler):
         self.app, self.documents = app, set[str]()
         self.before, self.now = list[Warned](), list[Warned]()
         self.reading = False
+        self.fatal: dict[str, str] = {}
+        """The warnings that fail the build, with their kinds."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look at a warning or an error."""
@@ -70,6 +76,9 @@ class Failures(logging.Handler):
             if about not in [warned[:-1] for warned in self.now]:
                 self.now.append(Warned(*about, sorted(self._documents(location))))
         missing = kind == "mystnb" and subtype in {"glue", "glue_ref", "eval"}
+        if missing:
+            message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
+            self.fatal[f"{self._shown(location)}{message}"] = f"{kind}.{subtype}"
         if missing or (record.name.startswith(OWN) and record.levelno == logging.ERROR):
             self.app.statuscode = 1
             self.documents |= {self._document(location)}
@@ -91,10 +100,20 @@ class Failures(logging.Handler):
         for name, level, message, location, kind, subtype, _ in standing:
             again = sphinx_logging.getLogger(name.removeprefix("sphinx."))
             again.log(level, "%s", message, location=location, type=kind, subtype=subtype)
+        if self.fatal:
+            logger.info(FATAL.format(len(self.fatal), ", ".join(sorted({*self.fatal.values()}))))
+            logger.info("%s", "\n".join(f"  {told}" for told in self.fatal))
         if self.reading:
             kept = [warned._asdict() for warned in [*standing, *self.now]]
             with suppress(OSError):  # then the next build says less, as Sphinx does
                 write_atomically(self._place, json.dumps(kept).encode())
+
+    def _shown(self, location: object) -> str:
+        """Return a location as Sphinx shows it."""
+        if not isinstance(location, tuple):
+            return f"{location}: " if location else ""
+        name, line = location
+        return f"{self.app.env.doc2path(name)}:{line or ''}: "
 
     @property
     def _place(self) -> Path:

@@ -12,6 +12,7 @@ from myst_nb.core.read import create_nb_reader
 from sphinx.util import logging
 
 from bookproof import report
+from bookproof.outputs import FIGURE
 from bookproof.page import PageError, parse_page
 from bookproof.result import fill, outputs_of
 from bookproof.store import cells_digest
@@ -61,7 +62,7 @@ def read_run(text: str, run: Run) -> NotebookNode:
     if text == shown_text(page):
         return _as_run(copy.deepcopy(run.notebook), page)
     with suppress(PageError):
-        changed = parse_page(page.path, text, page.settings)
+        changed = parse_page(page.path, text, page.settings, page.beside)
         if cells_digest(changed) == cells_digest(page):
             return _as_run(fill(changed.notebook, outputs_of(run.notebook)), page)
     logger.error(REREAD, location=f"{report.shown_path(page.path)}:1")
@@ -69,7 +70,13 @@ def read_run(text: str, run: Run) -> NotebookNode:
 
 
 def _as_run(notebook: NotebookNode, page: Page) -> NotebookNode:
-    """Keep MyST-NB from running a page that asks for that itself: it has run."""
+    """Keep MyST-NB from running a page that asks for that itself, and from the texts of figures.
+
+    The page has run, and MyST-NB would warn of a type that it does not know.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(FIGURE, None)
     own = notebook.metadata.get(page.settings.notebooks.metadata_key, {})
     if "execution_mode" in own:
         own["execution_mode"] = "off"

@@ -14,7 +14,8 @@ from docutils import nodes
 from myst_nb.core.render import strip_ansi
 
 from bookproof import report
-from bookproof.compare import Status, matches, printed
+from bookproof.compare import Status, matches
+from bookproof.outputs import printed
 from bookproof.result import as_printed
 from bookproof.words import WORDS
 

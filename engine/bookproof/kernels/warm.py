@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bookproof.kernels import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ class Template:
     """A template process, seen from outside. It ends with this object, or with this process."""
 
     def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
-        self.folder = tempfile.mkdtemp(prefix="book-", dir=socket_folder())
+        self.folder = private.make(socket_folder())
         self.address = os.path.join(self.folder, "template")  # noqa: PTH118
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
@@ -122,7 +123,7 @@ class Template:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        private.remove(folder)
 
 
 class ForkedKernel:

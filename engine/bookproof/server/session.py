@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import sys
-import tempfile
 from base64 import b64encode
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import psutil
 from myst_nb.core.render import strip_ansi
 
+from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     OPTIONS,
     PromptKernelClient,
@@ -170,11 +170,9 @@ async def _kernel(
     page: Page, limits: Limits
 ) -> AsyncIterator[tuple[AsyncKernelManager, BoundedKernelClient]]:
     """Start a kernel as a page's build does, and end it, however this ends."""
-    with tempfile.TemporaryDirectory(
-        prefix="book-", dir=socket_folder(), ignore_cleanup_errors=True
-    ) as private:
-        manager = new_manager(page, Path(private), client=BoundedKernelClient)
-        folder = working_folder(page, Path(private))
+    with private_folder(socket_folder()) as private:
+        manager = new_manager(page, private, client=BoundedKernelClient)
+        folder = working_folder(page, private)
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
             start = asyncio.ensure_future(_start(manager, page, folder, nowhere, limits))
             try:

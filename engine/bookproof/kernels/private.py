@@ -1,0 +1,69 @@
+"""Folders that kernels have for themselves; those that a killed run has left are removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ImportError:  # on Windows, a folder that is left stays
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OWN = "book-"
+"""How their names start."""
+LOCK = ".bookproof"
+"""The file in each of them that is locked as long as its run goes on."""
+YOUNG = 60
+"""Seconds that a folder may be there before it is locked."""
+_locks: dict[str, int] = {}
+
+
+def make(parent: str | None) -> str:
+    """Make a folder, and remove those that nobody has any more. It is to be given to `remove`."""
+    _sweep(Path(parent or tempfile.gettempdir()))
+    folder = tempfile.mkdtemp(prefix=OWN, dir=parent)
+    _locks[folder] = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
+    if fcntl:
+        with suppress(OSError):  # some file systems know no locks
+            fcntl.flock(_locks[folder], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder
+
+
+def remove(folder: str) -> None:
+    """Remove a folder that was made."""
+    os.close(_locks.pop(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def private_folder(parent: str | None) -> Iterator[Path]:
+    """Make a folder for a while."""
+    folder = make(parent)
+    try:
+        yield Path(folder)
+    finally:
+        remove(folder)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders of runs that were killed: old ones of this user's that nobody locks."""
+    for lock in parent.glob(f"{OWN}*/{LOCK}") if fcntl else ():
+        with suppress(OSError):
+            about = lock.stat()
+            if about.st_uid != os.getuid() or time.time() - about.st_mtime < YOUNG:
+                continue
+            handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(handle)

@@ -1,0 +1,113 @@
+"""Finds what of an output a page's first block can say: what two runs of it share.
+
+Addresses and times become ``...``, numbers that differ a little get room, and what differs
+otherwise is not compared.
+"""
+
+from __future__ import annotations
+
+import doctest
+import re
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bookproof.compare import matches
+from bookproof.page import Expected
+from bookproof.room import INTEGERS, Tolerance, amount, kind, parts
+from bookproof.vary import ENOUGH, Block, rounded
+
+if TYPE_CHECKING:
+    from bookproof.compare import Verdict
+
+HIDDEN = {"hide-output", "hide-cell"}
+"""The tags by which MyST-NB folds what a cell prints."""
+COMMAND = re.compile(r"^\s*(?:!|%(?:pip|conda)\b|%%(?:bash|sh|script|cmd)\b)", re.MULTILINE)
+CLOCK = re.compile(r"%time|\b(?:time|datetime|perf_counter|monotonic|process_time)\b")
+VOLATILE = re.compile(
+    r"""
+    0x[0-9a-fA-F]{6,}                                                # an address
+    | (?:[A-Z][a-z]{2}[ ]){1,2}[ ]?\d\d?[ ]\d\d:\d\d:\d\d(?:[ ]\d{4})?   # as ctime writes a time
+    | (?:\d{4}-\d\d-\d\d[ T])?\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?![\w:])
+    | \d{4}-\d\d-\d\d(?![\w-])
+    | \d[\d.]*(?:e[-+]?\d+)?[ ]?(?:[nmuµμ]?s|secs?|seconds?|min|minutes?)(?!\w)
+    | (?P<kept>\b(?i:time|elapsed|took|duration|seconds)\b[^\d\n]{0,12})\d[\d.]*(?:e[-+]?\d+)?
+    """,
+    re.VERBOSE,
+)
+"""What no two runs need print alike: addresses, moments and how long something took."""
+SLIGHT, RESIDUE = Decimal("0.01"), Decimal("1e-6")
+"""The share of a number, or the amount, by which it may differ between two runs to be pinned."""
+FLAGS = doctest.DONT_ACCEPT_TRUE_FOR_1
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a new block says, and why it says less than the whole output, if it does."""
+
+    text: str
+    options: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
+    """Return the block for a cell, from what it printed in two runs."""
+    if reason := _left_out(first):
+        return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}")
+    today = today or time.strftime("%Y-%m-%d")
+    masked = _masked(first.got, second.got, today)
+    if masked not in ("", first.got) and masked.strip(".\n"):
+        return Pin(masked, (":options: +ELLIPSIS",), "... stands for its addresses or times")
+    if first.got == second.got:
+        return Pin(first.got)
+    if options := _room(first, second):
+        told = f"its numbers differ a little in a second run: {', '.join(options)}"
+        return Pin(first.got, options, told)
+    reason = "it prints something else in a second run"
+    return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}")
+
+
+def _left_out(verdict: Verdict) -> str:
+    """Say why a cell is not compared, whatever it prints."""
+    tags = verdict.page.notebook.cells[verdict.cell.index].metadata.get("tags", ())
+    if COMMAND.search(verdict.cell.source):
+        return "it runs a command of the system"
+    return "the page hides it" if HIDDEN.intersection(tags) else ""
+
+
+def _masked(got: str, other: str, today: str) -> str:
+    """Put ``...`` for what varies, if two texts differ in nothing else; else return nothing."""
+    found = zip(VOLATILE.finditer(got), VOLATILE.finditer(other), strict=False)
+
+    def mask(here: re.Match[str]) -> str:
+        there = next(found, (here, here))[1]
+        varies = here[0] != there[0] or here[0].startswith("0x") or today in here[0]
+        return f"{here['kept'] or ''}..." if varies else here[0]
+
+    text = VOLATILE.sub(mask, got)
+    expected = Expected(1, 1, 1, text.removesuffix("\n"), FLAGS | doctest.ELLIPSIS)
+    return text if matches(expected, got) and matches(expected, other) else ""
+
+
+def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
+    """Return the options of a block that gives its numbers room, if they differ by rounding."""
+    if CLOCK.search(first.cell.source):
+        return ()
+    bare = Expected(1, 1, 1, first.got.removesuffix("\n"), FLAGS)
+    numbers = Block(first.page, bare, {"first": first, "second": second}).numbers()
+    varying = [(number.spread, _size(number.want)) for number in numbers if number.spread]
+    exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in numbers) else ()
+    if not varying or any(spread > max(RESIDUE, SLIGHT * size) for spread, size in varying):
+        return ()
+    name, room = "rtol", max(spread / size if size else spread for spread, size in varying)
+    if room > SLIGHT:
+        name, room = "atol", max(spread for spread, _ in varying)
+    options = f":{name}: {rounded(ENOUGH * room)}", *(f":exact: {each}" for each in exact)
+    tolerance = Tolerance(exact=exact, **{name: amount(rounded(ENOUGH * room))[0]})
+    holds = matches(Expected(1, 1, 1, bare.text, FLAGS, tolerance), second.got)
+    return options if holds else ()
+
+
+def _size(number: str) -> Decimal:
+    return max(abs(Decimal(part)) for part in parts(number))

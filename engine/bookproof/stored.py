@@ -1,0 +1,39 @@
+"""The outputs that a notebook's file holds, as what its cells are to print; as nbval has it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING
+
+import nbformat
+
+from bookproof.outputs import join_streams, printed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from nbformat import NotebookNode
+
+LEFT = "its outputs are stored in it; to run and compare it, let conf.py say book_stored = True"
+NBVAL = re.compile(r"nbval[-_](?:ignore[-_]output|skip)", re.IGNORECASE)
+"""A tag of a cell, or a comment in it, by which nbval does not compare its output."""
+
+
+def said(cell: NotebookNode) -> tuple[str, str]:
+    """Return what a cell is to print, and why that is not compared, if it is not."""
+    tags = " ".join(map(str, cell.metadata.get("tags", ())))
+    comments = "\n".join(re.findall(r"#.*", cell.source))
+    marked = NBVAL.search(f"{tags}\n{comments}")
+    outputs = join_streams(copy.deepcopy(cell.outputs))
+    return printed(outputs).removesuffix("\n"), f"marked {marked[0]}" if marked else ""
+
+
+def with_outputs(text: str, outputs: Mapping[int, Sequence[Any]]) -> str:
+    """Return the text of a notebook with other outputs, by the places of their cells."""
+    notebook = nbformat.reads(text, as_version=4)
+    for index, own in outputs.items():
+        notebook.cells[index].outputs = list(own)
+    written: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    return written.rstrip("\n") + "\n" * text.endswith("\n")

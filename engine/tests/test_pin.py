@@ -1,0 +1,94 @@
+"""What a new block says of an output that two runs print a little differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mystnb import FRONT_MATTER
+from nbformat.v4 import new_output
+
+from bookproof.compare import judge
+from bookproof.page import parse_page
+from bookproof.pin import pin
+from bookproof.settings import Settings
+
+
+def verdict(text, code="print(x)"):
+    body = f"{FRONT_MATTER}```{{code-cell}}\n{code}\n```\n"
+    page = parse_page(Path("page.md"), body, Settings(strict=True))
+    return judge(page, page.cells[0], [new_output("stream", text=text)])
+
+
+def pinned(first, second, code="print(x)"):
+    return pin(verdict(first, code), verdict(second, code), "2026-11-28")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        ("<f at 0x7f3c12ab>", "<f at 0x7f3c12ab>", "<f at ...>"),  # the same by chance
+        ("at 10:20:30, x = 3", "at 10:20:31, x = 3", "at ..., x = 3"),
+        ("built 2026-11-28", "built 2026-11-28", "built ..."),  # which is today
+        ("Sat Nov 28 21:34:21 2026 UTC", "Sat Nov 28 21:34:25 2026 UTC", "... UTC"),
+        ("CPU times: user 4.2 ms, sys: 0 ns", "CPU times: user 5 ms, sys: 1 µs",
+         "CPU times: user ..., sys: ..."),
+        ("Elapsed: 1.23", "Elapsed: 1.31", "Elapsed: ..."),
+        ("epoch 3, 1.5 s, loss 0.25", "epoch 3, 900 ms, loss 0.25", "epoch 3, ..., loss 0.25"),
+    ],
+)  # fmt: skip
+def test_addresses_and_times_become_an_ellipsis(first, second, text):
+    found = pinned(first, second)
+    assert (found.text.strip(), found.options) == (text, (":options: +ELLIPSIS",))
+
+
+@pytest.mark.parametrize(
+    "text", ["born 1952-06-07 at 10:20", "waits 20 ms", "x = 3", "[0, 1, ..., 9]"]
+)
+def test_what_two_runs_print_alike_is_pinned_as_it_is(text):
+    found = pinned(text, text)
+    assert (found.text.strip(), found.options, found.reason) == (text, (), "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "options"),
+    [
+        ("0.50000001", "0.50000002", (":rtol: 4e-8",)),
+        ("epoch 3: 0.951", "epoch 3: 0.952", (":rtol: 0.0022", ":exact: integers")),
+        ("residue 1.3e-16", "residue 2.1e-16", (":atol: 1.6e-16",)),
+    ],
+)
+def test_numbers_that_differ_a_little_get_room(first, second, options):
+    found = pinned(first, second)
+    assert found.text.strip() == first
+    assert found.options == options
+    assert found.reason.startswith("its numbers differ a little")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [
+        ("0.5", "0.7", "print(x)"),  # not by rounding
+        ("process 4711", "process 4712", "print(x)"),  # a count is exact
+        ("1764365000.1", "1764365001.2", "print(time.time())"),
+        ("<f at 0x7f3c12ab> 0.5", "<f at 0x7f3c12ac> 0.7", "print(x)"),
+        ("{'a', 'b'}", "{'b', 'a'}", "print(x)"),
+        ("10:20:30", "10:20:31", "print(x)"),  # nothing would be left to compare
+    ],
+)
+def test_the_rest_is_not_compared(first, second, code):
+    found = pinned(first, second, code)
+    assert found.text == ""
+    assert found.options == (
+        ":options: +SKIP",
+        ":reason: it prints something else in a second run",
+    )
+
+
+@pytest.mark.parametrize("code", ["!pip install x", "%pip install x", "%%bash\nls", "x = 1\n!ls"])
+def test_a_command_of_the_system_is_not_compared(code):
+    assert pinned("2", "2", code).reason == "not compared: it runs a command of the system"
+
+
+def test_a_percent_sign_or_an_exclamation_mark_is_no_command():
+    assert pinned("2", "2", "x = 5 \\\n % 3\nprint(x != 2)").reason == ""

@@ -1,0 +1,132 @@
+"""The outputs that a notebook holds are what its cells are to print, if the book says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from book_project import CONF
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from bookproof import report
+from bookproof.__main__ import main
+
+KERNEL = {"name": "python3", "display_name": "Python 3"}
+STORED = CONF + "book_stored = True\n"
+
+
+def notebook(*cells, path="page.ipynb"):
+    """Write a notebook: each cell is its code and the text that is stored, or the chunks of it."""
+    made = [
+        new_code_cell(code, outputs=[new_output("stream", text=text) for text in texts])
+        for code, *texts in cells
+    ]
+    made = new_notebook(cells=made, metadata={"kernelspec": KERNEL})
+    Path(path).write_text(nbformat.writes(made) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def stored(path):
+    return ["".join(out.text for out in c.outputs) for c in nbformat.read(path, 4).cells]
+
+
+@pytest.fixture
+def said(capsys):
+    """What the commands wrote since it was asked last."""
+    return lambda: capsys.readouterr().out
+
+
+def test_check_says_that_it_leaves_out_what_is_stored(book, said):
+    notebook(("print(2)", "1\n"))
+    assert main(["check", "."]) == 0
+    assert said().startswith(
+        "page.ipynb: not run: its outputs are stored in it; to run and compare it, let conf.py say "
+        "book_stored = True\n"
+    )
+
+
+def test_what_is_stored_is_compared_if_the_book_says_so(book, said):
+    book.write("conf.py", STORED)
+    notebook(("print(1)", "1\n"), ("print(2)", "3\n"), ("print('ab')", "a", "b\n"))
+    assert main(["check", "."]) == 1
+    told = said()
+    assert told.startswith("page.ipynb:cell 2: the cell does not print what the page says")
+    assert "    -3\n    +2\n" in told
+    assert "outputs that match: 2, wrong cells: 1" in told
+
+
+def test_a_cell_that_prints_where_nothing_is_stored_is_wrong(book, said):
+    book.write("conf.py", STORED)
+    notebook(("print(1)", "1\n"), ("print(2)",))
+    assert main(["check", "."]) == 1
+    assert "page.ipynb:cell 2: the cell prints, but" in said()
+
+
+def test_a_notebook_without_outputs_runs_as_before(book, said):
+    book.write("conf.py", STORED)
+    notebook(("print(1)",))
+    assert main(["check", "."]) == 0
+    assert said() == (
+        "pages: 1, run now: 1, outputs that match: 0, wrong cells: 0, cells not reached: 0\n"
+    )
+
+
+def test_what_nbval_ignores_is_not_compared(book, said):
+    book.write("conf.py", STORED)
+    path = notebook(("# NBVAL_IGNORE_OUTPUT\nprint(2)", "1\n"), ("print(2)", "1\n"))
+    made = json.loads(path.read_text())
+    made["cells"][1]["metadata"]["tags"] = ["nbval-skip"]
+    path.write_text(json.dumps(made))
+    assert main(["check", "."]) == 0
+    assert said().startswith(
+        "page.ipynb:1: not compared: marked NBVAL_IGNORE_OUTPUT\n"
+        "page.ipynb:2: not compared: marked nbval-skip\n"
+    )
+
+
+def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said):
+    book.write("conf.py", STORED)
+    path = notebook(("print(1)", "1\n"), ("print(2)", "3\n"), ("x = 1", "gone\n"))
+    before = path.read_text()
+    assert main(["accept", "."]) == 0
+    assert stored(path) == ["1\n", "2\n", ""]
+    assert '-      "3\\n"' in said()
+    again = json.loads(path.read_text())
+    for cell, old in zip(again["cells"], json.loads(before)["cells"], strict=True):
+        assert {**cell, "outputs": []} == {**old, "outputs": []}
+    assert main(["check", "."]) == 0
+    written = path.read_text()
+    assert main(["accept", "--room", "."]) == 2  # there are no conditions
+    assert path.read_text() == written
+
+
+def test_accept_leaves_what_is_not_the_same_twice(book, said):
+    book.write("conf.py", STORED)
+    path = notebook(("import random\nprint(random.random())", "0.5\n"))
+    before = path.read_text()
+    assert main(["accept", "."]) == 1
+    assert path.read_text() == before
+    assert f"page.ipynb:cell 1: {report.UNSTEADY}" in said()
+
+
+def test_accept_stores_the_outputs_of_a_notebook_without_any_if_it_is_named(book):
+    book.write("conf.py", STORED)
+    path = notebook(("print(1)",))
+    assert main(["accept", "page.ipynb"]) == 0
+    assert stored(path) == ["1\n"]
+    assert main(["check", "."]) == 0
+
+
+def test_a_build_and_pytest_compare_it_too(book):
+    book.write("conf.py", STORED)
+    notebook(("print(2)", "3\n"))
+    built = book.build()
+    assert built.status == 1
+    assert "page.ipynb:cell 1: ERROR: the cell does not print" in built.messages
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "bookproof.pytest_plugin"]
+    told = subprocess.run([*command, "page.ipynb"], capture_output=True, text=True, check=False)
+    assert "1 failed" in told.stdout
