@@ -68,7 +68,10 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:
         spans = [nodes.inline("", part) for part in parts]
-        title.parent.insert(1, nodes.paragraph("", "", *spans, classes=["byline"]))
+        claimed = any("subtitle" in node.get("classes", ()) for node in title.parent[1:2])
+        title.parent.insert(
+            2 if claimed else 1, nodes.paragraph("", "", *spans, classes=["byline"])
+        )
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
