@@ -150,6 +150,9 @@ nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some tr
 nb_code_prompt_show = "コードを表示"
 nb_code_prompt_hide = "コードを隠す"
 
+# What every reader of PyTorch knows, and no page links to the glossary.
+terms_everyday = ["エポック", "重み", "正解率", "損失", "順伝播", "逆伝播"]
+
 # Numbers and references.
 numfig = True
 numfig_secnum_depth = 0

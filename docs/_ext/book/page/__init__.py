@@ -18,6 +18,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         __file__,
         "book.page.japanese",
         "book.page.titles",
+        "book.page.terms",
+        "book.page.ending",
         "book.page.byline",
         "book.page.citations",
         "book.page.claims",

@@ -68,7 +68,8 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:
         spans = [nodes.inline("", part) for part in parts]
-        claimed = any("subtitle" in node.get("classes", ()) for node in title.parent[1:2])
+        below = title.next_node(nodes.paragraph, descend=False, siblings=True)
+        claimed = below is not None and "subtitle" in below["classes"]
         title.parent.insert(
             2 if claimed else 1, nodes.paragraph("", "", *spans, classes=["byline"])
         )
