@@ -440,7 +440,7 @@ def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}search.html?q=Ｈｅａｖｉｓｉｄｅ", wait_until="networkidle")
         results = page.locator("ul.search > li")
-        said = page.get_by_role("status").inner_text()
+        said = page.get_by_role("main").get_by_role("status").inner_text()
         assert said == f"{results.count()}件見つかりました。"
         assert results.count() > 1
         for result in results.all():
@@ -454,7 +454,7 @@ def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
 def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, address):
     with opened(browser, address, width=DESK) as page:
         page.goto(f"{address}search.html", wait_until="networkidle")
-        status = page.get_by_role("status")
+        status = page.get_by_role("main").get_by_role("status")
         assert status.inner_text().startswith("空白で区切ると")
         page.keyboard.type("しきい値")  # The field has the focus.
         assert "「しきい値」は「閾値」でも探しました。" in status.inner_text()

@@ -17,8 +17,8 @@
       const old = link.querySelector(".book-tick");
       if (!read.has(link.dataset.page)) old?.remove();
       else if (!old) {
-        const tick = Object.assign(document.createElement("span"), { className: "book-tick", textContent: "読んだ" });
-        link.append(tick);
+        // The word is for who cannot see the sign.
+        link.insertAdjacentHTML("beforeend", '<span class="book-tick"><span class="visually-hidden"> 読んだ</span></span>');
       }
     }
   };
