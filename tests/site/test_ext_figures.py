@@ -239,6 +239,19 @@ def test_figures_are_numbered_by_page_on_the_site_alone(tmp_path, builder, file,
     assert len(set(found)) == 2
 
 
+def test_figures_are_numbered_by_page_where_a_book_of_one_file_was_made_before(tmp_path):
+    pages = {
+        "index.md": f"# 題\n\n{NUMBERED.format('one')}```{{toctree}}\nnext\n```\n",
+        "next.md": f"# 次\n\n{NUMBERED.format('two')}",
+    }
+    (tmp_path / "docs" / "_figures").mkdir(parents=True)
+    (tmp_path / "docs" / "_figures" / "tick.svg").write_text(DRAWING, encoding="utf-8")
+    settings = "numfig = True"
+    build(tmp_path, pages, *FIGURES, settings=settings, builder="pseudoxml")
+    built = build(tmp_path, {}, *FIGURES, settings=settings)
+    assert set(re.findall(r"図 \d", built.html("next"))) == {"図 1"}
+
+
 def test_japanese_labels_and_minus_signs_have_their_glyphs():
     with mpl.rc_context(fname=DOCS / "matplotlibrc"), warnings.catch_warnings():
         warnings.simplefilter("error")

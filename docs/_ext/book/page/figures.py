@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
+    from sphinx.builders import Builder
     from sphinx.util.typing import ExtensionMetadata
 
 COLOURS = {
@@ -225,15 +225,15 @@ def draws(cell: nodes.container) -> bool:
     return "tag_hide-input" in cell["classes"] and next(cell.findall(nodes.image), None) is not None
 
 
-def number_by_page(app: Sphinx, env: BuildEnvironment) -> None:
+def number_by_page(app: Sphinx, builder: Builder) -> None:
     """Begin anew at 1 on each page of the site, which is read alone: nobody seeks the 23 before.
 
     A book of one file keeps the numbers that Sphinx gave, which go through. So does what a build
     stores, since the next one compares with it: this comes after it is stored.
     """
-    if app.builder.name != "html":
+    if builder.name != "html":
         return
-    for kinds in env.toc_fignumbers.values():
+    for kinds in app.env.toc_fignumbers.values():
         for kind, numbers in kinds.items():
             kinds[kind] = {name: (number,) for number, name in enumerate(numbers, 1)}
 
@@ -241,7 +241,7 @@ def number_by_page(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the post-transforms and the numbers."""
     app.add_css_file("figures.css")
-    app.connect("env-check-consistency", number_by_page)
+    app.connect("write-started", number_by_page)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(FoldTogether)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
