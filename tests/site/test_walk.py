@@ -190,7 +190,7 @@ def search_by_ear(listener):
     page.keyboard.insert_text(WORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?*")
-    found = listener.text(("status", ""))
+    found = listener.text(("main", ""), ("status", ""))
     assert re.fullmatch(r"\d+件見つかりました。", found)
     field = listener.find(("main", ""), ("search", ""), ("searchbox", "検索"))
     assert field.properties["focused"]
