@@ -19,6 +19,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
     "book.page",
+    "book.place",
     "book.formulas",
     "book.interactive",
     "book.links",
@@ -109,6 +110,9 @@ nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some tr
 nb_code_prompt_show = "コードを表示"
 nb_code_prompt_hide = "コードを隠す"
 
+# What every reader of PyTorch knows, and no page links to the glossary.
+terms_everyday = ["エポック", "重み", "正解率", "損失", "順伝播", "逆伝播"]
+
 # Numbers and references.
 numfig = True
 numfig_secnum_depth = 0
@@ -171,7 +175,7 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
     "back_to_top_button": False,
-    "article_header_start": ["toggle-primary-sidebar.html", "breadcrumbs.html"],
+    "article_header_start": ["toggle-primary-sidebar.html", "place.html"],
     "primary_sidebar_end": [],
     "article_footer_items": ["checked.html", "takeaway.html"],
     "footer_content_items": ["credits.html"],

@@ -193,7 +193,7 @@ def test_what_stands_beside_the_text_is_not_cut(browser, address, width):
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
         side = page.locator("#pst-primary-sidebar").bounding_box()
         left, right = side["x"], side["x"] + side["width"]
-        words = page.locator("#pst-primary-sidebar :is(p, a)").evaluate_all(
+        words = page.locator("#pst-primary-sidebar :is(summary, .book-part[open] a)").evaluate_all(
             "all => all.map((e) => [e.textContent.trim(), e.getBoundingClientRect().toJSON()])"
         )
         assert words
@@ -249,6 +249,38 @@ def test_a_colour_scheme_is_chosen_and_kept(browser, address):
         assert html.get_attribute("data-theme") == "dark"
         pressed = page.locator("[aria-pressed=true]")
         assert pressed.get_attribute("data-mode") == "dark"
+
+
+def test_what_was_read_to_its_end_is_marked_until_the_marks_are_taken_away(
+    browser, built_site, address
+):
+    for start in (address, f"{built_site.as_uri()}/"):
+        with opened(browser, start, width=DESK) as page:
+            page.goto(f"{start}lif.html", wait_until="load")
+            clear = page.get_by_role("button", name="読んだ印を消す")
+            ticked = page.locator(".book-part a:has(.book-tick)")
+            assert not clear.is_visible()
+            assert ticked.count() == 0
+            page.locator(".prev-next-area .right-next").scroll_into_view_if_needed()
+            ticked.wait_for()
+            page.goto(f"{start}surrogate.html", wait_until="load")
+            page.locator(".book-part summary").first.click()
+            assert page.get_by_role("link", name="1.5 LIFモデル 読んだ").is_visible()
+            assert ticked.count() == 1
+            clear.focus()
+            page.keyboard.press("Enter")
+            assert ticked.count() == 0
+            assert page.locator(".book-read [role=status]").inner_text() == "読んだ印を消しました。"
+            page.goto(f"{start}lif.html", wait_until="load")
+            assert ticked.count() == 0
+
+
+def test_marks_that_are_none_of_ours_do_no_harm(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}index.html", wait_until="load")
+        page.evaluate("localStorage.setItem('read', '{')")
+        page.goto(f"{address}lif.html", wait_until="load")
+        assert page.locator(".book-tick").count() == 0
 
 
 @pytest.mark.parametrize(
@@ -408,7 +440,7 @@ def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}search.html?q=Ｈｅａｖｉｓｉｄｅ", wait_until="networkidle")
         results = page.locator("ul.search > li")
-        said = page.get_by_role("status").inner_text()
+        said = page.get_by_role("main").get_by_role("status").inner_text()
         assert said == f"{results.count()}件見つかりました。"
         assert results.count() > 1
         for result in results.all():
@@ -422,7 +454,7 @@ def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
 def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, address):
     with opened(browser, address, width=DESK) as page:
         page.goto(f"{address}search.html", wait_until="networkidle")
-        status = page.get_by_role("status")
+        status = page.get_by_role("main").get_by_role("status")
         assert status.inner_text().startswith("空白で区切ると")
         page.keyboard.type("しきい値")  # The field has the focus.
         assert "「しきい値」は「閾値」でも探しました。" in status.inner_text()

@@ -171,21 +171,24 @@ def test_picture_without_a_description_fails_the_build(tmp_path, format_):
     assert int(found[1]) in range(7, 13)  # Somewhere in the cell: myst-nb counts a line or two off.
 
 
-def test_a_picture_is_seen_before_the_folded_cell_that_prepares_it(tmp_path):
+def test_a_picture_is_folded_with_the_cells_that_prepare_it(tmp_path):
     folded = "```{{code-cell}} ipython3\n:tags: [{}]\n{}\n```\n\n"
-    prepared = folded.format("hide-cell", f"{SVG}y = [0, 1]")
-    figure = "---\ntags: [hide-input]\nmystnb: {image: {alt: 線}}\n---\nplt.plot(y);"
+    prepared = folded.format("hide-cell", f"{SVG}y = [0, 1]") + folded.format("hide-input", "z = y")
+    figure = "---\ntags: [hide-input]\nmystnb: {image: {alt: 線}}\n---\nplt.plot(z);"
     drawn = f"```{{code-cell}} ipython3\n{figure}\n```\n\n"
     alone = folded.format("hide-cell", "y = 1") + folded.format("hide-input", "print(y)")
     page = f"{CELLS}# 題\n\n{prepared}{drawn}文。\n\n{drawn}{alone}{drawn}"
     settings = 'nb_execution_mode = "force"'
     built = build(tmp_path, {"index.md": page}, *FIGURES, settings=settings)
     assert built.code == 0, built.messages
-    (box,) = built.page().select(".picture-first")
-    before, after = box.find_all("div", class_="cell", recursive=False)
-    assert "tag_hide-cell" in before["class"]
-    assert after.select("svg")
-    assert re.search(r"\.picture-first \{[^}]*column-reverse", STYLE)
+    pictures = [cell for cell in built.page().select("div.cell") if cell.select(".cell_output svg")]
+    folds = [picture.select("details") for picture in pictures]
+    assert [len(found) for found in folds] == [1, 1, 1]  # One button each.
+    codes = [
+        [code.text.strip().splitlines()[-1] for code in fold.select("pre")] for [fold] in folds
+    ]
+    assert codes == [["y = [0, 1]", "z = y", "plt.plot(z);"], ["plt.plot(z);"], ["plt.plot(z);"]]
+    assert not [fold for [fold] in folds if fold.select("svg")]
 
 
 DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100">
@@ -234,6 +237,19 @@ def test_figures_are_numbered_by_page_on_the_site_alone(tmp_path, builder, file,
     found = re.findall(r"図 \d", (built.folder / file).read_text("utf-8"))
     assert found[-1] == last
     assert len(set(found)) == 2
+
+
+def test_figures_are_numbered_by_page_where_a_book_of_one_file_was_made_before(tmp_path):
+    pages = {
+        "index.md": f"# 題\n\n{NUMBERED.format('one')}```{{toctree}}\nnext\n```\n",
+        "next.md": f"# 次\n\n{NUMBERED.format('two')}",
+    }
+    (tmp_path / "docs" / "_figures").mkdir(parents=True)
+    (tmp_path / "docs" / "_figures" / "tick.svg").write_text(DRAWING, encoding="utf-8")
+    settings = "numfig = True"
+    build(tmp_path, pages, *FIGURES, settings=settings, builder="pseudoxml")
+    built = build(tmp_path, {}, *FIGURES, settings=settings)
+    assert set(re.findall(r"図 \d", built.html("next"))) == {"図 1"}
 
 
 def test_japanese_labels_and_minus_signs_have_their_glyphs():

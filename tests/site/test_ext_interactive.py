@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import torch
 from book import interactive
+from bs4 import BeautifulSoup
 from interactive_runs import tables, worked
 from py_mini_racer import MiniRacer
 from sphinx_project import build, sphinx_build
@@ -259,6 +260,16 @@ def test_the_sentence_on_a_code_counts_and_measures(code):
 
 def fired(table: list[list[str]], column: int = 2) -> list[int]:
     return [int(row[0]) for row in table if row[column] == "1"]
+
+
+def test_the_reset_is_drawn():
+    drawn = BeautifulSoup(interactive.first_state("if-neuron", "still"), "html.parser")
+    full = {circle["cx"]: circle["cy"] for circle in drawn.select("circle.dot")}
+    emptied = {circle["cx"]: circle["cy"] for circle in drawn.select("circle.left")}
+    assert len(emptied) == 5  # Of 20 steps with an input of 0.3.
+    assert set(emptied.values()) == {drawn.select_one("line.axis")["y1"]}  # At 0.
+    path = drawn.select_one("path.potential")["d"]
+    assert all(f"{x} {full[x]}L{x} {y}" in path for x, y in emptied.items())
 
 
 def test_what_the_neuron_s_page_invites_to():

@@ -320,6 +320,27 @@ def test_cells_that_a_page_leaves_out_or_that_should_fail_keep_no_other_from_run
         expect(Cell(page, 4).output).to_have_text("7 of a page that was saved since\n")
 
 
+def test_cells_that_another_folds_away_with_its_own_code_are_cells_of_their_own(browser, tmp_path):
+    shown = '<div class="cell cell-{}">{}<div class="cell_input"><pre>{}</pre></div></div>'
+    codes = ("x = 5", "print(x)", "print(x + 1)")
+    inner = shown.format(1, "", codes[0]) + shown.format(2, "", codes[1])
+    outer = shown.format(3, inner, codes[2])
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "index.html").write_text(
+        f"<!doctype html><html><head><link rel=icon href='data:,'></head><body>{outer}</body>"
+    )
+    (tmp_path / "index.md").write_text(write_page(*map(cell, codes)))
+    settings = replace(SETTINGS, modules=())
+    with (
+        served(live.Book(tmp_path, tmp_path / "html", settings)) as server,
+        opened(browser, server) as page,
+    ):
+        Cell(page, 3).press("run")
+        Cell(page, 3).says("done")
+        expect(Cell(page, 2).output).to_have_text("5\n")
+        expect(Cell(page, 3).output).to_have_text("6\n")
+
+
 def buttons(cell):
     """Return which buttons are seen and heard."""
     return [button.inner_text() for button in cell.bar.get_by_role("button").all()]

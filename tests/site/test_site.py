@@ -317,7 +317,8 @@ def test_demo_1_prints_what_the_article_recorded(article):
 def test_article_has_what_a_blog_has(article):
     crumbs = article.select_one("nav[aria-label=現在地] .bd-breadcrumbs")
     assert crumbs.select_one("a[href='index.html'][aria-label=ホーム]")
-    assert crumbs.select_one("[aria-current=page]").text == ARTICLE_HEADINGS[0]
+    assert crumbs.select_one(".breadcrumb-part").text == "第1部 1つのニューロン"
+    assert crumbs.select_one("[aria-current=page]").text == f"1.2 {ARTICLE_HEADINGS[0]}"
     contents = article.select_one("#pst-page-toc-nav")
     assert [link.text.strip() for link in contents.select(".toc-h2 > a")][:3] == ARTICLE_HEADINGS[
         1:

@@ -64,7 +64,9 @@ def find_the_page(keys):
     page.wait_for_url("**/search.html?*")
     keys.look()
     assert keys.is_on(page.get_by_role("main").get_by_role("searchbox", name="検索"))
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+件見つかりました。"))
+    expect(page.get_by_role("main").get_by_role("status")).to_have_text(
+        re.compile(r"^\d+件見つかりました。")
+    )
     results = page.locator("ul.search a").count()
     keys.go_to(page.locator(LEADS_ON), key="ArrowDown", most=results)
     page.keyboard.press("Enter")
@@ -188,7 +190,7 @@ def search_by_ear(listener):
     page.keyboard.insert_text(WORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?*")
-    found = listener.text(("status", ""))
+    found = listener.text(("main", ""), ("status", ""))
     assert re.fullmatch(r"\d+件見つかりました。", found)
     field = listener.find(("main", ""), ("search", ""), ("searchbox", "検索"))
     assert field.properties["focused"]

@@ -103,6 +103,10 @@ class Output {
 
 const kernel = new Kernel();
 
+// A cell may hold others, folded away with its own code: theirs is not its own.
+const own = (box, selector) =>
+  [...box.querySelectorAll(selector)].find((found) => found.closest("div.cell") === box);
+
 class Cell {
   hasRun = false;
 
@@ -111,8 +115,8 @@ class Cell {
   // What runs before it are cells that the page leaves out; absent is what it needs, if so.
   constructor(box, n, code, { before, absent }) {
     Object.assign(this, { n, code, before, absent });
-    this.input = box.querySelector(".cell_input");
-    this.printed = box.querySelector(".cell_output");
+    this.input = own(box, ".cell_input");
+    this.printed = own(box, ".cell_output");
     this.buttons = Object.fromEntries(
       ["run", "stop", "restart", "edit", "reset"].map((name) => [name, this.#button(name)]),
     );
@@ -268,7 +272,7 @@ kernel.onLost = (why) => {
 
 // What the page shows of a cell.
 const shownCode = (box) => {
-  const shown = box.querySelector(".cell_input pre").cloneNode(true);
+  const shown = own(box, ".cell_input pre").cloneNode(true);
   for (const number of shown.querySelectorAll(".linenos")) number.remove();
   return shown.textContent.replace(/\n$/, "");
 };
@@ -279,7 +283,8 @@ const numberOf = (box) => Number(/(?:^| )cell-(\d+)(?: |$)/.exec(box.className)?
 // cell that was saved since the page was built there is only what the page shows.
 const makeCells = () => {
   let next = 0;
-  const boxes = [...document.querySelectorAll("div.cell")].filter((box) => box.querySelector(".cell_input pre"));
+  const codes = [...document.querySelectorAll("div.cell .cell_input pre")];
+  const boxes = [...new Set(codes.map((code) => code.closest("div.cell")))]; // In the order of their code.
   return boxes.map((box, i) => {
     const shown = shownCode(box);
     const at = sources.findIndex(({ number }) => number === numberOf(box));

@@ -204,7 +204,7 @@ class Paper(Ebook):
     def bound(self) -> ET.Element:
         """Return the whole book as one page: cover, contents, pages."""
         names = [Path(node["refuri"]).stem for node in self.refnodes if "#" not in node["refuri"]]
-        titles = {name: self.env.titles[name].astext() for name in names}
+        titles = {name: self.env.longtitles[name].astext() for name in names}
         parts = self.parts()
         book = element("html", lang=self.config.language or "en")
         head = element("head", element("title", self.config.project))

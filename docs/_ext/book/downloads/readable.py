@@ -296,12 +296,17 @@ class Writer:
     }
 
 
+def is_cell(node: nodes.Node) -> bool:
+    """Tell whether a node is a code cell with its outputs."""
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
 def parts(node: nodes.Element) -> Iterator[nodes.Node]:
-    """Yield the blocks of a page in their order, out of their sections and boxes."""
+    """Yield the blocks of a page in their order, out of their sections, and cells out of cells."""
     for child in node.children:
-        if isinstance(child, nodes.section) or (
-            isinstance(child, nodes.container) and "picture-first" in child["classes"]
-        ):
+        if isinstance(child, nodes.section):
             yield from parts(child)
         else:
+            cells = child.findall(nodes.container)
+            yield from (cell for cell in cells if cell is not child and is_cell(cell))
             yield child

@@ -28,7 +28,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from book.downloads.readable import Unwritable, Writer, escaped, parts
+from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
 from book.files import write_atomically
 
 if TYPE_CHECKING:
@@ -78,11 +78,6 @@ IN_COLAB = "Google Colabで開く"
 BOOKS = {".epub": "本全体（EPUB）", ".pdf": "本全体（PDF）"}
 
 logger = logging.getLogger(__name__)
-
-
-def is_cell(node: nodes.Node) -> bool:
-    """Tell whether a node is a code cell with its outputs."""
-    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 
 def cleaned(output: NotebookNode) -> Any:  # noqa: ANN401  # nbformat has no types.

@@ -11,9 +11,9 @@ const run = (inputs, { threshold = 1, reset = "zero", left = 0, leak = 0 }) => {
   return inputs.map((input) => {
     const potential = f(kept + f(input));
     const fired = potential > limit;
-    const after = reset === "zero" ? 0 : f(potential - limit);
-    kept = f((fired ? after : potential) * share);
-    return { potential, fired };
+    const after = !fired ? potential : reset === "zero" ? 0 : f(potential - limit);
+    kept = f(after * share);
+    return { potential, fired, after };
   });
 };
 

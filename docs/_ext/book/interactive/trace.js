@@ -4,13 +4,16 @@ const LISTED = 6; // more are not listened to; the table has them all
 
 const highest = (steps) => Math.max(...steps.map(({ potential }) => potential));
 
-// The potentials and the threshold; above them, a stroke for each step that fires.
+// The potentials, those that a reset has left, too, and the threshold; above them, a stroke for each
+// step that fires.
 const trace = (plot, steps, threshold) => {
   const points = steps.map(({ potential }, t) => [t + 1, potential]);
+  const left = steps.map(({ fired, after }, t) => (fired ? [[t + 1, after]] : []));
   return [
     line(plot, [[0, threshold], [steps.length, threshold]], "threshold"),
-    line(plot, points, "potential"),
+    line(plot, points.flatMap((point, t) => [point, ...left[t]]), "potential"),
     dots(plot, points),
+    dots(plot, left.flat(), { name: "left" }),
     ticks(plot, firings(steps)),
   ].join("");
 };

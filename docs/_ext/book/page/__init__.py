@@ -1,4 +1,4 @@
-"""What a page of the book is made of: its byline, figures, listings, citations, and Japanese."""
+"""What a page is made of: its title, byline, figures, listings, citations, and Japanese."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         app,
         __file__,
         "book.page.japanese",
+        "book.page.titles",
+        "book.page.terms",
+        "book.page.ending",
         "book.page.byline",
         "book.page.citations",
         "book.page.claims",

@@ -68,7 +68,11 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:
         spans = [nodes.inline("", part) for part in parts]
-        title.parent.insert(1, nodes.paragraph("", "", *spans, classes=["byline"]))
+        below = title.next_node(nodes.paragraph, descend=False, siblings=True)
+        claimed = below is not None and "subtitle" in below["classes"]
+        title.parent.insert(
+            2 if claimed else 1, nodes.paragraph("", "", *spans, classes=["byline"])
+        )
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

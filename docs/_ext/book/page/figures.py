@@ -9,7 +9,7 @@ So do drawings by hand, the SVG files in ``docs/_figures``: what they draw with 
 ``potential``, ``spike``, ``threshold``, ``input``, ``gradient`` has the look of that quantity,
 which is in ``figures.css`` too, and the rest is drawn in ``currentColor``.
 
-A folded cell that only prepares a picture is shown below it: first the picture, then the code.
+A folded cell that only prepares a picture is folded with the picture's code, below it.
 
 Numbers (図1) begin anew on each page of the site, so another page's picture is linked, not counted.
 
@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from xml.etree import ElementTree as ET
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
+    from sphinx.builders import Builder
     from sphinx.util.typing import ExtensionMetadata
 
 COLOURS = {
@@ -176,25 +177,47 @@ class InlineFigures(SphinxPostTransform):
                 image.replace_self(nodes.raw("", svg, format="html"))
 
 
-class PictureFirst(SphinxPostTransform):
-    """Set a picture before the folded cell that prepares it; a cell's own code is below already.
+class FoldTogether(SphinxPostTransform):
+    """Fold the code of a picture, and the folded cells before it that only prepare it, as one.
 
-    The page keeps its order, which live cells run in and a screen reader reads; ``figures.css``
-    turns it round for the eye.
+    All are behind one button below the picture; the page keeps the order in which cells run.
     """
 
     default_priority = 9  # Before what is folded, and what is drawn, looks different.
     formats = ("html",)
 
     def run(self, **_kwargs: object) -> None:
-        """Put both into one box."""
+        """Put what prepares a picture before its code, and fold both."""
         for cell in [cell for cell in self.document.findall(nodes.container) if draws(cell)]:
-            index = cell.parent.index(cell)
-            before = cell.parent[index - 1] if index else None
-            if isinstance(before, nodes.container) and "tag_hide-cell" in before["classes"]:
-                box = nodes.container(classes=["picture-first"])
-                cell.parent[index - 1 : index + 1] = [box]
-                box += [before, cell]
+            code = cell.children[0]
+            prompts = {name: cell[name] for name in ("prompt_show", "prompt_hide")}
+            fold = HideCodeCellNode(**prompts, classes=["above-input"])
+            cell.replace(code, fold)
+            fold += [*taken_before(cell), code]
+            unfold(cell)
+
+
+def taken_before(cell: nodes.container) -> list[nodes.container]:
+    """Take the folded cells that stand before a picture's out of the page."""
+    taken: list[nodes.container] = []
+    while (before := cell.previous_sibling()) is not None and prepares(before):
+        cell.parent.remove(before)
+        unfold(before)
+        taken.insert(0, before)
+    return taken
+
+
+def unfold(cell: nodes.container) -> None:
+    """Keep MyST-NB from folding a cell."""
+    cell.attributes.pop("hide_mode", None)
+
+
+def prepares(node: nodes.Node) -> TypeGuard[nodes.container]:
+    """Tell whether a node is a cell that is folded away whole."""
+    if not isinstance(node, nodes.container) or "cell" not in node["classes"]:
+        return False
+    whole = "tag_hide-cell" in node["classes"]
+    return whole or ("tag_hide-input" in node["classes"] and len(node.children) == 1)
 
 
 def draws(cell: nodes.container) -> bool:
@@ -202,15 +225,15 @@ def draws(cell: nodes.container) -> bool:
     return "tag_hide-input" in cell["classes"] and next(cell.findall(nodes.image), None) is not None
 
 
-def number_by_page(app: Sphinx, env: BuildEnvironment) -> None:
+def number_by_page(app: Sphinx, builder: Builder) -> None:
     """Begin anew at 1 on each page of the site, which is read alone: nobody seeks the 23 before.
 
     A book of one file keeps the numbers that Sphinx gave, which go through. So does what a build
     stores, since the next one compares with it: this comes after it is stored.
     """
-    if app.builder.name != "html":
+    if builder.name != "html":
         return
-    for kinds in env.toc_fignumbers.values():
+    for kinds in app.env.toc_fignumbers.values():
         for kind, numbers in kinds.items():
             kinds[kind] = {name: (number,) for number, name in enumerate(numbers, 1)}
 
@@ -218,7 +241,7 @@ def number_by_page(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the post-transforms and the numbers."""
     app.add_css_file("figures.css")
-    app.connect("env-check-consistency", number_by_page)
+    app.connect("write-started", number_by_page)
     app.add_post_transform(InlineFigures)
-    app.add_post_transform(PictureFirst)
+    app.add_post_transform(FoldTogether)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

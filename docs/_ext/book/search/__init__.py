@@ -143,7 +143,7 @@ class Index:
 
     def add(self, app: Sphinx, doctree: nodes.document, docname: str) -> None:
         """Note a page, now that its references and its outputs are in place."""
-        self.pages[docname] = passages(doctree, line(app.env.titles[docname]))
+        self.pages[docname] = passages(doctree, line(app.env.longtitles[docname]))
 
     def write(self, app: Sphinx, exception: Exception | None) -> None:
         """Write all pages, those of earlier builds too, in the order in which they are read."""

@@ -142,7 +142,7 @@ def tell(
         context["pageurl"] = None  # An address that stands for this one: there is none.
     if doctree is None:
         return
-    title = app.env.titles[pagename].astext()
+    title = app.env.longtitles[pagename].astext()
     name = page_name(app.config, pagename)
     context["pageurl"] = address(app.config, name)
     starts = [(language, url) for language, url in app.config.head_languages.items() if url]

@@ -1,0 +1,91 @@
+"""How a page ends: its one sentence in a box, and all that leads on in one compact foot.
+
+Sections keep their headings and addresses; ``ending.css`` sets them by their classes. On the site,
+what a page says of the next one, 次の「…」では、, stands in the link that leads there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+SECTIONS = {"まとめ": "book-summary", "もっと深く": "book-foot", "参考文献": "book-foot"}
+BEFORE = re.compile(r"\s*次の「$")
+AFTER = re.compile(r"^」では、")
+
+
+def mark_sections(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give the sections at the end their classes."""
+    for section in doctree.findall(nodes.section):
+        title = section.next_node(nodes.title)
+        if title is not None and title.astext() in SECTIONS and title.parent is section:
+            section["classes"].append(SECTIONS[title.astext()])
+
+
+def summaries(doctree: nodes.document) -> Iterator[nodes.section]:
+    """Yield the section with the one sentence."""
+    for section in doctree.findall(nodes.section):
+        if "book-summary" in section["classes"]:
+            yield section
+
+
+def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take what is said of the next page out of the text, for the link."""
+    if app.builder.name != "html":
+        return
+    following = app.env.collect_relations().get(docname, [None] * 3)[2]
+    for section in summaries(doctree):
+        for paragraph in section.findall(nodes.paragraph):
+            link = paragraph.next_node(nodes.reference)
+            if link is None or following is None or link.parent is not paragraph:
+                continue
+            uri = app.builder.get_relative_uri(docname, following)
+            if link.get("refuri") == uri and (said := taken(paragraph, link)):
+                doctree["next"] = said
+                if not paragraph.children:
+                    section.remove(paragraph)
+                return
+
+
+def taken(paragraph: nodes.paragraph, link: nodes.reference) -> str:
+    """Take the sentences about a page out of a paragraph that ends with them."""
+    at = paragraph.index(link)
+    before, after = paragraph[at - 1] if at else None, paragraph[at + 1 :]
+    if not isinstance(before, nodes.Text) or not BEFORE.search(before) or not after:
+        return ""
+    said = "".join(node.astext() for node in after)
+    if not AFTER.match(said):
+        return ""
+    kept = BEFORE.sub("", before)
+    paragraph[at - 1 :] = [nodes.Text(kept)] if kept else []
+    return AFTER.sub("", said)
+
+
+def tell_next(
+    _app: Sphinx,
+    _page: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Say it in the link."""
+    if doctree is not None and doctree.get("next") and context.get("next"):
+        title = f'{context["next"]["title"]}<span class="next-about">{doctree["next"]}</span>'
+        context["next"] = {**context["next"], "title": title}
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Mark the sections once a page is read, and fill in the link once its references are."""
+    app.add_css_file("ending.css")
+    app.connect("doctree-read", mark_sections)
+    app.connect("doctree-resolved", take_next)
+    app.connect("html-page-context", tell_next, priority=600)  # After its number is there.
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,112 @@
+"""Where a page stands in the book: its part, its number in it, and the pages around it.
+
+The parts are the lists of pages (``toctree``) of the first page, by their captions. Pages of a part
+whose caption begins with a number, 第1部, have numbers: 1.1, 1.2.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sphinx import addnodes
+
+from book.files import bring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+
+NUMBER = re.compile(r"第(\d+)部")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A page of a part. One without a number has none to be called by."""
+
+    name: str
+    number: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the book."""
+
+    title: str
+    chapters: tuple[Chapter, ...]
+
+
+def outline(env: BuildEnvironment) -> tuple[Part, ...]:
+    """List the parts of the book, with their chapters."""
+    root = env.config.root_doc
+    if root not in env.tocs:
+        return ()
+    return tuple(
+        Part(tree["caption"] or "", tuple(chapters(env, tree)))
+        for tree in env.tocs[root].findall(addnodes.toctree)
+        if tree["includefiles"]
+    )
+
+
+def chapters(env: BuildEnvironment, tree: addnodes.toctree) -> Iterable[Chapter]:
+    """Yield the chapters of a part."""
+    numbered = NUMBER.match(tree["caption"] or "")
+    for place, name in enumerate(tree["includefiles"], 1):
+        if name in env.titles:  # Else Sphinx has complained already.
+            number = f"{numbered[1]}.{place}" if numbered else ""
+            yield Chapter(name, number, env.titles[name].astext())
+
+
+def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Have all pages written anew where what they say of each other has changed."""
+    known = getattr(env, "book_outline", None)
+    env.__dict__["book_outline"] = now = outline(env)
+    return env.found_docs if known is not None and known != now else ()
+
+
+def place(
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
+) -> None:
+    """Tell templates of the parts, and where the page is in them."""
+    if app.builder.name != "html":
+        return
+    parts = outline(app.env)
+    relations = app.builder.relations  # type: ignore[attr-defined]
+    trail = [pagename]  # The page, what it is a page of, and so on.
+    while (above := relations.get(trail[-1], [None])[0]) and above != app.config.root_doc:
+        trail.append(above)
+    numbers = {page.name: page.number for part in parts for page in part.chapters}
+    titles = app.env.titles
+    context["book_parts"] = parts
+    context["book_part"] = next(
+        (part for part in parts if trail[-1] in {page.name for page in part.chapters}), None
+    )
+    context["book_trail"] = [
+        Chapter(name, numbers.get(name, ""), titles[name].astext())
+        for name in reversed(trail)
+        if name in titles
+    ]
+    for way, name in zip(("prev", "next"), relations.get(pagename, [None] * 3)[1:], strict=True):
+        if context.get(way):
+            title = f"{marked(numbers.get(name, ''))}{context[way]['title']}"
+            context[way] = {**context[way], "title": title}
+
+
+def marked(number: str) -> str:
+    """Write the number before a title."""
+    return f'<span class="chapter-number">{number}</span> ' if number else ""
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Keep the outline, and tell each page."""
+    bring(app, __file__)
+    app.add_css_file("chapters.css")
+    app.add_js_file("chapters.js")
+    app.connect("env-updated", changed)
+    app.connect("html-page-context", place)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
