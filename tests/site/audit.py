@@ -160,13 +160,14 @@ def violations_in_states(page: Page) -> list[str]:
     found = violations(page)
     if page.locator("details").count():
         page.evaluate(OPEN_FOLDS)
-        found += [f"folds open, {line}" for line in violations(page, "article")]
-    for state, button, part in STATES:
+        part = "article" if page.locator("article").count() else "document"
+        found += [f"folds open, {line}" for line in violations(page, part)]
+    for state, button, dialog in STATES:
         if not page.locator(button).count():
             continue
         page.locator(button).first.click()
-        if page.locator(part).count() and page.locator(part).is_visible():
-            found += [f"{state} open, {line}" for line in violations(page, part)]
+        if page.locator(dialog).count() and page.locator(dialog).is_visible():
+            found += [f"{state} open, {line}" for line in violations(page, dialog)]
             page.keyboard.press("Escape")
         else:  # On a wide screen, the list of chapters has been folded away.
             page.locator(button).first.click()
