@@ -64,7 +64,6 @@ book_words = {each.id: each.string for each in read_po(CATALOG.splitlines()) if 
 THREADS = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # What a training step frees, the next one takes again: only its time changes.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-THREADS |= MEMORY
 LOWEST = {
     "ATEN_CPU_CAPABILITY": "default",  # torch's own loops
     "MKL_CBWR": "COMPATIBLE",  # its products of matrices
@@ -85,7 +84,7 @@ START = DOCS / "_data" / "start"
 PINNED, PERTURBED = (
     (START / f"{name}.py").read_text(encoding="utf-8") for name in ("pinned", "perturbed")
 )
-book_environment = THREADS | PINS
+book_environment = THREADS | MEMORY | PINS
 book_start = PINNED
 
 # Under which other conditions outputs hold: those of readers who run a notebook or a script.
@@ -96,7 +95,7 @@ LEVELS = {"lowest": LOWEST, "avx2": AVX2, "best": {}}
 OFTEN = {*LEVELS, "best, two threads", "best, perturbed"}
 book_conditions = {"pinned": {}} | {
     level + threads + weights: {
-        "environment": THREADS | LEVELS[level] | (TWO if threads else {}),
+        "environment": THREADS | MEMORY | LEVELS[level] | (TWO if threads else {}),
         "start": PERTURBED if weights else "",
         "needs": "avx2" if level == "avx2" else "",
         "rare": level + threads + weights not in OFTEN,
@@ -169,7 +168,6 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {
     "toc_title": "目次",
     "show_toc_level": 2,
-    "max_navbar_depth": 1,  # Deeper, pages are folded behind a button that has no name.
     "search_bar_text": "検索",
     "pygments_dark_style": "github-dark",
     "use_download_button": False,

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
 
 
-def accepted_text(run: Run, pins: Mapping[int, Pin] = MappingProxyType({})) -> str:
+def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({})) -> str:
     """Return the text with a page's blocks: those that differ are new, and nothing else is.
 
-    ``pins`` has what blocks say that say less than the whole output, by the places of their cells.
+    ``first_blocks`` has what those of a page without any say, by the places of their cells.
     """
     if not run.page.lines:
         new = {v.cell.index: v for v in run.verdicts if v.status in REWRITTEN}
         outputs = {index: run.notebook.cells[index].outputs for index in new}
         return with_outputs(run.page.text, outputs) if new else run.page.text
     if run.page.beside:
-        text = _beside_text(run, pins)
+        text = _beside_text(run, first_blocks)
         _require_expressed(run, run.page.text, File(run.page.beside.path, text))
         return text
     lines = run.page.text.split("\n")
@@ -42,8 +42,8 @@ def accepted_text(run: Run, pins: Mapping[int, Pin] = MappingProxyType({})) -> s
     for verdict in reversed(run.verdicts):
         if verdict.status in REWRITTEN:
             first, last = _place(verdict)
-            pin = pins.get(verdict.cell.index, Pin(verdict.got))
-            lines[first:last] = _block(verdict, pin, lines)
+            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
+            lines[first:last] = _block(verdict, said, lines)
     text = "\n".join(lines)
     _require_expressed(run, text)
     return text
@@ -77,16 +77,16 @@ def pins(run: Run, second: Run) -> dict[int, Pin]:
     }
 
 
-def _beside_text(run: Run, pins: Mapping[int, Pin]) -> str:
+def _beside_text(run: Run, first_blocks: Mapping[int, Pin]) -> str:
     """Return the text of the file beside a page: its blocks, in the order of their cells."""
     old, blocks = run.page.blocks.text.split("\n"), []
     known = names([cell.source for cell in run.page.cells])
     for verdict, name in zip(run.verdicts, known, strict=True):
         expected = verdict.cell.expected
         if verdict.status in REWRITTEN and verdict.got:
-            pin = pins.get(verdict.cell.index, Pin(verdict.got))
+            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
             kept = old[expected.line : expected.text_line - 1] if expected else []
-            blocks.append("\n".join(_fenced(pin, kept, FENCE, f" {name}")))
+            blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
         elif expected and verdict.status is not Status.MISSING:
             blocks.append("\n".join(old[expected.line - 1 : expected.end]))
     return "\n\n".join(blocks) + "\n" * bool(blocks)
@@ -101,7 +101,7 @@ def _place(verdict: Verdict) -> tuple[int, int]:
     return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
 
 
-def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
+def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
     """Return the lines of the new block, in the style of the old one or of the cell."""
     if verdict.status is Status.MISSING:
         return []
@@ -109,17 +109,17 @@ def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
     model = lines[(expected.end if expected else verdict.cell.end) - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
     kept = lines[expected.line : expected.text_line - 1] if expected else []
-    block = _fenced(pin, kept, f"{indent}{model.strip()}")
+    block = _fenced(said, kept, f"{indent}{model.strip()}")
     return [line + end for line in ([] if expected else [""]) + block]
 
 
-def _fenced(pin: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
+def _fenced(said: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
     """Return the lines of a block, whose fence is like another one and as long as is needed."""
     indent = " " * (len(model) - len(model.lstrip()))
-    fence = indent + _fence(pin.text, model.strip())
-    own = [*pin.options, ""] if pin.options and pin.text else pin.options
+    fence = indent + _fence(said.text, model.strip())
+    own = [*said.options, ""] if said.options and said.text else said.options
     options = [*own, *(line.strip() for line in kept)]
-    body = [f"{indent}{line}".rstrip() for line in _body(pin.text, options)]
+    body = [f"{indent}{line}".rstrip() for line in _body(said.text, options)]
     return [f"{fence}{{testoutput}}{name}", *options, *body, fence]
 
 

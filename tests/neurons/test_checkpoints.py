@@ -101,6 +101,17 @@ def later(value):
     return pytest.param(value, marks=pytest.mark.slow)
 
 
+def spoilt(whole, parents, last, wrong):
+    """A copy of a checkpoint with another value at one place, or with none."""
+    state = copy.deepcopy(whole)
+    holder = functools.reduce(operator.getitem, parents, state)
+    if wrong is None:
+        del holder[last]
+    else:
+        holder[last] = wrong
+    return state
+
+
 class TestReading:
     def test_no_checkpoint(self, tmp_path):
         told = f"there is no {tmp_path / 'checkpoint.pt'} to resume; start without resume"
@@ -137,12 +148,7 @@ class TestReading:
         places = [*paths(whole)]
         assert len(places) > 60
         for *parents, last in places:
-            state = copy.deepcopy(whole)
-            holder = functools.reduce(operator.getitem, parents, state)
-            if wrong is None:
-                del holder[last]
-            else:
-                holder[last] = wrong
+            state = spoilt(whole, parents, last, wrong)
             torch.save(state, run / "checkpoint.pt")
             assert DAMAGED in refusal(run), (*parents, last)
 
@@ -152,12 +158,7 @@ class TestReading:
         del whole["digest"]
         places = [path for path in paths(whole) if len(path) < 4 and "state" not in path]
         for *parents, last in places:
-            state = copy.deepcopy(whole)
-            holder = functools.reduce(operator.getitem, parents, state)
-            if wrong is None:
-                del holder[last]
-            else:
-                holder[last] = wrong
+            state = spoilt(whole, parents, last, wrong)
             torch.save(state | {"digest": digest(state)}, run / "checkpoint.pt")
             with contextlib.suppress(RunError):  # a sentence, or it is as good as another value
                 run_in(run, epochs=3, resume=True)

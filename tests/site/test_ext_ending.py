@@ -36,11 +36,11 @@ def test_the_sections_at_the_end_are_known_by_their_classes(tmp_path):
 
 @pytest.mark.parametrize("between", [" ", "\n\n"])
 def test_what_is_said_of_the_next_page_stands_in_the_link_that_leads_there(tmp_path, between):
-    said = f"{between}次の「{{doc}}`two`」では、続きを見ます。"
+    said = f"{between}次の「{{doc}}`two`」では、`<b>`の続きを見ます。"
     page = made(tmp_path, said).page("one")
     (box,) = page.select(".book-summary")
     assert [paragraph.text for paragraph in box.select("p")] == ["要点。"]
-    assert page.select_one(".right-next .next-about").text == "続きを見ます。"
+    assert page.select_one(".right-next .next-about").text == "<b>の続きを見ます。"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ what a page says of the next one, 次の「…」では、, stands in the link t
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -41,7 +42,8 @@ def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Take what is said of the next page out of the text, for the link."""
     if app.builder.name != "html":
         return
-    following = app.env.collect_relations().get(docname, [None] * 3)[2]
+    relations = app.builder.relations  # type: ignore[attr-defined]
+    following = relations.get(docname, [None] * 3)[2]
     for section in summaries(doctree):
         for paragraph in section.findall(nodes.paragraph):
             link = paragraph.next_node(nodes.reference)
@@ -78,8 +80,8 @@ def tell_next(
 ) -> None:
     """Say it in the link."""
     if doctree is not None and doctree.get("next") and context.get("next"):
-        title = f'{context["next"]["title"]}<span class="next-about">{doctree["next"]}</span>'
-        context["next"] = {**context["next"], "title": title}
+        about = f'<span class="next-about">{escape(doctree["next"])}</span>'
+        context["next"] = {**context["next"], "title": context["next"]["title"] + about}
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
