@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SHARED = ("neuron", "plot", "widget")
 FIGURES = {
-    "if-neuron": ("trace",),
+    "if-neuron": ("trace", "fountain", "play"),
     "resets": ("trace",),
     "surrogate": ("derivatives",),
     "raster": ("uniform", "encodings"),
