@@ -98,7 +98,7 @@ const figure = {
   label:
     "鹿威しと、1つのIFニューロンの膜電位の折れ線グラフ。竹筒の水位が膜電位と同じ高さにあり、" +
     "破線の閾値を超えると、筒は倒れて空になり、戻って鳴る。発火したステップの上に縦棒がある。",
-  height: 296,
+  height: 300,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0, max: 2, step: 0.05, value: 0.3 },
     { name: "threshold", label: "閾値", min: 0.2, max: 2, step: 0.05, value: 1 },
@@ -116,7 +116,7 @@ const figure = {
     return [
       behind,
       plot.markup,
-      text(AXES.left - 30, height - 8, "閾値", "end"),
+      text(60, height - 8, "閾値"),
       text(SPOUT[0] + 12, SPOUT[1] + 14, "入力"),
       `<g class="ahead">${line(plot, whole, "potential")}</g>`,
       partsOf(moving),

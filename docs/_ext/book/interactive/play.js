@@ -61,7 +61,11 @@ const player = (figure, root) => {
   button.addEventListener("click", () => want(!wanted));
   calm.addEventListener("change", () => want(!calm.matches));
   // On paper is the whole of it.
-  addEventListener("beforeprint", () => (svg.innerHTML = figure.draw(result)));
+  addEventListener("beforeprint", () => {
+    cancelAnimationFrame(frame);
+    svg.innerHTML = figure.draw(result);
+  });
+  addEventListener("afterprint", settle);
   new IntersectionObserver(([{ isIntersecting }]) => {
     seen = isIntersecting;
     settle();
