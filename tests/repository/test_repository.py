@@ -240,7 +240,7 @@ def test_a_book_that_is_published_names_its_repository(monkeypatch, repository, 
     conf = runpy.run_path(str(ROOT / "conf.py"))
     assert conf["takeaway_repository"] == repository
     assert conf["myst_substitutions"] == {"repository": words}
-    assert "{{ repository }}" in read("docs/index.md")
+    assert "{{ repository }}" in read("docs/about.md")
     pages = yaml.safe_load(read(".github/workflows/pages.yml"))
     assert pages["jobs"]["build"]["env"]["BOOK_REPOSITORY"] == "${{ github.repository }}"
 

@@ -348,9 +348,17 @@ def test_titles_that_are_linked_to_stand_in_brackets(page):
 
 
 def test_the_map_lists_every_page_in_the_order_of_the_contents():
-    tables = [part for part in source("index").directives if part.name == "list-table"]
-    mapped = [re.findall(r"^\* - \{doc\}`(\w+)`$", table.body, re.MULTILINE) for table in tables]
-    assert [names for names in mapped if names] == toctrees()
+    lists = [
+        node for node in source("index").section("章の地図").nodes if node.type == "bullet_list"
+    ]
+    mapped = [[role.content for role in node.walk() if role.type == "myst_role"] for node in lists]
+    assert mapped == toctrees()
+
+
+def test_the_parts_of_the_map_are_called_as_in_the_contents():
+    parts = [node for node in source("index").section("章の地図").nodes if node.type == "heading"]
+    trees = [item for item in source("index").directives if item.name == "toctree"]
+    assert [plain(node) for node in parts] == [tree.options["caption"] for tree in trees]
 
 
 def test_the_api_lists_what_its_pages_describe():
@@ -366,9 +374,9 @@ def test_the_api_lists_what_its_pages_describe():
     assert sorted(f"snn_docs.{name}" for name in listed) == sorted(described)
 
 
-def test_the_commands_of_the_first_page_are_those_of_the_readme():
+def test_the_commands_that_the_book_tells_are_those_of_the_readme():
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    fences = [node for node in source("index").nodes if node.type == "fence" and node.info == "sh"]
+    fences = [node for node in source("about").nodes if node.type == "fence" and node.info == "sh"]
     lines = [line for node in fences for line in node.content.splitlines()]
     assert lines
     assert not [line for line in lines if line not in readme]

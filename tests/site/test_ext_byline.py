@@ -66,6 +66,14 @@ def test_a_page_that_is_looked_up_has_no_reading_time(tmp_path):
     assert "byline" not in built.html()
 
 
+def test_a_page_that_leads_to_others_has_no_reading_time(tmp_path):
+    page = f"# 題\n\n{TEXT}\n\n```{{toctree}}\nother\n```\n"
+    pages = {"index.md": page, "other.md": f"# 別\n\n{TEXT}\n"}
+    built = build(tmp_path, pages, "myst_nb", "book.page.byline")
+    assert built.code == 0, built.messages
+    assert ["byline" in built.html(name) for name in ("index", "other")] == [False, True]
+
+
 def test_wrong_date_is_a_warning_with_its_page(tmp_path):
     page = "---\nauthor: chizuchizu\ndate: きのう\n---\n# 題\n"
     built = build(tmp_path, {"index.md": page}, "myst_nb", "book.page.byline")

@@ -77,6 +77,15 @@ def test_blocks(rst, markdown, monkeypatch):
     assert written(rst) == markdown
 
 
+def test_a_drawing_in_a_line_is_told_by_its_words():
+    drawing = nodes.raw("", "<svg/>", format="html", alt="開いた*本*。")
+    assert (
+        WRITER.block(nodes.paragraph("", "", drawing)) == rf"（開いた{BACKSLASH}*本{BACKSLASH}*。）"
+    )
+    with pytest.raises(Unwritable):
+        WRITER.block(nodes.paragraph("", "", nodes.raw("", "<b/>", format="html")))
+
+
 def test_list_begins_where_it_begins():
     items = [nodes.list_item("", nodes.paragraph("", text)) for text in ("三", "四")]
     assert WRITER.block(nodes.enumerated_list("", *items, start=3)) == "3. 三\n4. 四"

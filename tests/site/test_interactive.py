@@ -50,8 +50,9 @@ WORK = """
 """
 
 
-def figure_in(page, address: str, name: str):
-    """Open the page that holds a figure, and return the figure."""
+def figure_in(page, address: str, name: str, *, motion: str = "reduce"):
+    """Open the page that holds a figure, and return the figure, which stands still unless asked."""
+    page.emulate_media(reduced_motion=motion)
     page.goto(f"{address}{PAGES[name]}.html")
     return page.locator(f"[data-interactive={name}]")
 
@@ -204,12 +205,15 @@ def test_without_scripts_there_is_a_still_figure_and_nothing_dead(browser, addre
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_animated(browser, address, name):
+def test_nothing_moves_by_itself_for_who_wants_no_motion(browser, address, name):
     with opened(browser, address, width=DESK) as page:
         figure = figure_in(page, address, name)
         for target in figure.locator("input, button, summary").all():
             target.hover()
         figure.locator("input").first.press("ArrowRight")
+        before = figure.locator("svg").inner_html()
+        page.wait_for_timeout(500)
+        assert figure.locator("svg").inner_html() == before
         assert figure.evaluate("root => root.getAnimations({ subtree: true }).length") == 0
         moving = (
             "root => [...root.querySelectorAll('*')].filter((e) => { const s = getComputedStyle(e);"

@@ -129,6 +129,12 @@ class Writer:
         """Write the mark of a footnote, which Jupyter has no form for."""
         return f"[{node.astext()}]"
 
+    def drawing(self, node: nodes.raw, cell: bool) -> str:  # noqa: ARG002, FBT001
+        """Say what a drawing shows that stands in a line."""
+        if "alt" not in node:
+            raise Unwritable(node)
+        return f"（{escaped(node['alt'])}）"
+
     def part(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
         """Write a part that has no form of its own."""
         return self.line(node, cell=cell)
@@ -142,6 +148,7 @@ class Writer:
         nodes.emphasis: marked,
         nodes.reference: reference,
         nodes.footnote_reference: note_mark,
+        nodes.raw: drawing,
         nodes.inline: part,
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SHARED = ("neuron", "plot", "widget")
 FIGURES = {
-    "if-neuron": ("trace",),
+    "if-neuron": ("trace", "fountain", "play"),
     "resets": ("trace",),
     "surrogate": ("derivatives",),
     "raster": ("uniform", "encodings"),
@@ -38,6 +39,7 @@ FIGURES = {
 }
 """The figures, and what each needs besides what they share."""
 STYLE = "interactive.css"
+COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 # Three draws of 64 steps for the 17 values of raster.js, one after the other.
 UNIFORM_SHAPE = (3 * 64, 17)
 
@@ -72,8 +74,12 @@ def definitions(name: str) -> str:
 
 
 def bundle(name: str) -> str:
-    """Return the script of a figure, for the pages that hold it: it leaves no name behind."""
-    return f'"use strict";\n{{\n{definitions(name)}start(figure);\n}}\n'
+    """Return the script of a figure, for the pages that hold it: it leaves no name behind.
+
+    Nor has it the lines that only its writers read.
+    """
+    code = COMMENT.sub("", definitions(name))
+    return f'"use strict";\n{{\n{code}start(figure);\n}}\n'
 
 
 @cache

@@ -38,7 +38,9 @@ const form = (figure, prefix) =>
   '<form class="interactive-controls pst-js-only" autocomplete="off">' +
   '<fieldset disabled="disabled"><legend class="visually-hidden">図の設定</legend>' +
   figure.controls.map((control) => field(prefix, control)).join("") +
-  '<button type="button">元に戻す</button></fieldset></form>';
+  '<div class="interactive-buttons">' +
+  (figure.scenes ? '<button type="button" class="interactive-play">動かす</button>' : "") +
+  '<button type="button">元に戻す</button></div></fieldset></form>';
 
 const heads = ({ head }) => head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join("");
 
@@ -86,6 +88,7 @@ const markup = (figure, prefix) => {
 const attach = (figure, root) => {
   const form = root.querySelector("form");
   const status = root.querySelector("[role=status]");
+  const play = figure.scenes && player(figure, root);
   let pause;
   const values = () =>
     Object.fromEntries(
@@ -105,6 +108,7 @@ const attach = (figure, root) => {
     const result = figure.compute(now);
     const summary = figure.summary(result);
     root.querySelector("svg").innerHTML = figure.draw(result);
+    play?.(result);
     root.querySelector(".interactive-summary").textContent = summary;
     root.querySelector("tbody").innerHTML = body(figure.table(result));
     clearTimeout(pause);
@@ -112,11 +116,12 @@ const attach = (figure, root) => {
   };
   form.addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.querySelector("button").addEventListener("click", () => {
+  form.querySelector("button:last-of-type").addEventListener("click", () => {
     form.reset();
     update();
   });
   form.querySelector("fieldset").disabled = false;
+  play?.(firstResult(figure));
 };
 
 const start = (figure) => {

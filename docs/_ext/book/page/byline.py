@@ -24,6 +24,7 @@ CODE_LINES_A_MINUTE = 20
 LEAST_MINUTES = 1.5
 # Looked up, not read through: descriptions of an API, a glossary. Outputs are glanced at.
 NOT_READ = (addnodes.desc, addnodes.glossary, nodes.comment, nodes.raw, addnodes.toctree)
+LOOKED_UP = (addnodes.desc, addnodes.toctree)
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
             except ValueError:
                 logger.warning("date in front matter is not ISO 8601: %r", date, location=title)
         parts.append(f"原記事: {source}")
-    looked_up = any(doctree.findall(addnodes.desc))
+    # Nor is what only leads on to pages.
+    looked_up = any(isinstance(node, LOOKED_UP) for node in doctree.findall())
     if not looked_up and (minutes := reading_minutes(doctree)) >= LEAST_MINUTES:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:

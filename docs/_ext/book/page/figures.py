@@ -174,7 +174,7 @@ class InlineFigures(SphinxPostTransform):
                 prefix = f"{stem}-figure{next(numbers)}"
                 drawn = image["uri"].startswith(DRAWINGS)
                 svg = inline_svg(source, prefix=prefix, alt=alt, themed=self.themed, drawn=drawn)
-                image.replace_self(nodes.raw("", svg, format="html"))
+                image.replace_self(nodes.raw("", svg, format="html", alt=alt))
 
 
 class FoldTogether(SphinxPostTransform):

@@ -106,6 +106,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Keep the outline, and tell each page."""
     bring(app, __file__)
     app.add_css_file("chapters.css")
+    app.add_css_file("door.css")
     app.add_js_file("chapters.js")
     app.connect("env-updated", changed)
     app.connect("html-page-context", place)
