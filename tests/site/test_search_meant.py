@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from book import search
+from book.search.words import folded
 from py_mini_racer import MiniRacer
 from sphinx_project import EXTENSIONS
 
@@ -141,6 +142,53 @@ PAIRS = """
     可視化                     | api_networks      | 図
 """
 
+# Written when docs/_data/search_words.txt had been, again without looking: 25 of the 42 were found,
+# 33 once the ranking had been mended, before a word was added for them.
+LATER = """
+    ニューラルネットとの違い   | index             |
+    リセット 種類              | if_model          |
+    発火率 計算                | if_model          |
+    PyTorch 実装               | if_pytorch        |
+    膜時定数                   | lif               |
+    コインシデンス             | lif               |
+    Adam                       | first_network     |
+    ラスター図                 | if_pytorch        |
+    勾配が爆発する             | bptt              |
+    なぜdetachするのか         | bptt              | リセットを切り離すか
+    サロゲート勾配 種類        | surrogate         |
+    レイテンシ符号化           | encoding          | 潜時符号化
+    画像 スパイク 変換         | encoding          |
+    メモリを減らす             | long_sequences    |
+    長いシーケンス             | long_sequences    |
+    動き 検出                  | events            |
+    話者認識                   | speech            |
+    長さが違う 入力            | speech            |
+    記憶 課題                  | temporal          |
+    スパイク 順序              | timing            |
+    時系列データ 分類          | own_data          |
+    学習済みモデル 保存        | own_data          | 学習し、保存し
+    検証データ 分割            | own_data          |
+    混同行列                   | own_data          |
+    ReLU 置き換え              | conversion        |
+    変換 正解率                | conversion        |
+    クラスタ                   | plasticity        |
+    シナプス 学習則            | stdp              |
+    ジュール                   | costs             | エネルギーに直す
+    加算 乗算                  | digits            |
+    ハードウェア               | nir               |
+    Lava                       | peers             |
+    norse 使い方               | peers             |
+    並列化                     | data_parallel     |
+    推論 速度                  | benchmarks        |
+    ループ 遅い                | scaling           |
+    倍精度                     | rounding          |
+    NaN                        | autograd_function | 0を掛けると
+    ヤコビアン                 | autograd_function |
+    前進オイラー               | lif_steps         |
+    期待出力                   | verification      |
+    本の主張                   | claims            |
+"""
+
 
 class Pair(NamedTuple):
     query: str
@@ -149,29 +197,47 @@ class Pair(NamedTuple):
 
 
 def table() -> list[Pair]:
-    lines = PAIRS.strip().splitlines()
+    lines = f"{PAIRS.strip()}\n{LATER.strip()}".splitlines()
     return [Pair(*(cell.strip() for cell in line.split("|"))) for line in lines]
 
 
 @pytest.fixture(scope="module")
-def find(built_site: Path) -> Iterator[Callable[[str], list[dict[str, str]]]]:
+def script(built_site: Path) -> Iterator[Callable[[str], object]]:
     """The search page's own script and its index, in a V8 without a page."""
     racer = MiniRacer()
     racer.eval("const document = { addEventListener() {} };")
     racer.eval((built_site / search.FILE).read_text(encoding="utf-8"))
     racer.eval((EXTENSIONS / "search" / "static" / "search.js").read_text(encoding="utf-8"))
-    yield lambda query: json.loads(racer.eval(f"JSON.stringify(find({json.dumps(query)}))"))
+    yield lambda code: json.loads(racer.eval(f"JSON.stringify({code})"))
     racer.close()
 
 
-def test_nine_in_ten_are_among_the_first_three(find):
+def test_nine_in_ten_are_among_the_first_three(script):
     def found(pair: Pair) -> bool:
+        results = script(f"find({json.dumps(pair.query)}).slice(0, 3)")
         return any(
             result["page"] == pair.page and result["heading"].startswith(pair.section)
-            for result in find(pair.query)[:3]
+            for result in results
         )
 
     pairs = table()
     missed = [pair for pair in pairs if not found(pair)]
     assert len(pairs) >= 60
     assert len(missed) <= len(pairs) / 10, missed
+
+
+def test_whatever_stands_in_a_page_is_found_there(script):
+    """What else is known of a word only adds to it."""
+    book = {
+        page: [folded(f"{heading} {text}") for _, heading, text in passages]
+        for page, passages in script("BOOK.pages")
+    }
+    texts = [text for passages in book.values() for text in passages]
+    words = {text[len(text) // 2 :][:4] for text in texts[::9]}
+    for word in sorted(word for word in words if len(word) == 4 and " " not in word):
+        holding = {
+            page for page, passages in book.items() if any(word in text for text in passages)
+        }
+        assert holding <= set(script(f"literal({json.dumps(word)}).map(({{ page }}) => page)")), (
+            word
+        )
