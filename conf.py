@@ -112,6 +112,9 @@ nb_code_prompt_hide = "コードを隠す"
 # What every reader of PyTorch knows, and no page links to the glossary.
 terms_everyday = ["エポック", "重み", "正解率", "損失", "順伝播", "逆伝播"]
 
+# What readers type, and the book writes otherwise.
+search_words = "_data/search_words.txt"
+
 # Numbers and references.
 numfig = True
 numfig_secnum_depth = 0

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from book import search
+from book.search import words
 from py_mini_racer import MiniRacer
 from sphinx_project import CELLS, EXTENSIONS, build, sphinx_build
 
@@ -178,7 +179,7 @@ def test_other_builders_are_left_alone(tmp_path):
     ],
 )
 def test_a_definition_names_what_a_term_is_also_called(definition, names):
-    assert list(search.other_names(definition)) == names
+    assert list(words.other_names(definition)) == names
 
 
 @pytest.mark.parametrize(
@@ -195,14 +196,15 @@ def test_a_definition_names_what_a_term_is_also_called(definition, names):
     ],
 )
 def test_a_loanword_stands_for_what_it_takes_the_place_of(name, term, pair):
-    assert search.loanword(name, term) == pair
+    assert words.loanword(name, term) == pair
 
 
 def test_a_part_that_is_a_term_itself_keeps_its_meaning():
     glossary = {"Heaviside関数": "ＡＢ関数、ステップ関数ともいう。", "ステップ": "step。"}
-    assert search.variants(glossary) == {
+    assert words.variants(glossary) == {
         "ステップ関数": "Heaviside関数",
         "ab関数": "Heaviside関数",
+        "step": "ステップ",
     }
 
 
@@ -219,6 +221,70 @@ def test_names_come_from_glossaries_alone(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("definition", "names"),
+    [
+        ("まくでんい、membrane potential。差。", ["membrane potential"]),
+        ("raster plot。図。", ["raster plot"]),
+        (
+            "つうじてき、backpropagation through time (BPTT)。",
+            ["backpropagation through time", "BPTT"],
+        ),
+        ("いきち。この本ではthresholdとは書かない。", []),
+    ],
+)
+def test_a_definition_begins_with_the_english(definition, names):
+    assert words.english(definition) == names
+
+
+def test_a_term_leads_to_the_pages_that_its_definition_names():
+    glossary = {
+        "閾値": "しきい値とも書く。「漏れ」の章と「題」で確かめる。「無」。",
+        "無": "ない。",
+    }
+    assert list(words.homes(glossary, {"漏れ": "lif", "題": "index"})) == [
+        ("lif", "閾値"),
+        ("lif", "しきい値"),
+        ("index", "閾値"),
+        ("index", "しきい値"),
+    ]
+
+
+# ---- Words of readers, from the file of the book ----
+
+WORDS = "# 注\n\nポアソン = Poisson, ＰＰ\nlif: 忘却, leak\nlif › 時定数: tau\n"
+
+
+def project_with(folder, text):
+    (folder / "docs").mkdir()
+    (folder / "docs" / "words.txt").write_text(text, encoding="utf-8")
+    pages = PAGES | {"lif.md": "# 漏れ: 忘れる\n\n漏れる。\n\n## 時定数を選ぶ\n\n37%。\n"}
+    settings = SETTINGS + "search_words = 'words.txt'\n"
+    return build(folder, pages, "myst_nb", "book.formulas", "book.search", settings=settings)
+
+
+def test_the_file_says_what_else_is_typed_and_where_it_leads(tmp_path):
+    assert project_with(tmp_path, WORDS).code == 0
+    found = book(tmp_path)
+    assert found["variants"] == {"poisson": "ポアソン", "pp": "ポアソン"}
+    (anchor,) = (anchor for anchor, heading, _ in passages(tmp_path, "lif") if "時定数" in heading)
+    assert found["leads"] == {"lif": {"": ["忘却", "leak"], anchor: ["tau"]}}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("lif 忘却", "say “word = names” or “page › heading: words”"),
+        ("lif › 閾値: 忘却", "0 sections of 'lif' begin with '閾値': name one"),
+        ("leak: 忘却", "0 sections of 'leak' begin with '': name one"),
+    ],
+)
+def test_a_line_that_leads_nowhere_is_named(tmp_path, line, told):
+    built = project_with(tmp_path, f"{WORDS}{line}\n")
+    assert built.code == 1
+    assert f"words.txt:6: WARNING: {told}" in built.messages
+
+
 # ---- What a query finds ----
 
 SHELF = {
@@ -227,7 +293,13 @@ SHELF = {
     "api": [["", "API", "閾値 閾値 閾値"], ["e", "snn_docs.encoding", "SigmoidX 閾値"]],
     "glossary": [["", "用語集", ""], ["t", "閾値", "いきち"], ["h", "関数", "Heaviside ﾊﾟﾙｽ"]],
 }
-NAMES = {"しきい値": "閾値", "ポテンシャル": "電位", "ヘビサイド": "Heaviside"}
+NAMES = {
+    "しきい値": "閾値",
+    "ポテンシャル": "電位",
+    "ヘビサイド": "Heaviside",
+    "membrane potential": "膜電位",
+}
+LEADS = {"lif": {"": ["忘却", "out of time"], "t": ["tau"]}, "api": {"": ["関数一覧"]}}
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +308,8 @@ def script():
     racer = MiniRacer()
     racer.eval("const document = { addEventListener() {} };")
     pages = list(SHELF.items())
-    racer.eval(f"const BOOK = {json.dumps({'variants': NAMES, 'pages': pages})};")
+    data = {"variants": NAMES, "leads": LEADS, "pages": pages}
+    racer.eval(f"const BOOK = {json.dumps(data)};")
     racer.eval(SCRIPT.read_text(encoding="utf-8"))
     yield lambda code: json.loads(racer.eval(f"JSON.stringify({code})"))
     racer.close()
@@ -269,13 +342,19 @@ def script():
         ("閾値　電位", {"if"}),
         ("  閾値  ", {"if", "api", "glossary"}),
         ("run()は`", {"if"}),
+        ("メモリー", set()),
+        ("忘却", {"lif"}),  # Not in the text: these words lead there.
+        ("out of time", {"lif"}),
+        ("Membrane Potential", {"lif"}),  # A name of two words is one word.
+        ("閾値 種類", {"if", "api", "glossary"}),  # What fills a question need not be there.
+        ("種類", set()),
         ("(.*)", set()),
         ("", set()),
         (" 　", set()),
     ],
 )
 def test_a_query_finds_the_pages_that_have_all_its_words(script, query, pages):
-    assert {found["page"] for found in script(f"find({json.dumps(query)})")} == pages
+    assert {found["page"] for found in script(f"literal({json.dumps(query)})")} == pages
 
 
 def test_what_is_named_so_comes_first_then_what_has_it_in_a_heading_then_in_its_text(script):
@@ -285,13 +364,45 @@ def test_what_is_named_so_comes_first_then_what_has_it_in_a_heading_then_in_its_
         ("api", ""),
         ("if", "r"),
     ]
-    assert [one["page"] for one in script("find('LIFモデル')")] == ["lif"]
+    assert [one["page"] for one in script("literal('LIFモデル')")] == ["lif"]
     assert script("find('IFモデル')")[0]["page"] == "if"
 
 
 def test_of_a_page_the_passage_is_shown_that_has_most_of_the_words(script):
-    (found,) = script("find('sigmoid 閾値')")
+    (found,) = script("literal('sigmoid 閾値')")
     assert (found["title"], found["anchor"]) == ("API", "e")
+
+
+def test_words_lead_to_a_section_or_to_the_best_of_a_page(script):
+    assert [(one["page"], one["anchor"]) for one in script("find('tau')")] == [("lif", "t")]
+    assert [(one["page"], one["anchor"]) for one in script("find('忘却 different')")] == [
+        ("lif", "t")
+    ]
+    assert [one["anchor"] for one in script("find('忘却')")] == [""]
+
+
+@pytest.mark.parametrize(
+    ("query", "pieces"),
+    [
+        ("学習が進まない", [["学習"], ["進"]]),
+        ("話者認識", [["話者"], ["者認"], ["認識"]]),
+        ("メモリーを減らす", [["メモリー", "メモリ"], ["減"]]),
+        ("しきい値", [["値"]]),
+        ("IFの種類", [["if"]]),
+    ],
+)
+def test_a_sentence_has_pieces(script, query, pieces):
+    assert script(f"piecesOf({json.dumps(query)})") == pieces
+
+
+def test_where_few_pages_have_all_those_that_have_half_of_the_pieces_follow(script):
+    found = script("find('膜電位の漏れ')")
+    assert [(one["page"], one.get("near", False)) for one in found] == [("lif", True)]
+    found = script("find('漏れ 電位')")
+    assert [(one["page"], one.get("near", False)) for one in found] == [
+        ("lif", False),
+        ("if", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -318,6 +429,8 @@ def test_a_hit_is_known_in_the_text_as_shown(script, text, word, shown):
         ("閾値", "3件見つかりました。"),
         ("しきい値", "3件見つかりました。「しきい値」は「閾値」でも探しました。"),
         ("無", "見つかりませんでした。短い言葉に変えて試してください。"),
+        ("電位漏", "すべてを含むページはありません。近いページを2件示します。"),
+        ("漏れ 電位", "1件見つかりました。近いページを1件加えました。"),
         ("", "空白で区切ると、すべてを含むページを探します。↑と↓で結果を選べます。"),
     ],
 )
@@ -332,7 +445,8 @@ def test_a_query_of_nothing_but_other_names_is_looked_for_in_few_spellings():
     racer.eval("const document = { addEventListener() {} };")
     names = {f"別名{sign}": f"名{sign}" for sign in "あいうえおかきくけこ"}
     pages = [["page", [["", "頁", "名あ名い名う名え名お名か名き名く名け名こ 別名あ"]]]]
-    racer.eval(f"const BOOK = {json.dumps({'variants': names, 'pages': pages})};")
+    data = {"variants": names, "leads": {}, "pages": pages}
+    racer.eval(f"const BOOK = {json.dumps(data)};")
     racer.eval(SCRIPT.read_text(encoding="utf-8"))
     query = "".join(names)
     spellings = racer.eval(f"JSON.stringify(wordsOf({json.dumps(query)}).flat())")

@@ -1,4 +1,4 @@
-"""Names in code lead to what documents them, and from there back."""
+"""Names in code lead to what documents them and back; what a link stands for is at hand."""
 
 from __future__ import annotations
 
@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set up the parts, in this order."""
-    return bring(app, __file__, "book.links.backlinks", "book.links.codelinks")
+    return bring(
+        app, __file__, "book.links.backlinks", "book.links.codelinks", "book.links.at_hand"
+    )

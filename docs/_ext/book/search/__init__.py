@@ -6,8 +6,8 @@ not do for ``file://``. But a book is small enough to be searched as it stands: 
 found, wherever a word may begin; nothing else is found; and the lines to show are at hand. The text
 is one file, which the search page alone loads.
 
-Other names of a term come from the glossary: from a sentence of its definition that ends in
-ともいう or とも書く, with 、 between the names. 「擬似勾配、サロゲート勾配ともいう。」 gives two.
+What a reader types may not be what the book writes: ``words.py`` brings other names, and words that
+lead to a page or a section of it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.util import logging
 
 from book.files import bring, write_atomically
 from book.formulas import render
+from book.search import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,13 +32,11 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
+logger = logging.getLogger(__name__)
 FILE = "searchtext.js"
 BEFORE, AFTER = "const BOOK = ", ";\n"
 # Drawings, and formulas on lines of their own, are looked at: there is no line of them to show.
 NOT_TEXT = (nodes.Invisible, nodes.raw, nodes.math_block)
-NAMING = re.compile(r"([^。]+)とも(?:いう|書く)。")
-NAMING_MORE = re.compile(r"とも(?:いい|書き)$")
-LOANWORD = re.compile(r"[ァ-ヺー]{2,}")
 
 
 class Passage(NamedTuple):
@@ -100,40 +99,6 @@ def passages(doctree: nodes.document, title: str) -> list[Passage]:
     return [start._replace(text=" ".join(" ".join(texts).split())) for start, texts in found]
 
 
-def folded(text: str) -> str:
-    """Make equal what is looked for as one, as ``fold`` in search.js does."""
-    return unicodedata.normalize("NFKC", text).lower()
-
-
-def loanword(name: str, term: str) -> tuple[str, str] | None:
-    """Find the word that a name writes in katakana and the term does not: ポテンシャル for 電位.
-
-    The names are 膜ポテンシャル and 膜電位: all the rest must be the same.
-    """
-    found = LOANWORD.findall(name)
-    if len(found) != 1 or found[0] == name:
-        return None
-    before, word, after = name.partition(found[0])
-    same = re.fullmatch(f"{re.escape(before)}(.+){re.escape(after)}", term)
-    return (word, same[1]) if same else None
-
-
-def other_names(definition: str) -> Iterator[str]:
-    """Yield the other names that a definition gives."""
-    for sentence in NAMING.findall(definition):
-        for part in sentence.split("、"):
-            yield NAMING_MORE.sub("", part)
-
-
-def variants(glossary: dict[str, str]) -> dict[str, str]:
-    """Map the other names in a glossary, and the loanwords in them, to the book's own terms."""
-    names = [(name, term) for term, text in glossary.items() for name in other_names(text)]
-    words = filter(None, (loanword(name, term) for name, term in names))
-    # ステップ is left out of ステップ関数: it is a term itself, and means something else.
-    known = {word: native for word, native in words if word not in glossary}
-    return {folded(name): term for name, term in (known | dict(names)).items()}
-
-
 class Index:
     """The passages of the pages that a build has written."""
 
@@ -156,15 +121,41 @@ class Index:
         pages |= self.pages
         order = [*app.env.collect_relations(), *sorted(app.env.found_docs)]
         book = {docname: pages[docname] for docname in order}
-        terms = {
-            heading: text
-            for found in book.values()
-            for anchor, heading, text in found
-            if anchor.startswith("term-")
-        }
-        data = {"variants": variants(terms), "pages": list(book.items())}
+        names, leads = found_by(book, Path(app.srcdir, app.config.search_words))
+        data = {"variants": names, "leads": leads, "pages": list(book.items())}
         packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         write_atomically(file, BEFORE + packed + AFTER)
+
+
+def found_by(
+    book: dict[str, list[Passage]], file: Path
+) -> tuple[dict[str, str], dict[str, dict[str, list[str]]]]:
+    """Gather what the pages are found by, besides their text: other names, and words that lead."""
+    glossary = {
+        heading: text
+        for passages in book.values()
+        for anchor, heading, text in passages
+        if anchor.startswith("term-")
+    }
+    names, leads, unread = words.read(file.read_text(encoding="utf-8") if file.is_file() else "")
+    for line in unread:
+        logger.warning("say “word = names” or “page › heading: words”", location=f"{file}:{line}")
+    titles = {page[0].heading.partition(": ")[0]: docname for docname, page in book.items()}
+    places = [(docname, "", term) for docname, term in words.homes(glossary, titles)]
+    for lead in leads:
+        anchors = [start.anchor for start in book.get(lead.page, []) if begins(start, lead)]
+        if len(anchors) != 1:
+            told = f"{len(anchors)} sections of {lead.page!r} begin with {lead.heading!r}: name one"
+            logger.warning(told, location=f"{file}:{lead.line}")
+        places += [(lead.page, anchor, word) for anchor in anchors for word in lead.words]
+    return words.variants(glossary) | names, words.placed(places)
+
+
+def begins(passage: Passage, lead: words.Lead) -> bool:
+    """Tell whether a passage is the one that words lead to: without a heading, the page itself."""
+    if lead.heading:
+        return bool(passage.anchor) and passage.heading.startswith(lead.heading)
+    return not passage.anchor
 
 
 def earlier(file: Path) -> dict[str, list[Passage]]:
@@ -191,6 +182,7 @@ def search_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Take the place of Sphinx's search."""
     bring(app, __file__)
+    app.add_config_value("search_words", "", "", str)
     index = Index()
     app.connect("builder-inited", without_stock)
     app.connect("doctree-resolved", index.add)

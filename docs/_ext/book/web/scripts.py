@@ -17,6 +17,8 @@ UNUSED = {
 }
 # What puts a button on code.
 COPYING = {"_static/clipboard.min.js", "_static/copybutton.js", "_static/copybutton-ja.js"}
+# What shows beside a link what it stands for.
+SHOWING = {"_static/at_hand.js"}
 
 
 def choose_scripts(
@@ -25,7 +27,10 @@ def choose_scripts(
     """Leave out what is not used, and let the rest wait until the page is there."""
     if app.builder.name != "html":
         return
-    unused = UNUSED if "<pre" in context.get("body", "") else UNUSED | COPYING
+    body = context.get("body", "")
+    copying = set() if "<pre" in body else COPYING
+    showing = set() if 'class="reference internal"' in body else SHOWING
+    unused = UNUSED | copying | showing
     scripts = [script for script in context["script_files"] if str(script.filename) not in unused]
     context["script_files"] = scripts
     for script in scripts:

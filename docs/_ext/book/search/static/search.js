@@ -13,52 +13,152 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 const pattern = (word) =>
   /^[a-z0-9]{1,2}$/.test(word) ? `(?<![a-z0-9])${word}(?![a-z0-9])` : escaped(word);
 
-const matches = (text, word) => [...text.matchAll(new RegExp(pattern(word), "g"))];
+// How often a text has a word.
+const count = (text, word) =>
+  text.includes(word) ? [...text.matchAll(new RegExp(pattern(word), "g"))].length : 0;
 
 // What is looked for comes from a link, too, which must not keep the browser busy: each name in a
 // word doubles its spellings, and no reader types so many names, or so long a query.
 const MOST_SPELLINGS = 16;
 const LONGEST_QUERY = 200;
 
-// A word and its other spellings: しきい値を超える is also 閾値を超える.
+// A name in a query: one in Latin letters stands alone there.
+const naming = (name) =>
+  new RegExp(/^[a-z0-9]/.test(name) ? `(?<![a-z0-9_])${escaped(name)}(?![a-z0-9_])` : escaped(name), "g");
+
+// The names in a query for which the book has another; none that is a part of a longer one.
+const renamed = (query) => {
+  const text = fold(query);
+  const named = Object.entries(BOOK.variants).filter(
+    ([name]) => text.includes(name) && naming(name).test(text),
+  );
+  const isPart = (name) => named.some(([longer]) => longer !== name && longer.includes(name));
+  return named.filter(([name]) => !isPart(name));
+};
+
+// A word and its other spellings: しきい値を超える is also 閾値を超える, メモリー is メモリ.
 const spellings = (word) => {
-  const all = new Set([word]);
-  for (const [name, term] of Object.entries(BOOK.variants))
+  const all = new Set([word, word.replace(/(?<=[ァ-ヺ]{2})ー$/, "")]);
+  for (const [name, term] of renamed(word))
     for (const known of [...all])
-      if (all.size < MOST_SPELLINGS) all.add(known.replaceAll(name, fold(term)));
+      if (all.size < MOST_SPELLINGS) all.add(known.replace(naming(name), () => fold(term)));
   return [...all];
 };
 
-const wordsOf = (query) =>
-  fold(query.slice(0, LONGEST_QUERY)).split(/\s+/).filter(Boolean).map(spellings);
+// Asked for with a word, they say little by themselves: a page need not have them.
+const FILLING = new Set(
+  "種類 方法 違い 計算 使い方 書き方 選び方 作り方 仕組み 意味 例 とは how what why to the a of in is".split(" "),
+);
 
-// How well a passage fits each word. That it is named so counts most, then that its heading has it.
-const rate = ([anchor, heading, text], words) => {
-  const [name, body] = [fold(heading), fold(text)];
-  const scores = words.map((word) =>
-    word.reduce((sum, spelling) => {
-      const hits = matches(body, spelling).length + 10 * matches(name, spelling).length;
-      return sum + hits + (name === spelling ? 100 : 0);
-    }, 0),
-  );
-  return { anchor, heading, text, scores };
+const isNeeded = (word, _, words) =>
+  !FILLING.has(word[0]) || words.every(([typed]) => FILLING.has(typed));
+
+const spelled = (text) => text.split(/\s+/).filter(Boolean).map(spellings);
+
+// A query as its words, and once more with the names of several words as the book writes them.
+const readings = (query) => {
+  const text = fold(query.slice(0, LONGEST_QUERY));
+  const several = renamed(text).filter(([name]) => name.includes(" "));
+  const whole = several.reduce((t, [name, term]) => t.replace(naming(name), () => fold(term)), text);
+  return [...new Set([text, whole])].map(spelled).filter(({ length }) => length);
 };
 
-// The pages that have every word, the best first; each with the passage to show of it.
-const find = (query) => {
-  const words = wordsOf(query);
-  const results = [];
-  for (const [page, passages] of words.length ? BOOK.pages : []) {
-    const rated = passages.map((passage) => rate(passage, words));
-    if (!words.every((_, i) => rated.some(({ scores }) => scores[i]))) continue;
-    // One with more of the words fits better than one with more of one word.
-    const fit = ({ scores }) =>
-      scores.reduce((sum, score) => sum + score + (score ? 1000 : 0), 0);
-    const best = rated.reduce((one, other) => (fit(other) > fit(one) ? other : one));
-    const score = fit(best) + rated.filter(fit).length;
-    results.push({ page, title: passages[0][1], score, ...best });
+const wordsOf = (query) => readings(query).flat();
+
+// Without its spaces a Japanese sentence is one word. These are the words in it, without grammar, and
+// the neighbours in a long one: 話者認識 is 話者, 者認, 認識.
+const piecesOf = (query) => {
+  const runs = fold(query.slice(0, LONGEST_QUERY)).match(/[a-z0-9_.]+|[一-鿿々]+|[ァ-ヺー]+/g) ?? [];
+  const pairs = (run) => [...run].slice(1).map((last, i) => run[i] + last);
+  const cut = runs.flatMap((run) => (/^[一-鿿々]{3}/.test(run) ? pairs(run) : [run]));
+  return [...new Set(cut)].map(spellings).filter(isNeeded);
+};
+
+// The passages of a page in one writing, and what leads to it: made ready once.
+const shelf = new Map();
+const ready = (page, passages) => {
+  if (!shelf.has(page)) {
+    const { "": about = [], ...leads } = BOOK.leads[page] ?? {};
+    const folded = passages.map(([anchor, heading, text]) => {
+      const name = fold(heading);
+      return { names: [name, name.split(": ")[0]], body: fold(text), leads: leads[anchor] ?? [] };
+    });
+    shelf.set(page, { about, folded });
   }
-  return results.sort((one, other) => other.score - one.score);
+  return shelf.get(page);
+};
+
+// How well a text fits a word: the first of many hits say most, and those as it was typed; those in
+// a long text, less.
+const LONG = 2000;
+const fits = (text, word) => {
+  const hits = word.map((spelling, i) => Math.log2(1 + count(text, spelling)) / (i ? 2 : 1));
+  return hits.reduce((sum, hit) => sum + hit) / (1 + text.length / LONG);
+};
+
+const has = (text, word) => word.some((spelling) => count(text, spelling));
+
+// How well what leads to a place fits: that it is just what was typed counts most.
+const leading = (leads, words) => {
+  const typed = words.length === 1 ? words[0] : [words.map(([word]) => word).join(" ")];
+  const exact = leads.some((lead) => typed.includes(lead)) ? 100 : 0;
+  return words.map((word) => (leads.some((lead) => has(lead, word)) ? 10 + exact : 0));
+};
+
+// How well a passage fits each word. That it is named so counts most, then that its heading has it.
+const rate = ({ names, body, leads }, words) => {
+  const led = leading(leads, words);
+  return words.map((word, i) => {
+    const named = word.some((spelling) => names.includes(spelling)) ? 100 : 0;
+    return fits(body, word) + (has(names[0], word) ? 10 : 0) + named + led[i];
+  });
+};
+
+// Of a page, how well it fits and the passage to show. One with more of the words fits better than
+// one with more of one word.
+const look = ([page, passages], words) => {
+  const { about, folded } = ready(page, passages);
+  const rated = folded.map((passage) => rate(passage, words));
+  const led = leading(about, words);
+  const needed = words.map(isNeeded);
+  const fit = (scores) =>
+    scores.reduce((sum, score, i) => sum + score + (score && needed[i] ? 1000 : 0), 0);
+  const at = rated.reduce((best, scores, i) => (fit(scores) > fit(rated[best]) ? i : best), 0);
+  const missing = words.filter(
+    (_, i) => needed[i] && !led[i] && !rated.some((scores) => scores[i]),
+  ).length;
+  const many = Math.log2(1 + rated.filter(fit).length);
+  const score = fit(rated[at].map((one, i) => one + led[i])) + many;
+  const [anchor, heading, text] = passages[at];
+  return { page, title: passages[0][1], anchor, heading, text, missing, score };
+};
+
+const sorted = (results) => results.sort((one, other) => other.score - one.score);
+
+// The pages that have every word, the best first; each with the passage to show of it.
+const literal = (query) => {
+  const best = new Map();
+  for (const words of readings(query))
+    for (const book of BOOK.pages) {
+      const result = look(book, words);
+      if (!result.missing && !(best.get(result.page)?.score >= result.score))
+        best.set(result.page, result);
+    }
+  return sorted([...best.values()]);
+};
+
+// If those are few, there follow the pages that have at least half of the pieces.
+const FEW = 3;
+const MOST_NEAR = 5;
+const find = (query) => {
+  const results = literal(query);
+  const pieces = piecesOf(query);
+  if (results.length >= FEW || !pieces.length) return results;
+  const isNear = ({ page, missing }) =>
+    missing <= pieces.length / 2 && !results.some((result) => result.page === page);
+  const others = BOOK.pages.map((book) => look(book, pieces)).filter(isNear);
+  const near = sorted(others).slice(0, MOST_NEAR);
+  return [...results, ...near.map((result) => ({ ...result, near: true }))];
 };
 
 // ---- Where it stands in a text ----
@@ -126,27 +226,25 @@ const item = ({ page, title, anchor, heading, text }, words) => {
   return element("li", "", link, element("p", "context", ...excerpt(text, words)));
 };
 
-// The names in a query for which the book has another; none that is a part of a longer one.
-const renamed = (query) => {
-  const named = Object.entries(BOOK.variants).filter(([name]) => fold(query).includes(name));
-  const isPart = (name) => named.some(([longer]) => longer !== name && longer.includes(name));
-  return named.filter(([name]) => !isPart(name));
+const counted = (results) => {
+  const near = results.filter((result) => result.near).length;
+  const found = results.length - near;
+  if (!results.length) return "見つかりませんでした。短い言葉に変えて試してください。";
+  if (!found) return `すべてを含むページはありません。近いページを${near}件示します。`;
+  return `${found}件見つかりました。${near ? `近いページを${near}件加えました。` : ""}`;
 };
 
 const summary = (query, results) => {
   if (!query.trim()) return "空白で区切ると、すべてを含むページを探します。↑と↓で結果を選べます。";
-  const said = results.length
-    ? `${results.length}件見つかりました。`
-    : "見つかりませんでした。短い言葉に変えて試してください。";
   const also = renamed(query).map(([name, term]) => `「${name}」は「${term}」でも探しました。`);
-  return [said, ...also].join("");
+  return [counted(results), ...also].join("");
 };
 
 const show = (query) => {
   const results = find(query);
-  const words = wordsOf(query).flat();
+  const [words, pieces] = [wordsOf(query), piecesOf(query)].map((all) => [...new Set(all.flat())]);
   document.querySelector(".search-summary").textContent = summary(query, results);
-  const items = results.map((result) => item(result, words));
+  const items = results.map((result) => item(result, result.near ? pieces : words));
   document.querySelector("ul.search").replaceChildren(...items);
 };
 

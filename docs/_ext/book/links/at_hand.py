@@ -1,0 +1,113 @@
+"""What a link stands for is in the page itself, for ``at_hand.js`` to show beside it.
+
+A page may be opened as a file, from which nothing can be fetched. So what it links to on other
+pages, terms of the glossary and formulas with a number, stands once at its end, in a ``template``
+that is neither shown nor printed. What is on the page already is not repeated there, and a citation
+carries the work in its ``title``.
+"""
+
+from __future__ import annotations
+
+import html
+import posixpath
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx import addnodes
+
+from book.formulas import lines_aligned, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+
+def flat(node: nodes.Node) -> str:
+    """Write what a node shows as HTML without links: nothing in it takes the focus."""
+    if isinstance(node, nodes.math):
+        return render(node.astext().strip(), display=False)
+    if isinstance(node, nodes.Text):
+        return html.escape(node.astext())
+    inner = "".join(map(flat, node.children))
+    return f"<code>{inner}</code>" if isinstance(node, nodes.literal) else inner
+
+
+def terms(doctree: nodes.document) -> Iterator[tuple[str, str]]:
+    """Yield the anchor of each term that a page explains, and its HTML."""
+    for item in doctree.findall(nodes.definition_list_item):
+        term, definition = item.children[0], item.children[-1]
+        if isinstance(term, nodes.term) and term["ids"]:
+            yield term["ids"][0], f"<p><b>{flat(term)}</b> {flat(definition)}</p>"
+
+
+def formulas(doctree: nodes.document) -> Iterator[tuple[str, str]]:
+    """Yield the anchor of each formula that has a number, and its HTML."""
+    for formula in doctree.findall(nodes.math_block):
+        if formula["number"]:
+            as_written = formula.get("no-wrap", formula.get("nowrap", False))
+            tex = formula.astext() if as_written else lines_aligned(formula.astext())
+            yield formula["ids"][0], f"<p>{render(tex.strip(), display=True)}</p>"
+
+
+def linked(doctree: nodes.document, pagename: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a page's links to terms and formulas of others: as written, the page, the anchor."""
+    seen = set()
+    for link in doctree.findall(nodes.reference):
+        address, _, anchor = link.get("refuri", "").partition("#")
+        if address and anchor.startswith(("term-", "equation-")) and link["refuri"] not in seen:
+            seen.add(link["refuri"])
+            page = posixpath.normpath(posixpath.join(posixpath.dirname(pagename), address))
+            yield link["refuri"], page.removesuffix(".html"), anchor
+
+
+class AtHand:
+    """What the pages of a build have to show."""
+
+    def __init__(self, app: Sphinx) -> None:
+        """Look at each page once, when another links to it."""
+
+        @cache
+        def of_page(docname: str) -> dict[str, str]:
+            if docname not in app.env.found_docs:
+                return {}
+            doctree = app.env.get_doctree(docname)
+            if any(doctree.findall(addnodes.glossary)):  # Its definitions link to pages by title.
+                doctree = app.env.get_and_resolve_doctree(docname, app.builder)
+            return {**dict(formulas(doctree)), **dict(terms(doctree))}
+
+        self.of_page = of_page
+
+    def add(
+        self,
+        app: Sphinx,
+        pagename: str,
+        _template: str,
+        context: dict[str, Any],
+        doctree: nodes.document | None,
+    ) -> None:
+        """Put it at the end of a page."""
+        if app.builder.name != "html" or doctree is None:
+            return
+        found = (
+            f'<div data-of="{html.escape(address)}">{text}</div>'
+            for address, page, anchor in linked(doctree, pagename)
+            if (text := self.of_page(page).get(anchor))
+        )
+        if texts := "\n".join(found):
+            context["body"] += f'<template id="at-hand">\n{texts}\n</template>\n'
+
+
+def begin(app: Sphinx) -> None:
+    """Have each page get it when the fonts have been chosen that it shows at once."""
+    app.connect("html-page-context", AtHand(app).add, priority=800)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Bring the script and its style, and begin with the build."""
+    app.add_css_file("at_hand.css")
+    app.add_js_file("at_hand.js")
+    app.connect("builder-inited", begin)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
