@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import re
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,7 +17,7 @@ from interactive_runs import tables, worked
 from py_mini_racer import MiniRacer
 from sphinx_project import build, sphinx_build
 
-from snn_docs import IF, LIF, encoding, surrogate
+from snn_docs import ALIF, IF, LIF, Heaviside, data, encoding, network, surrogate
 
 PAGE = """
 # 題
@@ -184,26 +185,104 @@ def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit():
 
 
 def test_gradients_are_the_package_s_bit_for_bit():
-    dice = random.Random(0)
-    settings = [
-        {
-            "kind": dice.choice(KINDS),
-            "slope": hundredths(dice, 25, 400, 25),
-            "x": hundredths(dice, -200, 200, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    grid = (torch.arange(17) - 8) / 4
+    settings = [{"kind": kind, "slope": slope / 20} for kind, slope in product(KINDS, range(1, 21))]
     for setting, table in zip(settings, tables("surrogate", settings), strict=True):
         spike = getattr(surrogate, setting["kind"])(setting["slope"])
-        x = torch.cat([torch.tensor([setting["x"]]), grid]).requires_grad_()
+        x = ((torch.arange(17) - 8) / 4).requires_grad_()
         spikes = spike(x)
         (gradient,) = torch.autograd.grad(spikes.sum(), x)
-        assert table[0][0].endswith("（選んだ電位）")
-        table[0][0] = table[0][0].removesuffix("（選んだ電位）")
         shown = zip(*table, strict=True)
         for numbers, expected in zip(shown, (x.detach(), spikes.detach(), gradient), strict=True):
             assert bits(numbers) == bits(expected), setting
+
+
+def test_the_chance_of_a_spike_and_its_slope_are_the_package_s_bit_for_bit():
+    settings = [{"noise": noise / 10} for noise in range(11)]
+    x = torch.cat([torch.tensor([-0.25]), (torch.arange(17) - 8) / 8])
+    for setting, table in zip(settings, tables("noise", settings), strict=True):
+        noise = setting["noise"]
+        chance, slope = Heaviside.apply(x), torch.zeros_like(x)
+        if noise:
+            hill = surrogate.Boxcar(1 / (2 * noise))
+            chance, slope = hill.smooth(x), hill.derivative(x)
+        shown = zip(*table, strict=True)
+        for numbers, expected in zip(shown, (x, chance, slope), strict=True):
+            assert bits(numbers) == bits(expected), setting
+
+
+def test_the_slope_is_that_of_how_often_a_shaken_neuron_fires():
+    generator = torch.Generator().manual_seed(0)
+    for noise in (0.3, 1.0):
+        drawn = noise * (2 * torch.rand(200_000, generator=generator) - 1)
+        rates = [(at + drawn > 0).double().mean().item() for at in (-0.3, -0.25, -0.2)]
+        ((_, chance, slope), *_) = tables("noise", [{"noise": noise}])[0]
+        assert float(chance) == pytest.approx(rates[1], abs=0.005)
+        assert float(slope) == pytest.approx((rates[2] - rates[0]) / 0.1, abs=0.05)
+
+
+def test_what_comes_back_through_time_is_the_package_s_bit_for_bit():
+    settings = [
+        {"current": current / 20, "leak": leak / 20}
+        for current, leak in product(range(1, 41), range(9))
+    ]
+    for setting, table in zip(settings, tables("factors", settings), strict=True):
+        layer = LIF(leak=setting["leak"], surrogate=Heaviside.apply)
+        inputs = torch.full((21,), setting["current"], requires_grad=True)
+        spikes, v = layer.record(inputs)
+        (gradient,) = torch.autograd.grad(v[-1], inputs)
+        back, *shown = zip(*table, strict=True)
+        assert [int(each) for each in back] == list(range(20, -1, -1))
+        for numbers, expected in zip(shown, (v, spikes, gradient), strict=True):
+            assert bits(numbers) == bits(expected.detach()), setting
+
+
+def claimed(slope: float, places: torch.Tensor) -> torch.Tensor:
+    """Return the gradient that a surrogate claims, `[*, 2]`, at places in the plane of weights."""
+    spike, (w1, w2) = surrogate.FastSigmoid(slope), places.clone().requires_grad_().unbind(-1)
+    output = spike(w2 * spike(w1) - 0.5)
+    return torch.stack(torch.autograd.grad(output.sum(), (w1, w2)), -1)
+
+
+def test_the_way_around_climbs_what_the_package_s_gradients_say_bit_for_bit():
+    ways = torch.tensor([[1, 0], [0, 1], [-1, 0], [0, -1]], dtype=torch.float64)
+    starts = torch.tensor([[-1, 0], [1, 0], [1, 2], [-1, 2]], dtype=torch.float64)
+    paces = (torch.arange(200, dtype=torch.float64) + 0.5)[:, None] / 100
+    places = torch.cat([start + paces * way for start, way in zip(starts, ways, strict=True)])
+    along = ways.repeat_interleave(200, 0)
+    settings = [{"slope": slope / 4} for slope in range(1, 17)]
+    for setting, table in zip(settings, tables("loop", settings), strict=True):
+        steep = (claimed(setting["slope"], places.float()).double() * along).sum(1)
+        heights = [float(row[4]) for row in table]
+        assert heights == pytest.approx((steep.cumsum(0) / 100)[24::25].tolist(), abs=6e-5)
+        assert bits([row[3] for row in table]) == bits(steep[24::25].float()), setting
+        assert heights[-1] > 0.2
+
+
+def test_rates_are_the_package_s_bit_for_bit():
+    currents = (torch.arange(0, 161, 5) - 30).double() / 100
+    settings = [{"count": count} for count in range(1, 33)]
+    for setting, table in zip(settings, tables("stairs", settings), strict=True):
+        inputs = currents.float().expand(setting["count"], -1)
+        half = torch.zeros_like(inputs[0]), torch.full_like(inputs[0], 0.5)
+        spikes, _ = IF(reset="subtract").run(inputs, half)
+        shown, rates, _ = zip(*table, strict=True)
+        assert bits(shown) == bits(currents)
+        assert bits(rates) == bits(spikes.mean(0)), setting
+
+
+def test_the_order_of_two_volleys_is_kept_by_the_package_s_threshold_bit_for_bit():
+    settings = [
+        {"gap": gap, "leak": leak / 200} for gap, leak in product(range(1, 61, 3), range(1, 21))
+    ]
+    for setting, table in zip(settings, tables("order", settings), strict=True):
+        layer = ALIF(leak=1.0, adaptation=3.0, adaptation_leak=setting["leak"])
+        columns = list(zip(*table, strict=True))
+        for sizes, shown in (((5.0, 2.5), columns[1:4]), ((2.5, 5.0), columns[4:])):
+            inputs = torch.zeros(70)
+            inputs[3], inputs[3 + setting["gap"]] = sizes
+            spikes, _, trace = layer.record(inputs)
+            for numbers, expected in zip(shown, (inputs, trace * 3.0 + 1.0, spikes), strict=True):
+                assert bits(numbers) == bits(expected), setting
 
 
 def restored_by(code: str, spikes: torch.Tensor) -> torch.Tensor:
@@ -305,19 +384,44 @@ def test_what_the_resets_page_invites_to():
 
 
 def test_what_the_surrogates_page_invites_to():
-    found = tables(
-        "surrogate",
-        [
-            *({"kind": kind} for kind in KINDS),
-            *({"kind": "FastSigmoid", "slope": slope, "x": -0.5} for slope in (1, 4)),
-            *({"kind": "Triangle", "slope": 2, "x": x} for x in (-0.5, -0.45)),
-        ],
-    )
-    spikes = [[row[1] for row in table] for table in found[: len(KINDS)]]
-    assert all(each == spikes[0] for each in spikes)
-    wide, narrow, outside, inside = (float(table[0][2]) for table in found[len(KINDS) :])
-    assert wide > narrow
-    assert outside == 0 < inside
+    shares, accuracies = {}, {}
+    for kind, slope in product(KINDS, (0.25, 1)):
+        (result,) = worked("surrogate", [{"kind": kind, "slope": slope}])
+        shares[kind, slope] = int(re.search(r"(\d+)%", result["summary"])[1])
+        told = re.findall(r"傾き([\d.]+)で([\d.]+)", result["summary"])
+        accuracies |= {(kind, float(at)): float(right) for at, right in told}
+    assert shares["Boxcar", 1] < 20
+    assert shares["Boxcar", 0.25] > 80
+    assert shares["StraightThrough", 1] == 100
+    assert accuracies["Boxcar", 1] < 0.6
+    wide = [accuracies[of] for of in (("Boxcar", 0.25), ("Triangle", 0.25), ("FastSigmoid", 1))]
+    assert max(wide) - min(wide) < 0.02 < min(wide) - 0.9
+    assert accuracies["StraightThrough", 1] < 0.9
+
+
+def test_the_potentials_that_a_surrogate_is_to_reach_are_those_of_the_network():
+    torch.manual_seed(0)
+    model = network.Network([64, 32, 10], IF)
+    with torch.no_grad():
+        v = model(data.digits().train_inputs.expand(8, -1, -1))[1].flatten() - 1
+    settings = [{"kind": "Boxcar", "slope": slope} for slope in (0.1, 0.25, 0.5, 1)]
+    for setting, each in zip(settings, worked("surrogate", settings), strict=True):
+        reached = surrogate.Boxcar(setting["slope"]).derivative(v) > 0
+        share = int(re.search(r"(\d+)%", each["summary"])[1])
+        assert share == pytest.approx(100 * reached.double().mean().item(), abs=2)
+
+
+def test_what_the_other_pages_ask():
+    """The one question of a figure has an answer that a reader finds by its first slider."""
+    chance = [tables("noise", [{"noise": noise / 10}])[0][0] for noise in range(11)]
+    assert [float(row[2]) > 0 for row in chance] == 3 * [False] + 8 * [True]
+    back = tables("factors", [{"current": 1.1}, {"current": 1.15}])
+    assert abs(float(back[0][0][3])) < 1 < abs(float(back[1][0][3]))
+    around = [tables("loop", [{"slope": slope}])[0][-1][4] for slope in (0.25, 1, 4)]
+    assert 0.2 < float(around[0]) < float(around[1]) < float(around[2])
+    gaps = tables("order", [{"gap": gap} for gap in (28, 29)])
+    counts = [[sum(int(row[column]) for row in table) for column in (3, 6)] for table in gaps]
+    assert counts == [[1, 2], [2, 2]]
 
 
 def test_what_the_codes_page_invites_to():

@@ -21,6 +21,11 @@ PAGES = {
     "surrogate": "surrogate",
     "raster": "encoding",
     "coincidence": "lif",
+    "noise": "heaviside",
+    "factors": "bptt",
+    "loop": "surrogate_field",
+    "stairs": "conversion",
+    "order": "timing",
 }
 NARROWEST = 320
 FINGER = 44
@@ -251,7 +256,10 @@ def test_it_is_seen_in_forced_colours(browser, address):
     for name, shapes in {
         "resets": {"potential": "stroke", "threshold": "stroke", "dot": "fill"},
         "raster": {"reference": "stroke", "dot": "fill", "axis": "stroke"},
-        "surrogate": {"gradient": "stroke", "reference": "stroke"},
+        "surrogate": {"gradient": "stroke", "outline": "stroke", "filled": "fill"},
+        "noise": {"curve": "stroke", "gradient": "stroke", "filled": "fill"},
+        "loop": {"arrow": "stroke", "curve": "stroke"},
+        "stairs": {"point": "fill", "reference": "stroke"},
     }.items():
         figure = figure_in(page, address, name)
         text, highlight = (page.evaluate(system, colour) for colour in ("CanvasText", "Highlight"))
@@ -288,6 +296,58 @@ def test_it_works_under_the_strictest_policy_and_needs_no_server(
         before = figure.locator("svg").inner_html()
         figure.locator("input").first.press("ArrowRight")
         assert figure.locator("svg").inner_html() != before
+
+
+# ---- Its state in the address ----
+
+
+@pytest.fixture(params=["server", "file"])
+def site(request, address, built_site):
+    """Where a reader has the book: at an address of the web, or in a folder."""
+    return address if request.param == "server" else f"{built_site.as_uri()}/"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_address_opens_the_figure_as_it_is_seen(browser, site, name):
+    seen = "root => ['svg', '.interactive-summary', 'tbody'].map((part) =>"
+    seen += " root.querySelector(part).innerHTML)"
+    with opened(browser, site, width=DESK) as page:
+        figure = figure_in(page, site, name)
+        first, visited = page.url, page.evaluate("history.length")
+        control = figure.locator("input").first
+        control.press("ArrowLeft")
+        here = figure.evaluate("root => root.closest('figure').id")
+        value = control.input_value()
+        state = f"?{control.get_attribute('name')}={value}#{here}"
+        page.wait_for_url(first + state)
+        shown = figure.evaluate(seen)
+        page.goto(f"{site}404.html")
+        figure = figure_in(page, site, name)
+        assert figure.evaluate(seen) != shown
+        page.goto(first + state)
+        assert figure.evaluate(seen) == shown
+        assert figure.locator("svg").is_visible()
+        figure.get_by_role("button", name="元に戻す").click()
+        page.wait_for_url(f"{first}#{here}")
+        assert page.evaluate("history.length") == visited + 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("gap=99", ""),
+        ("gap=2.5&leak=0.07", ""),
+        ("gap=&strength=strong", ""),
+        ("gap=3&leak=2", "?gap=3"),
+        ("utm=1&gap=3", "?utm=1&gap=3"),
+    ],
+)
+def test_what_a_control_cannot_be_set_to_is_passed_over(browser, address, asked, kept):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}lif.html?{asked}")
+        gap = page.get_by_role("slider", name="あとの2つの入力の隔たり")
+        assert gap.input_value() == ("3" if "gap=3" in asked else "8")
+        page.wait_for_url(f"{address}lif.html{kept}#fig-touch-coincidence")
 
 
 # ---- What it costs ----

@@ -14,7 +14,8 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -24,6 +25,8 @@ from sphinx.util.docutils import SphinxDirective
 from book.files import bring, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata, OptionSpec
     from sphinx.writers.html5 import HTML5Translator
@@ -33,15 +36,23 @@ SHARED = ("neuron", "plot", "widget")
 FIGURES = {
     "if-neuron": ("trace", "fountain", "play"),
     "resets": ("trace",),
-    "surrogate": ("derivatives",),
+    "surrogate": ("derivatives", "reached"),
     "raster": ("uniform", "encodings"),
     "coincidence": ("trace",),
+    "noise": ("derivatives",),
+    "factors": ("trace",),
+    "loop": ("derivatives",),
+    "stairs": ("converted",),
+    "order": (),
 }
 """The figures, and what each needs besides what they share."""
 STYLE = "interactive.css"
 COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 # Three draws of 64 steps for the 17 values of raster.js, one after the other.
 UNIFORM_SHAPE = (3 * 64, 17)
+RECORDS = HERE.parents[2] / "_data"
+DEPTHS = (2, 8)
+STEEPEST = 1
 
 
 class InteractiveNode(nodes.General, nodes.Element):
@@ -65,12 +76,65 @@ def uniform() -> str:
     return f'const uniform = "{digits}";\n'
 
 
+def recorded(name: str) -> list[dict[str, Any]]:
+    """Return what a benchmark has kept for the book."""
+    rows: list[dict[str, Any]] = json.loads((RECORDS / f"{name}.json").read_bytes())["rows"]
+    return rows
+
+
+def reached() -> str:
+    """Write a script of potentials before learning, and of what was learnt with each surrogate."""
+    ends: dict[tuple[str, float], dict[float, list[float]]] = {}
+    for row in recorded("surrogate_choice"):
+        if row["bias"] == 0 and row["slope"]:
+            rates = ends.setdefault((row["surrogate"], row["slope"]), {})
+            rates.setdefault(row["rate"], []).append(row["accuracies"][-1])
+    accuracies: dict[str, list[tuple[float, float]]] = {}
+    for (name, slope), rates in ends.items():
+        if slope <= STEEPEST:
+            best = max(fmean(seeds) for seeds in rates.values())
+            accuracies.setdefault(name, []).append((slope, round(best, 4)))
+    (potentials,) = recorded("surrogate_potentials")
+    return f"const reached = {json.dumps({**potentials, 'accuracies': accuracies})};\n"
+
+
+def converted() -> str:
+    """Write a script of how right converted networks were, by their depth and their steps."""
+    networks = [
+        {
+            "layers": row["depth"],
+            "ann": round(fmean(row["ann"]), 4),
+            "reached": {
+                step: round(fmean(of_step), 4)
+                for step, of_step in zip(
+                    row["steps"], zip(*row["spikes"], strict=True), strict=True
+                )
+            },
+        }
+        for row in recorded("conversion_depth")
+        if row["depth"] in DEPTHS
+    ]
+    return f"const converted = {json.dumps(networks)};\n"
+
+
+WRITTEN: dict[str, Callable[[], str]] = {
+    "uniform": uniform,
+    "reached": reached,
+    "converted": converted,
+}
+"""What is no file beside this one."""
+
+
+def part(name: str) -> str:
+    """Return the text of one script."""
+    if name in WRITTEN:
+        return WRITTEN[name]()
+    return (HERE / f"{name}.js").read_text(encoding="utf-8")
+
+
 def definitions(name: str) -> str:
     """Return the text of a figure, after that of all that it takes names from."""
-    return "".join(
-        uniform() if part == "uniform" else (HERE / f"{part}.js").read_text(encoding="utf-8")
-        for part in (*SHARED, *FIGURES[name], name)
-    )
+    return "".join(map(part, (*SHARED, *FIGURES[name], name)))
 
 
 def bundle(name: str) -> str:
@@ -112,7 +176,7 @@ class Interactive(SphinxDirective):
             raise self.error(f"no interactive figure {name!r}: there are {', '.join(FIGURES)}")
         if not self.content or "name" not in self.options:
             raise self.error(f"the figure {name!r} needs a :name: and, below it, a caption")
-        for path in sorted(HERE.glob("*.js")):
+        for path in sorted((*HERE.glob("*.js"), *RECORDS.glob("*.json"))):
             self.env.note_dependency(path)
         words, messages = self.parse_inline(" ".join(self.content), lineno=self.content_offset + 1)
         figure = nodes.figure("", InteractiveNode(figure=name), nodes.caption("", "", *words))

@@ -13,5 +13,10 @@ const derivatives = {
   StraightThrough: (x, slope) => f(slope),
 };
 
+// What a surrogate is the derivative of.
+const smooth = {
+  Boxcar: (x, slope) => Math.min(1, Math.max(0, f(f(f(slope) * x) + 0.5))),
+};
+
 // The spike itself, and the article's rule for its derivative.
 const heaviside = (x) => (x > 0 ? 1 : 0);

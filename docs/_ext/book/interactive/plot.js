@@ -23,7 +23,10 @@ const ticksUpTo = (highest) => {
   return Array.from({ length: count + 1 }, (_, i) => Number((i * space).toFixed(1)));
 };
 
-// A pair of axes: where values lie on them, and what to draw of them. Ticks are numbers.
+const wordsOf = ({ words = String }) => words;
+
+// A pair of axes: where values lie on them, and what to draw of them. Ticks are numbers; `words`
+// puts them otherwise.
 const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) => {
   const place = ({ from, to }, start, end) => (value) =>
     start + ((value - from) / (to - from)) * (end - start);
@@ -34,19 +37,29 @@ const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) =>
     ...x.ticks.map((tick) => rule(across(tick), bottom, across(tick), top, "grid")),
     rule(left, bottom, right, bottom, "axis"),
     rule(left, bottom, left, top, "axis"),
-    ...(y.bare ? [] : y.ticks).map((tick) => text(left - 8, up(tick) + 6, `${tick}`, "end")),
-    ...(x.bare ? [] : x.ticks).map((tick) => text(across(tick), bottom + 24, `${tick}`, "middle")),
+    ...(y.bare ? [] : y.ticks).map((tick) => text(left - 8, up(tick) + 6, wordsOf(y)(tick), "end")),
+    ...(x.bare ? [] : x.ticks).map((tick) => text(across(tick), bottom + 24, wordsOf(x)(tick), "middle")),
     text(left, top - 14, title),
     note ? text(right, top - 14, note, "end") : "",
     y.name ? text(left - 8, top - 14, y.name, "end") : "",
     x.name ? text((left + right) / 2, bottom + 50, x.name, "middle") : "",
   ];
-  return { across, up, top, markup: drawn.join("") };
+  return { across, up, top, bottom, markup: drawn.join("") };
 };
 
 const line = ({ across, up }, points, name) =>
   `<path class="${name}" d="M${points.map(([x, y]) => `${at(across(x))} ${at(up(y))}`).join("L")}"/>`;
 
+const upright = ({ across, top, bottom }, x, name) =>
+  rule(across(x), bottom, across(x), top, name);
+
+// From one corner to the opposite one.
+const bar = ({ across, up }, [x1, y1], [x2, y2], name, opacity = 1) =>
+  `<rect class="${name}" x="${at(across(x1))}" y="${at(up(Math.max(y1, y2)))}" ` +
+  `width="${at(across(x2) - across(x1))}" height="${at(Math.abs(up(y1) - up(y2)))}" ` +
+  `fill-opacity="${opacity}"/>`;
+
+const CHOSEN = { name: "chosen", r: 7 };
 const dots = ({ across, up }, points, { name = "dot", r = 3.5 } = {}) =>
   points
     .map(([x, y]) => `<circle class="${name}" cx="${at(across(x))}" cy="${at(up(y))}" r="${r}"/>`)

@@ -1,60 +1,71 @@
-// A spike, and the gradient that a surrogate gives it.
+// Which of a network's potentials a surrogate reaches, and how well the network learns with it.
+// `reached` holds what was recorded of both: benchmarks/surrogate_potentials.py, surrogate_choice.py.
 
-const REACH = 200; // hundredths
-const CURVE = Array.from({ length: 2 * REACH + 1 }, (_, i) => f((i - REACH) / 100));
 const KINDS = [
-  ["FastSigmoid", "高速シグモイド（FastSigmoid）"],
-  ["Triangle", "三角形（Triangle）"],
   ["Boxcar", "矩形（Boxcar）"],
+  ["Triangle", "三角形（Triangle）"],
+  ["FastSigmoid", "高速シグモイド（FastSigmoid）"],
   ["StraightThrough", "直通推定（StraightThrough）"],
 ];
-const CHOSEN = { name: "chosen", r: 7 };
+const WIDTH_OF_BIN = (reached.to - reached.from) / reached.counts.length;
+const BINS = reached.counts.map((count, i) => [reached.from + (i + 0.5) * WIDTH_OF_BIN, count]);
+const ALL = reached.counts.reduce((sum, count) => sum + count, 0);
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
+const CURVE = Array.from({ length: 601 }, (_, i) => f((i - 300) / 100));
 
 const figure = {
   name: "surrogate",
   label:
-    "上下2段のグラフ。上段は、膜電位が閾値を超えると0から1になるスパイク。" +
-    "下段は、選んだ代理勾配の一点鎖線と、記事の微分の細い実線。選んだ電位に点がある。",
-  height: 434,
+    "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
+    "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
+    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。",
+  question: "傾きを下げて範囲を広げると、正解率はどこまで上がりますか？",
+  height: 412,
   controls: [
-    { name: "kind", label: "代理勾配", value: "FastSigmoid", options: KINDS },
-    { name: "slope", label: "傾き", min: 0.25, max: 4, step: 0.25, value: 1 },
-    { name: "x", label: "膜電位と閾値の差", min: -2, max: 2, step: 0.05, value: -0.5 },
+    { name: "slope", label: "傾き（下げると広く、低い）", min: 0.05, max: 1, step: 0.05, value: 1 },
+    { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
   ],
-  compute: ({ kind, slope, x }) => {
+  compute: ({ kind, slope }) => {
     const gradient = (at) => derivatives[kind](f(at), slope);
-    const curve = CURVE.map((at) => [at, gradient(at)]);
-    const table = TABLE.map((at) => [at, heaviside(at), gradient(at)]);
-    return { kind, slope, curve, table, x: f(x), spike: heaviside(x), gradient: gradient(x) };
+    const bins = BINS.map(([at, count]) => ({ at, count, gradient: gradient(at) }));
+    const hit = bins.filter(({ gradient }) => gradient > 0);
+    return {
+      ...{ kind, slope, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
+      table: TABLE.map((at) => [at, gradient(at)]),
+      share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / ALL),
+      accuracies: reached.accuracies[kind],
+    };
   },
-  draw: ({ slope, curve, x, spike, gradient }) => {
-    const range = { from: -2, to: 2, ticks: [-2, -1, 0, 1, 2] };
-    const ticks = ticksUpTo(Math.max(1, slope));
+  draw: ({ slope, bins, curve, share, accuracies }) => {
     const above = axes({
-      ...{ top: 36, bottom: 126, title: "スパイク" },
-      ...{ x: { ...range, bare: true }, y: { from: 0, to: 1, ticks: [0, 1] } },
+      ...{ top: 32, bottom: 200, title: `代理勾配は、電位の${share}%に届く` },
+      x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差" },
+      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
     const below = axes({
-      ...{ top: 184, bottom: 376, title: "勾配" },
-      x: { ...range, name: "膜電位と閾値の差" },
-      y: { from: 0, to: ticks.at(-1), ticks },
+      ...{ top: 284, bottom: 362, title: "学習したあとの正解率" },
+      x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き" },
+      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
-    const step = [[-2, 0], [0, 0], [0, 1], [2, 1]];
+    const half = WIDTH_OF_BIN / 2;
+    const spread = bins.map(({ at, count, gradient }) => {
+      const corners = [[at - half, 0], [at + half, count / ALL / WIDTH_OF_BIN]];
+      const shade = (gradient / slope).toFixed(2);
+      const filled = gradient ? bar(above, ...corners, "potential filled", shade) : "";
+      return bar(above, ...corners, "outline") + filled;
+    });
     return [
-      ...[above.markup, line(above, step, "fired"), dots(above, [[x, spike]], CHOSEN)],
-      ...[below.markup, line(below, step, "reference"), line(below, curve, "gradient")],
-      dots(below, [[x, gradient]], CHOSEN),
+      ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
+      ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
+      dots(below, accuracies, { name: "point", r: 6 }),
     ].join("");
   },
-  summary: ({ kind, slope, x, spike, gradient }) =>
-    `膜電位と閾値の差が${shortest(x)}なら、${spike ? "発火し" : "発火せず"}、` +
-    `傾き${slope}の${kind}で届く勾配は${gradient.toFixed(3)}です。記事の微分では${spike}です。`,
-  table: ({ table, x, spike, gradient }) => ({
+  summary: ({ kind, slope, share, accuracies }) => {
+    const each = accuracies.map(([at, right]) => `傾き${at}で${right.toFixed(2)}`).join("、");
+    return `傾き${slope}の${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
+  },
+  table: ({ table }) => ({
     head: ["膜電位と閾値の差", "スパイク", "勾配"],
-    rows: [
-      [`${shortest(x)}（選んだ電位）`, shortest(spike), shortest(gradient)],
-      ...table.map((row) => row.map(shortest)),
-    ],
+    rows: table.map(([x, gradient]) => [x, heaviside(x), gradient].map(shortest)),
   }),
 };

@@ -1,11 +1,11 @@
 // A figure in the page. The site is built with what `markup` makes of its first state, which is all
 // there is without a script; `start` goes on from there.
 
-const PAUSE = 700; // milliseconds without a change, after which a screen reader is told
+const PAUSE = 700; // milliseconds without a change, after which it is told and kept
 
 // What stands beside a slider: as many decimals as it has, and the unit.
 const shown = ({ step, unit = "" }, value) =>
-  `${value.toFixed(Number.isInteger(step) ? 0 : 2)}${unit}`;
+  `${value.toFixed(String(step).split(".")[1]?.length ?? 0)}${unit}`;
 
 const select = (id, { name, options, value }) => {
   const items = options.map(
@@ -34,9 +34,12 @@ const field = (prefix, control) => {
   );
 };
 
+const legend = ({ question }) =>
+  question ? `<legend>${question}</legend>` : '<legend class="visually-hidden">図の設定</legend>';
+
 const form = (figure, prefix) =>
   '<form class="interactive-controls pst-js-only" autocomplete="off">' +
-  '<fieldset disabled="disabled"><legend class="visually-hidden">図の設定</legend>' +
+  `<fieldset disabled="disabled">${legend(figure)}` +
   figure.controls.map((control) => field(prefix, control)).join("") +
   '<div class="interactive-buttons">' +
   (figure.scenes ? '<button type="button" class="interactive-play">動かす</button>' : "") +
@@ -85,6 +88,28 @@ const markup = (figure, prefix) => {
   );
 };
 
+// The address holds what has been changed, so that it opens the page as it is seen:
+// lif.html?gap=3#fig-touch-coincidence. What a control cannot be set to is passed over.
+const openState = ({ controls }, { elements }) => {
+  const asked = new URLSearchParams(location.search);
+  const known = controls.filter(({ name }) => asked.has(name));
+  for (const { name, value } of known) {
+    elements[name].value = asked.get(name);
+    if (elements[name].value !== asked.get(name)) elements[name].value = value;
+  }
+  return known.length > 0;
+};
+
+const keepState = ({ controls }, { elements }, id) => {
+  const address = new URL(location.href);
+  for (const { name, value } of controls) {
+    if (elements[name].value === `${value}`) address.searchParams.delete(name);
+    else address.searchParams.set(name, elements[name].value);
+  }
+  if (id) address.hash = id;
+  history.replaceState(history.state, "", address);
+};
+
 const attach = (figure, root) => {
   const form = root.querySelector("form");
   const status = root.querySelector("[role=status]");
@@ -112,7 +137,10 @@ const attach = (figure, root) => {
     root.querySelector(".interactive-summary").textContent = summary;
     root.querySelector("tbody").innerHTML = body(figure.table(result));
     clearTimeout(pause);
-    pause = setTimeout(() => (status.textContent = summary), PAUSE);
+    pause = setTimeout(() => {
+      status.textContent = summary;
+      keepState(figure, form, root.closest("figure")?.id);
+    }, PAUSE);
   };
   form.addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -121,7 +149,8 @@ const attach = (figure, root) => {
     update();
   });
   form.querySelector("fieldset").disabled = false;
-  play?.(firstResult(figure));
+  if (openState(figure, form)) update();
+  else play?.(firstResult(figure));
 };
 
 const start = (figure) => {

@@ -1,0 +1,67 @@
+// One LIF neuron under a constant input, and what the last potential owes to each input: the gradient
+// on its way back, which the article's derivative lets through where the neuron has fired.
+
+const BACK = 20; // steps
+const FARTHEST = 6; // powers of ten that are drawn
+
+// As `LIF(leak=leak, surrogate=Heaviside.apply)` gives it, reset attached, from the last step back.
+const sensitivities = (steps, leak) => {
+  const share = f(1 - leak);
+  const back = [1];
+  for (const { potential, fired } of steps.slice(0, -1).reverse()) {
+    const arriving = f(back.at(-1) * share);
+    back.push(fired ? f(-arriving * potential) : arriving);
+  }
+  return back.reverse();
+};
+
+const power = (x) => Math.min(FARTHEST, Math.max(-FARTHEST, Math.log10(Math.abs(x))));
+const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
+const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
+
+const figure = {
+  name: "factors",
+  label:
+    "上下2段のグラフ。横軸はどちらも時刻で、右端が最後。上段は膜電位の折れ線と、破線の閾値、" +
+    "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
+    "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。",
+  question: "入力をいくつより大きくすると、20ステップ前の勾配は1倍を超えますか？",
+  height: 404,
+  controls: [
+    { name: "current", label: "入力（1ステップあたり）", min: 0.05, max: 2, step: 0.05, value: 1.5 },
+    { name: "leak", label: "漏れ", min: 0, max: 0.4, step: 0.05, value: 0.1 },
+  ],
+  compute: ({ current, leak }) => {
+    const steps = run(Array(BACK + 1).fill(current), { leak });
+    return { current, leak, steps, gradients: sensitivities(steps, leak) };
+  },
+  draw: ({ steps, gradients }) => {
+    const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
+    const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
+    const ticks = ticksUpTo(Math.max(1.4, highest(steps)));
+    const above = axes({
+      ...{ top: 32, bottom: 126, left: 112, title: "膜電位", note: "縦棒: スパイク" },
+      ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
+    });
+    const below = axes({
+      ...{ top: 172, bottom: 346, left: 112, title: "勾配の大きさ" },
+      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
+      x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
+      y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
+    });
+    const bars = gradients.map((gradient, t) =>
+      bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled"),
+    );
+    const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
+    return [above.markup, trace(above, steps, 1), below.markup, ...bars, one].join("");
+  },
+  summary: ({ current, leak, steps, gradients }) =>
+    `入力${shortest(f(current))}、漏れ${shortest(f(leak))}なら、発火は${occasions(steps)}で、` +
+    `${BACK}ステップ前の入力の勾配は、最後の${roughly(gradients[0])}倍です。`,
+  table: ({ steps, gradients }) => ({
+    head: ["さかのぼるステップ", "膜電位", "スパイク", "勾配"],
+    rows: steps.map(({ potential, fired }, t) => [
+      ...[`${BACK - t}`, shortest(potential), `${+fired}`, shortest(gradients[t])],
+    ]),
+  }),
+};

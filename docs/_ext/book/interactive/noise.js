@@ -1,0 +1,71 @@
+// A silent neuron whose potential noise shakes: how probable a spike is, and the slope of that.
+
+const SILENT = -0.25; // its potential, less the threshold
+const ACROSS = { from: -1.2, to: 1.2, ticks: [-1, -0.5, 0, 0.5, 1] };
+const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 8);
+
+// A uniform noise up to `noise` either way, and none.
+const shaken = (noise) => ({
+  chance: (x) => (noise ? smooth.Boxcar(f(x), 0.5 / noise) : heaviside(x)),
+  slope: (x) => (noise ? derivatives.Boxcar(f(x), 0.5 / noise) : 0),
+});
+
+const figure = {
+  name: "noise",
+  label:
+    "3段のグラフ。横軸はどれも膜電位と閾値の差。上段は雑音で揺れる電位の帯、中段は発火の確率で、" +
+    "実線の段と、雑音がつくる点線の坂。下段は坂の傾き。閾値より0.25低いニューロンに点がある。",
+  question: "雑音を0に近づけていくと、点のニューロンに届く勾配は、いくつで消えますか？",
+  height: 408,
+  controls: [
+    { name: "noise", label: "雑音の大きさ（±）", min: 0, max: 1, step: 0.1, value: 0.5 },
+  ],
+  compute: ({ noise }) => {
+    const { chance, slope } = shaken(noise);
+    const row = (x) => [x, chance(x), slope(x)];
+    return { noise, chosen: row(SILENT), table: TABLE.map(row) };
+  },
+  draw: ({ noise, chosen: [x, chance, gradient] }) => {
+    const bare = { ...ACROSS, bare: true };
+    const band = axes({
+      ...{ top: 32, bottom: 62, title: "揺れる電位（破線の閾値を超えた分が発火）" },
+      ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
+    });
+    const above = axes({
+      ...{ top: 108, bottom: 198, title: "発火の確率（実線: 段、点線: 坂）" },
+      ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
+    });
+    const below = axes({
+      ...{ top: 244, bottom: 350, title: "坂の傾き（届く勾配）" },
+      x: { ...ACROSS, name: "膜電位と閾値の差" },
+      y: { from: 0, to: 5, ticks: [0, 1, 2, 3, 4, 5] },
+    });
+    const [from, to] = [x - noise, x + noise];
+    const height = noise && 0.5 / noise;
+    const hill = [[-1.2, 0], [-noise, 0], [-noise, height], [noise, height], [noise, 0], [1.2, 0]];
+    return [
+      ...[band.markup, above.markup, below.markup],
+      bar(band, [from, -0.6], [Math.min(to, 0), 0.6], "potential filled"),
+      to > 0 ? bar(band, [0, -0.6], [to, 0.6], "spike filled") : "",
+      ...[band, above, below].map((plot) => upright(plot, 0, "threshold")),
+      line(above, [[-1.2, 0], [0, 0], [0, 1], [1.2, 1]], "fired"),
+      line(above, [[-1.2, 0], [-noise, 0], [noise, 1], [1.2, 1]], "curve dotted"),
+      noise ? bar(below, [-noise, 0], [noise, height], "gradient filled faint") : "",
+      line(below, hill, "gradient"),
+      dots(band, [[x, 0]], CHOSEN),
+      dots(above, [[x, chance]], CHOSEN),
+      dots(below, [[x, gradient]], CHOSEN),
+    ].join("");
+  },
+  summary: ({ noise, chosen: [, chance, gradient] }) => {
+    if (!noise) return "雑音がなければ、段の傾きはどこでも0です。閾値の下のニューロンには、勾配が届きません。";
+    const so = gradient
+      ? `${chance.toFixed(2)}の確率で発火し、大きさ${gradient.toFixed(2)}の勾配が届きます。`
+      : "発火せず、勾配も届きません。坂が、そこまで届いていません。";
+    return `雑音が±${noise.toFixed(1)}なら、閾値より0.25低いニューロンは、${so}`;
+  },
+  table: ({ chosen, table }) => ({
+    head: ["膜電位と閾値の差", "発火の確率", "坂の傾き"],
+    rows: [chosen, ...table].map((row) => row.map((x) => shortest(f(x)))),
+  }),
+};

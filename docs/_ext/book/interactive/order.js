@@ -1,0 +1,79 @@
+// One neuron whose threshold rises when it fires: two volleys in one order, and in the other.
+
+const STEPS = 70;
+const FIRST = 4;
+const SIZES = { 群A: 5, 群B: 2.5 };
+const RISE = 3;
+
+// As `ALIF(leak=1, adaptation=RISE, adaptation_leak=leak)` runs: nothing is left of earlier inputs.
+const adapt = (inputs, leak) => {
+  const share = f(1 - leak);
+  let [trace, last] = [0, 0];
+  return inputs.map((input) => {
+    trace = f(f(trace * share) + last);
+    const threshold = f(f(trace * RISE) + 1);
+    last = +(f(input) > threshold);
+    return { input, threshold, fired: last === 1 };
+  });
+};
+
+const figure = {
+  name: "order",
+  label:
+    "上下2段のグラフ。上段は群A、群Bの順に、下段は群B、群Aの順に入力の縦線が来る。" +
+    "破線の閾値は、発火すると跳ね上がり、ゆっくり戻る。上段では2つ目に発火せず、下段では発火する。",
+  question: "間隔を広げていくと、何ステップから、2つの順番を区別できなくなりますか？",
+  height: 404,
+  controls: [
+    { name: "gap", label: "2つの間隔", unit: "ステップ", min: 1, max: 60, step: 1, value: 20 },
+    {
+      ...{ name: "leak", label: "上がった閾値の戻る速さ" },
+      ...{ min: 0.005, max: 0.1, step: 0.005, value: 0.025 },
+    },
+  ],
+  compute: ({ gap, leak }) => {
+    const both = [["群A", "群B"], ["群B", "群A"]].map((groups) => {
+      const at = [FIRST, FIRST + gap];
+      const inputs = Array.from({ length: STEPS }, (_, t) =>
+        at.includes(t + 1) ? SIZES[groups[at.indexOf(t + 1)]] : 0,
+      );
+      return { groups, at, steps: adapt(inputs, leak) };
+    });
+    return { gap, both };
+  },
+  draw: ({ both }) =>
+    both
+      .map(({ groups, at, steps }, i) => {
+        const top = 40 + 178 * i;
+        const plot = axes({
+          ...{ top, bottom: top + 128, title: `${groups.join(" → ")}` },
+          note: `スパイク${firings(steps).length}個`,
+          x: { from: 0, to: STEPS, ticks: [1, 20, 40, 60], name: i ? "ステップ" : "", bare: !i },
+          y: { from: 0, to: 6, ticks: [0, 2, 4, 6] },
+        });
+        const arrived = at.map((x) => [x, steps[x - 1].input]);
+        const names = arrived.map(([x, y], k) => text(plot.across(x) + 9, plot.up(y) + 20, groups[k]));
+        const raised = steps.map(({ threshold }, t) => [t + 1, threshold]);
+        return [
+          ...[plot.markup, line(plot, [[0, 1], ...raised], "threshold")],
+          ...arrived.map(([x, y]) => line(plot, [[x, 0], [x, y]], "input")),
+          ...[dots(plot, arrived, { name: "input filled", r: 5 }), ...names],
+          ticks(plot, firings(steps)),
+        ].join("");
+      })
+      .join(""),
+  summary: ({ gap, both }) => {
+    const [one, other] = both.map(({ steps }) => firings(steps).length);
+    const so = one === other ? "数からは、順番を区別できません。" : "数から、順番がわかります。";
+    return `間隔が${gap}ステップなら、A→Bのスパイクは${one}個、B→Aのスパイクは${other}個です。${so}`;
+  },
+  table: ({ both: [one, other] }) => ({
+    head: ["ステップ", "A→B: 入力", "閾値", "スパイク", "B→A: 入力", "閾値", "スパイク"],
+    rows: one.steps.map((step, t) => [
+      `${t + 1}`,
+      ...[step, other.steps[t]].flatMap(({ input, threshold, fired }) => [
+        ...[shortest(input), shortest(threshold), `${+fired}`],
+      ]),
+    ]),
+  }),
+};
