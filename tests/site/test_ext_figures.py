@@ -108,20 +108,29 @@ def test_plots_use_colours_that_the_page_knows():
         cycle = [f"#{colour.lstrip('#')}" for colour in rc["axes.prop_cycle"].by_key()["color"]]
         others = [rc[key] for key in ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color")]
         assert [rc["figure.facecolor"], rc["axes.facecolor"]] == ["none", "none"]
-    assert [figures.COLOURS[colour] for colour in cycle] == [f"--figure-{i}" for i in range(1, 5)]
+    assert [figures.COLOURS[colour] for colour in cycle] == [f"--series-{i}" for i in range(1, 5)]
     assert all(f"#{colour.lstrip('#')}" in figures.COLOURS for colour in others)
 
 
+@pytest.mark.parametrize("kind", ["figure", "series"])
 @pytest.mark.parametrize(("scheme", "ground"), [("light", "#ffffff"), ("dark", "#121212")])
-def test_lines_stand_out_from_the_ground_and_from_each_other_in_grey(scheme, ground):
+def test_lines_stand_out_from_the_ground_and_from_each_other_in_grey(scheme, ground, kind):
     block = re.search(rf'html\[data-theme="{scheme}"\] \{{([^}}]*--figure-1[^}}]*)\}}', STYLE)
-    colours = re.findall(r"--figure-\d: (#[0-9a-f]{6})", block[1])
+    colours = re.findall(rf"--{kind}-\d: (#[0-9a-f]{{6}})", block[1])
     assert len(colours) == 4
     for colour in colours:
         low, high = sorted([luminance(colour), luminance(ground)])
         assert (high + 0.05) / (low + 0.05) >= 3
     for one, other in itertools.combinations(colours, 2):
         assert abs(lightness(one) - lightness(other)) > 6
+
+
+def test_what_is_compared_has_no_colour_of_a_quantity():
+    """Bars and curves of measurements are neither potentials nor spikes."""
+    quantities = [plot.POTENTIAL, plot.SPIKE, plot.THRESHOLD, plot.INPUT, plot.GRADIENT]
+    with mpl.rc_context(fname=DOCS / "matplotlibrc"):
+        cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+    assert not {to_hex(f"#{c}") for c in cycle} & {to_hex(q["color"]) for q in quantities}
 
 
 @pytest.mark.parametrize("name", ["potential", "spike", "threshold", "input", "gradient"])

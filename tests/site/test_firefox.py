@@ -27,6 +27,13 @@ PAGES = [
     "search",
 ]
 PHONE = 390
+HALF_READ = "Incorrect number of children"
+"""What Firefox says of a formula that it draws before all of it has been read."""
+INCOMPLETE = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder, mroot")]
+  .filter((part) => part.children.length !== 2)
+  .concat([...document.querySelectorAll("msubsup, munderover")]
+    .filter((part) => part.children.length !== 3))
+  .map((part) => part.outerHTML)"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,7 +56,7 @@ def tab(browser) -> Iterator[Firefox]:
     browser.complaints.clear()
     yield browser
     browser.evaluate("1")  # What was said before has been heard now.
-    assert not browser.complaints
+    assert not [line for line in browser.complaints if HALF_READ not in line]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -57,6 +64,7 @@ def test_pages_load_fit_and_are_quiet(tab, address, name):
     tab.open(f"{address}{name}.html")
     assert tab.evaluate("[...document.querySelectorAll('h1')].some((e) => e.checkVisibility())")
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
+    assert tab.evaluate(INCOMPLETE) == []
 
 
 def test_a_complaint_is_heard(browser, address):

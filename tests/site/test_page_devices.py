@@ -67,6 +67,10 @@ CALLS = {
         lambda page: page["Spiking"](LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 24)),
     ),
     "timing: a GRU": ("timing", lambda page: page["Gated"]().to(ELSEWHERE)(there(5, 2, 24))),
+    "delays: spikes that arrive late": (
+        "delays",
+        lambda page: page["Counts"](page["Delayed"](5, 4)).to(ELSEWHERE)(there(5, 2, 5)),
+    ),
     "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
     "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (

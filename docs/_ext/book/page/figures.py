@@ -44,6 +44,10 @@ COLOURS = {
     "#b5471b": "--figure-2",
     "#2a8f68": "--figure-3",
     "#9a86d3": "--figure-4",
+    "#2f3640": "--series-1",
+    "#8f2f6b": "--series-2",
+    "#6b7a00": "--series-3",
+    "#2f95ad": "--series-4",
     # Matplotlib's own greys, which cells get by asking for "gray" or for a default.
     "#808080": "--pst-color-text-muted",
     "#b0b0b0": "--pst-color-border",
