@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import test_browser
 import torch
@@ -119,10 +121,20 @@ def test_the_fountain_fills_falls_knocks_and_begins_anew(browser, address, width
 
 def test_the_water_stands_as_high_as_the_pen_which_draws_the_line(browser, address):
     with opened(browser, address, width=DESK) as page:
-        seen = seen_in(page, fountain(page, address), TWO_KNOCKS)
+        figure = fountain(page, address)
+        threshold = float(figure.locator("line.threshold").first.get_attribute("y1"))
+        upright = figure.locator("[data-part=tube]").get_attribute("transform")
+        seen = seen_in(page, figure, TWO_KNOCKS)
+    compared = 0
     for each in seen:
         assert each["line"] == " ".join(each["pen"])
         assert each["level"] == each["pen"][1]
+        height = float(each["pen"][1])
+        if each["tube"] == upright and each["water"] and height >= threshold:
+            corners = re.findall(r"[\d.]+ ([\d.]+)", each["water"])
+            assert min(map(float, corners)) == pytest.approx(height, abs=0.11)
+            compared += 1
+    assert compared > 20
 
 
 def test_the_line_that_is_drawn_goes_through_the_package_s_potentials(browser, address):

@@ -59,6 +59,7 @@ def built(tmp_path_factory):
 def test_a_script_leaves_no_name_behind_and_needs_no_eval(name):
     script = interactive.bundle(name)
     assert not re.search(r"\b(eval|Function|import)\b *[({\"]", script)
+    assert not re.search(r"^ *//", script, re.MULTILINE)  # Nor what only its writers read.
     racer = MiniRacer()
     racer.eval(
         "var document = { querySelectorAll: (asked) => { this.asked = asked; return []; } };"
