@@ -9,7 +9,6 @@ const KINDS = [
 ];
 const WIDTH_OF_BIN = (reached.to - reached.from) / reached.counts.length;
 const BINS = reached.counts.map((count, i) => [reached.from + (i + 0.5) * WIDTH_OF_BIN, count]);
-const ALL = reached.counts.reduce((sum, count) => sum + count, 0);
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
 const CURVE = Array.from({ length: 601 }, (_, i) => f((i - 300) / 100));
 
@@ -32,7 +31,7 @@ const figure = {
     return {
       ...{ kind, slope, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
       table: TABLE.map((at) => [at, gradient(at)]),
-      share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / ALL),
+      share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / reached.all),
       accuracies: reached.accuracies[kind],
     };
   },
@@ -49,7 +48,7 @@ const figure = {
     });
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
-      const corners = [[at - half, 0], [at + half, count / ALL / WIDTH_OF_BIN]];
+      const corners = [[at - half, 0], [at + half, count / reached.all / WIDTH_OF_BIN]];
       const shade = (gradient / slope).toFixed(2);
       const filled = gradient ? bar(above, ...corners, "potential filled", shade) : "";
       return bar(above, ...corners, "outline") + filled;
