@@ -31,12 +31,14 @@ def rows() -> Iterator[Row]:
     with torch.no_grad():
         v = network(data.digits().train_inputs.expand(8, -1, -1))[1]
     counts = torch.histc(v - 1, BINS, FROM, TO)
-    yield {"from": FROM, "to": TO, "counts": [int(count) for count in counts]}
+    shown = [int(count) for count in counts]
+    yield {"from": FROM, "to": TO, "counts": shown, "all": v.numel()}
 
 
 def show(row: Row) -> str:
     """Say how many were counted."""
-    return f"{sum(row['counts'])} potentials from {row['from']} to {row['to']}"
+    shown = f"{sum(row['counts'])} of them from {row['from']} to {row['to']}"
+    return f"{row['all']} potentials, {shown}"
 
 
 if __name__ == "__main__":

@@ -198,10 +198,10 @@ def test_gradients_are_the_package_s_bit_for_bit():
 
 
 def test_the_chance_of_a_spike_and_its_slope_are_the_package_s_bit_for_bit():
-    settings = [{"noise": noise / 10} for noise in range(11)]
+    settings = [{"spread": noise / 10} for noise in range(11)]
     x = torch.cat([torch.tensor([-0.25]), (torch.arange(17) - 8) / 8])
     for setting, table in zip(settings, tables("noise", settings), strict=True):
-        noise = setting["noise"]
+        noise = setting["spread"]
         chance, slope = Heaviside.apply(x), torch.zeros_like(x)
         if noise:
             hill = surrogate.Boxcar(1 / (2 * noise))
@@ -216,7 +216,7 @@ def test_the_slope_is_that_of_how_often_a_shaken_neuron_fires():
     for noise in (0.3, 1.0):
         drawn = noise * (2 * torch.rand(200_000, generator=generator) - 1)
         rates = [(at + drawn > 0).double().mean().item() for at in (-0.3, -0.25, -0.2)]
-        ((_, chance, slope), *_) = tables("noise", [{"noise": noise}])[0]
+        ((_, chance, slope), *_) = tables("noise", [{"spread": noise}])[0]
         assert float(chance) == pytest.approx(rates[1], abs=0.005)
         assert float(slope) == pytest.approx((rates[2] - rates[0]) / 0.1, abs=0.05)
 
@@ -414,7 +414,7 @@ def test_the_potentials_that_a_surrogate_is_to_reach_are_those_of_the_network():
 
 def test_what_the_other_pages_ask():
     """The one question of a figure has an answer that a reader finds by its first slider."""
-    chance = [tables("noise", [{"noise": noise / 10}])[0][0] for noise in range(11)]
+    chance = [tables("noise", [{"spread": noise / 10}])[0][0] for noise in range(11)]
     assert [float(row[2]) > 0 for row in chance] == 3 * [False] + 8 * [True]
     back = tables("factors", [{"current": 1.1}, {"current": 1.15}])
     assert abs(float(back[0][0][3])) < 1 < abs(float(back[1][0][3]))

@@ -18,9 +18,9 @@ const figure = {
   question: "雑音を0に近づけていくと、点のニューロンに届く勾配は、いくつで消えますか？",
   height: 408,
   controls: [
-    { name: "noise", label: "雑音の大きさ（±）", min: 0, max: 1, step: 0.1, value: 0.5 },
+    { name: "spread", label: "雑音の大きさ（±）", min: 0, max: 1, step: 0.1, value: 0.5 },
   ],
-  compute: ({ noise }) => {
+  compute: ({ spread: noise }) => {
     const { chance, slope } = shaken(noise);
     const row = (x) => [x, chance(x), slope(x)];
     return { noise, chosen: row(SILENT), table: TABLE.map(row) };

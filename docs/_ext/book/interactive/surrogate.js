@@ -9,7 +9,6 @@ const KINDS = [
 ];
 const WIDTH_OF_BIN = (reached.to - reached.from) / reached.counts.length;
 const BINS = reached.counts.map((count, i) => [reached.from + (i + 0.5) * WIDTH_OF_BIN, count]);
-const ALL = reached.counts.reduce((sum, count) => sum + count, 0);
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
 const CURVE = Array.from({ length: 601 }, (_, i) => f((i - 300) / 100));
 
@@ -19,10 +18,10 @@ const figure = {
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
     "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。",
-  question: "傾きを下げて範囲を広げると、正解率はどこまで上がりますか？",
-  height: 412,
+  question: "傾きを上げて範囲を狭めると、正解率はどこまで下がりますか？",
+  height: 426,
   controls: [
-    { name: "slope", label: "傾き（下げると広く、低い）", min: 0.05, max: 1, step: 0.05, value: 1 },
+    { name: "slope", label: "傾き（上げると狭く、高い）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
   ],
   compute: ({ kind, slope }) => {
@@ -32,7 +31,7 @@ const figure = {
     return {
       ...{ kind, slope, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
       table: TABLE.map((at) => [at, gradient(at)]),
-      share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / ALL),
+      share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / reached.all),
       accuracies: reached.accuracies[kind],
     };
   },
@@ -43,13 +42,13 @@ const figure = {
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
     const below = axes({
-      ...{ top: 284, bottom: 362, title: "学習したあとの正解率" },
+      ...{ top: 300, bottom: 376, title: "学習したあとの正解率" },
       x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き" },
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
-      const corners = [[at - half, 0], [at + half, count / ALL / WIDTH_OF_BIN]];
+      const corners = [[at - half, 0], [at + half, count / reached.all / WIDTH_OF_BIN]];
       const shade = (gradient / slope).toFixed(2);
       const filled = gradient ? bar(above, ...corners, "potential filled", shade) : "";
       return bar(above, ...corners, "outline") + filled;
