@@ -98,14 +98,6 @@ def test_the_search_finds_and_marks(tab, address):
     tab.wait_for("CSS.highlights.get('search')?.size > 0")
 
 
-def test_what_a_term_stands_for_is_shown_with_the_focus_until_escape(tab, address):
-    tab.open(f"{address}lif_steps.html")
-    tab.evaluate("document.querySelector('.bd-article a[href*=\"#term-\"]').focus()")
-    tab.wait_for("document.querySelector('[role=tooltip]').checkVisibility()")
-    tab.press(ESCAPE)
-    tab.wait_for("!document.querySelector('[role=tooltip]').checkVisibility()")
-
-
 def test_a_colour_scheme_is_chosen_by_touch(tab, address):
     tab.open(f"{address}index.html")
     tab.tap(".theme-switch-button")
