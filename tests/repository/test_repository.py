@@ -178,7 +178,7 @@ def test_one_version() -> None:
 
 def test_the_site_is_cited_as_the_citation_file_says() -> None:
     cited = yaml.safe_load(read("CITATION.cff"))
-    (block,) = re.findall(r"^```bibtex\n(.*?)^```", read("docs/index.md"), re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```bibtex\n(.*?)^```", read("docs/about.md"), re.MULTILINE | re.DOTALL)
     entries = parse_string(block, "bibtex").entries
     book, article = entries["snn_docs"], entries["chizuchizu2022if"]
     source = cited["references"][0]
