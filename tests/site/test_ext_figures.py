@@ -87,7 +87,7 @@ def test_ids_are_prefixed_and_everything_that_points_at_one_finds_it(svg):
 def test_every_colour_follows_the_theme(svg):
     loose = re.sub(r"var\(--[\w-]+, #[0-9a-f]{6}\)", "", svg)
     assert not re.findall(r"(?<!url\()#[0-9a-f]{6}\b", loose)
-    for variable in ("--figure-1", "--figure-2", "--pst-color-text-base", "--pst-color-border"):
+    for variable in ("--series-1", "--series-2", "--pst-color-text-base", "--pst-color-border"):
         assert f"var({variable}, " in svg
 
 
@@ -128,9 +128,10 @@ def test_lines_stand_out_from_the_ground_and_from_each_other_in_grey(scheme, gro
 def test_what_is_compared_has_no_colour_of_a_quantity():
     """Bars and curves of measurements are neither potentials nor spikes."""
     quantities = [plot.POTENTIAL, plot.SPIKE, plot.THRESHOLD, plot.INPUT, plot.GRADIENT]
+    theirs = {to_hex(quantity["color"]) for quantity in quantities}
     with mpl.rc_context(fname=DOCS / "matplotlibrc"):
         cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-    assert not {to_hex(f"#{c}") for c in cycle} & {to_hex(q["color"]) for q in quantities}
+    assert not {f"#{colour.lstrip('#')}" for colour in cycle} & theirs
 
 
 @pytest.mark.parametrize("name", ["potential", "spike", "threshold", "input", "gradient"])
