@@ -191,7 +191,7 @@ def search_by_ear(listener):
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?*")
     found = listener.text(("main", ""), ("status", ""))
-    assert re.fullmatch(r"\d+件見つかりました。", found)
+    assert re.fullmatch(r"\d+件見つかりました。(近いページを\d+件加えました。)?", found)
     field = listener.find(("main", ""), ("search", ""), ("searchbox", "検索"))
     assert field.properties["focused"]
     assert field.description == found  # What was there as the page came is not announced.
