@@ -55,6 +55,17 @@ def test_what_other_pages_explain_is_in_the_page_once(project):
     assert formula.select(".katex-display")
 
 
+def test_a_page_that_links_to_what_has_changed_is_written_anew(tmp_path):
+    extensions = ("myst_parser", "book.formulas", "book.links.at_hand")
+    reader = "---\norphan: true\n---\n\n# 読む頁\n\n{term}`閾値`と{eq}`other`。\n"
+    build(tmp_path, {**PAGES, "reader.md": reader}, *extensions, settings=SETTINGS)
+    changed = PAGES["words.md"].replace("いきち", "しきいち").replace("b = c", "b = d")
+    again = build(tmp_path, {"words.md": changed}, *extensions, settings=SETTINGS)
+    term, formula = again.page("reader").select("template#at-hand > div")
+    assert "しきいち、" in str(term)
+    assert "b = d" in str(formula)
+
+
 def test_nothing_in_it_leads_anywhere_or_has_an_address(project):
     assert not project.page().select("template :is(a, [id])")
 

@@ -8,6 +8,7 @@ carries the work in its ``title``.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import posixpath
 from functools import cache
@@ -19,9 +20,10 @@ from sphinx import addnodes
 from book.formulas import lines_aligned, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
     from sphinx.util.typing import ExtensionMetadata
 
 
@@ -100,6 +102,35 @@ class AtHand:
             context["body"] += f'<template id="at-hand">\n{texts}\n</template>\n'
 
 
+def explained(doctree: nodes.document) -> str:
+    """Return what is another one when a page explains something else."""
+    parts = (*doctree.findall(nodes.definition_list_item), *doctree.findall(nodes.math_block))
+    return hashlib.sha256("\0".join(part.astext() for part in parts).encode()).hexdigest()
+
+
+def note(_app: Sphinx, doctree: nodes.document) -> None:
+    """Note what a page explains that was read, and whether it explained something else before."""
+    env = doctree.settings.env
+    known, now = env.__dict__.setdefault("book_at_hand", {}), explained(doctree)
+    if known.get(env.docname, now) != now:
+        env.__dict__["book_at_hand_changed"] = True
+    known[env.docname] = now
+
+
+def merge(_app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    """Take over what another process has noted."""
+    theirs = other.__dict__.get("book_at_hand", {})
+    known = env.__dict__.setdefault("book_at_hand", {})
+    known |= {name: theirs[name] for name in docnames if name in theirs}
+    if other.__dict__.get("book_at_hand_changed"):
+        env.__dict__["book_at_hand_changed"] = True
+
+
+def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Have all pages written anew if one of them explains something else."""
+    return env.found_docs if env.__dict__.pop("book_at_hand_changed", False) else ()
+
+
 def begin(app: Sphinx) -> None:
     """Have each page get it when the fonts have been chosen that it shows at once."""
     app.connect("html-page-context", AtHand(app).add, priority=800)
@@ -110,4 +141,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_css_file("at_hand.css")
     app.add_js_file("at_hand.js")
     app.connect("builder-inited", begin)
+    app.connect("doctree-read", note)
+    app.connect("env-merge-info", merge)
+    app.connect("env-updated", changed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
