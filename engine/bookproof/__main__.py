@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.kernels import warm
+from bookproof.kernels import libraries, warm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.then = given[len(own) + 1 :]
     there = all(path.exists() for path in options.paths)
     if there and (options.anew or not Path("_build").exists()):
-        warm.warm_up(warm.MODULES)  # while this process imports what it needs itself
+        warm.warm_up(libraries.USUAL)  # while this process imports what it needs itself
     from bookproof import commands  # noqa: PLC0415
 
     try:

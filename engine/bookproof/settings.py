@@ -17,7 +17,8 @@ from sphinx.config import eval_config_file
 from sphinx.errors import ConfigError
 from sphinx.util.tags import Tags
 
-from bookproof.kernels.warm import ENVIRONMENT, MODULES
+from bookproof.kernels.libraries import USUAL
+from bookproof.kernels.warm import ENVIRONMENT
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Settings:
     """Whether each cell that prints must have its block, also on pages that have none."""
     stored: bool = False
     """Whether the outputs that a notebook's file holds are what its cells are to print."""
-    modules: tuple[str, ...] = MODULES
+    modules: tuple[str, ...] = USUAL
     """What warm kernels have imported when they start."""
     environment: Mapping[str, str] = field(default_factory=ENVIRONMENT.copy)
     """The variables with which kernels start, besides those of whoever runs them."""
@@ -132,7 +133,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
     mode = values["nb_execution_mode"] = values.get(chosen_mode, "auto")
     if mode not in MODES:
         raise ConfigError(f"{chosen_mode} is {mode!r}, but takes one of {', '.join(MODES)}")
-    modules = values.get("book_modules", MODULES)
+    modules = values.get("book_modules", USUAL)
     if not isinstance(modules, list | tuple) or not all(isinstance(m, str) for m in modules):
         raise ConfigError(f"book_modules is {modules!r}, but takes a list of names of modules")
     variables = values.get("book_environment", ENVIRONMENT)

@@ -27,6 +27,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from bookproof.beside import beside
 from bookproof.files import write_atomically
+from bookproof.kernels.libraries import FILES
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, stamp
 from bookproof.kernels.trace import importable
 from bookproof.kernels.warm import ENVIRONMENT, environment
@@ -281,11 +282,8 @@ def _files(run: Run) -> list[str]:
 
 
 def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
-    """Return the files that a page declares, and one that is never seen in a warm kernel.
-
-    There, matplotlib has been imported, and has read its settings, before the trace starts.
-    """
-    return {**page.depends, "matplotlibrc": find_declared(page.path, "matplotlibrc")}
+    """Return the files that a page declares, and those that are never seen in a warm kernel."""
+    return {**page.depends, **{name: find_declared(page.path, name) for name in FILES}}
 
 
 def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]) -> str:

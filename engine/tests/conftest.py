@@ -13,7 +13,6 @@ from mystnb import FRONT_MATTER
 
 from bookproof import run as running
 from bookproof import settings
-from bookproof.kernels import warm
 from bookproof.run import run_pages
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ def settled(monkeypatch, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "temporary"
     folder.mkdir(exist_ok=True)
     settle_environment(monkeypatch, folder)
-    for module in (warm, settings):  # what the template imports unless it is told otherwise
-        monkeypatch.setattr(module, "MODULES", ())
+    monkeypatch.setattr(settings, "USUAL", ())  # what the template imports unless told otherwise
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from book_project import cell, page
 
 from bookproof import commands
 from bookproof.__main__ import main
-from bookproof.kernels import warm
+from bookproof.kernels import libraries, warm
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def test_what_is_asked_for(asked, tmp_path, arguments, anew):
     assert options.anew is anew
     assert options.durations is False
     # the template starts now if it is sure to be needed
-    assert asked[:-1] == [warm.MODULES] * anew
+    assert asked[:-1] == [libraries.USUAL] * anew
 
 
 def test_the_template_starts_at_once_where_nothing_can_be_kept(asked):
     main(["check"])
-    assert asked[0] == warm.MODULES
+    assert asked[0] == libraries.USUAL
 
 
 def test_no_template_starts_for_a_path_that_is_not_there(asked):

@@ -12,7 +12,7 @@ from sphinx.errors import ConfigError
 from sphinx_builds import sphinx_build
 
 from bookproof.extension import build as extension
-from bookproof.kernels.warm import MODULES
+from bookproof.kernels.libraries import USUAL
 from bookproof.settings import CHECKPOINTS, MODES, OWN, Condition, Settings, find_settings, names
 from bookproof.words import WORDS
 
@@ -38,7 +38,7 @@ def test_without_a_conf_py_there_are_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = find_settings(tmp_path / "page.md")
     assert settings == Settings(results=tmp_path / "_build" / ".book")
-    assert settings.modules == MODULES
+    assert settings.modules == USUAL
     assert not settings.strict
     assert settings.notebooks.execution_timeout == 30
     assert settings.markdown.enable_extensions == set()

@@ -17,13 +17,13 @@ from book_project import cell, needs
 from book_runs import PATIENCE, alive_with, is_alive, printed, run, template, until, write
 
 from bookproof.kernels import warm
+from bookproof.kernels.libraries import USUAL
 
 pytestmark = [
     pytest.mark.usefixtures("settled"),
     pytest.mark.skipif(not warm.FORKS, reason="warm kernels need Linux"),
 ]
-MODULES = warm.MODULES  # before a fixture makes it empty
-ALL = [*MODULES, "numpy.random"]
+ALL = [*USUAL, "numpy.random"]
 MANY_THREADS = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
 
 
@@ -192,12 +192,12 @@ class TestKernels:
             "print((a @ a)[5, 5].item(), a.sum().item(), (b @ b)[5, 5])"
         )
         path = write(tmp_path, cell(code, "999.0 998001.0 999.0"))
-        assert all(done.ok for done in run(path, path, modules=MODULES))
-        tasks = Path(f"/proc/{template(MODULES).process.pid}/task")
+        assert all(done.ok for done in run(path, path, modules=USUAL))
+        tasks = Path(f"/proc/{template(USUAL).process.pid}/task")
         assert len(list(tasks.iterdir())) == 1  # the imports ran no operation
 
     @pytest.mark.parametrize(
-        "modules", [[], pytest.param(MODULES, marks=needs("torch", "matplotlib"))]
+        "modules", [[], pytest.param(USUAL, marks=needs("torch", "matplotlib"))]
     )
     def test_nothing_is_left_to_import_until_it_answers(self, tmp_path, modules):
         code = (

@@ -21,7 +21,8 @@ from bookproof.extension.ending import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, shown_text, take_back
 from bookproof.finder import written_patterns
-from bookproof.kernels.warm import ENVIRONMENT, MODULES, warm_up
+from bookproof.kernels.libraries import USUAL
+from bookproof.kernels.warm import ENVIRONMENT, warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import LEGACY, Settings, is_set, names, read_settings
@@ -255,7 +256,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("myst_nb")
     app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
     app.add_config_value("book_stored", default=False, rebuild="env", types=bool)
-    app.add_config_value("book_modules", default=list(MODULES), rebuild="", types=list)
+    app.add_config_value("book_modules", default=list(USUAL), rebuild="", types=list)
     app.add_config_value("book_words", default={}, rebuild="env", types=dict)
     app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)
     app.add_config_value("book_start", default="", rebuild="", types=str)

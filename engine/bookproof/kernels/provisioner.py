@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from bookproof.kernels import warm
+from bookproof.kernels import libraries, warm
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -30,7 +30,7 @@ ENDS = 5.0
 class WarmProvisioner(LocalProvisioner):
     """Provides ipykernels by forking a template, and other kernels as `LocalProvisioner` does."""
 
-    modules = List(Unicode(), list(warm.MODULES), help="What the template imports.").tag(
+    modules = List(Unicode(), list(libraries.USUAL), help="What the template imports.").tag(
         config=True
     )
 

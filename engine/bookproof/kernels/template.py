@@ -39,25 +39,16 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
     from ipykernel.kernelapp import IPKernelApp
 
-INLINE = "module://matplotlib_inline.backend_inline"
 KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ipykernel.debugger",
           "IPython.core.completer", "IPython.core.completerlib", "IPython.core.debugger",
           "IPython.core.oinspect", "IPython.extensions.storemagic", "debugpy.server.api", "pdb",
           "sqlite3", "tornado.platform.asyncio", "tornado.queues", "faulthandler")  # fmt: skip
 """What is imported until a kernel answers."""
-FIGURE = ("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
-          "matplotlib.backends.backend_svg", "PIL.PngImagePlugin", "PIL.BmpImagePlugin",
-          "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin")  # fmt: skip
-"""What is imported when a kernel shows its first figure."""
-GRADIENT = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.schema_check_mode")
-"""What is imported when torch is first given a gradient, or prints a tensor: sympy, for one."""
-LATE = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
-"""Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
 PACKAGES = "purelib", "platlib"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
@@ -67,16 +58,16 @@ REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
 
-def _watching() -> ModuleType:
-    """Return the module that watches what is asked: its text, as `bookproof.kernels.trace` does."""
-    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
-    spec: Any = spec_from_file_location("bookproof.probe", file)
+def _beside(name: str) -> ModuleType:
+    """Return a module that lies beside this script, without the package."""
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec: Any = spec_from_file_location(f"bookproof.{name}", file)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-PROBE = _watching()
+PROBE, LIBRARIES = _beside("probe"), _beside("libraries")
 
 
 class Template:
@@ -231,17 +222,14 @@ def prepare(modules: Sequence[str]) -> tuple[str, dict[str, str]]:
     And what was read for it, each with its stamp, as are the folders of packages.
     """
     packages = {folder: PROBE.stamp(folder) for folder in map(sysconfig.get_path, PACKAGES)}
-    os.environ.setdefault("MPLBACKEND", INLINE)
+    LIBRARIES.choose()
     gc.disable()  # nothing of what is imported goes
     import_some(KERNEL)
     probe = PROBE.watch()  # from here on: an ordinary kernel is watched once it is there, too
     probe.made.add(os.getcwd())  # no kernel works here
     trouble = import_silently(modules)
-    if "matplotlib.pyplot" in modules:
-        import_some(FIGURE)
-    if "torch" in modules:
-        import_some(GRADIENT)
-    for name in LATE:
+    import_some(LIBRARIES.late(modules))
+    for name in LIBRARIES.TIED:
         forget(name)
     probe.stop()
     gc.freeze()  # a collection in a fork would write to, and so copy, the memory that all share
@@ -261,7 +249,7 @@ def count_threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def import_some(names: Sequence[str]) -> None:
+def import_some(names: Iterable[str]) -> None:
     """Import modules early that would be imported late, as far as they are there."""
     for name in names:
         with suppress(Exception):
@@ -334,15 +322,6 @@ def enter(job: dict[str, Any], set_by_imports: dict[str, str]) -> None:
     # as in an ordinary kernel, which ends with the process of this number
     os.environ.update(job["env"] | set_by_imports, JPY_PARENT_PID=str(parent))
     sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *job["argv"]]
-    reseed()
-
-
-def reseed() -> None:
-    """Draw the seeds that a new process would: forks of one process would share its own."""
-    if random := sys.modules.get("numpy.random"):  # numpy imports it when it is asked for
-        random.seed()
-    if torch := sys.modules.get("torch"):
-        torch.default_generator.seed()
 
 
 def become_kernel(arguments: list[str]) -> IPKernelApp:
@@ -363,27 +342,11 @@ def main() -> None:
     before = dict(os.environ)
     trouble, sources = prepare(sys.argv[2:])
     changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
-    settings = matplotlib_settings()
+    state = LIBRARIES.state()
     job = Template(listener, trouble, sources).serve()
     enter(job, changed)
-    if matplotlib_settings() != settings:
-        read_matplotlib_settings()
+    LIBRARIES.renew(state)
     become_kernel(job["argv"]).start()
-
-
-def matplotlib_settings() -> str | None:
-    """Return the matplotlibrc that counts here: it may be one in the working directory."""
-    if mpl := sys.modules.get("matplotlib"):
-        return str(os.path.abspath(mpl.matplotlib_fname()))
-    return None
-
-
-def read_matplotlib_settings() -> None:
-    """Set matplotlib up as its import does."""
-    mpl: Any = sys.modules["matplotlib"]
-    mpl.rcParams.update(mpl.rc_params_from_file(mpl.matplotlib_fname()))
-    mpl.rcParamsOrig = mpl.rcParams.copy()
-    mpl.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE
 
 
 if __name__ == "__main__":

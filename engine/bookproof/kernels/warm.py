@@ -16,7 +16,6 @@ import sys
 import tempfile
 import weakref
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 KERNEL = "warm-python3"
-MODULES = tuple(
-    name for name in ("torch", "matplotlib.pyplot") if find_spec(name.partition(".")[0])
-)
-"""What the template imports, unless told otherwise."""
 FORKS = sys.platform == "linux"
 """Whether a process that has imported much may be forked; elsewhere, system libraries forbid it."""
 

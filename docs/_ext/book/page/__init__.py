@@ -17,6 +17,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         app,
         __file__,
         "book.page.japanese",
+        "book.page.phrases",
         "book.page.titles",
         "book.page.terms",
         "book.page.ending",

@@ -1,0 +1,71 @@
+"""Where a Japanese title may be broken: between phrases, which BudouX finds.
+
+Browsers that find phrases themselves (``word-break: auto-phrase``) need no help; in the others a
+line ends in the middle of a word. In running text that is how Japanese is set. In what is short and
+stands alone, titles, captions, tables, cards and the lists of chapters, it disturbs: there, each
+boundary is marked for ``phrases.css``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import budoux
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+
+ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term
+CLASSES = {"subtitle", "door-made", "door-map", "sd-card"}
+LISTED = "<partial node>"
+"""What Sphinx calls a document of one title, or of the list of chapters."""
+PARSER = budoux.load_default_japanese_parser()
+
+
+@cache
+def phrases(text: str) -> tuple[str, ...]:
+    """Split a text, each word with the particles behind it: これは + 文です。"""
+    return tuple(PARSER.parse(text))
+
+
+def around(node: nodes.Node) -> Iterator[nodes.Element]:
+    """Yield what a node lies in, from the inside."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
+def stands_alone(text: nodes.Text) -> bool:
+    """Tell whether a text is no running one, nor code."""
+    outer = list(around(text))
+    if any(isinstance(each, nodes.literal | nodes.FixedTextElement) for each in outer):
+        return False
+    return outer[-1].get("source") == LISTED or any(
+        isinstance(each, ALONE) or CLASSES & set(each.get("classes", ())) for each in outer
+    )
+
+
+def visit_text(translator: HTML5Translator, node: nodes.Text) -> None:
+    """Write a text, with its boundaries marked where it stands alone."""
+    if getattr(translator.builder, "on_site", True) and stands_alone(node):
+        translator.body.append("<wbr>".join(map(translator.encode, phrases(node.astext()))))
+    else:
+        type(translator).visit_Text(translator, node)
+
+
+def depart_text(translator: HTML5Translator, node: nodes.Text) -> None:
+    """Nothing follows it."""
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Write texts so."""
+    app.add_css_file("phrases.css")
+    text: Any = nodes.Text  # Sphinx takes it, as any class of nodes, though it says elements.
+    app.add_node(text, override=True, html=(visit_text, depart_text))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
