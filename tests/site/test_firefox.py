@@ -34,6 +34,17 @@ INCOMPLETE = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder,
   .concat([...document.querySelectorAll("msubsup, munderover")]
     .filter((part) => part.children.length !== 3))
   .map((part) => part.outerHTML)"""
+TORN = """[...document.querySelectorAll("h1, h2, h3, .subtitle, figcaption p, th, td")]
+  .filter((block) => block.checkVisibility())
+  .flatMap((block) => [...block.querySelectorAll("wbr")].flatMap((mark) => {
+    const range = document.createRange(), phrase = mark.nextSibling;
+    if (phrase?.nodeType !== Node.TEXT_NODE) return [];
+    range.selectNodeContents(phrase);
+    const lines = [...range.getClientRects()];
+    const length = lines.reduce((sum, line) => sum + line.width, 0);
+    return lines.length > 1 && length < block.clientWidth * 0.9 ? [phrase.data] : [];
+  }))"""
+"""Phrases that a line's end has torn, though a line has room for them."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,6 +76,7 @@ def test_pages_load_fit_and_are_quiet(tab, address, name):
     assert tab.evaluate("[...document.querySelectorAll('h1')].some((e) => e.checkVisibility())")
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
     assert tab.evaluate(INCOMPLETE) == []
+    assert tab.evaluate(TORN) == []
 
 
 def test_a_complaint_is_heard(browser, address):
