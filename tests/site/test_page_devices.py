@@ -54,6 +54,10 @@ CALLS = {
             page["Loop"](0.8).to(ELSEWHERE)(there(2, 20), (0.0, 0.0, there(2, 64)))[0]
         ),
     ),
+    "spike_times: two layers": (
+        "spike_times",
+        lambda page: page["Timed"]().to(ELSEWHERE)(there(2, 4))[1],
+    ),
     "temporal: a memory": (
         "temporal",
         lambda page: page["Memory"](0.1, 0.2).to(ELSEWHERE)(there(5, 2, 20)),
