@@ -75,6 +75,14 @@ CALLS = {
         "delays",
         lambda page: page["Counts"](page["Delayed"](5, 4)).to(ELSEWHERE)(there(5, 2, 5)),
     ),
+    "parallel_neurons: potentials in blocks": (
+        "parallel_neurons",
+        lambda page: page["blockwise"](there(128, 2, 4), 0.9),
+    ),
+    "parallel_neurons: a learnt matrix": (
+        "parallel_neurons",
+        lambda page: page["Memory"](page["Parallel"](5, 0.8)).to(ELSEWHERE)(there(5, 2, 20)),
+    ),
     "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
     "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (
