@@ -189,7 +189,7 @@ class Contestant(NamedTuple):
 RATES = (4e-3, 8e-3, 1.6e-2)
 NETWORKS = {
     "exact": Contestant(Exact, RATES, "rescue", (0.03, 0.1)),
-    "exact alone": Contestant(partial(Exact, rescue=0.0), (2e-3, 4e-3, 8e-3), "start", (1.0, 2.0)),
+    "exact alone": Contestant(partial(Exact, rescue=0.0), (5e-4, 1e-3, 2e-3), "start", (1.0, 2.0)),
     "stepped": Contestant(Stepped, (1.6e-2, 3.2e-2, 6.4e-2), "slope", (3.0, 10.0)),
     "rectified": Contestant(rectified, (5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)),
     "linear": Contestant(linear, (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)),
