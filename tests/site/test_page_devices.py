@@ -83,6 +83,14 @@ CALLS = {
         "parallel_neurons",
         lambda page: page["Memory"](page["Parallel"](5, 0.8)).to(ELSEWHERE)(there(5, 2, 20)),
     ),
+    "few_steps: levels in place of spikes": (
+        "few_steps",
+        lambda page: page["build"](2, 4).to(ELSEWHERE)(there(5, 196)),
+    ),
+    "few_steps: spikes in place of levels": (
+        "few_steps",
+        lambda page: page["run"](page["build"](2, 4).to(ELSEWHERE), there(5, 196), 3)[0],
+    ),
     "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
     "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (
