@@ -81,7 +81,7 @@ NAMES = {
         "ResNet",
     ),
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
-    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain"),
+    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
