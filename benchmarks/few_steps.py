@@ -17,7 +17,7 @@ a seed that is used for nothing else, then five other seeds train and are tested
 with levels, adds what they reach if each layer waits for all steps of the one before, how many
 counts of a layer are not those of neurons that wait, and the additions; of those with bits, the
 products that are not zero. With --record the figures are also kept in docs/_data/few_steps.json,
-which the book shows. A run takes about five minutes on one processor.
+which the book shows. A run takes about four minutes on one processor.
 """
 
 from __future__ import annotations
