@@ -38,13 +38,13 @@ TORN = """[...document.querySelectorAll("h1, h2, h3, .subtitle, figcaption p, th
   .filter((block) => block.checkVisibility())
   .flatMap((block) => [...block.querySelectorAll("wbr")].flatMap((mark) => {
     const range = document.createRange(), phrase = mark.nextSibling;
-    if (phrase?.nodeType !== Node.TEXT_NODE) return [];
+    if (!/^[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}ー]+$/u.test(phrase?.data)) return [];
     range.selectNodeContents(phrase);
     const lines = [...range.getClientRects()];
     const length = lines.reduce((sum, line) => sum + line.width, 0);
     return lines.length > 1 && length < block.clientWidth * 0.9 ? [phrase.data] : [];
   }))"""
-"""Phrases that a line's end has torn, though a line has room for them."""
+"""Phrases, of nothing but letters, that a line's end has torn though a line has room for them."""
 
 pytestmark = [
     pytest.mark.slow,
