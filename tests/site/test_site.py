@@ -81,7 +81,7 @@ NAMES = {
         "ResNet",
     ),
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
-    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN"),
+    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
@@ -173,7 +173,7 @@ def strings(
 
 def test_visible_text_is_japanese(page):
     # A line may end within a name.
-    said = "".join(strings(page.body, is_code, lambda node: node.name != "br"))
+    said = "".join(strings(page.body, is_code, lambda node: node.name not in {"br", "wbr"}))
     texts = [text for each in said.split(EDGE) if (text := each.strip())]
     texts = [text for text in texts if not MODULE.fullmatch(text)]
     assert texts
