@@ -185,7 +185,7 @@ def test_who_wants_no_motion_may_ask_for_it(browser, address):
         assert figure.locator("svg").inner_html() != before
         page.emulate_media(reduced_motion="no-preference")
         page.emulate_media(reduced_motion="reduce")
-        assert figure.get_by_role("button", name="動かす").is_visible()
+        figure.get_by_role("button", name="動かす").wait_for()
 
 
 def test_a_stronger_flow_is_followed_at_once(browser, address):
