@@ -36,7 +36,7 @@ RULES = {
         r"torch\.utils\.checkpoint\.checkpoint": "checkpoint.html",
         r"torch\.backends\.cpu\.\w+": "backends.html",
         r"torch\.utils\.data\.\w+": "data.html",
-        r"torch\.(nn\.utils\.rnn|optim\.lr_scheduler)\.\w+": "generated/{0}.html",
+        r"torch\.(nn\.utils(\.rnn)?|optim\.lr_scheduler)\.\w+": "generated/{0}.html",
         r"torch\.(nn\.parameter\.Parameter|autograd\.gradcheck\.gradcheck)": "generated/{0}.html",
         r"torch\.optim\.Optimizer\.\w+": "generated/{0}.html",
         r"(torch\.(?:(?:nn|optim)\.[A-Z]\w+|Generator))\.[a-z]\w+": "generated/{1}.html",
