@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term
-CLASSES = {"subtitle", "door-made", "door-map", "sd-card"}
+CLASSES = {"subtitle", "door-made", "door-map"}
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
