@@ -605,14 +605,20 @@ def test_every_work_of_the_bibliography_is_cited_and_the_other_way_round():
     assert set().union(*(page.cited() for page in pages)) == WORKS
 
 
-def test_the_map_of_later_works_tells_the_years_of_the_bibliography():
+def test_the_map_of_later_works_tells_years_and_what_the_book_runs():
+    """A mark is filled where the work's line leads to a page of the book."""
     entries = parse_file(DOCS / "references.bib").entries
-    item = re.compile(r"^- \*\*(.+?)\*\*.*?\{cite\}`(\w+)`", re.MULTILINE)
-    works = dict(item.findall(source("beyond").text))
+    item = re.compile(r"^- \*\*(?:\{term\}`)?([^*`]+)`?\*\*(.+)$", re.MULTILINE)
+    told = {}
+    for name, line in item.findall(source("beyond").text):
+        (work, *_) = re.findall(r"\{cite\}`(\w+)`", line) or [None]
+        if work:
+            told[name] = (entries[work].fields["year"][:4], "{doc}`" in line)
     drawing = (DOCS / "_figures" / "landmarks.svg").read_text(encoding="utf-8")
-    marks = re.findall(r">(\d{4}) ([^<]+)<", drawing)
+    mark = re.compile(r"<circle ([^>]*)/><text[^>]*>(\d{4}) ([^<]+)<")
+    marks = [(name, (year, '"none"' not in look)) for look, year, name in mark.findall(drawing)]
     assert len(marks) == drawing.count("<circle")
-    assert marks == [(entries[works[name]].fields["year"][:4], name) for _, name in marks]
+    assert marks == [(name, told[name]) for name, _ in marks]
 
 
 def test_docstrings_cite_as_the_pages_do():

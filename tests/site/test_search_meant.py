@@ -112,7 +112,7 @@ PAIRS = """
     energy                     | costs             | エネルギーに直す
     int8                       | costs             | 重みを8ビットにする
     quantization               | costs             | 重みを8ビットにする
-    ニューロモルフィック       | beyond            | スパイクのためのチップ
+    ニューロモルフィック       | beyond            | どんなチップで動くか
     Loihi                      | costs             | 専用のチップは、メモリを隣に置く
     スパイキングジェリー       | peers             |
     spikingjelly               | peers             |
