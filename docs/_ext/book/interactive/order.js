@@ -47,17 +47,19 @@ const figure = {
         const top = 40 + 178 * i;
         const plot = axes({
           ...{ top, bottom: top + 128, title: `${groups.join(" → ")}` },
-          note: `スパイク${firings(steps).length}個`,
+          note: `出力のスパイク${firings(steps).length}個`,
           x: { from: 0, to: STEPS, ticks: [1, 20, 40, 60], name: i ? "ステップ" : "", bare: !i },
           y: { from: 0, to: 6, ticks: [0, 2, 4, 6] },
         });
         const arrived = at.map((x) => [x, steps[x - 1].input]);
-        const names = arrived.map(([x, y], k) => text(plot.across(x) + 9, plot.up(y) + 20, groups[k]));
+        const names = arrived.map(([x, y], k) => text(plot.across(x) + 9, plot.up(y) + (i + k ? 20 : 2), groups[k]));
         const raised = steps.map(({ threshold }, t) => [t + 1, threshold]);
+        const last = raised[STEPS - 1][1];
         return [
           ...[plot.markup, line(plot, [[0, 1], ...raised], "threshold")],
           ...arrived.map(([x, y]) => line(plot, [[x, 0], [x, y]], "input")),
           ...[dots(plot, arrived, { name: "input filled", r: 5 }), ...names],
+          text(plot.across(STEPS) - 4, plot.up(last) - 10, "閾値", "end"),
           ticks(plot, firings(steps)),
         ].join("");
       })

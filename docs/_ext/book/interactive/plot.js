@@ -39,7 +39,7 @@ const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) =>
     rule(left, bottom, left, top, "axis"),
     ...(y.bare ? [] : y.ticks).map((tick) => text(left - 8, up(tick) + 6, wordsOf(y)(tick), "end")),
     ...(x.bare ? [] : x.ticks).map((tick) => text(across(tick), bottom + 24, wordsOf(x)(tick), "middle")),
-    text(left, top - 14, title),
+    text(y.name ? left + 16 : left, top - 14, title),
     note ? text(right, top - 14, note, "end") : "",
     y.name ? text(left - 8, top - 14, y.name, "end") : "",
     x.name ? text((left + right) / 2, bottom + 50, x.name, "middle") : "",

@@ -37,7 +37,7 @@ const figure = {
   },
   draw: ({ slope, bins, curve, share, accuracies }) => {
     const above = axes({
-      ...{ top: 32, bottom: 200, title: `代理勾配は、電位の${share}%に届く` },
+      ...{ top: 32, bottom: 200, title: `代理勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
       x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差" },
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
@@ -55,6 +55,7 @@ const figure = {
     });
     return [
       ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
+      text(RIGHT - 6, above.up(0.72), "一点鎖線が代理勾配", "end"),
       ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
       dots(below, accuracies, { name: "point", r: 6 }),
     ].join("");
