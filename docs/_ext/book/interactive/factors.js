@@ -19,6 +19,9 @@ const power = (x) => Math.min(FARTHEST, Math.max(-FARTHEST, Math.log10(Math.abs(
 const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
 const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
 
+// What each of the steps multiplies by, on average.
+const each = (whole) => (whole ? `（1つ戻るごとに約${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}倍）` : "");
+
 const figure = {
   name: "factors",
   label:
@@ -45,7 +48,7 @@ const figure = {
     });
     const below = axes({
       ...{ top: 172, bottom: 346, left: 112, title: "勾配の大きさ" },
-      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
+      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍${each(gradients[0])}`,
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
     });

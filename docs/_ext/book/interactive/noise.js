@@ -32,11 +32,11 @@ const figure = {
       ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
     });
     const above = axes({
-      ...{ top: 108, bottom: 198, title: "発火の確率（実線: 段、点線: 坂）" },
+      ...{ top: 108, bottom: 198, title: "順伝播は段のまま（点線は、雑音があるときの発火の確率）" },
       ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
     });
     const below = axes({
-      ...{ top: 244, bottom: 350, title: "坂の傾き（届く勾配）" },
+      ...{ top: 244, bottom: 350, title: "逆伝播は坂の傾き", note: `点に届く勾配${Number(gradient.toFixed(2))}` },
       x: { ...ACROSS, name: "膜電位と閾値の差" },
       y: { from: 0, to: 5, ticks: [0, 1, 2, 3, 4, 5] },
     });
