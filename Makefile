@@ -67,14 +67,14 @@ coverage: uncovered test-all ## run every test and measure which lines they reac
 uncovered:
 	rm -f .coverage .coverage.*
 
-others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/beyond.md
+others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/chip_rules.md docs/beyond.md
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
 peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
 	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py
 	.venv-sinabs/bin/python -m pytest tests/neurons/peers/test_*sinabs.py tests/neurons/test_nir.py
-	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/beyond.md
-	.venv-sinabs/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/beyond.md
+	.venv-peers/bin/python -m bookproof check $(others)
+	.venv-sinabs/bin/python -m bookproof check $(others)
 
 # Other versions of everything but torch, whose arithmetic is another matter. What is newest changes from day to day.
 newest: ## run all cells and examples with the newest packages that pyproject.toml allows, in an environment of its own

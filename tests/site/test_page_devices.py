@@ -24,7 +24,7 @@ def defined(root):
                 if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
                     try:
                         exec(ast.unparse(node), names)
-                    except NameError:  # a default that the page computes
+                    except (NameError, ModuleNotFoundError):  # a default computed; an absent peer
                         continue
         return names
 
@@ -82,6 +82,10 @@ CALLS = {
     "parallel_neurons: a learnt matrix": (
         "parallel_neurons",
         lambda page: page["Memory"](page["Parallel"](5, 0.8)).to(ELSEWHERE)(there(5, 2, 20)),
+    ),
+    "chip_rules: whole numbers": (
+        "chip_rules",
+        lambda page: page["whole"](there(4, 3))[0],
     ),
     "few_steps: levels in place of spikes": (
         "few_steps",
