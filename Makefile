@@ -67,13 +67,13 @@ coverage: uncovered test-all ## run every test and measure which lines they reac
 uncovered:
 	rm -f .coverage .coverage.*
 
-others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
+others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/neurobench.md
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
-peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
-	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py
+peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, and count as NeuroBench does, in environments of their own
+	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py tests/neurons/peers/test_*neurobench.py
 	.venv-sinabs/bin/python -m pytest tests/neurons/peers/test_*sinabs.py tests/neurons/test_nir.py
-	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
+	.venv-peers/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/neurobench.md
 	.venv-sinabs/bin/python -m bookproof check docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md
 
 # Other versions of everything but torch, whose arithmetic is another matter. What is newest changes from day to day.
