@@ -67,11 +67,11 @@ coverage: uncovered test-all ## run every test and measure which lines they reac
 uncovered:
 	rm -f .coverage .coverage.*
 
-others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/chip_rules.md docs/beyond.md
+others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/chip_rules.md docs/neurobench.md docs/beyond.md
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
-peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, in environments of their own
-	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py
+peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, and count as NeuroBench does, in environments of their own
+	.venv-peers/bin/python -m pytest tests/neurons/peers/test_*norse.py tests/neurons/peers/test_*snntorch.py tests/neurons/peers/test_*spikingjelly.py tests/neurons/peers/test_*tonic.py tests/neurons/peers/test_*neurobench.py
 	.venv-sinabs/bin/python -m pytest tests/neurons/peers/test_*sinabs.py tests/neurons/test_nir.py
 	.venv-peers/bin/python -m bookproof check $(others)
 	.venv-sinabs/bin/python -m bookproof check $(others)

@@ -53,6 +53,10 @@ def count_operations(
     0の入力を飛ばせる計算機を考えるなら、ReLUのネットワークの0も飛ばせます。\
     どちらのネットワークも``nonzero``で比べるのが公平です。
 
+    NeuroBenchの言葉では、``dense``がDense、``nonzero``がEffective MACsです\
+    （入力が0と1だけの層では、Effective ACs）。\
+    ただし、NeuroBenchは0の重みも飛ばします。ここでは飛ばしません。
+
     積和演算は、``Linear``と``Conv2d``などの畳み込みだけで数えます。\
     バイアスの足し算、プーリング、ニューロンが状態を進める計算は含めません。\
     ニューロンの計算は、発火しなくても``outputs``の回数だけ要ります。\
@@ -84,7 +88,7 @@ def count_operations(
     Cost(name='0', layer='Linear', dense=24, nonzero=9, outputs=6, active=6)
     Cost(name='1', layer='IF', dense=0, nonzero=0, outputs=6, active=3)
 
-    出典: :cite:t:`horowitz2014energy`
+    出典: :cite:t:`horowitz2014energy`、:cite:t:`yik2025neurobench`
     """
     if not isinstance(network, torch.nn.Module):
         raise TypeError(

@@ -95,6 +95,10 @@ CALLS = {
         "few_steps",
         lambda page: page["run"](page["build"](2, 4).to(ELSEWHERE), there(5, 196), 3)[0],
     ),
+    "neurobench: a reader": (
+        "neurobench",
+        lambda page: page["Reader"]().to(ELSEWHERE)(there(5, 64)),
+    ),
     "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
     "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (

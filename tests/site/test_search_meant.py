@@ -114,6 +114,9 @@ PAIRS = """
     quantization               | costs             | 重みを8ビットにする
     ニューロモルフィック       | beyond            | どんなチップで動くか
     Loihi                      | costs             | 専用のチップは、メモリを隣に置く
+    NeuroBench                 | neurobench        |
+    activation sparsity        | neurobench        |
+    footprint                  | neurobench        |
     スパイキングジェリー       | peers             |
     spikingjelly               | peers             |
     snntorch 移行              | peers             | snnTorchの学習を、1行ずつ移す
