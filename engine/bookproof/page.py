@@ -466,6 +466,11 @@ def _tolerance(path: Path, line: int, options: dict[str, Any], text: str) -> Tol
             path, line, f"{BLOCK}: its tolerance reaches no number of this block; delete it, or "
             "what `:exact:` says"
         )  # fmt: skip
+    if text.strip() and tolerance.is_boundless(text):
+        raise PageError(
+            path, line, f"{BLOCK}: `:atol:` is more than a million times the largest number that "
+            f"it reaches here, and so allows any, but {options['atol']!r} came"
+        )  # fmt: skip
     return tolerance
 
 

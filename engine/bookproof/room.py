@@ -39,6 +39,8 @@ AMOUNT = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*/\s*(\d+))?", re.ASC
 """How an author writes an amount of room: ``0.02``, ``1e-5``, or ``4/450``, four of 450."""
 INTEGERS, PLACE = "integers", "*"
 """What ``:exact:`` takes: all whole numbers, or texts in which a star stands for a number."""
+BOUNDLESS = 10**6
+"""How many times as large as all numbers of a block its room may be."""
 # Decimals as printed are decimals: 0.52 and 0.56 are 0.04 apart, and 1E+400 is not infinite.
 PRECISE = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
@@ -64,6 +66,14 @@ class Tolerance:
             for number in found
         ]
 
+    def is_boundless(self, text: str) -> bool:
+        """Whether a number of a text may be any other."""
+        found = zip(NUMBERS.findall(text), self.reach(text), strict=True)
+        with localcontext(PRECISE):
+            sizes = [_length(list(map(Decimal, parts(number)))) for number, may in found if may]
+            largest = max((size for size in sizes if size.is_finite()), default=Decimal(0))
+            return self.atol > BOUNDLESS * max(largest, Decimal(1))
+
     def room(self, want: str) -> Decimal:
         """Return how far a number may be off."""
         with localcontext(PRECISE):
@@ -78,7 +88,7 @@ class Tolerance:
         # of complex numbers with a part that is not, each part for itself
         if len(here) > 1:
             return all(map(self.allows, parts(want), parts(got)))
-        return here == there or (here[0].is_nan() and there[0].is_nan())
+        return here == there or ("nan" in want and "nan" in got)
 
 
 def kind(number: str) -> str:
@@ -113,6 +123,8 @@ def amount(text: str) -> tuple[Decimal, Decimal | None]:
     if not found or not float(found[1]) < math.inf or (found[2] and not int(found[2])):
         raise ValueError(text)
     with localcontext(PRECISE):
+        if not Decimal(found[1]).is_finite():  # its exponent has more digits than any has
+            raise ValueError(text)
         unit = 1 / Decimal(found[2]) if found[2] else None
         return Decimal(found[1]) * (1 if unit is None else unit), unit
 

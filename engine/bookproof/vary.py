@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import PRECISE, distance, kind, last_digit, parts
+from bookproof.room import BOUNDLESS, PRECISE, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
 
@@ -118,7 +118,7 @@ class Block:
             sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
             atol = max((number.needed for number in own), default=Decimal(0))
             shares = [n.needed / size for n, size in zip(own, sizes, strict=True) if size]
-            if not atol or not atol.is_finite():
+            if not 0 < atol <= BOUNDLESS * max(Decimal(1), *sizes):  # which no page may say
                 return ""
             # whichever gives the others less room than they need many times
             waste = max(atol / number.needed for number in own if number.needed)

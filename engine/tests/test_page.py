@@ -129,6 +129,7 @@ def test_number_is_the_flag_of_pytest():
         (["---", "rtol: 1e-5", "---"], Tolerance(Decimal("1e-5"))),
         ([":rtol: 0"], Tolerance()),
         ([":atol: 4/500"], Tolerance(atol=Decimal("0.008"), unit=Decimal("0.002"))),
+        ([":atol: 1e6"], Tolerance(atol=Decimal(10**6))),
     ],
 )
 def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
@@ -137,8 +138,10 @@ def test_a_tolerance_has_a_relative_and_an_absolute_part(options, tolerance):
 
 @pytest.mark.parametrize("name", ["rtol", "atol"])
 @pytest.mark.parametrize(
-    "amount", ["-1e-5", "nan", "inf", "1e999", "1e-5 %", "small", "1_0", "１", "1/0", "1/2.5"]
-)
+    "amount",
+    ["-1e-5", "nan", "inf", "1e400", "1e-5 %", "small", "1_0", "1e1_0", "１", "1e３", "1/0",
+     "1/2.5", f"1e-{'9' * 23}"],
+)  # fmt: skip
 def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
     wanted = rf"`:{name}:` must be a number from 0 up, .* but '{amount}' came"
     with pytest.raises(PageError, match=wanted) as caught:
@@ -151,6 +154,10 @@ def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
     [
         ([":rtol: 1"], "0.5", "`:rtol:` must be below 1"),
         ([":rtol: 1e308"], "0.5", "`:rtol:` must be below 1"),
+        ([":atol: 1e308"], "0.5", "`:atol:` is more than a million times the largest number"),
+        ([":atol: 5e7/3"], "9 of 12", "`:atol:` is more than a million times the largest number"),
+        ([":atol: 5e7", ":exact: 20 *"], "20 400\n3", "`:atol:` is more than a million times"),
+        ([":atol: 1e7"], "inf or nan", "`:atol:` is more than a million times"),
         ([":atol: 0.1"], "no number", "its tolerance reaches no number"),
         ([":atol: 0.1", ":exact: integers"], "3 of 4", "its tolerance reaches no number"),
         ([":atol: 0.1", ":exact: whole"], "0.5", "takes integers, or texts in which \\* stands"),

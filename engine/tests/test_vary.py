@@ -127,6 +127,14 @@ def test_large_and_small_numbers_are_given_relative_room(varied):
     assert "write :rtol: 0.013" in varied(":atol: 1", code, "480000 480")[1]
 
 
+def test_no_room_is_proposed_that_would_allow_any_number(varied):
+    code = "import os\nprint(0.5 if os.environ['RIGHT'] == '480' else 1e300)"
+    status, said = varied(code=code, text="0.5")
+    assert status == 1
+    assert "+1e+300\n" in said
+    assert "give it room" not in said
+
+
 def test_a_cell_that_fails_under_a_condition_is_told(varied):
     code = "import os\nassert os.environ['RIGHT'] == '480'\nprint(1)"
     status, said = varied(code=code, text="1")
