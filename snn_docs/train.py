@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 import torch.distributed as dist
 
-from snn_docs import checkpoints, processes
+from snn_docs import _interruption, checkpoints, processes
 from snn_docs._checks import check_integer, check_leak, check_number, type_name
 from snn_docs.checkpoints import CHECKPOINT, Record, RunError
 from snn_docs.data import CUE_STEPS
@@ -249,6 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     # machine; and the bits are then the same however many processors there are
     torch.set_num_threads(1)
     try:
+        _interruption.leave()
         processes.join()
         records, accuracy = train(out, resume=resume, device=device, **flags)
     except (RunError, ImportError, OSError) as error:

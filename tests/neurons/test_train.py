@@ -276,6 +276,30 @@ def test_ctrl_c_in_a_terminal(tmp_path):
     assert_same_bits(tmp_path / "run", tmp_path / "whole")
 
 
+INTERRUPTED = """
+import os, signal, sys
+from contextlib import suppress
+
+class Interrupt:
+    def find_spec(name, path, target=None):
+        if name == os.environ["INTERRUPTED"]:
+            with suppress(KeyboardInterrupt):  # as torch does where it looks for NumPy
+                os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt)
+"""
+
+
+@pytest.mark.parametrize("module", ["torch", "torch.nn", "snn_docs.tasks"])
+def test_ctrl_c_while_modules_are_imported(module, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("INTERRUPTED", module)
+    status, output, errors = finish(start("-m", "snn_docs.train", "--out", tmp_path / "run"))
+    assert (status, output, errors) == (130, "", "interrupted before the training began\n")
+    assert not (tmp_path / "run").exists()
+
+
 def test_ctrl_c_before_anything_is_saved(tmp_path, monkeypatch, capsys):
     def interrupt(_):
         raise KeyboardInterrupt
