@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import http.client
 import json
 import re
@@ -278,7 +280,8 @@ def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     status, headers, said = stranger.enter(secret)
     assert status == 200
     [cookie] = headers.get_all("Set-Cookie")
-    assert re.fullmatch(r"book-live-\d+=[^;]+; HttpOnly; Path=/; SameSite=Strict", cookie)
+    own = rf"book-live-{stranger.port}-[\w-]{{12}}=[^;]+; HttpOnly; Path=/; SameSite=Strict"
+    assert re.fullmatch(own, cookie)
     assert f'<html lang="{Settings().language}">' in said
     assert f"<title>{Settings().words['enter']}</title>" in said
     assert secret not in said + str(headers)
@@ -287,6 +290,25 @@ def test_the_secret_gives_a_cookie_and_is_good_for_one_use(server, stranger):
     status, headers, _ = Reader(server).enter(secret)
     assert (status, headers["Set-Cookie"]) == (403, None)
     assert Reader(server).enter()[0] == 200  # the file has another one by now
+
+
+def test_a_reader_whose_cookie_another_server_has_replaced_comes_in_again(reader):
+    key, reader.cookie = reader.key, f"{reader.server.door.cookie}=of another server"
+    assert reader.ask()[::2] == (403, WORDS["locked"])
+    assert reader.enter()[0] == 200
+    assert reader.ask()[0] == 200
+    assert reader.key == key
+    cells = reader.connect()
+    assert text(cells.run("print(1)")[0]) == "1\n"
+    cells.close()
+
+
+def test_two_servers_have_cookies_of_names_that_nobody_else_gives(server, book):
+    with served(live.Book(book.source, book.output, book.settings)) as other:
+        names = {server.door.cookie, other.door.cookie}
+    with served(live.Book(book.source, book.output, book.settings)) as later:
+        names.add(later.door.cookie)
+    assert len({name.rpartition("-")[2] for name in names}) == 3
 
 
 def test_two_servers_of_a_book_have_a_door_each(server, book):
@@ -362,8 +384,8 @@ def test_without_the_cookie_there_is_nothing(stranger):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Cookie": "book-live-{port}=forged"},
-        {"Cookie": "book-live-{port}={earlier}"},
+        {"Cookie": "{name}=forged"},
+        {"Cookie": "{name}={earlier}"},
         {"Authorization": "token {secret}"},
         {"Authorization": "token "},
     ],
@@ -374,8 +396,10 @@ def test_a_guessed_or_stale_cookie_or_a_token_is_of_no_use(book, stranger, heade
         before.enter()
     secret = stranger.server.door.secret  # the right one, but this is not the door
     values = {
-        "port": stranger.port, "earlier": before.cookie.partition("=")[2], "secret": secret
-    }  # fmt: skip
+        "name": stranger.server.door.cookie,
+        "earlier": before.cookie.partition("=")[2],
+        "secret": secret,
+    }
     headers = {name: value.format(**values) for name, value in headers.items()}
     assert stranger.ask(**headers)[0] == 403
     assert stranger.ask(f"/?token={secret}", **headers)[0] == 403
@@ -509,6 +533,30 @@ def test_what_is_answered_is_for_this_site_and_lets_nothing_run_but_what_was_bui
     }
     of_inline = "'sha256-fyoFIuhHbxPnDkt80oY6VkZ+KzhXiXlo1mBKEtnhf54='"
     assert digests[:1] == ([of_inline] if path in {"/", "/page.html"} else [])
+
+
+SHOWN = "<p><script>shown()</script></p>"
+OUTPUT = "</div></main></article></body><script>shown()</script><main role=main><article>"
+
+
+@pytest.mark.parametrize(
+    ("body", "own"),
+    [
+        (f"<script>b()</script><main>{SHOWN}{OUTPUT}</main><script>c()</script>", ["b()", "c()"]),
+        (f"<article role='main'>{SHOWN}{OUTPUT}</article><SCRIPT >c()</SCRIPT>", ["c()"]),
+        (f"<script>b()</script><div role='main'>{SHOWN}{OUTPUT}</div><script>c()</script>",
+         ["b()"]),
+        (f"<script>b()</script>{SHOWN}</main><script>c()</script>", []),
+    ],
+)  # fmt: skip
+def test_no_script_runs_that_stands_in_what_a_page_shows(reader, book, body, own):
+    """A cell's HTML may be anybody's, and what runs in a page can run cells."""
+    built = f"<html><head><script>a()</script></head><body>{body}</body></html>"
+    (book.output / "plain.html").write_text(built)
+    policy = reader.ask("/plain.html")[1]["Content-Security-Policy"]
+    found = re.findall(r"'sha256-([\w+/=]+)'", policy)
+    digests = [hashlib.sha256(script.encode()).digest() for script in ["a()", *own]]
+    assert found == [base64.b64encode(digest).decode() for digest in digests]
 
 
 def test_scripts_are_scripts_whatever_the_machine_takes_them_for(reader, monkeypatch):

@@ -12,6 +12,8 @@ Cookies know hosts, not ports: another server on this machine, to which the read
 same browser, gets this one's cookie and can read the book with it. Running code takes more: the
 key, which the door leaves in the browser's storage, where only pages of this very port find it. It
 is the first message of each WebSocket. A kernel lives as long as the WebSocket of its page.
+
+What a page shows, the HTML that a cell printed for one, may be anybody's: no script in it runs.
 """
 
 from __future__ import annotations
@@ -102,7 +104,9 @@ HEAD = Template("""\
 <script type="application/json" id="book-live">$data</script>
 <script type="module" src="${own}live.js"></script>
 </head>""")
-SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+CONTENT = re.compile(r"<(main|article)\b|<[^>]*\brole=[\"']?main\b", re.IGNORECASE)
+"""Where what a page shows begins, in most themes."""
 
 
 class Book:
@@ -159,6 +163,8 @@ class Door:
         # one for each server: several may show the same book
         self.file = folder / f"live-{address.rpartition(':')[2]}.html"
         self.key = secrets.token_urlsafe(32)
+        # a name that no server on another port gives a cookie of its own, unless it means to
+        self.cookie = f"book-live-{address.rpartition(':')[2]}-{secrets.token_urlsafe(9)}"
         self.renew()
 
     def renew(self) -> None:
@@ -246,7 +252,7 @@ class File(Guarded, Pages):
     def page(self, place: Path) -> str | None:
         """Return a page with its live cells, under a policy that knows its scripts."""
         text: str | None = self.settings["book"].html(place)
-        scripts = SCRIPT.findall(text or "")
+        scripts = scripts_around(text or "")
         self.set_header("Content-Security-Policy", policy(scripts, self.settings["door"].address))
         return text
 
@@ -393,6 +399,20 @@ def live_head(page: Page) -> str:
     return HEAD.substitute(own=OWN, data=packed)
 
 
+def scripts_around(text: str) -> list[str]:
+    """Return the inline scripts of a page's theme, and none that stands in what the page shows.
+
+    That may hold any tag, but it lies between the first ``<main>`` and the last ``</main>``. Where
+    the theme has no such element, all of the body counts as shown, or all from its ``role="main"``.
+    """
+    head = max(text.find("</head>"), 0)
+    begin = CONTENT.search(text, head)
+    before, after = text[: begin.start() if begin else head], ""
+    if begin and begin[1]:
+        after = text[head:].lower().rpartition(f"</{begin[1].lower()}")[2]
+    return [script for part in (before, after) for script in SCRIPT.findall(part)]
+
+
 def policy(scripts: Sequence[str], address: str) -> str:
     """Return a policy under which no script runs but files of this server and these."""
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
@@ -410,7 +430,7 @@ def application(book: Book, door: Door) -> Application:
     files = {"path": str(FILES)}
     site = {"path": str(book.output), "default_filename": "index.html"}
     identity = IdentityProvider(
-        cookie_name=f"book-live-{door.address.rpartition(':')[2]}",  # not another server's
+        cookie_name=door.cookie,
         token="",  # no token in a URL or a header is ever good
         cookie_options={"samesite": "Strict", "expires_days": None},
     )
