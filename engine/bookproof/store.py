@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbformat import ValidationError, validate
+from nbformat.v4 import new_code_cell, new_notebook
 
 from bookproof.beside import beside
 from bookproof.files import write_atomically
@@ -38,7 +40,9 @@ from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from nbformat import NotebookNode
 
     from bookproof.page import Page
     from bookproof.settings import Settings
@@ -57,7 +61,8 @@ UNSEEN = {
     "socket.getaddrinfo": NETWORK,
 }
 """What a page does where it can't be followed, by the event; all others start processes."""
-DAMAGE = AttributeError, LookupError, TypeError, ValueError
+DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+          ValidationError, ValueError)  # fmt: skip
 """What reading a result ends in that no engine has written so, whether or not its seal is right."""
 
 
@@ -74,16 +79,18 @@ class Results:
 
         This does without parsing the page, and without reading its outputs.
         """
-        head = _read_head(_place(path, settings))
         texts = _joined(self._file(str(path)), self._file(str(beside(path))))
-        if not head or self._change(head, settings) or head["text"] != texts:
+        try:
+            head = _read_head(_place(path, settings))
+            holds = head and not self._change(head, settings) and head["text"] == texts
+            return str(head["outputs"]) if head and holds else ""
+        except DAMAGE:
             return ""
-        return str(head["outputs"])
 
     def any_outdated(self, settings: Settings, source: Path) -> bool:
         """Whether some page below a folder is sure to run, as far as its results tell."""
-        heads = [_read_head(place) for place in settings.results.glob("*.json")]
         try:
+            heads = [_read_head(place) for place in settings.results.glob("*.json")]
             # not the results of pages that are gone, or were elsewhere when they ran
             own = [head for head in heads if not head or _is_there(head, source.resolve())]
             return not own or any(not head or self._change(head, settings) for head in own)
@@ -113,10 +120,11 @@ class Results:
         if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
             raise ValueError(line)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
+        _require_whole(notebook)
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
         verdicts = judged(page, notebook, missing=absent)
-        started, seconds = head["started"], head["seconds"]
+        started, seconds = float(head["started"]), float(head["seconds"])
         text = _text_digest(page)
         if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
@@ -198,6 +206,19 @@ class Results:
             logger.warning(
                 "%s will run again next time: its result can't be kept: %s", page.path, error
             )
+
+
+def _require_whole(notebook: NotebookNode) -> None:
+    """Raise an error for outputs that no notebook can hold."""
+    made: Callable[..., NotebookNode] = new_code_cell
+    cells = [
+        made(outputs=cell.outputs, execution_count=cell.execution_count)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    language = notebook.metadata.get("language_info", {"name": ""})
+    whole: Callable[..., NotebookNode] = new_notebook
+    validate(whole(cells=cells, metadata={"language_info": language}))
 
 
 def _other_answer(head: dict[str, Any], settings: Settings) -> str:
