@@ -40,7 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] and given[0] in SERVERS:  # which read the rest themselves
-        return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
+        from sphinx.errors import ConfigError  # noqa: PLC0415
+
+        try:
+            return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     own = list(itertools.takewhile("--".__ne__, given))
     options = _parser().parse_args(own)
     options.then = given[len(own) + 1 :]

@@ -24,7 +24,7 @@ from bookproof.page import EMPTY, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
-from bookproof.stored import LEFT
+from bookproof.stored import LEFT, UNCOMPARED
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -228,7 +228,8 @@ def _write(page: Page, new: str) -> None:
         if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
             raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept\n")
+        told = "" if page.lines or page.settings.stored else f": {UNCOMPARED}"
+        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return
     path.touch()  # a new file is as open as others are
     write_atomically(path, new.encode())

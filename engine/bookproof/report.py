@@ -273,6 +273,12 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
                 difference(verdict),
                 f"{start}. Mend the code, or, if the new output is right: {accept}",
             )
+        case Status.UNEXPECTED if not verdict.page.lines:
+            return (
+                "the cell prints, but no output of it is stored",
+                difference(verdict),
+                f"If the output is right: {accept}",
+            )
         case Status.UNEXPECTED:
             return (
                 "the cell prints, but no {testoutput} block follows it",

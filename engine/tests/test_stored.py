@@ -63,7 +63,18 @@ def test_a_cell_that_prints_where_nothing_is_stored_is_wrong(book, said):
     book.write("conf.py", STORED)
     notebook(("print(1)", "1\n"), ("print(2)",))
     assert main(["check", "."]) == 1
-    assert "page.ipynb:cell 2: the cell prints, but" in said()
+    told = said()
+    assert "page.ipynb:cell 2: the cell prints, but no output of it is stored\n" in told
+    assert "block" not in told
+
+
+def test_accept_says_why_it_stores_nothing_where_the_book_does_not_say_so(book, said):
+    notebook(("print(1)", "2\n"), ("print(2)",))
+    assert main(["accept", "page.ipynb"]) == 0
+    assert said() == (
+        "page.ipynb: nothing to accept: what a notebook holds is compared only if conf.py says "
+        "book_stored = True\n"
+    )
 
 
 def test_a_notebook_without_outputs_runs_as_before(book, said):
