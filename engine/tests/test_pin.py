@@ -56,6 +56,7 @@ def test_what_two_runs_print_alike_is_pinned_as_it_is(text):
         ("0.50000001", "0.50000002", (":rtol: 4e-8",)),
         ("epoch 3: 0.951", "epoch 3: 0.952", (":rtol: 0.0022", ":exact: integers")),
         ("residue 1.3e-16", "residue 2.1e-16", (":atol: 1.6e-16",)),
+        ("(0.0+0.501j)", "(0.0+0.502j)", (":rtol: 0.004",)),
     ],
 )
 def test_numbers_that_differ_a_little_get_room(first, second, options):
@@ -88,6 +89,13 @@ def test_the_rest_is_not_compared(first, second, code):
 @pytest.mark.parametrize("code", ["!pip install x", "%pip install x", "%%bash\nls", "x = 1\n!ls"])
 def test_a_command_of_the_system_is_not_compared(code):
     assert pinned("2", "2", code).reason == "not compared: it runs a command of the system"
+
+
+@pytest.mark.parametrize("tag", ["hide-output", "hide-cell"])
+def test_what_a_page_hides_is_not_compared(tag):
+    assert pinned("2", "2", f":tags: [{tag}]\n\nprint(2)").reason == (
+        "not compared: the page hides it"
+    )
 
 
 def test_a_percent_sign_or_an_exclamation_mark_is_no_command():
