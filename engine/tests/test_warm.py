@@ -61,9 +61,9 @@ def test_a_template_is_not_closed_by_a_fork_of_its_owner():
 
 
 def test_a_test_is_not_told_to_kernels(tmp_path, monkeypatch):
-    """ipykernel would leave what is written to file descriptors to pytest."""
+    """ipykernel would leave what is written to file descriptors to pytest, and not watch them."""
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "a test")
-    body = cell("import os\nos.system('echo shell')\nNone", "shell")
+    body = cell("import os, sys\nprint(sys.stdout._should_watch)", True)  # noqa: FBT003
     path = write(tmp_path, body, cell("print('PYTEST_CURRENT_TEST' in os.environ)", False))  # noqa: FBT003
     assert [done.ok for done in run(path) + run(path, warm=False)] == [True, True]
 
