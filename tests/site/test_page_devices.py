@@ -5,6 +5,7 @@ import ast
 import pytest
 import torch
 
+from bookproof.optional import missing
 from bookproof.page import read_page
 from snn_docs import LIF
 
@@ -17,7 +18,8 @@ def defined(root):
 
     def on(page):
         names = {}
-        for cell in read_page(root / "docs" / f"{page}.md").cells:
+        cells = read_page(root / "docs" / f"{page}.md").cells
+        for cell in (cell for cell in cells if not missing(cell.requires)):
             lines = cell.source.splitlines()
             code = "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
             for node in ast.parse(code).body:
