@@ -14,6 +14,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bookproof import report
 from bookproof.__main__ import main
+from bookproof.stored import said as said_by
+from bookproof.stored import with_outputs
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}
 STORED = CONF + "book_stored = True\n"
@@ -97,6 +99,33 @@ def test_what_nbval_ignores_is_not_compared(book, said):
         "page.ipynb:1: not compared: marked NBVAL_IGNORE_OUTPUT\n"
         "page.ipynb:2: not compared: marked nbval-skip\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "tags", "marked"),
+    [
+        ("# nbval-ignore-output\nprint(1)", [], "nbval-ignore-output"),
+        ("print(1)  # NBVAL_SKIP", [], "NBVAL_SKIP"),
+        ("print(1)", ["plot", "nbval-ignore-output"], "nbval-ignore-output"),
+        ("nbval_skip = 1", [], ""),  # which is no comment
+    ],
+)
+def test_a_mark_is_a_tag_or_a_comment(code, tags, marked):
+    chunks = [new_output("stream", text=text) for text in ("a", "b \n")]
+    cell = new_code_cell(code, metadata={"tags": tags}, outputs=chunks)
+    assert said_by(cell) == ("ab", f"marked {marked}" if marked else "")
+    assert len(cell.outputs) == 2
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_keeps_its_end_and_its_version(end):
+    cells = [{"cell_type": "code", "source": "1", "outputs": [], "execution_count": None,
+              "metadata": {}}]  # fmt: skip
+    old = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 2})
+    new = with_outputs(old + end, {0: [new_output("stream", text="1")]})
+    assert json.loads(new)["nbformat_minor"] == 2
+    assert json.loads(new)["cells"][0]["outputs"][0]["text"] == ["1"]
+    assert new.endswith(f"}}{end}")
 
 
 def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said):
