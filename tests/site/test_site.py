@@ -81,7 +81,8 @@ NAMES = {
         "ResNet",
     ),
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
-    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS"),
+    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "SSC"),
+    *("DYNAP", "CNN", "SNN"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
@@ -149,7 +150,8 @@ def is_code(node: Tag) -> bool:
     classes = set(node.get("class", ()))
     field = node.name in FIELDS or "xref" in classes
     drawn = node.name == "text" and DRAWN.fullmatch(node.get_text(strip=True))
-    code = node.name in CODE or CLASSES & classes or drawn
+    repository = node.get("href", "").startswith("https://github.com/")
+    code = node.name in CODE or CLASSES & classes or drawn or repository
     return bool(code or (field and node.find_parent(class_="field-list")))
 
 
