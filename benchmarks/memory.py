@@ -1,9 +1,10 @@
-"""What carries a network over a silence: a smaller leak, recurrence, or the gates of a GRU?
+"""What carries a network over a silence: a smaller leak, a slow current, recurrence, or gates?
 
 Trains networks on `data.delayed_match` until they answer right, or for EPOCHS epochs. The readout
 never fires, so that it only adds up and all that is remembered is remembered by the hidden layer.
-Three kinds, each with three settings of its own: the leak of neurons with recurrence or without,
-the bias that a GRU's update gates begin with. Two more rows tell what else could be the reason:
+Four kinds, each with three settings of its own: the leak of neurons with recurrence or without,
+that of a synapse's current where the neuron's stays at 0.2, the bias that a GRU's update gates
+begin with. Two more rows tell what else could be the reason:
 a readout that doesn't leak, and as many parameters without recurrence as with it.
 Each network gets the learning rate of three that did best in validation, on a seed that is used
 for nothing else, then trains with five others; the test accuracy is that of the epoch that was
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from snn_docs import LIF, data
+from snn_docs import LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -41,23 +42,30 @@ SOLVED, TIMES = 0.99, 3
 """A network has learned when validation was at least this good, so many epochs in a row."""
 UNTOLD = {"validation", "epoch"}
 LEAKS, GATES = (0.0, 0.1, 0.2), (0.0, 2.0, 4.0)
+SYNAPSE_LEAKS = (0.02, 0.05, 0.1)
 HIDDEN = 64
 LARGE, GRU_HIDDEN = 242, 33
 """As many units as give a network without recurrence, and a GRU, as many parameters as with it."""
 
 
 class Spiking(torch.nn.Module):
-    """A hidden layer of LIF neurons, with recurrence or without, and a readout that adds up."""
+    """A hidden layer of neurons, with recurrence or without, and a readout that adds up."""
 
     def __init__(
-        self, leak: float, readout: float = 0.2, *, hidden: int = HIDDEN, recurrent: bool = False
+        self,
+        leak: float,
+        readout: float = 0.2,
+        *,
+        hidden: int = HIDDEN,
+        recurrent: bool = False,
+        neuron: Callable[..., LIF | CubaLIF] = LIF,
     ) -> None:
         """Make the layers."""
         super().__init__()
         self.w = torch.nn.Linear(data.CHANNELS, hidden)
         self.u = torch.nn.Linear(hidden, hidden, bias=False) if recurrent else None
         self.last = torch.nn.Linear(hidden, 2)
-        self.neuron = LIF(leak=leak, reset="subtract", surrogate=ArcTan())
+        self.neuron = neuron(leak=leak, reset="subtract", surrogate=ArcTan())
         self.kept = 1 - readout
 
     def hidden(self, inputs: Tensor, cut: range = range(0)) -> Tensor:
@@ -104,6 +112,12 @@ NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
     **{f"再帰なし 漏れ{leak}": partial(Spiking, leak) for leak in LEAKS},
     "再帰なし 漏れ0.0 読み出しも0.0": partial(Spiking, 0.0, 0.0),
     "再帰なし 漏れ0.2 242個": partial(Spiking, 0.2, hidden=LARGE),
+    **{
+        f"再帰なし 漏れ0.2 電流の漏れ{slow}": partial(
+            Spiking, 0.2, neuron=partial(CubaLIF, synapse_leak=slow)
+        )
+        for slow in SYNAPSE_LEAKS
+    },
     **{f"再帰あり 漏れ{leak}": partial(Spiking, leak, recurrent=True) for leak in LEAKS},
     **{f"GRU ゲート+{bias:.0f}": partial(Gated, bias) for bias in GATES},
 }
