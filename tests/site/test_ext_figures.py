@@ -84,6 +84,21 @@ def test_ids_are_prefixed_and_everything_that_points_at_one_finds_it(svg):
     assert all(name.startswith("page-figure1-") for name in ids)
 
 
+def test_letters_are_as_large_as_a_screen_asks(svg):
+    """11 px, where a phone of 390 px shows the plot 373 px wide; 10 as drawn, where nobody asks."""
+    root = BeautifulSoup(svg, "html.parser").svg
+    least = float(re.search(r"--letters: ([\d.]+)px", root["style"])[1])
+    assert least * figures.PHONE / float(root["viewbox"].split()[2]) == pytest.approx(11, abs=0.2)
+    styles = [text["style"] for text in root.find_all("text")]
+    assert all(re.search(r"font-size: max\(1[01]px, var\(--least, 0px\)\)", s) for s in styles)
+
+
+def test_letters_of_a_book_are_as_drawn():
+    book = figures.inline_svg(draw(), prefix="a", alt="b", themed=False)
+    assert "font-size: 10px" in book
+    assert "--l" not in book
+
+
 def test_every_colour_follows_the_theme(svg):
     loose = re.sub(r"var\(--[\w-]+, #[0-9a-f]{6}\)", "", svg)
     assert not re.findall(r"(?<!url\()#[0-9a-f]{6}\b", loose)

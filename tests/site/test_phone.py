@@ -13,15 +13,23 @@ CUT = """document.fonts.ready.then(() =>
   [...document.querySelectorAll(".bd-article .math-scroll")]
     .filter((box) => box.scrollWidth > box.clientWidth)
     .map((box) => box.querySelector("annotation").textContent))"""
-# The smallest letters of each plot and drawing, as they are seen.
+# The smallest letters of each picture, as they are seen. A formula's exponents are smaller.
 LETTERS = """[...document.querySelectorAll(".bd-article :is(svg.book-figure, .interactive svg)")]
   .map((svg) => {
     const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-    const texts = [...svg.querySelectorAll("text")];
-    const sizes = texts.map((text) => parseFloat(getComputedStyle(text).fontSize));
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const sizes = [...svg.querySelectorAll("text")].map((text) =>
+      text.querySelector("tspan") ? Math.max(...[...text.children].map(size)) : size(text));
     return [svg.closest("figure")?.id, Math.min(...sizes) * scale];
   })"""
-SMALLEST_LETTERS = 9
+SMALLEST_LETTERS = 11
+# Words of a picture that the screen cuts off.
+BEYOND = """[...document.querySelectorAll(".bd-article svg.book-figure text")]
+  .filter((text) => {
+    const { left, right, width } = text.getBoundingClientRect();
+    return width && (left < 0 || right > innerWidth);
+  })
+  .map((text) => text.textContent.trim())"""
 # Where the text of an element begins and ends.
 EDGES = """(element) => {
   const { left, right } = element.getBoundingClientRect();
@@ -44,7 +52,9 @@ def test_letters_of_figures_can_be_read(browser, address):
         for name in PAGES:
             page.goto(f"{address}{name}.html", wait_until="networkidle")
             page.evaluate(OPEN_FOLDS)
-            assert not [found for found in page.evaluate(LETTERS) if found[1] < SMALLEST_LETTERS]
+            small = [found for found in page.evaluate(LETTERS) if found[1] < SMALLEST_LETTERS]
+            assert not small, name
+            assert page.evaluate(BEYOND) == [], name
 
 
 @pytest.mark.parametrize("name", ["nir", "peers"])

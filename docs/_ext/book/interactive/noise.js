@@ -32,7 +32,7 @@ const figure = {
       ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
     });
     const above = axes({
-      ...{ top: 108, bottom: 198, title: "順伝播は段のまま（点線は、雑音があるときの発火の確率）" },
+      ...{ top: 108, bottom: 198, title: "順伝播は段のまま（点線は、発火の確率）" },
       ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
     });
     const below = axes({

@@ -19,6 +19,7 @@ The colours to map are those of ``docs/matplotlibrc``; what they become is in ``
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 from xml.etree import ElementTree as ET
@@ -56,6 +57,8 @@ COLOURS = {
 }
 # Matplotlib sizes a drawing in points for paper; on a desk's screen it is looked at from farther.
 SCALE = 1.5
+# A phone of 390 px shows a plot 373 px wide, its letters of 11 px or more: figures.css sees to it.
+PHONE, LETTERS = 373, 11.1
 DRAWINGS = "_figures/"
 # What matplotlib says in a stylesheet for every element. In a page that would be the whole page's.
 ROOT_STYLE = "stroke-linejoin: round; stroke-linecap: butt; fill: #000000"
@@ -75,6 +78,11 @@ def themed_style(style: str, *, themed: bool = True) -> str:
         variable = COLOURS.get(value.lower()) if themed else None
         kept.append(f"{key}: var({variable}, {value})" if variable else f"{key}: {value}")
     return "; ".join(kept)
+
+
+def readable(style: str) -> str:
+    """Let a text grow to the size that a screen asks for."""
+    return re.sub(r"font-size: ([\d.]+px)", r"font-size: max(\1, var(--least, 0px))", style)
 
 
 def references(element: ET.Element) -> Iterator[tuple[str, str, Callable[[str], str]]]:
@@ -101,7 +109,8 @@ def inline_svg(
 ) -> str:
     """Turn an SVG file into an element of a page. ``prefix`` begins every id.
 
-    ``drawn`` by hand, it is as large as it says, and its text does not shrink on a phone.
+    ``drawn`` by hand, it is as large as it says, and its text does not shrink on a phone. That of a
+    plot shrinks no further than can be read.
 
     Without a theme it keeps its colours, and it is an element of XHTML.
     """
@@ -121,13 +130,18 @@ def inline_svg(
         if style := themed_style(node.get("style", ""), themed=themed):
             node.set("style", style)
     width = float(root.get("viewBox", "0 0 0 0").split()[2])
+    letters = ""
+    if themed and not drawn:
+        letters = f"; --letters: {LETTERS * width / PHONE:.1f}px"
+        for text in root.findall(".//text[@style]"):
+            text.set("style", readable(text.attrib["style"]))
     root.attrib = {
         "class": "book-figure book-drawing" if drawn else "book-figure",
         "role": "img",
         "aria-label": alt,
         "viewBox": root.get("viewBox", ""),
         "width": f"{width * (1 if drawn else SCALE):.0f}",
-        "style": themed_style(ROOT_STYLE, themed=themed),
+        "style": themed_style(ROOT_STYLE, themed=themed) + letters,
     }
     if not themed:
         root.set("xmlns", "http://www.w3.org/2000/svg")
