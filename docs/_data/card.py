@@ -13,7 +13,7 @@ import matplotlib_fontja  # type: ignore[import-untyped]
 import torch
 from matplotlib.patches import Circle, Polygon, Rectangle
 
-from snn_docs import IF
+from snn_docs import IF, plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[1]
 PICTURE = DOCS / "_static" / "card.png"
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # Pixels: what the sites that show such pictures ask for.
-PAPER, INK, SPIKE, DROP, WATER = (
-    "#ffffff",
-    "#0b3d73",
-    "#b5471b",
-    "#2a8f68",
-    "#6d8bab",
-)  # Of docs/matplotlibrc.
+INK, SPIKE, DROP = (each["color"] for each in (plot.POTENTIAL, plot.SPIKE, plot.INPUT))
+PAPER, WATER = "#ffffff", "#6d8bab"
 
 
 def turned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -157,6 +157,17 @@ def test_a_quantity_has_one_colour_in_plots_drawings_and_figures_to_work(name):
     assert any(f"stroke: var(--{name});" in rule for rule in rules)
 
 
+def test_python_spells_the_colours_of_quantities_in_one_place():
+    files = [
+        file
+        for part in ("docs/_ext", "docs/_data", "snn_docs")
+        for file in (DOCS.parent / part).rglob("*.py")
+    ]
+    theirs = [look["color"] for look in (plot.POTENTIAL, plot.SPIKE, plot.INPUT, plot.GRADIENT)]
+    spelling = {file.name for file in files if any(c in file.read_text("utf-8") for c in theirs)}
+    assert spelling == {"plot.py"}
+
+
 def test_cells_plots_are_put_into_the_page(tmp_path):
     cell = (
         "```{code-cell} ipython3\n---\nmystnb:\n  image: {alt: 上がる線}\n"

@@ -41,20 +41,16 @@ COLOURS = {
     "#ffffff": "--pst-color-background",
     "#48566b": "--pst-color-text-muted",
     "#d1d5da": "--pst-color-border",
-    "#0b3d73": "--figure-1",
-    "#b5471b": "--figure-2",
-    "#2a8f68": "--figure-3",
-    "#9a86d3": "--figure-4",
-    "#2f3640": "--series-1",
-    "#8f2f6b": "--series-2",
-    "#6b7a00": "--series-3",
-    "#2f95ad": "--series-4",
     # Matplotlib's own greys, which cells get by asking for "gray" or for a default.
     "#808080": "--pst-color-text-muted",
     "#b0b0b0": "--pst-color-border",
     "#cccccc": "--pst-color-border",
     "#d3d3d3": "--pst-color-border",
 }
+LOOK = Path(__file__).parents[1] / "web" / "static" / "book.css"
+# Those of the light scheme, which come first.
+LIGHT = re.findall(r"(--(?:figure|series)-\d): (#\w+);", LOOK.read_text(encoding="utf-8"))[:8]
+COLOURS |= {colour: variable for variable, colour in LIGHT}
 # Matplotlib sizes a drawing in points for paper; on a desk's screen it is looked at from farther.
 SCALE = 1.5
 # A phone of 390 px shows a plot 373 px wide, its letters of 11 px or more: figures.css sees to it.

@@ -1,9 +1,9 @@
 """Where a Japanese title may be broken: between phrases, which BudouX finds.
 
-Browsers that find phrases themselves (``word-break: auto-phrase``) need no help; in the others a
-line ends in the middle of a word. In running text that is how Japanese is set. In what is short and
-stands alone, titles, captions, tables, cards and the lists of chapters, it disturbs: there, each
-boundary is marked for ``phrases.css``.
+A line may end in the middle of a word. In running text that is how Japanese is set, though browsers
+that find phrases themselves (``word-break: auto-phrase``) do better. In what is short and stands
+alone, titles, captions, tables, cards and the lists of chapters, it disturbs: there, each boundary
+is marked for ``phrases.css``.
 """
 
 from __future__ import annotations
