@@ -11,7 +11,7 @@ linear one. Each gets six settings; the best in validation, on a seed that is us
 else, then trains with five others, and the test accuracy is that of the last epoch. A second test
 has times that are off at random. Then all neurons begin with weights so small that most are silent.
 With --record the figures are also kept in docs/_data/spike_times.json, which the book shows.
-A run takes about three minutes on one processor.
+A run takes about four minutes on one processor.
 """
 
 from __future__ import annotations
