@@ -5,18 +5,22 @@ the same loss and seven gradients: backpropagation through all of time, through 
 steps, traces that fade as the potential does, traces that fade more slowly, no trace (the step's
 own inputs alone), and no learning of the hidden layer at all. Tasks: `data.delayed_match`, whose
 spikes come back to the layer, after silences of 15 and 40 steps, and the 8x8 digits, whose don't.
+The silence of 40 is also tried without a leak, with spikes that come back and with none.
 Each gradient gets six settings, three learning rates by clipping or none; the best in validation,
 on a seed that is used for nothing else, then trains with five others, and the test accuracy is
 that of the epoch that was best in validation. Beside it: the cosine between the gradient of the
-hidden weights and that of backpropagation through all of time, the mean over the epochs until then.
-A last part tries traces of other lengths, with the setting that the slow ones were given.
+hidden weights and that of backpropagation through all of time, at weights that are the same for
+every gradient: the initial ones, and those after two epochs of backpropagation through all of time.
+Two last parts, with a leak and silence, try a learning rate beyond those, and traces of other
+lengths, with the setting that the slow ones were given.
 With --record the figures are also kept in docs/_data/online.json, which the book shows.
 A run takes about ten minutes on one processor.
 """
 
 from __future__ import annotations
 
-from itertools import product
+from functools import cache
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 import record
@@ -95,12 +99,16 @@ TASKS = {
     "match 15": Task(matching(15), kept=0.8, judged=5, recurrent=True),
     "match 40": Task(matching(40), kept=0.8, judged=5, recurrent=True),
     "digits": Task(written, kept=0.9, judged=10, recurrent=False),
+    "match 40 alone": Task(matching(40), kept=1.0, judged=5, recurrent=False),
+    "match 40 kept": Task(matching(40), kept=1.0, judged=5, recurrent=True),
 }
 
 
 def gradients(task: Task) -> dict[str, Gradient]:
     """Return those that a task is learnt by."""
     traces = {"trace": Gradient(trace=task.kept), "instant": Gradient(trace=0.0)}
+    if task.kept == 1.0:
+        return {"bptt": Gradient(), "trace": traces["trace"]}
     if not task.recurrent:
         return {"bptt": Gradient(), **traces, "frozen": Gradient(trace=0.0, hidden=False)}
     windows = {f"window {steps}": Gradient(window=steps) for steps in (20, 10)}
@@ -180,13 +188,6 @@ def accuracy(weights: Weights, task: Task, inputs: Tensor, labels: Tensor) -> fl
     return float((scores.argmax(1) == labels).float().mean())
 
 
-def alike(weights: Weights, task: Task, part: Part, way: Gradient) -> float:
-    """Return the cosine between a hidden layer's gradient and that through all of time."""
-    each = gradient(weights, task, part, way), gradient(weights, task, part, Gradient())
-    one, other = (torch.cat([w.flatten(), u.flatten()]).double() for w, u, *_ in each)
-    return float(cosine_similarity(one, other, dim=0))
-
-
 class Setting(NamedTuple):
     """What may be chosen."""
 
@@ -194,17 +195,15 @@ class Setting(NamedTuple):
     clip: float | None
 
 
-def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
-    """Return what the epoch that was best in validation reached there and in the test."""
-    (inputs, labels), held, test = task.parts(seed)
+def epochs(task: Task, way: Gradient, setting: Setting, seed: int) -> Iterator[Weights]:
+    """Yield the initial weights, and, as long as asked, the same after each epoch of learning."""
+    inputs, labels = task.parts(seed)[0]
     torch.manual_seed(seed)
     weights = initial(task, inputs.shape[2], int(labels.max()) + 1)
     learnt = [each for each in (weights if way.hidden else weights[2:]) if each.requires_grad]
     optimizer = torch.optim.Adam(learnt, lr=setting.rate)
-    best: Row = {"validation": -1.0}
-    cosines, in_a_row = [], 0
-    for epoch in range(1, EPOCHS + 1):
-        cosines.append(alike(weights, task, (inputs[:, :BATCH], labels[:BATCH]), way))
+    while True:
+        yield weights
         for chosen in torch.randperm(len(labels)).split(BATCH):
             part = inputs[:, chosen], labels[chosen]
             for each, slope in zip(weights, gradient(weights, task, part, way), strict=True):
@@ -212,18 +211,53 @@ def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
             if setting.clip is not None:
                 clip_grad_norm_(learnt, setting.clip)
             optimizer.step()
-        reached = accuracy(weights, task, *held)
+
+
+def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
+    """Return what the epoch that was best in validation reached there and in the test."""
+    _, held, test = task.parts(seed)
+    best: Row = {"validation": -1.0}
+    in_a_row = 0
+    for epoch, weights in enumerate(islice(epochs(task, way, setting, seed), EPOCHS + 1)):
+        reached = accuracy(weights, task, *held) if epoch else -1.0
         if reached > best["validation"]:
-            best = {
-                "validation": reached,
-                "epoch": epoch,
-                "test": accuracy(weights, task, *test),
-                "cosine": sum(cosines) / len(cosines),
-            }
+            tested = accuracy(weights, task, *test)
+            best = {"validation": reached, "epoch": epoch, "test": tested}
         in_a_row = in_a_row + 1 if reached >= SOLVED else 0
         if in_a_row == TIMES:
             break
     return best
+
+
+FASTER = Setting(1e-1, None)
+"""What lies beyond the largest rate that is tried."""
+COMMON = Setting(1e-2, None)
+"""How the weights are made, by backpropagation through all of time, at which gradients meet."""
+MEETINGS = {"initial": 0, "later": 2}
+"""After how many epochs of that they do."""
+
+
+@cache
+def hidden_gradients(name: str, seed: int, meeting: str) -> dict[str, Tensor]:
+    """Return each gradient of the hidden layer, on one batch and at the same weights."""
+    task = TASKS[name]
+    inputs, labels = task.parts(seed)[0]
+    part = inputs[:, :BATCH], labels[:BATCH]
+    weights = next(islice(epochs(task, Gradient(), COMMON, seed), MEETINGS[meeting], None))
+    found = {told: gradient(weights, task, part, way) for told, way in gradients(task).items()}
+    return {told: torch.cat([w.flatten(), u.flatten()]) for told, (w, u, *_) in found.items()}
+
+
+def cosine(name: str, told: str, seed: int, meeting: str) -> float:
+    """Return the cosine between a hidden layer's gradient and that through all of time."""
+    found = hidden_gradients(name, seed, meeting)
+    return float(cosine_similarity(found[told].double(), found["bptt"].double(), dim=0))
+
+
+def fixed(task: Task, way: Gradient, setting: Setting) -> Row:
+    """Return what a gradient reaches on the fresh seeds with one setting."""
+    runs = [train(task, way, setting, seed) for seed in SEEDS]
+    return {key: [run[key] for run in runs] for key in ("test", "epoch")}
 
 
 def compared(name: str, told: str) -> Row:
@@ -233,18 +267,18 @@ def compared(name: str, told: str) -> Row:
     settings = [Setting(*each) for each in product(RATES, CLIPS)]
     tried = [(each, train(task, way, each, TUNING_SEED)) for each in settings]
     chosen, _ = max(tried, key=lambda pair: (pair[1]["validation"], -pair[1]["epoch"]))
-    runs = [train(task, way, chosen, seed) for seed in SEEDS]
     return {
         "task": name,
         "gradient": told,
         "chosen": chosen._asdict(),
         "tried": [{**each._asdict(), "validation": run["validation"]} for each, run in tried],
-        **{key: [run[key] for run in runs] for key in ("test", "epoch", "cosine")},
+        **fixed(task, way, chosen),
+        "cosine": {each: [cosine(name, told, seed, each) for seed in SEEDS] for each in MEETINGS},
     }
 
 
 def rows() -> Iterator[Row]:
-    """Yield what each gradient reached in each task, and what traces of other lengths reach."""
+    """Yield what each gradient reached in each task, faster, and by traces of other lengths."""
     slow = {}
     for name, task in TASKS.items():
         for told in gradients(task):
@@ -252,23 +286,24 @@ def rows() -> Iterator[Row]:
             if told == "slow":
                 slow[name] = Setting(**row["chosen"])
             yield row
+    for name in slow:
+        for told, way in gradients(TASKS[name]).items():
+            reached = fixed(TASKS[name], way, FASTER)
+            yield {"task": name, "gradient": told, "rate": FASTER.rate, **reached}
     for name, setting in slow.items():
         for kept in LENGTHS:
-            runs = [train(TASKS[name], Gradient(trace=kept), setting, seed) for seed in SEEDS]
-            yield {
-                "task": name,
-                "trace": kept,
-                **{key: [run[key] for run in runs] for key in ("test", "epoch", "cosine")},
-            }
+            reached = fixed(TASKS[name], Gradient(trace=kept), setting)
+            yield {"task": name, "trace": kept, **reached}
 
 
 def show(row: Row) -> str:
     """Return a task and a gradient, and what it reached."""
     tests = " ".join(f"{value:.3f}" for value in row["test"])
-    cosines = " ".join(f"{value:.2f}" for value in row["cosine"])
+    near = row.get("cosine", {}).items()
+    cosines = "  ".join(f"{key} " + " ".join(f"{each:.2f}" for each in of) for key, of in near)
     told = row.get("gradient", f"trace {row.get('trace')}")
     return (
-        f"{row['task']:9} {told:10} {tests}  epochs {row['epoch']}  cosine {cosines}  "
+        f"{row['task']:14} {told:10} {tests}  epochs {row['epoch']}  cosine {cosines}  "
         f"{row.get('chosen', '')}"
     )
 
