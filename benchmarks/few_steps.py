@@ -10,14 +10,18 @@ replaces each by an IF neuron that starts from half its threshold and fires T st
 - clipped: trained with learnt heights alone, thresholds at the best of the percentiles, as a
   control: is it the levels that help, or the heights?
 - bits: no spikes at all, the networks with levels, of which there are now as many as the bits hold
-  that write a count of T.
+  that write a count of T;
+- direct: not converted: IF neurons from the start, trained for each T by the best of seven slopes
+  of a surrogate gradient, from the same weights and for as long.
 
 All may choose among the same learning rates. Choices are made for each T on the validation part of
 a seed that is used for nothing else, then five other seeds train and are tested. Of the networks
 with levels, adds what they reach if each layer waits for all steps of the one before, how many
 counts of a layer are not those of neurons that wait, and the additions; of those with bits, the
-products that are not zero. With --record the figures are also kept in docs/_data/few_steps.json,
-which the book shows. A run takes about four minutes on one processor.
+products that are not zero. A last row, equal, has as many levels as steps: it says how many counts
+are not the levels that were trained, at once and if each layer waits. With --record the figures are
+also kept in docs/_data/few_steps.json, which the book shows. A run takes about ten minutes on one
+processor.
 """
 
 from __future__ import annotations
@@ -33,20 +37,26 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from snn_docs import IF, data
+from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from record import Row
     from torch import Tensor
 
 DEPTHS = (2, 8)
 STEPS = (1, 2, 4, 8, 16)
+DIRECT_STEPS = (1, 2, 4)
+"""For which T networks are trained directly: each takes a training of its own."""
+EQUAL = 4
+"""How many levels, and steps, the networks have that are compared with what was trained."""
 WIDTH = 128
 EPOCHS, BATCH = 8, 128
 RATES = (2e-3, 5e-3, 1e-2)
 PERCENTILES = (90.0, 94.0, 96.0, 98.0, 99.0, 99.9, 100.0)
 LEVELS = (1, 2, 3, 4, 7, 8, 15)
+SLOPES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 RELU, CLIPPED = -1, 0
 """What stands in the place of a number of levels for activations that are not rounded."""
 TUNING_SEED = 100
@@ -97,22 +107,55 @@ def parts(seed: int) -> tuple[Part, Part, Part]:
     return train, held, test
 
 
+def judged(seed: int) -> Part:
+    """Return what a network is judged by: where settings are chosen, not the test."""
+    return parts(seed)[1 if seed == TUNING_SEED else 2]
+
+
 @cache
 def trained(depth: int, levels: int, rate: float, seed: int) -> nn.Sequential:
     """Return a trained network."""
     torch.manual_seed(seed)
     network = build(depth, levels)
+    return fitted(network, network, rate, seed)
+
+
+def fitted(
+    network: nn.Sequential, answers: Callable[[Tensor], Tensor], rate: float, seed: int
+) -> nn.Sequential:
+    """Return a network, trained by the answers that are computed with it."""
     inputs, labels = parts(seed)[0]
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for _ in range(EPOCHS):
         for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(inputs[chosen]), labels[chosen])
+            loss = cross_entropy(answers(inputs[chosen]), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         slower.step()
     return network.requires_grad_(requires_grad=False)
+
+
+def direct(depth: int, setting: Row, seed: int, steps: int) -> float:
+    """Return the accuracy of IF neurons trained by a surrogate gradient, from the same weights."""
+    torch.manual_seed(seed)
+    network = build(depth, RELU)
+    neuron = IF(reset="subtract", detach_reset=True, surrogate=ArcTan(setting["slope"]))
+
+    def answers(x: Tensor) -> Tensor:
+        x = x.expand(steps, *x.shape)
+        for layer in network:
+            if isinstance(layer, nn.Linear):
+                x = layer(x)
+                continue
+            zeros = torch.zeros_like(x[0])
+            x, _ = neuron.run(x, (zeros, zeros + 0.5))
+        return x.mean(0)
+
+    fitted(network, answers, setting["rate"], seed)
+    inputs, labels = judged(seed)
+    return accuracy(answers(inputs), labels)
 
 
 def heights(network: nn.Sequential, seed: int, percentile: float) -> list[float]:
@@ -196,20 +239,23 @@ GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "levels": {"levels": LEVELS, "rate": RATES},
     "clipped": {"levels": (CLIPPED,), "rate": RATES, "percentile": PERCENTILES},
     "bits": {"levels": LEVELS, "rate": RATES},
+    "direct": {"rate": RATES, "slope": SLOPES},
 }
 
 
-def reached(way: str, depth: int, setting: Row, seed: int, part: int) -> list[float]:
+def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int]) -> list[float]:
     """Return the accuracy at each T; of a ReLU it's one and the same."""
+    if way == "direct":
+        return [direct(depth, setting, seed, steps) for steps in times]
     network = trained(depth, setting["levels"], setting["rate"], seed)
-    inputs, labels = parts(seed)[part]
+    inputs, labels = judged(seed)
     if way == "relu":
-        return [accuracy(network(inputs), labels)] * len(STEPS)
+        return [accuracy(network(inputs), labels)] * len(times)
     if way == "bits":
-        return [accuracy(with_bits(network, steps)(inputs), labels) for steps in STEPS]
+        return [accuracy(with_bits(network, steps)(inputs), labels) for steps in times]
     tops = heights(network, seed, setting.get("percentile", 100.0))
     outputs = run(network, tops, inputs, max(STEPS)).outputs
-    return [accuracy(outputs[steps - 1], labels) for steps in STEPS]
+    return [accuracy(outputs[steps - 1], labels) for steps in times]
 
 
 def operations(depth: int, picked: list[Row], seed: int) -> list[float]:
@@ -224,19 +270,22 @@ def operations(depth: int, picked: list[Row], seed: int) -> list[float]:
 
 def compared(way: str, depth: int) -> Row:
     """Choose a way's settings for each T, and return what they reach on fresh seeds."""
-    grid = GRIDS[way]
+    grid, times = GRIDS[way], DIRECT_STEPS if way == "direct" else STEPS
     settings: list[Row] = [dict(zip(grid, each, strict=True)) for each in product(*grid.values())]
-    tried = [reached(way, depth, setting, TUNING_SEED, 1) for setting in settings]
+    tried = [reached(way, depth, setting, TUNING_SEED, times) for setting in settings]
     columns = list(zip(*tried, strict=True))
     chosen = [column.index(max(column)) for column in columns]
     test = [
-        [reached(way, depth, settings[n], seed, 2)[at] for at, n in enumerate(chosen)]
+        [
+            reached(way, depth, settings[n], seed, [steps])[0]
+            for steps, n in zip(times, chosen, strict=True)
+        ]
         for seed in SEEDS
     ]
     row: Row = {
         "depth": depth,
         "way": way,
-        "steps": list(STEPS),
+        "steps": list(times),
         "settings": settings,
         "validation": tried,
         "chosen": chosen,
@@ -269,10 +318,41 @@ def with_levels(depth: int, picked: list[Row]) -> Row:
     return found
 
 
+def equal(depth: int) -> Row:
+    """Return which counts are not the levels that were trained, if there are as many as steps."""
+    settings: list[Row] = [{"levels": EQUAL, "rate": rate} for rate in RATES]
+    tried = [reached("levels", depth, each, TUNING_SEED, [EQUAL]) for each in settings]
+    chosen = tried.index(max(tried))
+    row: Row = {"depth": depth, "way": "equal", "steps": [EQUAL], "settings": settings}
+    row |= {"validation": tried, "chosen": [chosen]}
+    row |= {"test": [], "waiting": [], "wrong": [], "wrong_waiting": []}
+    for seed in SEEDS:
+        network = trained(depth, EQUAL, settings[chosen]["rate"], seed)
+        inputs, labels = parts(seed)[2]
+        tops = heights(network, seed, 100.0)
+        for reach, wrong, wait in [("test", "wrong", False), ("waiting", "wrong_waiting", True)]:
+            ran = run(network, tops, inputs, EQUAL, wait=wait)
+            row[reach].append([accuracy(ran.outputs[-1], labels)])
+            row[wrong].append(differing(network, inputs, ran.counts))
+    return row
+
+
+def differing(network: nn.Sequential, x: Tensor, counts: list[Tensor]) -> list[float]:
+    """Return which part of each hidden layer's counts is not the level of the trained network."""
+    found, left = [], iter(counts)
+    for layer in network:
+        x = layer(x)
+        if isinstance(layer, Stairs):
+            due = (x / layer.height * layer.levels).round()
+            found.append(float((next(left) != due).float().mean()))
+    return found
+
+
 def rows() -> Iterator[Row]:
     """Yield what each way reached at each depth."""
     for depth, way in product(DEPTHS, GRIDS):
         yield compared(way, depth)
+    yield equal(max(DEPTHS))
 
 
 def show(row: Row) -> str:
