@@ -6,7 +6,7 @@ hidden layers give: the one with the fewest effective operations among those who
 within 0.01 of its best, on the validation parts of two seeds that are used for nothing else (with
 one seed, a price was chosen that left other seeds without a spike). Then five other seeds train,
 and are tested. The digits of 28x28 pixels are also shown to spiking neurons for fewer steps, at no
-price and in validation alone.
+price: with the next, most of those networks fell silent.
 Of each network it counts the bytes of parameters and buffers, the zeros among weights and among
 what neurons give, and the synaptic operations, all as NeuroBench's package does, and, where that
 is installed, has it count them, too: the row tells by how much the two differ.
@@ -239,7 +239,7 @@ def trained(make: Callable[[], nn.Module], parts: Parts, seed: int, price: float
     return network
 
 
-def tuned(name: str, make: Callable[[], nn.Module], prices: Sequence[float] = PRICES) -> Row:
+def tuned(name: str, make: Callable[[], nn.Module], prices: Sequence[float]) -> Row:
     """Return the price chosen, and what each reached, as means over the seeds."""
     reached, spent = [0.0] * len(prices), [0.0] * len(prices)
     for seed, (n, price) in product(TUNING_SEEDS, enumerate(prices)):
@@ -253,25 +253,30 @@ def tuned(name: str, make: Callable[[], nn.Module], prices: Sequence[float] = PR
     return {"prices": list(prices), "validation": reached, "operations": spent, "price": chosen}
 
 
+def measured(name: str, make: Callable[[], nn.Module], prices: Sequence[float] = PRICES) -> Row:
+    """Return of a network what was tried, and its figures from each seed."""
+    row = tuned(name, make, prices)
+    row |= {"test": [], "figures": []} | ({"apart": []} if THERE else {})
+    for seed in SEEDS:
+        parts = PARTS[name](seed)
+        network = trained(make, parts, seed, row["price"])
+        row["test"].append(costs.accuracy(network, parts.training))
+        figures = counted(network, parts.training)
+        row["figures"].append(figures)
+        if THERE:
+            package = theirs(network, parts.training)
+            row["apart"].append({key: abs(figures[key] - package[key]) for key in figures})
+    return row
+
+
 def rows() -> Iterator[Row]:
-    """Yield of each network what was tried, and its figures from each seed; then of few steps."""
+    """Yield each network; then that for pictures, with fewer steps."""
     for task_name, (_, networks) in costs.TASKS.items():
         for network_name, make in networks.items():
-            row = {"task": task_name, "network": network_name, **tuned(task_name, make)}
-            row |= {"test": [], "figures": []} | ({"apart": []} if THERE else {})
-            for seed in SEEDS:
-                parts = PARTS[task_name](seed)
-                network = trained(make, parts, seed, row["price"])
-                row["test"].append(costs.accuracy(network, parts.training))
-                figures = counted(network, parts.training)
-                row["figures"].append(figures)
-                if THERE:
-                    package = theirs(network, parts.training)
-                    row["apart"].append({key: abs(figures[key] - package[key]) for key in figures})
-            yield row
+            yield {"task": task_name, "network": network_name, **measured(task_name, make)}
     for steps in FEWER:
-        reached = tuned(PICTURES, partial(fewer, steps), PRICES[:1])
-        yield {"task": PICTURES, "network": "SNN", "steps": steps, **reached}
+        row = measured(PICTURES, partial(fewer, steps), PRICES[:1])
+        yield {"task": PICTURES, "network": "SNN", "steps": steps, **row}
 
 
 def show(row: Row) -> str:
@@ -282,7 +287,7 @@ def show(row: Row) -> str:
     lines += [
         "    price {}: {:.3f} in validation, {:.0f} operations".format(*each) for each in tried
     ]
-    for test, figures in zip(row.get("test", []), row.get("figures", []), strict=True):
+    for test, figures in zip(row["test"], row["figures"], strict=True):
         told = (f"{key} {value:.6g}" for key, value in figures.items())
         lines.append(f"    test {test:.3f} {' '.join(told)}")
     apart = max((max(each.values()) for each in row.get("apart", [])), default="unknown")
