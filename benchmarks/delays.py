@@ -3,9 +3,12 @@
 Each pattern is an order of five spikes, six steps apart, that begins at a random step; each channel
 also fires at random. Four neurons that learn how long each spike takes to arrive, and no layer
 behind them, meet the same neurons with delays that stay as they were drawn, hidden layers with
-such delays or without any, spikes that come back, and a convolution over time. Each gets eight
+such delays or without any, spikes that come back, and convolutions over time, of which the
+smaller has one filter for each pattern, and no layer behind them, either. Each gets eight
 settings; the best in validation, on a seed that is used for nothing else, then trains with
 five others, and the test accuracy is that of the last epoch, when all delays are whole steps.
+Where there is a unit for each pattern, its delays, or the steps of a filter's largest weights, are
+read, too: how far apart would that pattern's spikes arrive?
 Controls: the steps of each sample in random order. Limits: delays that begin all over the range,
 and channels off by a step, where delays that stay wide are tried, too. With --record the figures
 are also kept in docs/_data/delays.json, which the book shows. A run takes about half an hour on
@@ -130,14 +133,17 @@ class Counting(torch.nn.Module):
 
 
 class Convolved(torch.nn.Module):
-    """A convolution over time, the largest or the mean of each unit, and a layer of weights."""
+    """A convolution over time, and the largest or the mean of each unit.
+
+    These are read as they are if there is one for each pattern, or by a layer of weights.
+    """
 
     def __init__(self, units: int, *, mean: bool) -> None:
         """Make the layers."""
         super().__init__()
-        self.mean = mean
+        self.mean, alone = mean, units == CLASSES
         self.first = torch.nn.Conv1d(CHANNELS, units, TAPS)
-        self.last = torch.nn.Linear(units, CLASSES)
+        self.last = torch.nn.Identity() if alone else torch.nn.Linear(units, CLASSES)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return a number for each pattern."""
@@ -197,9 +203,14 @@ NETWORKS = {
     "weights 100": Contestant(partial(weights_alone, hidden=100), ALONE),
     "recurrent 64": Contestant(partial(looped, hidden=64), ALONE),
     "convolution 20": Contestant(partial(Convolved, 20), {"mean": (False, True), "rate": RATES}),
+    "convolution 4": Contestant(
+        partial(Convolved, CLASSES), {"mean": (False, True), "rate": RATES[::-1]}
+    ),
 }
 LIMITS = ("delays", "random 100", "convolution 20")
 """The networks that are also tried with channels off by a step."""
+READ = ("delays", "convolution 4")
+"""The networks with one unit for each pattern, whose steps are read."""
 
 
 def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
@@ -208,10 +219,18 @@ def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
         return float((network(inputs).argmax(1) == labels).float().mean())
 
 
+def spread(network: torch.nn.Module) -> list[int]:
+    """Return of each unit how many steps apart its own pattern's spikes arrive."""
+    first: Any = network.first
+    late = first.delay if isinstance(first, Delayed) else -first.weight.argmax(2)
+    arrivals = patterns() + late.detach().int()
+    return (arrivals.amax(1) - arrivals.amin(1)).tolist()
+
+
 def train(
     make: Callable[[], torch.nn.Module], rate: float, parts: list[Part], seed: int
-) -> tuple[float, float]:
-    """Return what is reached in validation and in the test."""
+) -> tuple[float, float, torch.nn.Module]:
+    """Return what is reached in validation and in the test, and by which network."""
     (inputs, labels), held, test = parts
     torch.manual_seed(seed)
     network = make()
@@ -229,7 +248,7 @@ def train(
             loss.backward()
             optimizer.step()
         slower.step()
-    return accuracy(network, *held), accuracy(network, *test)
+    return accuracy(network, *held), accuracy(network, *test), network
 
 
 def trained(name: str) -> Row:
@@ -239,19 +258,22 @@ def trained(name: str) -> Row:
     tried: list[Row] = []
     for each in contestant.settings():
         own = {key: value for key, value in each.items() if key != "rate"}
-        reached, _ = train(partial(make, **own), each["rate"], tuning, TUNING_SEED)
+        reached, _, _ = train(partial(make, **own), each["rate"], tuning, TUNING_SEED)
         tried.append({**each, "validation": reached})
     chosen = dict(max(tried, key=lambda each: each["validation"]))
     del chosen["validation"]
     own = {key: value for key, value in chosen.items() if key != "rate"}
     fit = partial(train, partial(make, **own), chosen["rate"])
+    fresh = [fit(sample(seed), seed) for seed in SEEDS]
     found: Row = {
         "network": name,
         "parameters": sum(each.numel() for each in make(**own).parameters() if each.requires_grad),
         "chosen": chosen,
         "tried": tried,
-        "test": [fit(sample(seed), seed)[1] for seed in SEEDS],
+        "test": [test for _, test, _ in fresh],
     }
+    if name in READ:
+        found["spread"] = [spread(network) for _, _, network in fresh]
     if name in LIMITS:
         found["jitter"] = [fit(sample(seed, jitter=1), seed)[1] for seed in SEEDS]
         found["scrambled"] = [fit(sample(seed, scrambled=True), seed)[1] for seed in SEEDS]
@@ -277,6 +299,8 @@ def show(row: Row) -> str:
     for key in ("jitter", "scrambled", "anywhere", "wide"):
         if key in row:
             line += f"\n    {key}: " + " ".join(f"{value:.3f}" for value in row[key])
+    if "spread" in row:
+        line += f"\n    steps apart: {row['spread']}"
     return line
 
 

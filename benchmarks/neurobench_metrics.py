@@ -5,10 +5,11 @@ digits as an event camera tells them, and voices. Each may choose among the same
 hidden layers give: the one with the fewest effective operations among those whose accuracy is
 within 0.01 of its best, on the validation parts of two seeds that are used for nothing else (with
 one seed, a price was chosen that left other seeds without a spike). Then five other seeds train,
-and are tested.
+and are tested. The digits of 28x28 pixels are also shown to spiking neurons for fewer steps, at no
+price: with the next, most of those networks fell silent.
 Of each network it counts the bytes of parameters and buffers, the zeros among weights and among
-what neurons give, and the synaptic operations, all by their definitions, and, where NeuroBench is
-installed, has that package count them, too: the row tells by how much the two differ.
+what neurons give, and the synaptic operations, all as NeuroBench's package does, and, where that
+is installed, has it count them, too: the row tells by how much the two differ.
 That package adds up in float32, which holds whole numbers up to 2**24: so it is given few samples
 at a time. As it does, zeros of neurons are a mean over batches, weighted by samples.
 With --record the figures are also kept in docs/_data/neurobench_metrics.json, which the book shows.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,10 +32,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from snn_docs import LIF, data
+from snn_docs import LIF, data, encoding
+from snn_docs.network import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from record import Row
 
@@ -44,6 +47,9 @@ TOLERANCE = 0.01
 BATCH = 10
 TUNING_SEEDS = (100, 101)
 SEEDS = range(70, 75)
+PICTURES = "28×28の数字"
+FEWER = (1, 2)
+"""The steps for which pictures are also shown, besides those of `images.py`."""
 THERE = importlib.util.find_spec("neurobench") is not None
 
 
@@ -87,10 +93,28 @@ def voices(seed: int) -> Parts:
 
 PARTS: Mapping[str, Callable[[int], Parts]] = {
     "8×8の数字": lambda seed: still(data.digits, seed, 360, 15),
-    "28×28の数字": lambda seed: still(data.mnist, seed, images.VALIDATION, 3),
+    PICTURES: lambda seed: still(data.mnist, seed, images.VALIDATION, 3),
     "イベント": events,
     "声": voices,
 }
+
+
+class Fewer(images.Spiking):
+    """Shows the currents of an image for fewer steps."""
+
+    def __init__(self, steps: int, first: nn.Module, *rest: nn.Module) -> None:
+        """Take the layers."""
+        super().__init__(first, *rest)
+        self.steps = steps
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return ten counts for each image."""
+        return count(self.rest(encoding.direct(self.first(pictures), self.steps)))
+
+
+def fewer(steps: int) -> Fewer:
+    """Return the spiking network for images, with so many steps."""
+    return Fewer(steps, images.first(), *images.second(images.neuron))
 
 
 def spikes_of(output: Any) -> Tensor:  # noqa: ANN401 - a tensor, or one and a state
@@ -138,7 +162,7 @@ def products(layer: nn.Module, given: Tensor, weight: Tensor) -> float:
 
 
 def counted(network: nn.Module, task: costs.Task) -> Figures:
-    """Return the figures by their definitions."""
+    """Return the figures as the package reckons them."""
     network.eval()
     layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     weights = [layer.weight for layer in layers]
@@ -215,42 +239,51 @@ def trained(make: Callable[[], nn.Module], parts: Parts, seed: int, price: float
     return network
 
 
-def tuned(name: str, make: Callable[[], nn.Module]) -> Row:
+def tuned(name: str, make: Callable[[], nn.Module], prices: Sequence[float]) -> Row:
     """Return the price chosen, and what each reached, as means over the seeds."""
-    reached, spent = [0.0] * len(PRICES), [0.0] * len(PRICES)
-    for seed, (n, price) in product(TUNING_SEEDS, enumerate(PRICES)):
+    reached, spent = [0.0] * len(prices), [0.0] * len(prices)
+    for seed, (n, price) in product(TUNING_SEEDS, enumerate(prices)):
         parts = PARTS[name](seed)
         network = trained(make, parts, seed, price)
         figures = counted(network, parts.validation)
         reached[n] += costs.accuracy(network, parts.validation) / len(TUNING_SEEDS)
         spent[n] += (figures["macs"] + figures["acs"]) / len(TUNING_SEEDS)
     good = [n for n, each in enumerate(reached) if each >= max(reached) - TOLERANCE]
-    chosen = PRICES[min(good, key=spent.__getitem__)]
-    return {"prices": list(PRICES), "validation": reached, "operations": spent, "price": chosen}
+    chosen = prices[min(good, key=spent.__getitem__)]
+    return {"prices": list(prices), "validation": reached, "operations": spent, "price": chosen}
+
+
+def measured(name: str, make: Callable[[], nn.Module], prices: Sequence[float] = PRICES) -> Row:
+    """Return of a network what was tried, and its figures from each seed."""
+    row = tuned(name, make, prices)
+    row |= {"test": [], "figures": []} | ({"apart": []} if THERE else {})
+    for seed in SEEDS:
+        parts = PARTS[name](seed)
+        network = trained(make, parts, seed, row["price"])
+        row["test"].append(costs.accuracy(network, parts.training))
+        figures = counted(network, parts.training)
+        row["figures"].append(figures)
+        if THERE:
+            package = theirs(network, parts.training)
+            row["apart"].append({key: abs(figures[key] - package[key]) for key in figures})
+    return row
 
 
 def rows() -> Iterator[Row]:
-    """Yield of each network what was tried, and its figures from each seed."""
+    """Yield each network; then that for pictures, with fewer steps."""
     for task_name, (_, networks) in costs.TASKS.items():
         for network_name, make in networks.items():
-            row = {"task": task_name, "network": network_name, **tuned(task_name, make)}
-            row |= {"test": [], "figures": []} | ({"apart": []} if THERE else {})
-            for seed in SEEDS:
-                parts = PARTS[task_name](seed)
-                network = trained(make, parts, seed, row["price"])
-                row["test"].append(costs.accuracy(network, parts.training))
-                figures = counted(network, parts.training)
-                row["figures"].append(figures)
-                if THERE:
-                    package = theirs(network, parts.training)
-                    row["apart"].append({key: abs(figures[key] - package[key]) for key in figures})
-            yield row
+            yield {"task": task_name, "network": network_name, **measured(task_name, make)}
+    for steps in FEWER:
+        row = measured(PICTURES, partial(fewer, steps), PRICES[:1])
+        yield {"task": PICTURES, "network": "SNN", "steps": steps, **row}
 
 
 def show(row: Row) -> str:
     """Return a network, and its figures."""
     tried = zip(row["prices"], row["validation"], row["operations"], strict=True)
-    lines = [f"{row['task']} {row['network']}, price {row['price']}"]
+    steps = f" {row['steps']} steps" if "steps" in row else ""
+    lines = [f"{row['task']} {row['network']}{steps}, price {row['price']}"]
     lines += [
         "    price {}: {:.3f} in validation, {:.0f} operations".format(*each) for each in tried
     ]

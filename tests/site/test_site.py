@@ -82,7 +82,7 @@ NAMES = {
     ),
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
     *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "SSC"),
-    *("DYNAP", "CNN", "SNN"),
+    *("DYNAP", "CNN", "SNN", "Xylo", "Speck"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
