@@ -10,10 +10,11 @@ each threshold a whole number, in two ways:
 
 All choose among the same three rates; both ways of rounding also choose among four heights at
 which weights are cut off. What is best in validation, on a seed that is used for nothing else,
-then trains with five other seeds, whose split differs, too. Of the networks with rounded weights,
-adds what remains if potentials stop at, or wrap around, fewer bits. With --record the figures are
-also kept in docs/_data/chip_rules.json, which the book shows. A run takes about seven minutes on
-one processor.
+then trains with five other seeds, whose split differs, too. Of the networks that are trained with
+rounded weights, adds what remains if potentials stop at, or wrap around, fewer bits; of those that
+are rounded after training, what remains if the pixels of an image come one at a time, as they do to
+a chip that has no steps. With --record the figures are also kept in docs/_data/chip_rules.json,
+which the book shows. A run takes about eight minutes on one processor.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import record
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear
+from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear, one_hot
 
 from snn_docs import data
 from snn_docs.surrogate import ArcTan
@@ -116,11 +117,12 @@ class Network(nn.Module):
         return torch.stack(spikes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the spikes of each step."""
+        """Return the spikes of each step, in all of which, or each of which, images are shown."""
         weight, n = whole(self.first.weight, self.how)
-        currents = conv2d(images, weight, self.first.bias)
+        currents = conv2d(images.flatten(0, -4), weight, self.first.bias)
         if self.rules.spikes_pooled:
-            spikes = self.neurons(currents.expand(self.steps, *currents.shape), n)
+            currents = currents.unflatten(0, images.shape[:-3])
+            spikes = self.neurons(currents.expand(self.steps, *currents.shape[-4:]), n)
             x = 4 * avg_pool2d(spikes.flatten(0, 1), 2)
         else:
             currents = avg_pool2d(currents, 2)
@@ -220,6 +222,27 @@ def in_few_bits(network: Network, seed: int) -> Row:
     return found
 
 
+@torch.no_grad()
+def one_at_a_time(network: Network, seed: int) -> Row:
+    """Return what is reached if a step shows one pixel: by rows, or in another order each time."""
+    images, labels = parts(seed)[2]
+    pixels = shown(images, network.rules).flatten(1)
+    shape = STEPS, *pixels.shape  # of the order in which each showing of an image gives its pixels
+    generator = torch.Generator().manual_seed(seed)
+    orders = {
+        "rows": torch.arange(shape[-1]).expand(shape),
+        "random": torch.rand(shape, generator=generator).argsort(),
+    }
+    found: Row = {}
+    for name, order in orders.items():
+        alone = one_hot(order).transpose(1, 2).flatten(0, 1) * pixels
+        network.steps = len(alone)
+        counts = network(alone.unflatten(2, images.shape[1:])).sum(0)
+        found[name] = float((counts.argmax(1) == labels).float().mean())
+    network.steps = STEPS
+    return found
+
+
 def compared(way: str, bits: int = 32) -> Row:
     """Choose a way's setting, and return what it reaches on fresh seeds."""
     tried = settings(way, bits)
@@ -236,6 +259,8 @@ def compared(way: str, bits: int = 32) -> Row:
     }
     if way == "trained" and bits == max(BITS):
         row["states"] = [in_few_bits(network, seed) for seed, network in networks.items()]
+    if way == "rounded" and bits == max(BITS):
+        row["events"] = [one_at_a_time(network, seed) for seed, network in networks.items()]
     return row
 
 
@@ -252,7 +277,7 @@ def show(row: Row) -> str:
     told = " ".join(f"{value:.3f}" for value in row["test"])
     mean = sum(row["test"]) / len(row["test"])
     line = f"{row['way']:10} {row['bits']:2} bits  {mean:.3f}: {told}  {row['chosen']}"
-    for each in row.get("states", []):
+    for each in [*row.get("states", []), *row.get("events", [])]:
         line += "\n    " + " ".join(f"{key} {value:.3f}" for key, value in each.items())
     return line
 
