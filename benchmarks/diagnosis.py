@@ -48,7 +48,7 @@ FAULTS: dict[str, Setting] = {
     "入力が20分の1": Setting(inputs=0.05),
     "層を4つ足す": Setting(extra=4),
     "ArcTan(16)": Setting(spike=ArcTan(16.0)),
-    "記事の微分": Setting(spike=Heaviside.apply),
+    "Heaviside": Setting(spike=Heaviside.apply),
     "学習率0.2": Setting(rate=0.2),
 }
 CURES: dict[str, dict[str, object]] = {

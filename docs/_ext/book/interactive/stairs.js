@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", [0.6, 1.01]], ["curve dotted", [1.6, 0.5]]]; // and where the name is
+const LOOKS = [["curve", [1.4, 1.01]], ["curve dotted", [2.4, 0.66]]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -52,7 +52,7 @@ const figure = {
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
-      ...[line(left, stairs, "fired"), right.markup],
+      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU"), right.markup],
       upright(right, Math.log2(count), "threshold"),
       ...converted.map((network, i) => depth(network, LOOKS[i])),
     ].join("");
