@@ -1,22 +1,27 @@
-"""What carries a network over a silence: a smaller leak, a slow current, recurrence, or gates?
+"""What carries a network over a silence: a smaller leak, a slow state, recurrence, or gates?
 
 Trains networks on `data.delayed_match` until they answer right, or for EPOCHS epochs. The readout
 never fires, so that it only adds up and all that is remembered is remembered by the hidden layer.
-Four kinds, each with three settings of its own: the leak of neurons with recurrence or without,
-that of a synapse's current where the neuron's stays at 0.2, the bias that a GRU's update gates
-begin with. Two more rows tell what else could be the reason:
-a readout that doesn't leak, and as many parameters without recurrence as with it.
+Each kind has three settings of its own: the leak of neurons with recurrence or without; where the
+neuron's stays at 0.2, that of a synapse's current or of an adaptive threshold; the bias that a
+GRU's update gates begin with. Two more rows tell what else could be the reason: a readout that
+doesn't leak, and as many parameters without recurrence as with it.
 Each network gets the learning rate of three that did best in validation, on a seed that is used
 for nothing else, then trains with five others; the test accuracy is that of the epoch that was
-best in validation.
+best in validation. How far a threshold rises is searched along with the rate, among two values.
 Controls take away what may be the memory of a trained network: the states of neurons that fire
-all through the silence, or of the others, and the spikes that come back during it.
-With --record the figures are also kept in docs/_data/memory.json, which the book shows.
-A run takes about half an hour on one processor.
+all through the silence, or of the others, the raised thresholds or all else that a neuron keeps,
+and the spikes that come back during the silence.
+With --record the figures are also kept in docs/_data/memory.json, which the book shows; with --new
+only networks are measured that this record lacks.
+A run takes about three quarters of an hour on one processor.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,11 +30,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from snn_docs import LIF, CubaLIF, data
+from snn_docs import ALIF, LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from record import Row
 
@@ -41,8 +46,10 @@ EPOCHS = 100
 SOLVED, TIMES = 0.99, 3
 """A network has learned when validation was at least this good, so many epochs in a row."""
 UNTOLD = {"validation", "epoch"}
+CONTROLS = ("steady", "silent", "threshold", "potential", "cut")
 LEAKS, GATES = (0.0, 0.1, 0.2), (0.0, 2.0, 4.0)
-SYNAPSE_LEAKS = (0.02, 0.05, 0.1)
+SYNAPSE_LEAKS = ADAPTATION_LEAKS = (0.02, 0.05, 0.1)
+ADAPTATIONS = (1.0, 3.0)
 HIDDEN = 64
 LARGE, GRU_HIDDEN = 242, 33
 """As many units as give a network without recurrence, and a GRU, as many parameters as with it."""
@@ -58,14 +65,15 @@ class Spiking(torch.nn.Module):
         *,
         hidden: int = HIDDEN,
         recurrent: bool = False,
-        neuron: Callable[..., LIF | CubaLIF] = LIF,
+        neuron: Callable[..., LIF | CubaLIF | ALIF] = LIF,
+        **constants: float,
     ) -> None:
         """Make the layers."""
         super().__init__()
         self.w = torch.nn.Linear(data.CHANNELS, hidden)
         self.u = torch.nn.Linear(hidden, hidden, bias=False) if recurrent else None
         self.last = torch.nn.Linear(hidden, 2)
-        self.neuron = neuron(leak=leak, reset="subtract", surrogate=ArcTan())
+        self.neuron = neuron(leak=leak, reset="subtract", surrogate=ArcTan(), **constants)
         self.kept = 1 - readout
 
     def hidden(self, inputs: Tensor, cut: range = range(0)) -> Tensor:
@@ -108,7 +116,7 @@ class Gated(torch.nn.Module):
         return scores
 
 
-NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
+NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     **{f"再帰なし 漏れ{leak}": partial(Spiking, leak) for leak in LEAKS},
     "再帰なし 漏れ0.0 読み出しも0.0": partial(Spiking, 0.0, 0.0),
     "再帰なし 漏れ0.2 242個": partial(Spiking, 0.2, hidden=LARGE),
@@ -118,9 +126,20 @@ NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
         )
         for slow in SYNAPSE_LEAKS
     },
+    **{
+        f"再帰なし 漏れ0.2 適応の漏れ{slow}": partial(
+            Spiking, 0.2, neuron=partial(ALIF, adaptation_leak=slow)
+        )
+        for slow in ADAPTATION_LEAKS
+    },
     **{f"再帰あり 漏れ{leak}": partial(Spiking, leak, recurrent=True) for leak in LEAKS},
     **{f"GRU ゲート+{bias:.0f}": partial(Gated, bias) for bias in GATES},
 }
+
+
+def searched(name: str) -> list[Row]:
+    """Return the constants that a network's neurons are tried with."""
+    return [{"adaptation": each} for each in ADAPTATIONS] if "適応" in name else [{}]
 
 
 def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
@@ -154,8 +173,26 @@ def without_states(network: Spiking, inputs: Tensor, labels: Tensor, silence: ra
     return {"steady": right(steady), "silent": right(~steady)}
 
 
+def without_thresholds(network: Spiking, inputs: Tensor, labels: Tensor, silence: range) -> Row:
+    """Return what is right when, at the end of the silence, neurons get another sample's state.
+
+    Either the traces that raise the thresholds, or spikes and potentials.
+    """
+    currents = network.w(inputs)
+    spikes, (s, v, a) = network.neuron.run(currents[: silence.stop])
+    other = torch.randperm(len(labels))
+
+    def right(state: tuple[Tensor, ...]) -> float:
+        after = network.neuron.run(currents[silence.stop :], state)[0]
+        scores = network.read(torch.cat([spikes, after]))
+        return float((scores.argmax(1) == labels).float().mean())
+
+    return {"threshold": right((s, v, a[other])), "potential": right((s[other], v[other], a))}
+
+
 ABLATIONS: dict[str, Callable[[Spiking, Tensor, Tensor, range], Row]] = {
     "再帰なし 漏れ0.2": without_states,
+    **{f"再帰なし 漏れ0.2 適応の漏れ{slow}": without_thresholds for slow in ADAPTATION_LEAKS},
     "再帰あり 漏れ0.2": without_loop,
 }
 
@@ -169,14 +206,14 @@ def ablated(name: str, network: torch.nn.Module, test: tuple[Tensor, Tensor], de
         return ABLATIONS[name](network, *test, silence)
 
 
-def train(name: str, delay: int, rate: float, seed: int) -> Row:
+def train(name: str, delay: int, rate: float, constants: Row, seed: int) -> Row:
     """Train a network on data of its own, and return its best epoch in validation."""
     generator = torch.Generator().manual_seed(seed)
     (inputs, labels), validation, test = (
         data.delayed_match(samples, delay, generator=generator) for samples in (1024, 512, 512)
     )
     torch.manual_seed(seed)
-    network = NETWORKS[name]()
+    network = NETWORKS[name](**constants)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     best: Row = {"validation": -1.0}
     in_a_row = 0
@@ -196,32 +233,53 @@ def train(name: str, delay: int, rate: float, seed: int) -> Row:
     return best | {"epochs": epoch, "learned": in_a_row == TIMES} | without
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each network reached after each silence."""
-    for name, make in NETWORKS.items():
-        parameters = sum(each.numel() for each in make().parameters())
-        for delay in DELAYS:
-            tried = {rate: train(name, delay, rate, TUNING_SEED) for rate in RATES}
-            best = max(RATES, key=lambda r: (tried[r]["validation"], -tried[r]["epochs"]))
-            runs = [train(name, delay, best, seed) for seed in SEEDS]
-            yield {
-                "network": name,
-                "parameters": parameters,
-                "delay": delay,
-                "rate": best,
-                **{key: [run[key] for run in runs] for key in runs[0] if key not in UNTOLD},
-            }
+def measured(name: str, delay: int) -> Row:
+    """Return what a network reached after a silence, with what did best on the tuning seed."""
+    constants = searched(name)
+    tried = [
+        (train(name, delay, rate, each, TUNING_SEED), rate, each)
+        for rate, each in itertools.product(RATES, constants)
+    ]
+    _, rate, best = max(tried, key=lambda t: (t[0]["validation"], -t[0]["epochs"]))
+    runs = [train(name, delay, rate, best, seed) for seed in SEEDS]
+    parameters = sum(each.numel() for each in NETWORKS[name](**best).parameters())
+    return {
+        "network": name,
+        "parameters": parameters,
+        "delay": delay,
+        "rate": rate,
+        **best,
+        **{key: [run[key] for run in runs] for key in runs[0] if key not in UNTOLD},
+    }
 
 
 def show(row: Row) -> str:
     """Return a network and a delay, and what it reached."""
     tests = " ".join(f"{value:.3f}" for value in row["test"])
-    controls = {key: row[key] for key in ("steady", "silent", "cut") if key in row}
+    controls = {key: row[key] for key in CONTROLS if key in row}
+    adaptation = f"  adaptation {row['adaptation']}" if "adaptation" in row else ""
     return (
         f"{row['network']}  {row['parameters']:6} silence {row['delay']:3}  "
-        f"rate {row['rate']:.3f}  test {tests}  epochs {row['epochs']} {controls or ''}"
+        f"rate {row['rate']:.3f}{adaptation}  test {tests}  epochs {row['epochs']} "
+        f"{controls or ''}"
     )
 
 
+def kept() -> dict[tuple[str, int], Row]:
+    """Return the rows of the record, by network and delay."""
+    text = (record.FOLDER / "memory.json").read_text(encoding="utf-8")
+    return {(row["network"], row["delay"]): row for row in json.loads(text)["rows"]}
+
+
 if __name__ == "__main__":
-    record.run(__doc__, "memory", rows, show, ["torch"])
+    parser = record.new_parser(__doc__)
+    parser.add_argument("--new", action="store_true", help="only what the record lacks")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    there, found = kept() if options.new else {}, []
+    for name, delay in itertools.product(NETWORKS, DELAYS):
+        found.append(there.get((name, delay)) or measured(name, delay))
+        sys.stdout.write(f"{show(found[-1])}\n")
+        sys.stdout.flush()
+    if options.record:
+        sys.stdout.write(f"kept in {record.save('memory', found, ['torch'])}\n")
