@@ -7,7 +7,7 @@ nothing else, then trains with five others; the test accuracy is that of the epo
 validation. Beside it stands the part of the hidden neurons, and of the outputs, that no image of
 the training data makes fire: before the training, and after that epoch.
 With --record the figures are also kept in docs/_data/waking.json, which the book shows.
-A run takes about four minutes on one processor.
+A run takes about five minutes on one processor.
 """
 
 from __future__ import annotations
