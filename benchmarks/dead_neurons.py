@@ -85,7 +85,7 @@ class Mend:
 
 
 MENDS = {
-    "記事の微分": Mend(),
+    "Heaviside": Mend(),
     "切り離し": Mend(neuron=lambda _: IF(detach_reset=True)),
     "発火率の罰則": Mend(*(10 * weight for weight in WEIGHTS), penalty=rate_penalty),
     "電位の罰則": Mend(*WEIGHTS, penalty=potential_penalty),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Spike = Callable[[Tensor], Tensor]
 
 SURROGATES: dict[str, Spike] = {
-    "記事の微分": Heaviside.apply,
+    "Heaviside": Heaviside.apply,
     "ArcTan(1)": ArcTan(),
     "ArcTan(4)": ArcTan(4.0),
     "FastSigmoid(1)": FastSigmoid(),
