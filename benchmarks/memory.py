@@ -4,8 +4,9 @@ Trains networks on `data.delayed_match` until they answer right, or for EPOCHS e
 never fires, so that it only adds up and all that is remembered is remembered by the hidden layer.
 Each kind has three settings of its own: the leak of neurons with recurrence or without; where the
 neuron's stays at 0.2, that of a synapse's current or of an adaptive threshold; the bias that a
-GRU's update gates begin with. Two more rows tell what else could be the reason: a readout that
-doesn't leak, and as many parameters without recurrence as with it.
+GRU's update gates begin with. One row has adaptive thresholds and recurrence. Two more tell what
+else could be the reason: a readout that doesn't leak, and as many parameters without recurrence as
+with it.
 Each network gets the learning rate of three that did best in validation, on a seed that is used
 for nothing else, then trains with five others; the test accuracy is that of the epoch that was
 best in validation. How far a threshold rises is searched along with the rate, among two values.
@@ -133,6 +134,9 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
         for slow in ADAPTATION_LEAKS
     },
     **{f"再帰あり 漏れ{leak}": partial(Spiking, leak, recurrent=True) for leak in LEAKS},
+    "再帰あり 漏れ0.2 適応の漏れ0.02": partial(
+        Spiking, 0.2, recurrent=True, neuron=partial(ALIF, adaptation_leak=0.02)
+    ),
     **{f"GRU ゲート+{bias:.0f}": partial(Gated, bias) for bias in GATES},
 }
 
@@ -194,6 +198,7 @@ ABLATIONS: dict[str, Callable[[Spiking, Tensor, Tensor, range], Row]] = {
     "再帰なし 漏れ0.2": without_states,
     **{f"再帰なし 漏れ0.2 適応の漏れ{slow}": without_thresholds for slow in ADAPTATION_LEAKS},
     "再帰あり 漏れ0.2": without_loop,
+    "再帰あり 漏れ0.2 適応の漏れ0.02": without_loop,
 }
 
 
