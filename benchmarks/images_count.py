@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COUNTS = (100, 300, 1000, 3500)
 WAYS = (("conv SNN", False), ("conv SNN", True), ("CNN", True))  # shifted or not
 UPDATES = 200
+LEARNING_RATE = 4e-3
 
 
 def chosen(labels: Tensor, count: int) -> Tensor:
@@ -40,7 +41,7 @@ def chosen(labels: Tensor, count: int) -> Tensor:
 
 def train(model: nn.Module, training: images.Part, *, shift: bool) -> None:
     """Train for a fixed number of updates."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=images.LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, UPDATES)
     for _ in range(UPDATES):
         some = torch.randperm(len(training.labels))[: images.BATCH]
