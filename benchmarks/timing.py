@@ -334,8 +334,8 @@ def main() -> None:
         found.append(row)
     if options.record:
         found = among_the_kept(found) if options.only else found
-        kept = record.save("timing", found, ["torch", "scikit-learn"])
-        sys.stdout.write(f"kept in {kept}\n")
+        libraries = ["torch", "scikit-learn"]
+        sys.stdout.write(f"kept in {record.save('timing', found, libraries)}\n")
 
 
 if __name__ == "__main__":
