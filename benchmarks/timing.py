@@ -1,23 +1,30 @@
 """Which networks tell in which order three groups fired, when every channel fires as often?
 
 Trains networks with one hidden layer on `data.orders`, where counts say nothing: neurons without
-memory, leaky ones, leaky ones with spikes that come back, ones whose thresholds adapt, and a GRU,
-of about as many parameters. Each gets eight settings, two learning rates by four of its own; the
-best in validation, on a seed that is used for nothing else, then trains with five others, and the
-test accuracy is that of the epoch that was best in validation. A linear classifier of the counts,
-and one of the whole raster, get eight strengths of their penalty.
+memory, leaky ones, ones with a slow current, ones whose thresholds adapt, leaky ones and adaptive
+ones with spikes that come back (the latter are called LSNN), and a GRU, of about as many
+parameters. Each gets eight settings, two learning rates by four of its own; the best in validation,
+on a seed that is used for nothing else, then trains with five others, and the test accuracy is that
+of the epoch that was best in validation. A linear classifier of the counts, and one of the whole
+raster, get eight strengths of their penalty.
+Rates are read as means, but LSNN, CubaLIF and a control of leaky neurons may also be read, as the
+GRU may by its last state, by a readout that fades: there, late spikes count more.
 Controls: the same networks on data whose steps are in random order, and on volleys whose channels
 are off by a step. A last part tries how far ALIF's two settings of its threshold may be off.
 With --record the figures are also kept in docs/_data/timing.json, which the book shows.
-A run takes about ten minutes on one processor.
+With --only NAME ... those networks alone are run, and the other rows of the record stay, with the
+machine and the date that made them.
+A run takes about twenty minutes on one processor; LSNN alone takes six, CubaLIF two.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import warnings
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import record
 import torch
@@ -25,7 +32,7 @@ from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch.nn.functional import cross_entropy
 
-from snn_docs import ALIF, LIF, Recurrent, data
+from snn_docs import ALIF, LIF, CubaLIF, Recurrent, data
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -47,22 +54,31 @@ PENALTIES = tuple(10.0**power for power in range(-5, 3))
 ADAPTATIONS = (0.3, 1.0, 3.0, 10.0)
 ADAPTATION_LEAKS = (0.002, 0.02, 0.2)
 
+RULE: dict[str, Any] = {"reset": "subtract", "surrogate": ArcTan()}
+"""Of all neurons."""
+
 Part = tuple["Tensor", "Tensor"]
 
 
 class Spiking(torch.nn.Module):
-    """Hidden neurons; a layer of weights reads how often each fires."""
+    """Hidden neurons; a layer of weights reads how often each fires, or has fired of late."""
 
-    def __init__(self, hidden: int, neuron: torch.nn.Module) -> None:
+    def __init__(self, hidden: int, neuron: torch.nn.Module, readout: str = "mean") -> None:
         """Make the layers."""
         super().__init__()
+        self.readout = readout
         self.first, self.neuron = torch.nn.Linear(CHANNELS, hidden), neuron
         self.last = torch.nn.Linear(hidden, ORDERS)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return a number for each order."""
         spikes = self.neuron.run(self.first(inputs))[0]  # type: ignore[operator] # a neuron's
-        scores: Tensor = self.last(10 * spikes.mean(0))
+        if self.readout == "mean":
+            rates = spikes.mean(0)
+        else:  # a readout whose potential leaks, in the last step
+            weights = (1 - 1 / GAP) ** torch.arange(len(spikes) - 1, -1, -1)
+            rates = torch.tensordot(weights / weights.sum(), spikes, 1)
+        scores: Tensor = self.last(10 * rates)
         return scores
 
 
@@ -84,29 +100,44 @@ class Gated(torch.nn.Module):
         return scores
 
 
-def leaky(leak: float) -> Spiking:
+def leaky(leak: float, readout: str = "mean") -> Spiking:
     """Return a network of leaky neurons."""
-    return Spiking(HIDDEN, LIF(leak=leak, reset="subtract", surrogate=ArcTan()))
+    return Spiking(HIDDEN, LIF(leak=leak, **RULE), readout)
 
 
 def looped(leak: float, gain: float) -> Spiking:
     """Return a network whose spikes come back through weights that begin so large."""
+    return Spiking(LOOPED, with_spikes_back(LIF(leak=leak, **RULE), gain))
+
+
+def with_spikes_back(neuron: torch.nn.Module, gain: float) -> Recurrent:
+    """Return neurons whose spikes come back through weights that begin so large."""
     back = torch.nn.Linear(LOOPED, LOOPED, bias=False)
     torch.nn.init.orthogonal_(back.weight, gain=gain)
-    neuron = LIF(leak=leak, reset="subtract", surrogate=ArcTan())
-    return Spiking(LOOPED, Recurrent(neuron, back))
+    return Recurrent(neuron, back)
+
+
+def slow(leak: float, synapse_leak: float, readout: str) -> Spiking:
+    """Return a network of neurons whose inputs stay as a current."""
+    return Spiking(HIDDEN, CubaLIF(leak=leak, synapse_leak=synapse_leak, **RULE), readout)
+
+
+def adapting(leak: float, adaptation: float, adaptation_leak: float) -> ALIF:
+    """Return neurons whose thresholds adapt."""
+    return ALIF(leak=leak, adaptation=adaptation, adaptation_leak=adaptation_leak, **RULE)
 
 
 def adaptive(leak: float, adaptation: float, adaptation_leak: float) -> Spiking:
     """Return a network of neurons whose thresholds adapt."""
-    neuron = ALIF(
-        leak=leak,
-        adaptation=adaptation,
-        adaptation_leak=adaptation_leak,
-        reset="subtract",
-        surrogate=ArcTan(),
-    )
-    return Spiking(HIDDEN, neuron)
+    return Spiking(HIDDEN, adapting(leak, adaptation, adaptation_leak))
+
+
+def adaptive_looped(
+    leak: float, adaptation: float, adaptation_leak: float, gain: float, readout: str
+) -> Spiking:
+    """Return one whose spikes come back, too: a long short-term spiking network (LSNN)."""
+    neuron = adapting(leak, adaptation, adaptation_leak)
+    return Spiking(LOOPED, with_spikes_back(neuron, gain), readout)
 
 
 class Contestant(NamedTuple):
@@ -122,12 +153,29 @@ class Contestant(NamedTuple):
         ]
 
 
+MEMORY = 1 / 2 / GAP
+"""What leaks slowly enough to last from the first volley to the third."""
+READOUTS = ("mean", "fading")
 NETWORKS = {
     "memoryless": Contestant(leaky, {"leak": (1.0,)}),
     "LIF": Contestant(leaky, {"leak": (0.0, 0.01, 0.05, 0.2)}),
+    "fading": Contestant(leaky, {"leak": (0.05, 0.2, 0.5, 1.0), "readout": READOUTS[1:]}),
+    "CubaLIF": Contestant(
+        slow, {"leak": (0.5, 1.0), "synapse_leak": (MEMORY,), "readout": READOUTS}
+    ),
     "recurrent": Contestant(looped, {"leak": (0.0, 0.05), "gain": (0.2, 0.5)}),
     "ALIF": Contestant(
-        adaptive, {"leak": (0.5, 1.0), "adaptation": (1.0, 3.0), "adaptation_leak": (1 / 2 / GAP,)}
+        adaptive, {"leak": (0.5, 1.0), "adaptation": (1.0, 3.0), "adaptation_leak": (MEMORY,)}
+    ),
+    "LSNN": Contestant(
+        adaptive_looped,
+        {
+            "leak": (0.2, 0.5),
+            "adaptation": (1.0,),
+            "adaptation_leak": (MEMORY,),
+            "gain": (0.5,),
+            "readout": READOUTS,
+        },
     ),
     "GRU": Contestant(Gated, {"readout": ("mean", "last"), "bias": (0.0, 2.0)}),
 }
@@ -224,8 +272,11 @@ def linear(name: str, jitter: int, see: Callable[[Tensor], Tensor]) -> Row:
     }
 
 
-def rows() -> Iterator[Row]:
+def rows(only: Sequence[str] | None = None, jitters: Sequence[int] = (0, 1)) -> Iterator[Row]:
     """Yield what each network reached, and what ALIF reaches with other thresholds."""
+    if only:
+        yield from (trained(name, jitter) for name in only for jitter in jitters)
+        return
     warnings.simplefilter("ignore", ConvergenceWarning)
     for jitter in (0, 1):
         yield linear("counts", jitter, lambda inputs: inputs.sum(0))
@@ -255,5 +306,37 @@ def show(row: Row) -> str:
     )
 
 
+def among_the_kept(found: Sequence[Row]) -> list[Row]:
+    """Return the record's rows with these in place of, or beside, those of the same networks."""
+    kept = json.loads((record.FOLDER / "timing.json").read_text(encoding="utf-8"))
+    made = {key: kept["machine"][key] for key in ("cpu", "torch", "date")}
+    places = {name: place for place, name in enumerate(("counts", "raster", *NETWORKS))}
+
+    def place(row: Row) -> tuple[int, int]:
+        return row.get("jitter", 2), places.get(row.get("network", ""), len(places))
+
+    new = {place(row) for row in found}
+    stays = [{"made": made, **row} for row in kept["rows"] if place(row) not in new]
+    return sorted([*stays, *found], key=place)
+
+
+def main() -> None:
+    """Run what is asked for, and keep it if told to."""
+    parser = record.new_parser(__doc__)
+    parser.add_argument("--only", nargs="+", choices=NETWORKS, help="keep the record's other rows")
+    parser.add_argument("--jitter", type=int, nargs="+", default=[0, 1], help="of --only")
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # the same bits however many processors there are
+    found = []
+    for row in rows(options.only, options.jitter):
+        sys.stdout.write(f"{show(row)}\n")
+        sys.stdout.flush()
+        found.append(row)
+    if options.record:
+        found = among_the_kept(found) if options.only else found
+        libraries = ["torch", "scikit-learn"]
+        sys.stdout.write(f"kept in {record.save('timing', found, libraries)}\n")
+
+
 if __name__ == "__main__":
-    record.run(__doc__, "timing", rows, show, ["torch", "scikit-learn"])
+    main()

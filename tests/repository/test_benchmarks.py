@@ -107,6 +107,18 @@ def test_a_benchmark_shows_its_rows_and_keeps_them_if_told_to(
     assert [file.name for file in tmp_path.iterdir()] == (["speed.json"] if told else [])
 
 
+def test_networks_that_are_run_alone_join_the_record_of_the_others(load, monkeypatch, tmp_path):
+    timing = load("timing")
+    old = [{"network": "LIF", "jitter": 0}, {"network": "GRU", "jitter": 0}, {"adaptation": 1.0}]
+    timing.record.save("timing", old, folder=tmp_path)
+    monkeypatch.setattr(timing.record, "FOLDER", tmp_path)
+    new = [{"network": "GRU", "jitter": 0, "test": []}, {"network": "LSNN", "jitter": 0}]
+    first, *found, last = timing.among_the_kept(new)
+    assert found == [new[1], new[0]]
+    assert [set(row.pop("made")) for row in (first, last)] == 2 * [{"cpu", "torch", "date"}]
+    assert [first, last] == [old[0], old[2]]
+
+
 def test_who_gives_other_gradients_is_not_compared(load, monkeypatch):
     """The same spikes are not enough: another derivative is another computation."""
     if_speed = load("if_speed")

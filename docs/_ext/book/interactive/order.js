@@ -4,6 +4,13 @@ const STEPS = 70;
 const FIRST = 4;
 const SIZES = { 群A: 5, 群B: 2.5 };
 const RISE = 3;
+const ROOM = 20; // steps that a name takes
+
+// What is measured upwards, along its axis.
+const beside = ({ top, bottom }, words) => {
+  const middle = (top + bottom) / 2;
+  return text(28, middle, words, "middle").replace(" ", ` transform="rotate(-90 28 ${middle})" `);
+};
 
 // As `ALIF(leak=1, adaptation=RISE, adaptation_leak=leak)` runs: nothing is left of earlier inputs.
 const adapt = (inputs, leak) => {
@@ -47,20 +54,27 @@ const figure = {
         const top = 40 + 178 * i;
         const plot = axes({
           ...{ top, bottom: top + 128, title: `${groups.join(" → ")}` },
-          note: `出力のスパイク${firings(steps).length}個`,
+          note: `出力スパイク${firings(steps).length}個`,
           x: { from: 0, to: STEPS, ticks: [1, 20, 40, 60], name: i ? "ステップ" : "", bare: !i },
-          y: { from: 0, to: 6, ticks: [0, 2, 4, 6] },
+          y: { from: 0, to: 8, ticks: [0, 2, 4, 6, 8] },
         });
         const arrived = at.map((x) => [x, steps[x - 1].input]);
-        const names = arrived.map(([x, y], k) => text(plot.across(x) + 9, plot.up(y) + (i + k ? 20 : 2), groups[k]));
+        const names = arrived.map(([x, y], k) => {
+          const [away, anchor] = k && x > (i ? ROOM : 2 * ROOM) ? [-9, "end"] : [9, "start"];
+          const below = groups[k] === "群A" ? 2 : 26; // the threshold falls between the two
+          return text(plot.across(x) + away, plot.up(y) + below, `${groups[k]}の入力`, anchor);
+        });
+        const fired = firings(steps);
+        const named = fired[1] - fired[0] < ROOM ? fired[1] : fired[0];
         const raised = steps.map(({ threshold }, t) => [t + 1, threshold]);
         const last = raised[STEPS - 1][1];
         return [
-          ...[plot.markup, line(plot, [[0, 1], ...raised], "threshold")],
+          ...[plot.markup, beside(plot, "入力と閾値"), line(plot, [[0, 1], ...raised], "threshold")],
           ...arrived.map(([x, y]) => line(plot, [[x, 0], [x, y]], "input")),
           ...[dots(plot, arrived, { name: "input filled", r: 5 }), ...names],
           text(plot.across(STEPS) - 4, plot.up(last) - 10, "閾値", "end"),
-          ticks(plot, firings(steps)),
+          ticks(plot, fired),
+          text(plot.across(named) + 9, top + 18, "出力スパイク"),
         ].join("");
       })
       .join(""),
