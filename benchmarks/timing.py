@@ -127,9 +127,11 @@ def adapting(leak: float, adaptation: float, adaptation_leak: float) -> ALIF:
     return ALIF(leak=leak, adaptation=adaptation, adaptation_leak=adaptation_leak, **RULE)
 
 
-def adaptive(leak: float, adaptation: float, adaptation_leak: float) -> Spiking:
+def adaptive(
+    leak: float, adaptation: float, adaptation_leak: float, readout: str = "mean"
+) -> Spiking:
     """Return a network of neurons whose thresholds adapt."""
-    return Spiking(HIDDEN, adapting(leak, adaptation, adaptation_leak))
+    return Spiking(HIDDEN, adapting(leak, adaptation, adaptation_leak), readout)
 
 
 def adaptive_looped(
@@ -166,6 +168,15 @@ NETWORKS = {
     "recurrent": Contestant(looped, {"leak": (0.0, 0.05), "gain": (0.2, 0.5)}),
     "ALIF": Contestant(
         adaptive, {"leak": (0.5, 1.0), "adaptation": (1.0, 3.0), "adaptation_leak": (MEMORY,)}
+    ),
+    "ALIF, longer": Contestant(
+        adaptive,
+        {
+            "leak": (0.1, 0.33),
+            "adaptation": (1.0,),
+            "adaptation_leak": (MEMORY,),
+            "readout": READOUTS,
+        },
     ),
     "LSNN": Contestant(
         adaptive_looped,
