@@ -271,9 +271,10 @@ def show(row: Row) -> str:
 
 
 def kept() -> dict[tuple[str, int], Row]:
-    """Return the rows of the record, by network and delay."""
-    text = (record.FOLDER / "memory.json").read_text(encoding="utf-8")
-    return {(row["network"], row["delay"]): row for row in json.loads(text)["rows"]}
+    """Return the rows of the record, by network and delay, each with what made it."""
+    there = json.loads((record.FOLDER / "memory.json").read_text(encoding="utf-8"))
+    made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
+    return {(row["network"], row["delay"]): {"made": made, **row} for row in there["rows"]}
 
 
 if __name__ == "__main__":
