@@ -61,7 +61,13 @@ CATALOG = (DOCS / "_locale/ja/LC_MESSAGES/bookproof.po").read_text(encoding="utf
 book_words = {each.id: each.string for each in read_po(CATALOG.splitlines()) if each.id}
 # The same bytes on every x86-64 computer: threads, hashes, and for each library that chooses its
 # instructions by the processor the set that all have. `make elsewhere` runs the pages without it.
-THREADS = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Python's UTF-8 mode too, so that what make has run need not run again for a direct command.
+THREADS = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 # What a training step frees, the next one takes again: only its time changes.
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 LOWEST = {

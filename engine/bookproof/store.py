@@ -51,8 +51,9 @@ logger = logging.getLogger(__name__)
 
 # as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
 PATH = tuple(dict.fromkeys(filter(None, sys.path)))
-BY_ALL = "LANG*", "LC_*", "LD_*", "PYTHON*", "TZ*"
-"""The variables that Python and the system's C library read themselves; a star is any ending."""
+BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR"
+"""The variables that Python and the C library read themselves; a star is one letter or more, since
+PYTHON alone is a Makefile's."""
 PROCESS, NETWORK = "starts a process (as ! and %% do)", "asks the network"
 UNSEEN = {
     "another Python": "runs in another Python",
@@ -245,7 +246,8 @@ def _variables(names: Iterable[str], settings: Settings) -> dict[str, str]:
     def value(name: str) -> object:
         if not name.endswith(ALL):
             return values.get(name)
-        return {n: v for n, v in values.items() if n.startswith(name.removesuffix(ALL))}
+        start = name.removesuffix(ALL)
+        return {n: v for n, v in values.items() if n.startswith(start) and n != start}
 
     return {name: _digest([name, value(name)]) for name in names}
 

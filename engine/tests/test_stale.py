@@ -243,6 +243,7 @@ FREE = {
     ),
     "a module that nobody looked for": ("import yaml", write("later.py", "")),
     "a variable that nobody read": ("import os\nos.environ['MODE']", {"ABSENT": "there"}),
+    "a Makefile's variable": ("1", {"PYTHON": "python3.12"}),
     "a variable that the page has set": (
         "import os\nos.environ['MODE'] = '3'\nos.environ['MODE']",
         {"MODE": "two"},
