@@ -1,0 +1,118 @@
+"""What does each part of the engine save, and how many lines does it take?
+
+Builds two books of build_time.py, `reference` (forty small pages) and `lectures` (eight that
+compute), and this one if it is named, with a part and without it, in turns. Templates of kernels
+count at the first build, kept results where nothing has changed, watch where a line of prose has.
+What runs cells in the built book (live) saves no time: its lines are told alone.
+A run takes about two minutes; with `book` some twenty more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import build_time
+import record
+from build_time import Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENGINE = record.ROOT / "engine" / "bookproof"
+WITHOUT_TEMPLATES = "\nimport bookproof.kernels.warm as _warm\n\n_warm.FORKS = False\n"
+WARM_BUILD = """\
+import importlib, sys
+from contextlib import suppress
+from pathlib import Path
+from bookproof.server import watch
+page, *arguments = sys.argv[1:]
+for name in watch.build(arguments).imported:
+    with suppress(Exception):
+        importlib.import_module(name)
+text = Path(page).read_text()
+Path(page).write_text(text + "\\nEdited.\\n")
+watch.build(arguments)
+"""
+
+
+class Part(NamedTuple):
+    """Files of the engine, and how long a build takes with them and without."""
+
+    files: tuple[str, ...]
+    measure: Callable[[Copy, bool], float] | None
+
+
+def first_build(copy: Copy, without: bool) -> float:  # noqa: FBT001
+    """Return the seconds of a first build, with templates or without."""
+    shutil.rmtree(copy.folder / "_build", ignore_errors=True)
+    conf = copy.folder / "conf.py"
+    plain = conf.read_text().removesuffix(WITHOUT_TEMPLATES)
+    conf.write_text(plain + WITHOUT_TEMPLATES * without)
+    return copy.build("cold").seconds
+
+
+def unchanged(copy: Copy, without: bool) -> float:  # noqa: FBT001
+    """Return the seconds of a build that has nothing to do, with what was kept or without."""
+    if without:
+        for results in (copy.folder / "_build").glob("bookproof*"):
+            shutil.rmtree(results)
+    return copy.build("unchanged").seconds
+
+
+def one_line(copy: Copy, without: bool) -> float:  # noqa: FBT001
+    """Return the seconds after a line of prose, in a new process or as watch builds."""
+    if without:
+        return copy.build("prose").seconds
+    out = copy.folder / "_build"
+    build = [copy.edited, "-q", "-b", "html", "-c", copy.folder, "-d", out / "doctrees"]
+    command = ["-c", WARM_BUILD, *build, copy.pages, out / "html"]
+    build_time.measure(command, copy.folder)
+    told = (copy.folder / "bench.log").read_text().splitlines()
+    return float(next(line.split()[2] for line in reversed(told) if line.startswith("built in")))
+
+
+KERNELS = ("template", "warm", "start", "private", "libraries", "provisioner")
+PARTS = {
+    "templates of kernels": Part(tuple(f"kernels/{name}.py" for name in KERNELS), first_build),
+    "kept results": Part(
+        ("store.py", "processor.py", "kernels/probe.py", "kernels/trace.py"), unchanged
+    ),
+    "watch": Part(("server/watch.py", "server/news.py", "server/watch.js"), one_line),
+    "live": Part(
+        ("server/live.py", "server/session.py", "server/pages.py", "server/live.js"), None
+    ),
+}
+
+
+def lines(files: tuple[str, ...]) -> int:
+    """Return how many lines these files have, blank ones aside."""
+    texts = [(ENGINE / file).read_text(encoding="utf-8") for file in files]
+    return sum(bool(line.strip()) for text in texts for line in text.splitlines())
+
+
+def main() -> None:
+    """Measure and print."""
+    build_time.adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="engine_parts-") as folder:
+        books = {name: build_time.written(Path(folder), name) for name in build_time.WRITTEN}
+        if "book" in sys.argv[1:]:
+            books["book"] = record.ROOT
+        for name, book in books.items():
+            copy = Copy(book, Path(folder, "copies", name), "engine")
+            for told, part in PARTS.items():
+                line = f"{name:10}{told:22}{lines(part.files):5} lines"
+                if part.measure:
+                    runs = [[part.measure(copy, off) for off in (False, True)] for _ in range(3)]
+                    on, off = (statistics.median(each) for each in zip(*runs, strict=True))
+                    line += f"{on:8.1f} s with {off:8.1f} s without"
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
