@@ -53,9 +53,10 @@ def execute(options: Namespace) -> int:
     if errors:
         return _refuse(errors)
     left = {page.path: page.left for page in pages}
+    stored = {page.path for page in pages if not page.lines and page.has_blocks}
     named = [path for path in options.paths if path.is_file() and path not in left]
     for path, reason in [*left.items(), *((path, EMPTY) for path in named)]:
-        if reason and (path in options.paths or reason == LEFT):
+        if reason and (path in options.paths or path in stored or reason == LEFT):
             sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.left]
     if options.command == "vary":
@@ -85,7 +86,10 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
         except PageError as error:
             errors.append(error)
     if options.command == "accept" and not any(page.has_blocks for page in pages):
-        pages = [dataclasses.replace(page, strict=page.strict or page.lines) for page in pages]
+        pages = [
+            dataclasses.replace(page, strict=page.strict or page.lines or page.settings.stored)
+            for page in pages
+        ]
     if options.command == "accept" and options.beside:
         pages = [page if page.has_blocks or not page.strict else _beside(page) for page in pages]
     return pages, errors
@@ -171,7 +175,12 @@ def _under_each(pages: Sequence[Page], options: Namespace) -> int:
 def _accept_room(paths: Sequence[Path]) -> int:
     """Write the room that blocks need into pages whose outputs are right."""
     pages = [read_page(path, find_settings(path)) for path in paths]
+    for page in pages:
+        if not page.lines:
+            sys.stdout.write(f"{report.shown_path(page.path)}: {report.NO_ROOM}\n")
     pages = [page for page in pages if page.lines]
+    if not pages:
+        return 0
     found, status = _measured(pages, rare=False)
     for page in pages if found else ():
         own = [block for block in found or () if block.page.path == page.path]
@@ -201,16 +210,18 @@ def _rewrite(run: Run, second: Run | None) -> bool:
     """
     found: dict[int, Pin] = {}
     name = report.shown_path(run.page.path)
-    if run.page.lines and any(v.status is Status.UNCHECKED for v in run.verdicts):
-        sys.stdout.write(f"{name}: {report.UNPINNED}\n")
-    elif second and run.page.lines and not run.page.has_blocks:
+    if report.is_unpinned(run):
+        sys.stdout.write(f"{name}: {report.UNPINNED if run.page.lines else report.EMPTY}\n")
+        return True
+    if second and run.page.lines and not run.page.has_blocks:
         if run.failed or second.failed:
             sys.stdout.write(f"{name}: {report.FAILS}\n")
             return False
         found = pins(run, second)
     elif second and (shaky := unsteady(run, second)):
         for verdict in shaky:
-            sys.stdout.write(f"{report.cell_location(verdict)}: {report.UNSTEADY}\n\n")
+            told = report.UNSTEADY if run.page.lines else report.UNSTEADY_STORED
+            sys.stdout.write(f"{report.cell_location(verdict)}: {told}\n\n")
         return False
     new = accepted_text(run, found)
     _write(run.page, new)
@@ -235,7 +246,7 @@ def _write(page: Page, new: str) -> None:
     write_atomically(path, new.encode())
     name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
 
 
 def _tell(wrong: Sequence[Verdict]) -> int:

@@ -17,6 +17,8 @@ GLUED = "application/papermill.record/"
 """How the types begin of what ``glue(…, display=False)`` keeps for another place."""
 FIGURE = "text/vnd.bookproof.figure"
 """The type by which a book's reader of figures says what one shows."""
+OVERWRITTEN = re.compile(r".*\r(?=[^\r\n])")
+"""What a line has shown before a carriage return let it begin anew, as Jupyter reads it."""
 UNREADABLE = re.compile(
     r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
 )
@@ -35,8 +37,8 @@ def printed(outputs: Sequence[NotebookNode], tags: Sequence[str] = ()) -> str:
 
 
 def normalize(text: str) -> str:
-    """Drop trailing blanks of lines and of the text, which no reader sees."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    """Drop what no reader sees: trailing blanks, and what a line shows before it begins anew."""
+    lines = OVERWRITTEN.sub("", text.replace("\r\n", "\n")).replace("\r", "\n").split("\n")
     whole = "\n".join(line.rstrip() for line in lines).rstrip("\n")
     return whole + "\n" if whole else ""
 

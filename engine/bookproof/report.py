@@ -29,12 +29,23 @@ UNSTEADY = (
     "the cell does not print the same in a second run, so the page was left as it is; seed what is "
     "random, print less, or write a block that allows for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
 )
+UNSTEADY_STORED = (
+    "the cell does not print the same in a second run, so the notebook was left as it is; seed "
+    "what is random, print less, or tag the cell nbval-ignore-output"
+)
+NO_ROOM = "no room: a notebook has no place for it; tag a cell nbval-ignore-output to leave it out"
+EMPTY = (
+    "nothing is compared, since it holds no output that can be read; to store what its cells "
+    "print, accept it by its name"
+)
 FAILS = "left without blocks, since a cell fails; mend it, and accept the page by its name"
 UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
 CELLS = {Status.FAILED, Status.NOT_RUN}
 """What is wrong with a cell itself, whatever its block says."""
 LONGEST = 60
 """Lines of a difference or of a traceback that are shown."""
+LONG_LINE = 300
+"""Letters of a line that are shown in the difference of a file: a picture's are a million."""
 MOST_NUMBERS = 5
 """Numbers of a difference that are shown one by one."""
 
@@ -85,9 +96,20 @@ def summarize(runs: Sequence[Run]) -> str:
     return ", ".join(f"{n}: {count}" for n, count in counts.items() if count or n not in rare)
 
 
+def is_unpinned(run: Run) -> bool:
+    """Whether a page says nothing of what its cells print, where it could."""
+    could = run.page.lines or run.page.settings.stored
+    return could and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
+
+
 def skipped(runs: Sequence[Run]) -> list[str]:
     """Return a line for each output that was not compared, and each cell not run: where and why."""
-    return [
+    empty = [
+        f"{shown_path(run.page.path)}: {EMPTY}"
+        for run in runs
+        if not run.page.lines and is_unpinned(run)
+    ]
+    return empty + [
         f"{_skipped_location(verdict)}: {verdict.status}: {verdict.reason}"
         for run in runs
         for verdict in run.verdicts
@@ -95,10 +117,18 @@ def skipped(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def shortened(line: str) -> str:
+    """Return a line of a difference such that a terminal can show it."""
+    cut = f"{line[:LONG_LINE]}… ({len(line)} letters)"
+    return line if len(line) <= LONG_LINE else cut
+
+
 def _skipped_location(verdict: Verdict) -> str:
     expected = verdict.cell.expected
     path = shown_path(verdict.page.blocks.path)
-    return f"{path}:{expected.line}" if expected else cell_location(verdict)
+    if not expected or not verdict.page.lines:
+        return cell_location(verdict)
+    return f"{path}:{expected.line}"
 
 
 def times(runs: Sequence[Run]) -> str:
@@ -265,13 +295,13 @@ def _line(verdict: Verdict) -> int:
 def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
     """Return the headline, the lines below it and the advice."""
     accept = f"{python()} -m bookproof accept {shlex.quote(shown_path(verdict.page.path))}"
-    start = f"The cell starts at line {verdict.cell.line}"
+    start = f"The cell starts at line {verdict.cell.line}. " if verdict.page.lines else ""
     match verdict.status:
         case Status.DIFFERS:
             return (
                 "the cell does not print what the page says (- page, + cell)",
                 difference(verdict),
-                f"{start}. Mend the code, or, if the new output is right: {accept}",
+                f"{start}Mend the code, or, if the new output is right: {accept}",
             )
         case Status.UNEXPECTED if not verdict.page.lines:
             return (
@@ -289,7 +319,7 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
             return (
                 "the page says what the cell prints, but the cell prints nothing",
                 difference(verdict),
-                f"{start}. Mend the code, or delete the block: {accept}",
+                f"{start}Mend the code, or delete the block: {accept}",
             )
         case Status.FAILED:
             return (

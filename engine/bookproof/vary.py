@@ -73,6 +73,8 @@ class Block:
     @property
     def location(self) -> str:
         """Where it is."""
+        if not self.page.lines:
+            return report.cell_location(next(iter(self.verdicts.values())))
         return f"{report.shown_path(self.page.blocks.path)}:{self.expected.line}"
 
     @property
@@ -209,6 +211,8 @@ def told(found: Sequence[Block]) -> list[str]:
             told_wrong = report.describe(verdict)
             proposed = block.proposal() if numbers else ""
             advice = f"\n  Or give it room: {proposed}" if proposed else ""
+            if not block.page.lines:
+                advice = "\n  Or tag the cell nbval-ignore-output, to leave it out."
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
 

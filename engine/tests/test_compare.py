@@ -268,8 +268,8 @@ def test_a_skipped_output_is_right_whatever_it_is(outputs):
     assert found.got == printed(outputs)
 
 
-def test_carriage_returns_end_lines():
-    assert normalize("a\r\nb\rc") == "a\nb\nc\n"
+def test_a_carriage_return_begins_its_line_anew_and_ends_one_before_a_line_feed():
+    assert normalize("a\r\nb\rc\n\rd\r") == "a\nc\nd\n"
 
 
 plain = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Cs")))

@@ -84,8 +84,57 @@ def test_a_notebook_without_outputs_runs_as_before(book, said):
     notebook(("print(1)",))
     assert main(["check", "."]) == 0
     assert said() == (
+        "page.ipynb: nothing is compared, since it holds no output that can be read; to store what "
+        "its cells print, accept it by its name\n"
         "pages: 1, run now: 1, outputs that match: 0, wrong cells: 0, cells not reached: 0\n"
     )
+
+
+@pytest.mark.parametrize("named", ["page.ipynb", "."])
+def test_a_notebook_without_outputs_gets_them_by_its_name_or_with_all_of_a_book(book, named):
+    book.write("conf.py", STORED)
+    path = notebook(("print(1)",))
+    assert main(["accept", named]) == 0
+    assert stored(path) == ["1\n"]
+
+
+def test_of_a_line_that_begins_anew_only_the_last_state_counts(book):
+    """As a notebook that Jupyter has saved holds a bar of progress."""
+    book.write("conf.py", STORED)
+    notebook((r"print('\r 50 %', end=''); print('\r100 %')", "100 %\n"))
+    assert main(["check", "."]) == 0
+
+
+def test_a_notebook_that_is_not_to_run_keeps_no_other_page_from_being_checked(book, said):
+    book.write("conf.py", STORED + "nb_execution_excludepatterns = ['slow.ipynb']\n")
+    notebook(("print(1)", "2\n"), path="slow.ipynb")
+    notebook(("print(1)", "1\n"))
+    assert main(["check", "."]) == 0
+    told = said()
+    assert "slow.ipynb: not run: nb_execution_excludepatterns has 'slow.ipynb'\n" in told
+    assert "outputs that match: 1" in told
+
+
+CONDITIONS = "book_conditions = {'own': {}, 'two': {'environment': {'TWO': '2'}}}\n"
+
+
+def test_a_notebook_has_no_place_for_room_and_is_told_so(book, said):
+    book.write("conf.py", STORED + CONDITIONS)
+    notebook(("import os\nprint(1.0 + 0.5 * len(os.environ.get('TWO', '')))", "1.0\n"))
+    assert main(["vary", "."]) == 1
+    told = said()
+    assert "page.ipynb:cell 1: number 1: 1.0 … 1.5 (page: 1.0)" in told
+    assert "Or tag the cell nbval-ignore-output, to leave it out." in told
+    assert ":atol:" not in told
+    assert main(["accept", "--room", "."]) == 0
+    assert "page.ipynb: no room: a notebook has no place for it" in said()
+
+
+def test_a_picture_in_a_difference_does_not_flood_the_terminal(book, said):
+    book.write("conf.py", STORED)
+    notebook(("from IPython.display import Image, display\nprint(1)\nImage(bytes(9000))", "2\n"))
+    assert main(["accept", "."]) == 0
+    assert max(map(len, said().splitlines())) < 400
 
 
 def test_what_nbval_ignores_is_not_compared(book, said):
@@ -96,8 +145,8 @@ def test_what_nbval_ignores_is_not_compared(book, said):
     path.write_text(json.dumps(made))
     assert main(["check", "."]) == 0
     assert said().startswith(
-        "page.ipynb:1: not compared: marked NBVAL_IGNORE_OUTPUT\n"
-        "page.ipynb:2: not compared: marked nbval-skip\n"
+        "page.ipynb:cell 1: not compared: marked NBVAL_IGNORE_OUTPUT\n"
+        "page.ipynb:cell 2: not compared: marked nbval-skip\n"
     )
 
 
@@ -140,7 +189,7 @@ def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said)
         assert {**cell, "outputs": []} == {**old, "outputs": []}
     assert main(["check", "."]) == 0
     written = path.read_text()
-    assert main(["accept", "--room", "."]) == 2  # there are no conditions
+    assert main(["accept", "--room", "."]) == 0
     assert path.read_text() == written
 
 
@@ -150,7 +199,7 @@ def test_accept_leaves_what_is_not_the_same_twice(book, said):
     before = path.read_text()
     assert main(["accept", "."]) == 1
     assert path.read_text() == before
-    assert f"page.ipynb:cell 1: {report.UNSTEADY}" in said()
+    assert f"page.ipynb:cell 1: {report.UNSTEADY_STORED}" in said()
 
 
 def test_accept_stores_the_outputs_of_a_notebook_without_any_if_it_is_named(book):
