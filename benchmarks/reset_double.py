@@ -18,8 +18,10 @@ A run takes about eight minutes on one processor.
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+import record
 import torch
 from reset_gradient import (
     BATCH,
@@ -30,8 +32,10 @@ from reset_gradient import (
     TUNING_SEED,
     WAYS,
     build,
+    every,
+    kept,
     loss_of,
-    run,
+    new_parser,
     size,
 )
 
@@ -112,8 +116,8 @@ def trained(spike: Spike, steps: int, way: str) -> Row:
     runs = [reached(best, seed) for seed in SEEDS]
     return {
         f"{way}_rate": best,
-        way: [each.test for each in runs],
-        f"{way}_overflows": sum(not each.finite for each in runs),
+        way: [run.test for run in runs],
+        f"{way}_overflows": sum(not run.finite for run in runs),
     }
 
 
@@ -151,7 +155,7 @@ def measured(name: str, steps: int) -> Row:
             row |= trained(spike, steps, way)
         best = ("clipped", row["clipped_rate"])
         single = [train(spike, steps, best, seed, torch.float32) for seed in SEEDS]
-        row["single_overflows"] = sum(not each.finite for each in single)
+        row["single_overflows"] = sum(not run.finite for run in single)
     return row
 
 
@@ -173,4 +177,8 @@ def show(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    run(__doc__, "reset_double", measured, show)
+    options = new_parser(record.new_parser(__doc__)).parse_args()
+    rows = every(measured, show, kept("reset_double") if options.new else {})
+    if options.record:
+        libraries = ["torch", "scikit-learn"]
+        sys.stdout.write(f"kept in {record.save('reset_double', rows, libraries)}\n")

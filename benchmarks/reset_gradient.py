@@ -28,6 +28,7 @@ from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan, FastSigmoid, Heaviside, Triangle
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Callable
 
     from record import Row
@@ -134,25 +135,30 @@ def kept(name: str) -> dict[tuple[str, int], Row]:
     return {(row["surrogate"], row["steps"]): {"made": made, **row} for row in there["rows"]}
 
 
-def run(
-    told: str | None,
-    name: str,
+def every(
     measured: Callable[[str, int], Row],
     show: Callable[[Row], str],
-) -> None:
-    """Be a benchmark's command: measure every surrogate in every time, or only what is new."""
-    parser = record.new_parser(told)
-    parser.add_argument("--new", action="store_true", help="only what the record lacks")
-    options = parser.parse_args()
+    there: dict[tuple[str, int], Row],
+) -> list[Row]:
+    """Return a row for each surrogate and time, and print it: what is not there is measured."""
     torch.set_num_threads(1)
-    there, found = kept(name) if options.new else {}, []
+    found = []
     for each in product(SURROGATES, LENGTHS):
         found.append(there.get(each) or measured(*each))
         sys.stdout.write(f"{show(found[-1])}\n")
         sys.stdout.flush()
-    if options.record:
-        sys.stdout.write(f"kept in {record.save(name, found, ['torch', 'scikit-learn'])}\n")
+    return found
+
+
+def new_parser(parser: ArgumentParser) -> ArgumentParser:
+    """Return a benchmark's command line, on which it can be told to measure only what is new."""
+    parser.add_argument("--new", action="store_true", help="only what the record lacks")
+    return parser
 
 
 if __name__ == "__main__":
-    run(__doc__, "reset_gradient", measured, show)
+    options = new_parser(record.new_parser(__doc__)).parse_args()
+    rows = every(measured, show, kept("reset_gradient") if options.new else {})
+    if options.record:
+        libraries = ["torch", "scikit-learn"]
+        sys.stdout.write(f"kept in {record.save('reset_gradient', rows, libraries)}\n")
