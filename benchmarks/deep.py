@@ -38,7 +38,7 @@ RATES = {"Adam": (1e-3, 5e-3), "SGD": (0.1, 1.0)}
 LARGE = 12**0.5
 ALSO = ("バイアス+0.5", "重み√12倍", "重み√12倍、傾き4")
 """Ways that are tried with SGD, too."""
-SLOW = ("既定の初期値",)
+SLOW = ("既定の初期値", "バイアス+0.5")
 """Ways that are also given more epochs."""
 
 

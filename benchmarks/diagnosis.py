@@ -3,9 +3,10 @@
 Takes two networks that learn, one that hears voices and one that sees 28x28 digits, and spoils
 each in five ways. Then tries one cure after the other, each alone, with five seeds, and writes
 down what could be seen before training: how many neurons are silent, and how many times as large
-the gradient of the first weights is as that of the last.
+the gradient of the first weights is as that of the last. Among the cures are two larger learning
+rates, and nothing else changed; with every other cure the learning rate stays what it was.
 With --record the figures are also kept in docs/_data/diagnosis.json, which the book shows.
-A run takes about ten minutes on one processor.
+A run takes about fifteen minutes on one processor.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ CURES: dict[str, dict[str, object]] = {
     "学習率0.005": {"rate": 5e-3},
     "重み√12倍": {"scale": LARGE},
     "正規化": {"norm": True},
+    "学習率0.02": {"rate": 2e-2},
+    "学習率0.05": {"rate": 5e-2},
 }
+LARGER = ("学習率0.02", "学習率0.05")
+"""Cures that only train faster: not asked of the fault that is a learning rate, and too large."""
 
 
 class Task(NamedTuple):
@@ -165,6 +170,8 @@ def rows() -> Iterator[Row]:
         for (fault, setting), (cure, change) in product(FAULTS.items(), [("", {}), *CURES.items()]):
             mended = setting._replace(**change)  # type: ignore[arg-type] # its own names
             if change and mended == setting:
+                continue
+            if cure in LARGER and setting.rate > Setting().rate:
                 continue
             if (
                 cure == "ArcTan(1)"
