@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", [1.4, 1.01]], ["curve dotted", [2.4, 0.66]]]; // and where the name is
+const LOOKS = [["curve", [2.15, 1.01]], ["curve dotted", [2.4, 0.66]]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -34,7 +34,7 @@ const figure = {
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
     const right = axes({
-      ...{ top: 36, bottom: 272, left: 368, title: "正解率" },
+      ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線はReLU）" },
       x: {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
@@ -52,7 +52,8 @@ const figure = {
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
-      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU"), right.markup],
+      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU")],
+      ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, Math.log2(count), "threshold"),
       ...converted.map((network, i) => depth(network, LOOKS[i])),
     ].join("");

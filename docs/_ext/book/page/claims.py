@@ -59,7 +59,7 @@ class Claim(SphinxDirective):
             rows.append(nodes.paragraph("", "", term, *self._inline(self.options[name])))
         kept: dict[str, list[nodes.paragraph]] = self.env.__dict__.setdefault("book_claims", {})
         kept.setdefault(self.env.docname, []).extend(row.deepcopy() for row in rows)
-        title = nodes.title("", "主張と、反証")
+        title = nodes.title("", "主張と反証")
         return [nodes.admonition("", title, *rows, classes=["claim", "dropdown"])]
 
     def _inline(self, text: str) -> list[nodes.Node]:
