@@ -20,7 +20,7 @@ const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
 const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
 
 // What each of the steps multiplies by, on average.
-const each = (whole) => (whole ? `（1つ戻るごとに約${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}倍）` : "");
+const each = (whole) => (whole ? `← 1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}` : "");
 
 const figure = {
   name: "factors",
@@ -29,7 +29,7 @@ const figure = {
     "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
     "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
-  height: 404,
+  height: 424,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0.05, max: 2, step: 0.05, value: 1.5 },
     { name: "leak", label: "漏れ", min: 0, max: 0.4, step: 0.05, value: 0.1 },
@@ -41,14 +41,14 @@ const figure = {
   draw: ({ steps, gradients }) => {
     const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
-    const ticks = ticksUpTo(Math.max(1.4, highest(steps)));
+    const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
     const above = axes({
-      ...{ top: 32, bottom: 126, left: 112, title: "膜電位", note: "縦棒: スパイク" },
+      ...{ top: 32, bottom: 146, left: 126, title: "膜電位", note: "縦棒: スパイク" },
       ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
     });
     const below = axes({
-      ...{ top: 172, bottom: 346, left: 112, title: "勾配の大きさ" },
-      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍${each(gradients[0])}`,
+      ...{ top: 192, bottom: 366, left: 126, title: "勾配の大きさ" },
+      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
     });
@@ -56,7 +56,9 @@ const figure = {
       bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled"),
     );
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
-    return [above.markup, trace(above, steps, 1), below.markup, ...bars, one].join("");
+    const free = power(gradients[0]) < 0 ? 3 : -3; // no bar is there
+    const told = text(below.across((x.from + x.to) / 2), below.up(free) + 6, each(gradients[0]), "middle");
+    return [above.markup, trace(above, steps, 1), below.markup, ...bars, one, told].join("");
   },
   summary: ({ current, leak, steps, gradients }) =>
     `入力${shortest(f(current))}、漏れ${shortest(f(leak))}なら、発火は${occasions(steps)}で、` +

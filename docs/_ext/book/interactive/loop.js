@@ -17,6 +17,14 @@ const gradientAt = ([w1, w2], slope) => {
   return [f(f(outer * f(w2)) * derivatives.FastSigmoid(f(w1), slope)), f(outer * spike)];
 };
 
+// Where the numbers of the sides stand: a place on each, and how far off it.
+const NUMBERED = [
+  [0, 0, 0, 22, "middle"],
+  [1, 1, 8, 6, "start"],
+  [0, 2, 0, -8, "middle"],
+  [-1, 1, -8, 6, "end"],
+];
+
 const placeAt = (walked) => {
   const side = Math.min(3, Math.floor(walked / 2));
   const { from, way } = SIDES[side];
@@ -53,7 +61,7 @@ const arrow = (plot, [w1, w2], slope) => {
 const figure = {
   name: "loop",
   label:
-    "左は、2つの重みの平面に、代理勾配の矢印と、反時計回りに1周する長方形の道を描いた図。" +
+    "左は、2つの重みの平面に、代理勾配の矢印と、反時計回りに1周する長方形の道を描いた図。辺は順に①から④、白抜きの丸が出発点。" +
     "右は、歩いた距離に対する高さの折れ線。1周して戻っても、高さは0に戻らない。",
   question: "傾きを変えると、1周して戻ったときの高さは、0に近づきますか？",
   height: 330,
@@ -77,16 +85,27 @@ const figure = {
     const here = placeAt(walked).place;
     const height = sofar.at(-1)?.height ?? 0;
     const corners = [0, 2, 4, 6, 8].map((far) => placeAt(far).place);
+    const numbers = NUMBERED.flatMap(([w1, w2, right, down, anchor], i) => [
+      text(plane.across(w1) + right, plane.up(w2) + down, "①②③④"[i], anchor),
+      text(heights.across(2 * i + 1), heights.bottom - 6, "①②③④"[i], "middle"),
+    ]);
+    const back = walked === ROUND;
+    const [aside, anchor] = back ? [-12, "end"] : [0, "middle"];
+    const down = !back ? -16 : height < 0.3 ? -50 : 34;
+    const told = [...(back ? ["元に戻った"] : []), `${back ? "のに" : ""}${height.toFixed(2)}`];
     const passed = corners.filter((_, i) => 2 * i <= walked);
     return [
       ...[plane.markup, ...ARROWS.map((from) => arrow(plane, from, slope))],
       ...[line(plane, corners, "reference"), line(plane, [...passed, here], "curve")],
-      dots(plane, [here], CHOSEN),
-      heights.markup,
+      ...[dots(plane, [corners[0]], { name: "curve", r: 11 }), dots(plane, [here], CHOSEN)],
+      ...[heights.markup, ...numbers],
       line(heights, [[0, 0], [ROUND, 0]], "reference"),
       line(heights, [[0, 0], ...sofar.map(({ height }, i) => [(i + 1) / PACES, height])], "curve"),
       dots(heights, [[walked, height]], CHOSEN),
-      text(heights.across(walked), heights.up(height) - 16, height.toFixed(2), "middle"),
+      back ? line(heights, [[ROUND, 0], [ROUND, height]], "curve dotted") : "",
+      ...told.map((words, i) =>
+        text(heights.across(walked) + aside, heights.up(height) + down + 26 * i, words, anchor),
+      ),
     ].join("");
   },
   summary: ({ slope, walked, paces }) => {

@@ -14,7 +14,7 @@ const figure = {
   name: "noise",
   label:
     "3段のグラフ。横軸はどれも膜電位と閾値の差。上段は雑音で揺れる電位の帯、中段は発火の確率で、" +
-    "実線の段と、雑音がつくる点線の坂。下段は坂の傾き。閾値より0.25低いニューロンに点がある。",
+    "実線の段と、雑音がつくる点線の坂。下段は坂の傾き。閾値より0.25低いニューロンに点がある。中段では、段の上の白抜きの点（出力0）と、坂の上の点。",
   question: "雑音を0に近づけていくと、点のニューロンに届く勾配は、いくつで消えますか？",
   height: 408,
   controls: [
@@ -53,7 +53,8 @@ const figure = {
       noise ? bar(below, [-noise, 0], [noise, height], "gradient filled faint") : "",
       line(below, hill, "gradient"),
       dots(band, [[x, 0]], CHOSEN),
-      dots(above, [[x, chance]], CHOSEN),
+      ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
+      text(above.across(x) - 12, above.up(0) - 10, "出力0", "end"),
       dots(below, [[x, gradient]], CHOSEN),
     ].join("");
   },

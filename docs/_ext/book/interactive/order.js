@@ -24,11 +24,14 @@ const adapt = (inputs, leak) => {
   });
 };
 
+const compared = ({ input, threshold, fired }) =>
+  `${input}${fired ? "＞" : "＜"}${threshold.toFixed(2)} → ${fired ? "発火" : "発火しない"}`;
+
 const figure = {
   name: "order",
   label:
     "上下2段のグラフ。上段は群A、群Bの順に、下段は群B、群Aの順に入力の縦線が来る。" +
-    "破線の閾値は、発火すると跳ね上がり、ゆっくり戻る。上段では2つ目に発火せず、下段では発火する。",
+    "破線の閾値は、発火すると跳ね上がり、ゆっくり戻る。2つ目の入力のそばに、閾値との大小と、発火するかどうか。初めの状態では、上段は発火せず、下段は発火する。",
   question: "間隔を広げていくと、何ステップから、2つの順番を区別できなくなりますか？",
   height: 404,
   controls: [
@@ -62,10 +65,11 @@ const figure = {
         const names = arrived.map(([x, y], k) => {
           const [away, anchor] = k && x > (i ? ROOM : 2 * ROOM) ? [-9, "end"] : [9, "start"];
           const below = groups[k] === "群A" ? 2 : 26; // the threshold falls between the two
-          return text(plot.across(x) + away, plot.up(y) + below, `${groups[k]}の入力`, anchor);
+          const name = k && !i ? `${groups[k]}: ${compared(steps[x - 1])}` : `${groups[k]}の入力`;
+          return text(plot.across(x) + away, plot.up(y) + below, name, anchor);
         });
         const fired = firings(steps);
-        const named = fired[1] - fired[0] < ROOM ? fired[1] : fired[0];
+        const [after, side] = at[1] > 2 * ROOM ? [-9, "end"] : [9, "start"];
         const raised = steps.map(({ threshold }, t) => [t + 1, threshold]);
         const last = raised[STEPS - 1][1];
         return [
@@ -74,7 +78,9 @@ const figure = {
           ...[dots(plot, arrived, { name: "input filled", r: 5 }), ...names],
           text(plot.across(STEPS) - 4, plot.up(last) - 10, "閾値", "end"),
           ticks(plot, fired),
-          text(plot.across(named) + 9, top + 18, "出力スパイク"),
+          i
+            ? text(plot.across(at[1]) + after, top + 18, compared(steps[at[1] - 1]), side)
+            : text(plot.across(FIRST) + 9, top + 18, "発火すると閾値が上がる"),
         ].join("");
       })
       .join(""),

@@ -17,9 +17,9 @@ const figure = {
   label:
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
-    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。",
+    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。横の線は、どこにでも届く直通推定の正解率。",
   question: "傾きを上げて範囲を狭めると、正解率はどこまで下がりますか？",
-  height: 426,
+  height: 458,
   controls: [
     { name: "slope", label: "傾き（上げると狭く、高い）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
@@ -42,9 +42,14 @@ const figure = {
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
     const below = axes({
-      ...{ top: 300, bottom: 376, title: "学習したあとの正解率" },
-      x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き" },
-      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
+      ...{ top: 300, bottom: 400, title: "学習したあとの正解率" },
+      x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き（右ほど幅が狭い）" },
+      y: { from: 0.5, to: 1.1, ticks: [0.5, 0.75, 1] },
+    });
+    const everywhere = Math.max(...reached.accuracies.StraightThrough.map(([, right]) => right));
+    const named = accuracies.map(([x, right]) => {
+      const [where, anchor] = x < 1 ? [below.across(x), "start"] : [RIGHT, "end"];
+      return text(where, below.up(right) - 14, right.toFixed(2), anchor);
     });
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
@@ -57,7 +62,9 @@ const figure = {
       ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
       text(RIGHT - 6, above.up(0.72), "一点鎖線が代理勾配", "end"),
       ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
-      dots(below, accuracies, { name: "point", r: 6 }),
+      line(below, [[0, everywhere], [1.02, everywhere]], "reference"),
+      text(LEFT + 6, below.up(everywhere) + 24, `どこにでも届くと${everywhere.toFixed(2)}`),
+      ...[dots(below, accuracies, { name: "point", r: 6 }), ...named],
     ].join("");
   },
   summary: ({ kind, slope, share, accuracies }) => {
