@@ -63,7 +63,7 @@ const figure = {
       text(RIGHT - 6, above.up(0.72), "一点鎖線が代理勾配", "end"),
       ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
       line(below, [[0, everywhere], [1.02, everywhere]], "reference"),
-      text(LEFT + 6, below.up(everywhere) + 24, `どこにでも届くと${everywhere.toFixed(2)}`),
+      text(RIGHT - 6, below.up(everywhere) - 10, `どこにでも届くと${everywhere.toFixed(2)}`, "end"),
       ...[dots(below, accuracies, { name: "point", r: 6 }), ...named],
     ].join("");
   },
