@@ -21,8 +21,6 @@ A run takes about three quarters of an hour on one processor.
 from __future__ import annotations
 
 import itertools
-import json
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -270,22 +268,8 @@ def show(row: Row) -> str:
     )
 
 
-def kept() -> dict[tuple[str, int], Row]:
-    """Return the rows of the record, by network and delay, each with what made it."""
-    there = json.loads((record.FOLDER / "memory.json").read_text(encoding="utf-8"))
-    made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
-    return {(row["network"], row["delay"]): {"made": made, **row} for row in there["rows"]}
-
-
 if __name__ == "__main__":
-    parser = record.new_parser(__doc__)
-    parser.add_argument("--new", action="store_true", help="only what the record lacks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    there, found = kept() if options.new else {}, []
-    for name, delay in itertools.product(NETWORKS, DELAYS):
-        found.append(there.get((name, delay)) or measured(name, delay))
-        sys.stdout.write(f"{show(found[-1])}\n")
-        sys.stdout.flush()
-    if options.record:
-        sys.stdout.write(f"kept in {record.save('memory', found, ['torch'])}\n")
+    record.run_each(
+        __doc__, "memory", by=("network", "delay"), places=itertools.product(NETWORKS, DELAYS),
+        measured=measured, show=show, libraries=["torch"],
+    )  # fmt: skip

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "_data"
 OWN = (ROOT / "benchmarks", ROOT / "snn_docs")
-"""Where the code lies that decides what is measured."""
+"""Where the code lies that decides what is measured; this file decides only how it is kept."""
+KEEPS = "benchmarks/record.py"
 CPUINFO = Path("/proc/cpuinfo")
 DIGITS = 4
 """Significant digits that are kept of a measurement: more of them are noise."""
@@ -61,13 +62,50 @@ def run(
     """
     options = new_parser(told).parse_args()
     torch.set_num_threads(1)
+    found = _shown(rows(), show)
+    if options.record:
+        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+
+
+def run_each(  # noqa: PLR0913 - a benchmark has as many parts
+    told: str | None,
+    name: str,
+    *,
+    by: Sequence[str],
+    places: Iterable[tuple[Any, ...]],
+    measured: Callable[..., Row],
+    show: Callable[[Row], str],
+    libraries: Iterable[str] = (),
+) -> None:
+    """Be the command of a benchmark whose rows are measured one by one: ``measured(*place)``.
+
+    With --new only what its record lacks is measured; ``by`` names what tells its rows apart.
+    """
+    parser = new_parser(told)
+    parser.add_argument("--new", action="store_true", help="only what the record lacks")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    there = {tuple(row[key] for key in by): row for row in kept(name)} if options.new else {}
+    found = _shown((there.get(place) or measured(*place) for place in places), show)
+    if options.record:
+        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+
+
+def _shown(rows: Iterable[Row], show: Callable[[Row], str]) -> list[Row]:
+    """Print each row as soon as it is known, and return them all."""
     found = []
-    for row in rows():
+    for row in rows:
         sys.stdout.write(f"{show(row)}\n")
         sys.stdout.flush()
         found.append(row)
-    if options.record:
-        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+    return found
+
+
+def kept(name: str) -> list[Row]:
+    """Return the rows of a record, each with what made it."""
+    there = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
+    return [{"made": made, **row} for row in there["rows"]]
 
 
 def save(
@@ -93,7 +131,8 @@ def loaded_code() -> dict[str, str]:
     files = {Path(sys.argv[0]).resolve()}
     files |= {Path(file) for module in list(sys.modules.values()) if (file := source_of(module))}
     own = sorted(file for file in files if file.suffix == ".py" and set(OWN) & set(file.parents))
-    return {file.relative_to(ROOT).as_posix(): code_digest(file) for file in own}
+    named = {file.relative_to(ROOT).as_posix(): file for file in own}
+    return {name: code_digest(file) for name, file in named.items() if name != KEEPS}
 
 
 def source_of(module: object) -> str:
@@ -115,9 +154,9 @@ def code_digest(file: Path) -> str:
 
 def changed_code(record: Row, root: Path = ROOT) -> list[str]:
     """Return the files whose code is not that which made a record."""
-    kept = record.get("code", {})
-    there = {name: (root / name).is_file() and code_digest(root / name) for name in kept}
-    return [name for name, digest in kept.items() if there[name] != digest]
+    made = {name: digest for name, digest in record.get("code", {}).items() if name != KEEPS}
+    there = {name: (root / name).is_file() and code_digest(root / name) for name in made}
+    return [name for name, digest in made.items() if there[name] != digest]
 
 
 def tell() -> None:

@@ -18,24 +18,23 @@ A run takes about eight minutes on one processor.
 from __future__ import annotations
 
 import math
-import sys
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import record
 import torch
 from reset_gradient import (
     BATCH,
+    BY,
     EPOCHS,
+    LENGTHS,
     RATES,
     SEEDS,
     SURROGATES,
     TUNING_SEED,
     WAYS,
     build,
-    every,
-    kept,
     loss_of,
-    new_parser,
     size,
 )
 
@@ -177,8 +176,7 @@ def show(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    options = new_parser(record.new_parser(__doc__)).parse_args()
-    rows = every(measured, show, kept("reset_double") if options.new else {})
-    if options.record:
-        libraries = ["torch", "scikit-learn"]
-        sys.stdout.write(f"kept in {record.save('reset_double', rows, libraries)}\n")
+    record.run_each(
+        __doc__, "reset_double", by=BY, places=product(SURROGATES, LENGTHS),
+        measured=measured, show=show, libraries=["torch", "scikit-learn"],
+    )  # fmt: skip

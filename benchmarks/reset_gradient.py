@@ -14,8 +14,6 @@ A run takes about twelve minutes on one processor.
 
 from __future__ import annotations
 
-import json
-import sys
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -28,7 +26,6 @@ from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan, FastSigmoid, Heaviside, Triangle
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
     from collections.abc import Callable
 
     from record import Row
@@ -45,6 +42,8 @@ SURROGATES: dict[str, Spike] = {
     "Triangle(1)": Triangle(),
 }
 LENGTHS = (8, 32, 128)
+BY = ("surrogate", "steps")
+"""What tells rows apart."""
 RATES = (1e-3, 5e-3, 2e-2)
 SEEDS = range(5)
 TUNING_SEED = 100
@@ -128,37 +127,8 @@ def show(row: Row) -> str:
     return f"{row['surrogate']} {row['steps']:3d} growth {growth:.3g}  {'  '.join(parts)}"
 
 
-def kept(name: str) -> dict[tuple[str, int], Row]:
-    """Return the rows of a record, by surrogate and time, each with what made it."""
-    there = json.loads((record.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
-    return {(row["surrogate"], row["steps"]): {"made": made, **row} for row in there["rows"]}
-
-
-def every(
-    measured: Callable[[str, int], Row],
-    show: Callable[[Row], str],
-    there: dict[tuple[str, int], Row],
-) -> list[Row]:
-    """Return a row for each surrogate and time, and print it: what is not there is measured."""
-    torch.set_num_threads(1)
-    found = []
-    for each in product(SURROGATES, LENGTHS):
-        found.append(there.get(each) or measured(*each))
-        sys.stdout.write(f"{show(found[-1])}\n")
-        sys.stdout.flush()
-    return found
-
-
-def new_parser(parser: ArgumentParser) -> ArgumentParser:
-    """Return a benchmark's command line, on which it can be told to measure only what is new."""
-    parser.add_argument("--new", action="store_true", help="only what the record lacks")
-    return parser
-
-
 if __name__ == "__main__":
-    options = new_parser(record.new_parser(__doc__)).parse_args()
-    rows = every(measured, show, kept("reset_gradient") if options.new else {})
-    if options.record:
-        libraries = ["torch", "scikit-learn"]
-        sys.stdout.write(f"kept in {record.save('reset_gradient', rows, libraries)}\n")
+    record.run_each(
+        __doc__, "reset_gradient", by=BY, places=product(SURROGATES, LENGTHS),
+        measured=measured, show=show, libraries=["torch", "scikit-learn"],
+    )  # fmt: skip

@@ -19,7 +19,6 @@ A run takes about twenty minutes on one processor; LSNN alone takes six, CubaLIF
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from functools import partial
@@ -319,15 +318,13 @@ def show(row: Row) -> str:
 
 def among_the_kept(found: Sequence[Row]) -> list[Row]:
     """Return the record's rows with these in place of, or beside, those of the same networks."""
-    kept = json.loads((record.FOLDER / "timing.json").read_text(encoding="utf-8"))
-    made = {key: kept["machine"][key] for key in ("cpu", "torch", "date")}
     places = {name: place for place, name in enumerate(("counts", "raster", *NETWORKS))}
 
     def place(row: Row) -> tuple[int, int]:
         return row.get("jitter", 2), places.get(row.get("network", ""), len(places))
 
     new = {place(row) for row in found}
-    stays = [{"made": made, **row} for row in kept["rows"] if place(row) not in new]
+    stays = [row for row in record.kept("timing") if place(row) not in new]
     return sorted([*stays, *found], key=place)
 
 

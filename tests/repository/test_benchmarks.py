@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,7 +92,8 @@ def test_every_benchmark_can_be_recorded():
     for name in BENCHMARKS:
         text = (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
         alone = "record.new_parser(__doc__" in text and f"record.save({name!r}, " in text
-        assert alone or f'record.run(__doc__, "{name}", ' in text, name
+        one_call = re.search(rf'record\.run(_each)?\(\s*__doc__, "{name}", ', text)
+        assert alone or one_call, name
 
 
 @pytest.mark.parametrize("told", [[], ["--record"]])
@@ -105,6 +107,28 @@ def test_a_benchmark_shows_its_rows_and_keeps_them_if_told_to(
     torch.set_num_threads(threads)
     assert capsys.readouterr().out.startswith("a is 1\na is 2\n")
     assert [file.name for file in tmp_path.iterdir()] == (["speed.json"] if told else [])
+
+
+@pytest.mark.parametrize("told", [[], ["--new"]])
+def test_with_new_only_what_a_record_lacks_is_measured(record, monkeypatch, tmp_path, told):
+    monkeypatch.setattr(record, "FOLDER", tmp_path)
+    monkeypatch.setattr(record, "save", functools.partial(record.save, folder=tmp_path))
+    record.save("speed", [{"steps": 2, "time": 1.0}])
+    monkeypatch.setattr("sys.argv", ["speed.py", "--record", *told])
+    threads = torch.get_num_threads()
+    record.run_each(
+        "How fast?", "speed", by=("steps",), places=[(1,), (2,)],
+        measured=lambda steps: {"steps": steps, "time": 9.0}, show=str,
+    )  # fmt: skip
+    torch.set_num_threads(threads)
+    found = record.kept("speed")
+    assert [row["time"] for row in found] == [9.0, 1.0 if told else 9.0]
+    assert all(set(row["made"]) == {"cpu", "torch", "date"} for row in found)
+
+
+def test_how_a_record_is_kept_is_not_what_made_it(record, tmp_path):
+    assert record.KEEPS not in record.loaded_code()
+    assert record.changed_code({"code": {record.KEEPS: "0"}}, tmp_path) == []
 
 
 def test_networks_that_are_run_alone_join_the_record_of_the_others(load, monkeypatch, tmp_path):
