@@ -91,6 +91,12 @@ def test_text_is_what_the_reader_sees(tmp_path):
     ]
 
 
+def test_code_that_is_folded_away_beside_its_output_is_not_searched(tmp_path):
+    hidden = '```{code-cell} ipython3\n:tags: [hide-input]\nprint("出力" * 2)\n```\n'
+    project(tmp_path, {"index.md": CELLS + "# 題\n\n" + hidden})
+    assert passages(tmp_path) == [("", "題", "出力出力")]
+
+
 def test_a_formula_that_cannot_be_read_is_shown_as_written():
     assert search.as_seen("x > 0") == "x>0"
     assert search.as_seen(r"\nosuch") == r"\nosuch"

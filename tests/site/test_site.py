@@ -432,7 +432,9 @@ BLOCKS = {*("dd", "dt", "figcaption", "h1", "h2", "h3", "h4", "li", "p", "pre", 
 
 
 def is_unread(node: Tag) -> bool:
-    return node.name in UNREAD or bool(UNREAD_CLASSES.intersection(node.get("class", ())))
+    # What draws a picture is folded away below it.
+    drawing = node.name == "details" and "tag_hide-input" in node.parent.get("class", ())
+    return drawing or node.name in UNREAD or bool(UNREAD_CLASSES & set(node.get("class", ())))
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 Sphinx's search keeps a list of words, and Japanese has no spaces to tell what a word is: it finds
 nothing for 代理勾配. For the lines it shows it fetches each page it has found, which a browser does
 not do for ``file://``. But a book is small enough to be searched as it stands: what is in a page is
-found, wherever a word may begin; nothing else is found; and the lines to show are at hand. The text
-is one file, which the search page alone loads.
+found, wherever a word may begin; nothing else is found; and the lines to show are at hand. What
+draws a picture is folded away, and is not searched. The text is one file, which the search page
+alone loads.
 
 What a reader types may not be what the book writes: ``words.py`` brings other names, and words that
 lead to a page or a section of it.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
 from sphinx.util import logging
 
@@ -67,6 +69,14 @@ def line(node: nodes.Node) -> str:
     return "".join(line(child) for child in node.children)
 
 
+def children(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield the children of a node but the code of a cell of which the page shows the output."""
+    folded = isinstance(node, nodes.container) and "tag_hide-input" in node["classes"]
+    for child in node.children:
+        if not (folded and isinstance(child, HideCodeCellNode)):
+            yield child
+
+
 def lines(node: nodes.Node) -> Iterator[str | Passage]:
     """Yield what a node shows, with an empty passage wherever one begins."""
     if isinstance(node, NOT_TEXT):
@@ -84,7 +94,7 @@ def lines(node: nodes.Node) -> Iterator[str | Passage]:
     if isinstance(node, nodes.TextElement):
         yield line(node)
         return
-    for child in node.children:
+    for child in children(node):
         yield from lines(child)
 
 
@@ -191,4 +201,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_css_file("search.css")
     app.add_js_file("search.js", loading_method="defer")
     # A higher env_version has every page written anew: needed when passages are cut otherwise.
-    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
