@@ -211,7 +211,8 @@ def _rewrite(run: Run, second: Run | None) -> bool:
     found: dict[int, Pin] = {}
     name = report.shown_path(run.page.path)
     if report.is_unpinned(run):
-        sys.stdout.write(f"{name}: {report.UNPINNED if run.page.lines else report.EMPTY}\n")
+        told = report.UNPINNED if run.page.lines else report.NOTHING_STORED
+        sys.stdout.write(f"{name}: {told}\n")
         return True
     if second and run.page.lines and not run.page.has_blocks:
         if run.failed or second.failed:

@@ -34,7 +34,7 @@ UNSTEADY_STORED = (
     "what is random, print less, or tag the cell nbval-ignore-output"
 )
 NO_ROOM = "no room: a notebook has no place for it; tag a cell nbval-ignore-output to leave it out"
-EMPTY = (
+NOTHING_STORED = (
     "nothing is compared, since it holds no output that can be read; to store what its cells "
     "print, accept it by its name"
 )
@@ -105,7 +105,7 @@ def is_unpinned(run: Run) -> bool:
 def skipped(runs: Sequence[Run]) -> list[str]:
     """Return a line for each output that was not compared, and each cell not run: where and why."""
     empty = [
-        f"{shown_path(run.page.path)}: {EMPTY}"
+        f"{shown_path(run.page.path)}: {NOTHING_STORED}"
         for run in runs
         if not run.page.lines and is_unpinned(run)
     ]

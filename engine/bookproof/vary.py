@@ -210,9 +210,9 @@ def told(found: Sequence[Block]) -> list[str]:
         for names, verdict in _alike(block.wrong):
             told_wrong = report.describe(verdict)
             proposed = block.proposal() if numbers else ""
-            advice = f"\n  Or give it room: {proposed}" if proposed else ""
-            if not block.page.lines:
-                advice = "\n  Or tag the cell nbval-ignore-output, to leave it out."
+            room = f"\n  Or give it room: {proposed}" if proposed else ""
+            left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
+            advice = room if block.page.lines else left_out
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
 
