@@ -32,6 +32,11 @@ def written(where: str, layer: torch.nn.Module, shape: Shape | None) -> nir.NIRN
         raise ValueError(
             f"{where} does not say which shape it takes; give input_shape, for example (1, 28, 28)"
         )
+    if isinstance(layer, Conv2d | AvgPool2d) and len(shape) != len(IMAGE):
+        raise ValueError(
+            f"{where}, {layer}, takes {', '.join(IMAGE)}, but {shape} comes before it; "
+            "give an input_shape of three numbers, for example (1, 28, 28)"
+        )
     after = _shape_after(where, layer, shape)
     if isinstance(layer, Conv2d):
         node = _convolution_node(where, layer, shape, after)
@@ -55,6 +60,7 @@ def read(where: str, node: nir.NIRNode) -> torch.nn.Module:
     return _pool(node)
 
 
+IMAGE = "channels", "height", "width"
 WRITTEN = Linear, Conv2d, AvgPool2d, Flatten
 READ = nir.Linear, nir.Affine, nir.Conv2d, nir.AvgPool2d, nir.SumPool2d, nir.Flatten
 
@@ -113,10 +119,15 @@ def _padding(layer: Conv2d) -> str | tuple[int, ...]:
 
 
 def _pool_node(where: str, layer: AvgPool2d) -> nir.NIRNode:
-    if layer.ceil_mode or not layer.count_include_pad or layer.divisor_override not in (None, 1):
+    if layer.ceil_mode or not layer.count_include_pad:
         raise ValueError(
             f"{where}, {layer}, counts its borders in a way that NIR can't say; make it with a "
             "kernel, a stride and a padding alone"
+        )
+    if layer.divisor_override not in (None, 1):
+        raise ValueError(
+            f"{where}, {layer}, divides by a number of its own, and NIR has only means and sums; "
+            "leave divisor_override out for means, or give 1 for sums"
         )
     kind = nir.SumPool2d if layer.divisor_override == 1 else nir.AvgPool2d
     sizes = (layer.kernel_size, layer.stride, layer.padding)

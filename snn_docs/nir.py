@@ -94,7 +94,8 @@ def to_nir(
 
     :param layers: 層の並び。``IF``、``LIF``、``PLIF``、``CubaLIF``、``LI``と、\
         ``torch.nn``の``Linear``、``Conv2d``、``AvgPool2d``、``Flatten``が書ける。``Sequential``も``Network``もそのまま渡せる。\
-        中の``Sequential``は、その場所に開いて書く
+        中の``Sequential``は、その場所に開いて書く。\
+        和のプーリング（``SumPool2d``）は、``divisor_override=1``の``AvgPool2d``
     :param dt: 1ステップの幅:math:`\Delta t`。正の有限な数。単位は秒。\
         ステップを単位に数えるなら``1.0``
     :param input\_shape: 1ステップの入力の形。バッチの次元は含めない。\

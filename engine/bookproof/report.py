@@ -268,7 +268,8 @@ def _apart(want: str, got: str) -> str:
             return ""
         if not by:
             return " (the same value, written differently)"
-        share = f", {float(by / size * 100):.2g} %" if size else ""
+        two = f"{float(by / size * 100):.2g}" if size else ""  # digits; 140, not 1.4e+02
+        share = f", {float(two):g} %" if two else ""
     return f" (differs by {float(by):.6g}{share})"
 
 

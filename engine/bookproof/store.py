@@ -62,6 +62,8 @@ UNSEEN = {
     "socket.getaddrinfo": NETWORK,
 }
 """What a page does where it can't be followed, by the event; all others start processes."""
+SHOWN = ("hide-", "remove-", "remove_", "scroll-", "output_scroll")
+"""How the tags begin by which MyST-NB shows a cell in another way."""
 DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
           ValidationError, ValueError)  # fmt: skip
 """What reading a result ends in that no engine has written so, whether or not its seal is right."""
@@ -186,8 +188,9 @@ class Results:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
             return "Python, a package, bookproof or the processor is another one"
-        if head["settings"] != _settings(settings):
-            return "a setting of the book, or a variable of threads or instructions, has changed"
+        now = _settings(settings)
+        if changed := [name for name in now if now[name] != head["settings"].get(name)]:
+            return f"{', '.join(changed)} changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
             return f"a package is there now: {', '.join(head['missing'])}"
         for name, digest in head["files"].items():
@@ -283,11 +286,18 @@ def _place(path: Path, settings: Settings) -> Path:
     return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
 
 
-def _settings(settings: Settings) -> str:
+def _settings(settings: Settings) -> dict[str, str]:
+    """Return what identifies each setting that kernels run by, and each that they round by."""
     book = settings.notebooks
-    parts = [book.execution_allow_errors, book.execution_in_temp, book.kernel_rgx_aliases]
-    rounding = arithmetic(environment(settings.environment))
-    return _digest([*parts, dict(settings.environment), settings.start, rounding])
+    values = {
+        "nb_execution_allow_errors": book.execution_allow_errors,
+        "nb_execution_in_temp": book.execution_in_temp,
+        "nb_kernel_rgx_aliases": book.kernel_rgx_aliases,
+        "book_environment": dict(settings.environment),
+        "book_start": settings.start,
+        **arithmetic(environment(settings.environment)),
+    }
+    return {name: _digest(value) for name, value in values.items()}
 
 
 def _files(run: Run) -> list[str]:
@@ -338,12 +348,20 @@ def _unseen(events: Iterable[str]) -> str:
 
 
 def cells_digest(page: Page) -> str:
-    """Return what identifies a page's cells and the way they run."""
+    """Return what identifies a page's cells and the way they run, not the way they are shown."""
     cells = [
-        [cell.source, cell.metadata] for cell in page.notebook.cells if cell.cell_type == "code"
+        [cell.source, _run_by(cell.metadata)]
+        for cell in page.notebook.cells
+        if cell.cell_type == "code"
     ]
     own = [page.config.execution_allow_errors, page.config.execution_in_temp, page.complete]
     return _digest([cells, page.notebook.metadata.get("kernelspec"), own])
+
+
+def _run_by(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a cell's metadata its run may depend on."""
+    tags = [tag for tag in metadata.get("tags", ()) if not tag.startswith(SHOWN)]
+    return {name: value for name, value in metadata.items() if name != "mystnb"} | {"tags": tags}
 
 
 def _file_digest(name: str) -> str:

@@ -343,7 +343,7 @@ def test_github_shows_what_is_wrong_beside_the_line(book, said, monkeypatch):
     assert command.startswith(
         "::error file=100%25%2C a%3Ab.md,line=14::the cell does not print what the page says "
         "(- page, + cell)%0A  14 | 1%0A%0A    -1%0A    +2%0A%0A    number 1: 1 on the page, 2 from "
-        "the cell (differs by 1, 1e+02 %25)%0A%0A  The cell starts at line 10."
+        "the cell (differs by 1, 100 %25)%0A%0A  The cell starts at line 10."
     )
     book.write("page.md", UNREADABLE)
     assert main(["check", "."]) == 2

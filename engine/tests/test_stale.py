@@ -427,3 +427,6 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     book.edit("page.md", "print(", "print( ")
     main(["check", "."])
     assert "(again, since its cells have changed)" in capsys.readouterr().err
+    book.write("conf.py", f"{CONF}book_start = 'pass'\n")
+    main(["check", "."])
+    assert "(again, since book_start changed)" in capsys.readouterr().err

@@ -448,6 +448,8 @@ def test_settings_by_which_pages_run_otherwise(book, runs, setting, again):
         ("kernelspec:", "mystnb: {execution_timeout: 77}\nkernelspec:", False),
         ("name: python3", "name: python", True),
         ("```{code-cell}\n", "```{code-cell}\n:tags: [raises-exception]\n\n", True),
+        ("```{code-cell}\n", "```{code-cell}\n:tags: [hide-input, scroll-output]\n\n", False),
+        ("```{code-cell}\n", "```{code-cell}\n:mystnb: {number_source_lines: true}\n\n", False),
         ("print(1)", "print(1) ", True),
         ("# Page", "# Page\n\n% comment", False),
         ("```{testoutput}\n", "```{testoutput}\n:options: +ELLIPSIS\n\n", False),

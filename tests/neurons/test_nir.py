@@ -451,7 +451,8 @@ class TestRefusalsToWrite:
         [
             (torch.nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "NIR pads with zeros"),
             (torch.nn.AvgPool2d(3, ceil_mode=True), r"layer 0, AvgPool2d\(.*\), counts its border"),
-            (torch.nn.AvgPool2d(2, divisor_override=3), "counts its borders in a way"),
+            (torch.nn.AvgPool2d(2, count_include_pad=False), "counts its borders in a way"),
+            (torch.nn.AvgPool2d(2, divisor_override=3), "divides by .* or give 1 for sums"),
             (torch.nn.Flatten(0), r"layer 0 flattens the batch, too.* give torch\.nn\.Flatten\(\)"),
             (torch.nn.Conv2d(2, 4, 3, groups=2), "nir .* and could not read .* without groups"),
             (torch.nn.Conv2d(2, 4, (1, 3)), r"makes \(4, 4, 2\) of .* could not read .* a square"),
@@ -461,6 +462,12 @@ class TestRefusalsToWrite:
     def test_options_that_nir_does_not_hold(self, layer, words):
         with pytest.raises(ValueError, match=words):
             to_nir([layer], dt=1.0, input_shape=(2, 4, 4))
+
+    @pytest.mark.parametrize("layer", [torch.nn.Conv2d(1, 2, 3), torch.nn.AvgPool2d(2)])
+    def test_a_shape_without_channels(self, layer):
+        words = r"takes channels, height, width, but \(8, 8\) comes .* three numbers"
+        with pytest.raises(ValueError, match=words):
+            to_nir([layer], dt=1.0, input_shape=(8, 8))
 
     def test_no_shape_for_a_convolution(self):
         with pytest.raises(ValueError, match=r"layer 0 does not say which shape .* input_shape"):
