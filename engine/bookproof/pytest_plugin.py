@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -100,8 +101,13 @@ class CellItem(pytest.Item):
 
 
 def pytest_configure() -> None:
-    """Start as kernels do under a condition, where `vary` has this run under it."""
-    exec(compile(os.environ.get(START, ""), START, "exec"), {"__name__": "book_start"})  # noqa: S102
+    """Start as kernels do under a condition, where `vary` has this run under it.
+
+    What it warns of there is not under test: NumPy does, of instructions that it does not know.
+    """
+    start = compile(os.environ.get(START, ""), START, "exec")
+    with warnings.catch_warnings(action="ignore"):
+        exec(start, {"__name__": "book_start"})  # noqa: S102
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -154,12 +154,13 @@ def test_a_command_runs_in_the_environment_of_each_condition(varied, book):
 
 
 def test_a_command_starts_as_kernels_do(book, capsys):
-    conditions = {"moved": {"start": "import sys; sys.ours = 7"}, "other": {}}
+    start = "import sys, warnings\nsys.ours = 7\nwarnings.warn('of no test', ImportWarning)"
+    conditions = {"moved": {"start": start}, "other": {}}
     book.write("conf.py", f"{CONF}book_conditions = {conditions!r}\n")
     book.write("page.md", page(cell("print(1)", 1)))
     book.write("test_ours.py", "import sys\ndef test_ours():\n    assert sys.ours == 7\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "bookproof.pytest_plugin"]
-    assert main(["vary", "page.md", "--", *command, "test_ours.py"]) == 1
+    assert main(["vary", "page.md", "--", *command, "-W", "error", "test_ours.py"]) == 1
     assert "the command failed under: other\n" in capsys.readouterr().out
 
 
