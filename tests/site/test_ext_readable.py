@@ -39,6 +39,12 @@ def shown(markdown: str) -> str:
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1))
 @example("__0__")
+@example("~~~")
+@example(" >")
+@example("1.")
+@example("1. a")
+@example("[1]:1")
+@example("&lt;&#35;")
 def test_text_is_shown_as_it_stood(text):
     paragraph = nodes.paragraph("", "", nodes.Text(text))
     stripped = " ".join(text.strip().split("\n"))

@@ -29,9 +29,9 @@ NOTHING = (
     nodes.colspec,
 )
 # Only what would be read as Markdown: an escape is noise in a script, where it is read as it is.
-SPECIAL = re.compile(r"[\\`*<$]|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\]\()")
+SPECIAL = re.compile(r"[\\`*<$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\]\()")
 # Marks at the beginning of a paragraph that would make it something else.
-LEADING = re.compile(r"^(?=[#>+-]|\d+[.)]\s)")
+LEADING = re.compile(r"^(?:(?=[#>+~-]|\[[^\]]*\]:)|\d+(?=[.)](?:\s|$)))")
 FENCES = {"ipython3": "python", "default": "", "none": ""}
 
 
@@ -179,7 +179,7 @@ class Writer:
         """Write a paragraph. The parts of a byline stand apart by themselves on the site."""
         if "byline" in node["classes"]:
             return "　".join(self.line(part) for part in node.children)
-        return LEADING.sub(r"\\", self.line(node))
+        return LEADING.sub(r"\g<0>\\", self.line(node).strip())
 
     def caption(self, kind: str, node: nodes.Element, text: nodes.Node) -> str:
         """Write what stands under a figure, or over a table or a listing."""
