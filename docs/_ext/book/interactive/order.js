@@ -80,7 +80,7 @@ const figure = {
           ticks(plot, fired),
           i
             ? text(plot.across(at[1]) + after, top + 18, compared(steps[at[1] - 1]), side)
-            : text(plot.across(FIRST) + 9, top + 18, "発火すると閾値が上がる"),
+            : text(plot.across(FIRST) + 9, top + 18, "発火（出力）すると閾値が上がる"),
         ].join("");
       })
       .join(""),
