@@ -13,7 +13,7 @@ from bookproof.__main__ import main
 
 pytestmark = needs("matplotlib")
 READER = Path(__file__).parents[1] / "examples" / "figures.py"
-SEEDS = 100
+SEEDS = 200
 
 
 @pytest.fixture(scope="module")

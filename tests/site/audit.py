@@ -28,7 +28,7 @@ from playwright.sync_api import sync_playwright
 from site_server import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page, Request
 
@@ -133,26 +133,18 @@ OPEN_FOLDS = "for (const fold of document.querySelectorAll('details')) fold.open
 TWO_FRAMES = "async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }"
 
 
-BY_SCHEME_AND_WIDTH = ("color-contrast", "link-in-text-block", "scrollable-region-focusable")
-"""Axe's rules whose answer may be another one in other colours, or in another room."""
-
-
-def violations(page: Page, part: str = "document", rules: Sequence[str] = ()) -> list[str]:
-    """Return what axe finds wrong in a page, or in the part that a selector names.
-
-    By all its rules, or by these alone.
-    """
+def violations(page: Page, part: str = "document") -> list[str]:
+    """Return what axe finds wrong in a page, or in the part that a selector names."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     # Else colours are looked at while they change. A change may be called off.
     ended = "document.getAnimations().map((animation) => animation.finished)"
     page.evaluate(f"Promise.allSettled({ended}).then(() => null)")
-    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
     return page.evaluate(
-        "async ([part, options]) => (await axe.run(part === 'document' ? document : part, options))"
-        ".violations.flatMap(({ id, nodes }) =>"
+        "async (part) => (await axe.run(part === 'document' ? document : part,"
+        " { resultTypes: ['violations'] })).violations.flatMap(({ id, nodes }) =>"
         " nodes.map(({ target }) => `${id}: ${target.flat().join(' ')}`))",
-        [part, options],
+        part,
     )
 
 
