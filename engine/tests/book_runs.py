@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bookproof.result import Run
 
 _numbers = count(100)
-PATIENCE = 300
+PATIENCE = 120
 """More seconds than anything takes on the busiest machine. No test waits them out."""
 
 SECONDS = "mystnb:\n  execution_timeout: {}\n"

@@ -54,60 +54,6 @@ def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light")
         context.close()
 
 
-MEASURES = {
-    "width": "document.documentElement.scrollWidth",
-    "scheme": "document.documentElement.dataset.theme",
-    "cut": """[...document.querySelectorAll(".bd-article :is(svg, img)")]
-      .filter((e) => e.getBoundingClientRect().right > innerWidth).length""",
-    # the title of a box is a band of its width, and a few words
-    "letters in a line": """Math.max(...[...document.querySelectorAll(
-      ".bd-article :is(p:not(.admonition-title), li, dd)")]
-      .map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
-    "fonts asked for": """[...document.querySelectorAll("link[rel=preload]")]
-      .map((e) => e.href.split("/").at(-1)).sort()""",
-    "fonts shown": """[...document.fonts]
-      .filter(({ family, status }) => family.startsWith("KaTeX") && status === "loaded")
-      .map(({ family, style, weight }) => family.replaceAll('"', "") + "-" + (
-        (weight === "700" ? "Bold" : "") + (style === "italic" ? "Italic" : "") || "Regular")
-        + ".woff2").sort()""",
-}
-
-
-@pytest.fixture(scope="module", params=[(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"])
-def seen(request, browser, address):
-    """What is measured of each page on a screen; while it is opened, all must be quiet."""
-    width, scheme = request.param
-    found = {}
-    with opened(browser, address, width=width, scheme=scheme) as page:
-        for name in PAGES:
-            page.goto(f"{address}{name}.html", wait_until="networkidle")
-            found[name] = {what: page.evaluate(measure) for what, measure in MEASURES.items()}
-    return width, scheme, found
-
-
-def test_pages_fit_and_are_quiet(seen):
-    width, scheme, pages = seen
-    for name, page in pages.items():
-        assert page["width"] <= width, name
-        assert page["scheme"] == scheme, name
-        assert not page["cut"], name
-
-
-def test_a_line_is_at_most_40_characters_long(seen):
-    width, _, pages = seen
-    longest = [page["letters in a line"] for page in pages.values()]
-    assert max(longest) <= 40
-    assert width != DESK or min(longest) >= 30
-
-
-def test_formulas_come_with_the_stylesheet(seen):
-    """A page asks at once for the fonts that it shows, and for no others: browsers complain."""
-    _, _, pages = seen
-    for name, page in pages.items():
-        assert page["fonts asked for"] == page["fonts shown"], name
-    assert len(pages["api_neurons"]["fonts shown"]) > 2
-
-
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address, width):
     with opened(browser, address, width=width) as page:
@@ -560,7 +506,7 @@ def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, pla
 
 
 def test_no_page_does_what_its_policy_forbids(browser, built_site):
-    """Here from a disk: `seen` has opened them on a server."""
+    """Here from a disk: test_every_page.py opens them on a server."""
     start = f"{built_site.as_uri()}/"
     with opened(browser, start, width=DESK) as page:
         for path in sorted(built_site.rglob("*.html")):

@@ -1,0 +1,185 @@
+"""Every page in a browser, opened once: on a phone by day, on a desk by night, and narrower.
+
+One visit serves all that is asked here, since opening a page takes as long as most questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import audit
+import pytest
+from audit import DESK, NARROW, OPEN_FOLDS, PHONE, TWO_FRAMES
+from test_audit import PAGES, needs_axe
+from test_browser import pytestmark as in_browser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [*in_browser, pytest.mark.parametrize("name", PAGES)]
+
+SCREENS = {"phone": (PHONE, "light"), "desk": (DESK, "dark")}
+WITHOUT_LINES = {"search", "_modules/index"}
+"""Pages without an article's text."""
+MEASURES = {
+    "width": "document.documentElement.scrollWidth",
+    "scheme": "document.documentElement.dataset.theme",
+    "headings": "document.querySelectorAll('h1').length",
+    "cut": """[...document.querySelectorAll(".bd-article :is(svg, img)")]
+      .filter((e) => e.getBoundingClientRect().right > innerWidth).length""",
+    # the title of a box is a band of its width, and a few words
+    "letters in a line": """Math.max(...[...document.querySelectorAll(
+      ".bd-article :is(p:not(.admonition-title), li, dd)")]
+      .map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
+    "fonts asked for": """[...document.querySelectorAll("link[rel=preload]")]
+      .map((e) => e.href.split("/").at(-1)).sort()""",
+    "fonts shown": """[...document.fonts]
+      .filter(({ family, status }) => family.startsWith("KaTeX") && status === "loaded")
+      .map(({ family, style, weight }) => family.replaceAll('"', "") + "-" + (
+        (weight === "700" ? "Bold" : "") + (style === "italic" ? "Italic" : "") || "Regular")
+        + ".woff2").sort()""",
+}
+CUT_FORMULAS = """document.fonts.ready.then(() =>
+  [...document.querySelectorAll(".bd-article .math-scroll")]
+    .filter((box) => box.scrollWidth > box.clientWidth)
+    .map((box) => box.querySelector("annotation").textContent))"""
+# The smallest letters of each picture, as they are seen. A formula's exponents are smaller.
+LETTERS = """[...document.querySelectorAll(".bd-article :is(svg.book-figure, .interactive svg)")]
+  .map((svg) => {
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const sizes = [...svg.querySelectorAll("text")].map((text) =>
+      text.querySelector("tspan") ? Math.max(...[...text.children].map(size)) : size(text));
+    return [svg.closest("figure")?.id, Math.min(...sizes) * scale];
+  })"""
+SMALLEST_LETTERS = 11
+# Words of a picture that the screen cuts off.
+BEYOND = """[...document.querySelectorAll(".bd-article svg.book-figure text")]
+  .filter((text) => {
+    const { left, right, width } = text.getBoundingClientRect();
+    return width && (left < 0 || right > innerWidth);
+  })
+  .map((text) => text.textContent.trim())"""
+
+
+@dataclass
+class Look:
+    """What a page was seen to be."""
+
+    visit: audit.Visit
+    first: tuple[int, int]
+    """How many requests a first visit takes, and their bytes."""
+    measured: dict[str, dict]
+    """The measures on each screen."""
+    formulas: dict[int, list[str]]
+    """Those that are cut, by the width of the screen."""
+    letters: list[tuple[str, float]]
+    words: list[str]
+    wider: int
+    axe: dict[str, list[str]]
+
+
+def turn_to(page: Page, screen: str) -> None:
+    width, scheme = SCREENS[screen]
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate(TWO_FRAMES)
+
+
+def measure(page: Page, screen: str) -> dict:
+    turn_to(page, screen)
+    return {what: page.evaluate(code) for what, code in MEASURES.items()}
+
+
+def axe(page: Page, screen: str) -> list[str]:
+    turn_to(page, screen)
+    return audit.violations(page) if audit.AXE.is_file() else []
+
+
+def look_at(browser: Browser, address: str, name: str) -> Look:
+    with audit.visited(browser, address, name, width=PHONE) as (page, visit):
+        measured = {screen: measure(page, screen) for screen in SCREENS}
+        turn_to(page, "phone")
+        page.evaluate(OPEN_FOLDS)
+        letters, words = page.evaluate(LETTERS), page.evaluate(BEYOND)
+        formulas = {PHONE: page.evaluate(CUT_FORMULAS)}
+        wider = audit.overflow(page, NARROW)
+        formulas[NARROW] = page.evaluate(CUT_FORMULAS)
+        first = visit.requests, visit.weight
+        found = {screen: axe(page, screen) for screen in SCREENS}
+    return Look(visit, first, measured, formulas, letters, words, wider, found)
+
+
+@pytest.fixture(scope="module")
+def look(browser, address) -> Callable[[str], Look]:
+    """Looks at a page when it is first asked for."""
+    looks: dict[str, Look] = {}
+
+    def at(name: str) -> Look:
+        if name not in looks:
+            looks[name] = look_at(browser, address, name)
+        return looks[name]
+
+    return at
+
+
+def test_a_first_visit_is_light_and_asks_nobody_else(look, name):
+    seen = look(name)
+    requests, weight = seen.first
+    assert 0 < weight <= audit.MOST_BYTES[name]
+    assert 0 < requests <= audit.MOST_REQUESTS
+    assert not seen.visit.hosts
+
+
+def test_it_is_quiet(look, name):
+    assert not look(name).visit.console
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_it_fits_the_screen_and_has_its_colours(look, name, screen):
+    width, scheme = SCREENS[screen]
+    seen = look(name).measured[screen]
+    assert seen["width"] <= width
+    assert seen["scheme"] == scheme
+    assert seen["headings"] >= 1
+    assert not seen["cut"]
+
+
+def test_it_fits_the_narrowest_phone(look, name):
+    assert look(name).wider <= 0
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_line_is_at_most_40_characters_long(look, name, screen):
+    letters = look(name).measured[screen]["letters in a line"]
+    assert letters <= 40
+    assert screen == "phone" or name in WITHOUT_LINES or letters >= 30
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_it_asks_at_once_for_the_fonts_of_its_formulas_and_no_others(look, name, screen):
+    """Browsers complain of others."""
+    seen = look(name).measured[screen]
+    assert seen["fonts asked for"] == seen["fonts shown"]
+    assert len(seen["fonts shown"]) > 2 or name != "api_neurons"
+
+
+@pytest.mark.parametrize("width", [NARROW, PHONE])
+def test_formulas_are_seen_whole(look, name, width):
+    assert look(name).formulas[width] == []
+
+
+def test_letters_of_figures_can_be_read_on_a_phone(look, name):
+    seen = look(name)
+    assert not [found for found in seen.letters if found[1] < SMALLEST_LETTERS]
+    assert seen.words == []
+
+
+@needs_axe
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing(look, name, screen):
+    """``make audit`` looks at the two other combinations too."""
+    assert not look(name).axe[screen]
