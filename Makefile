@@ -11,7 +11,7 @@ CONSTRAINTS ?= constraints.txt
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-slow test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text pages records renew clean
+.PHONY: help html books live watch test test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text pages records renew clean
 
 export PYTHON CONSTRAINTS
 # Whatever the locale and the user's own pip settings are.
@@ -53,9 +53,8 @@ test: .venv/installed
 	.venv/bin/python -m pytest $(ARGS)
 endif
 
-test-all: test test-slow ## run every test, those of `make test` first
-test-slow: .venv/installed
-	$(python) $(parallel) -m slow
+test-all: .venv/installed ## run every test
+	$(python) $(parallel)
 
 # It doubles the time of every test, so nothing else waits for it. Old files would count as this run's; what is left
 # to remove at the end is half a file of a process that a test has killed.

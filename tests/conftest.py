@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import psutil
 import pytest
 from house_rules import (  # noqa: F401
     pytest_configure,
@@ -16,6 +18,13 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(__file__).parents[1]
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One process more than there are processors: some wait for browsers, kernels, time-outs."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
+    return (psutil.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -339,8 +339,10 @@ inputs = torch.rand(100, 16384, requires_grad=True)
 """
         page = (root / "docs/scaling.md").read_text(encoding="utf-8")
         settings = dict(re.findall(r"(MALLOC_\w+)=(\d+)", page))
-        assert fresh_memory(prepare, call, settings) < 100 * 16384 * 4 / 2
-        assert fresh_memory(prepare, call, {}) > 2 * 100 * 16384 * 4
+        buffer = 100 * 16384 * 4
+        assert fresh_memory(prepare, call, settings) < buffer / 2
+        # all three, or one of them: that depends on where they happen to lie
+        assert fresh_memory(prepare, call, {}) > buffer * 0.9
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):

@@ -123,7 +123,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
             ),
         ),
         (["test"], f'{PARALLEL} -m "not slow"'),
-        (["test-all"], f"{PARALLEL} -m slow"),
+        (["test-all"], PARALLEL),
         (["test", "ARGS=tests/test_x.py -x"], "-m pytest tests/test_x.py -x"),
         (["watch"], "-m bookproof watch -n -b html -c . -d _build/doctrees docs _build/html"),
         (
@@ -298,7 +298,7 @@ def test_coverage_is_of_every_test_and_reported_last(clone: Clone) -> None:
     commands = clone.commands("coverage")
     *measured, combine, report = [line for line in commands if " -m coverage " in line]
     run = f".venv/bin/python -m coverage run {PARALLEL}"
-    assert measured == [f'{run} -m "not slow"', f"{run} -m slow"]
+    assert measured == [run]
     assert " combine" in combine
     assert report == ".venv/bin/python -m coverage report"
 
@@ -307,7 +307,6 @@ def test_coverage_is_of_every_test_and_reported_last(clone: Clone) -> None:
     ("target", "parts"),
     [
         ("check", ["lint", "types", "workflows", "text", "pages", "records"]),
-        ("test-all", ["test", "test-slow"]),
     ],
 )
 def test_every_part_is_run_whichever_fails(clone: Clone, target: str, parts: list[str]) -> None:

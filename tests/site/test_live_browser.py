@@ -270,7 +270,7 @@ def test_a_carriage_return_writes_a_line_anew(page):
 
 def test_a_record_is_not_run_before_a_cell_that_needs_no_other_package(browser, server):
     with opened(browser, server) as page:
-        page.goto(f"{server.door.address}/nir.html")
+        page.goto(f"{server.door.address}/peers.html")
         absent = [c["absent"] for c in json.loads(page.locator("#book-live").inner_text())["cells"]]
         if True not in absent:
             pytest.skip("all packages of the book are here")
