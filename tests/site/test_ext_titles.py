@@ -35,9 +35,11 @@ def test_a_title_without_a_colon_is_all_there_is(tmp_path):
 
 
 @pytest.mark.parametrize("title", ["新しい題: 主張", "新しい題"])
-def test_the_address_of_a_title_that_was_holds(tmp_path, title):
-    page = f"---\nanchor: 古い題\n---\n# {title}\n\n## 節\n\n文。\n"
+def test_the_addresses_of_titles_that_were_hold(tmp_path, title):
+    page = f"---\nanchor: もっと古い題 古い題\n---\n# {title}\n\n## 節\n\n文。\n"
     built = build(tmp_path, {"index.md": page}, *PARTS)
     assert built.code == 0, built.messages
-    old = built.page().find(id="古い題")
-    assert old.find_parent("section") == built.page().find("h1").find_parent("section")
+    heading = built.page().find("h1")
+    for name in ["もっと古い題", "古い題"]:
+        old = built.page().find(id=name)
+        assert old.find_parent("section") == heading.find_parent("section")

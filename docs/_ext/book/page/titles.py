@@ -5,6 +5,7 @@ the pages, in running text. What stands behind it is said below the title. Where
 nothing else, in a browser's tab and among what a search finds, both are there.
 
 ``anchor`` in the front matter is what a title's address was when the title was another: it holds.
+Of a title that changed more than once all are there, with spaces between.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ def set_apart(_app: Sphinx, doctree: nodes.document) -> None:
 
 
 def keep_anchor(app: Sphinx, doctree: nodes.document) -> None:
-    """Have the address of the title that was lead to the one that is."""
+    """Have the addresses of the titles that were lead to the one that is."""
     anchor = app.env.metadata[app.env.current_document.docname].get("anchor")
     section = next(iter(doctree.findall(nodes.section)), None)
     if anchor and section is not None:
-        section["ids"].append(anchor)
+        section["ids"] += anchor.split()
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
