@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import audit
 import pytest
 from audit import DESK, NARROW, OPEN_FOLDS, PHONE, TWO_FRAMES
+from site_server import served
 from test_audit import PAGES, needs_axe
 from test_browser import pytestmark as in_browser
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = [*in_browser, pytest.mark.parametrize("name", PAGES)]
+pytestmark = in_browser
 
 SCREENS = {"phone": (PHONE, "light"), "desk": (DESK, "dark")}
 WITHOUT_LINES = {"search", "_modules/index"}
@@ -113,6 +114,11 @@ def look_at(browser: Browser, address: str, name: str) -> Look:
     return Look(visit, first, measured, formulas, letters, words, wider, found)
 
 
+@pytest.fixture(params=PAGES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def look(browser, address) -> Callable[[str], Look]:
     """Looks at a page when it is first asked for."""
@@ -183,3 +189,33 @@ def test_letters_of_figures_can_be_read_on_a_phone(look, name):
 def test_axe_finds_nothing(look, name, screen):
     """``make audit`` looks at the two other combinations too."""
     assert not look(name).axe[screen]
+
+
+WRONG = """<!DOCTYPE html>
+<html lang="ja" data-theme="dim"><head><meta charset="utf-8"><title>x</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"></head>
+<body><div class="bd-article">
+<p style="color: #ccc; width: 900px; font-size: 9px">grey words in a long line</p>
+<div class="math-scroll" style="width: 50px; overflow: auto">
+<p style="width: 400px"><annotation>E = mc^2</annotation></p></div>
+<figure id="fig-x"><svg class="book-figure" width="900" height="20" viewBox="0 0 900 20">
+<text x="850" y="9" font-size="5">tiny</text></svg></figure>
+</div><script>console.log("mind")</script></body></html>
+"""
+
+
+def test_what_is_wrong_with_a_page_is_seen(browser, tmp_path):
+    (tmp_path / "wrong.html").write_text(WRONG, encoding="utf-8")
+    with served(tmp_path) as address:
+        seen = look_at(browser, address, "wrong")
+    phone = seen.measured["phone"]
+    assert seen.visit.console == ["log: mind"]
+    assert (phone["headings"], phone["scheme"], phone["cut"]) == (0, "dim", 1)
+    assert phone["width"] >= 900
+    assert phone["letters in a line"] == 100
+    assert seen.wider > 0
+    assert seen.formulas == {PHONE: ["E = mc^2"], NARROW: ["E = mc^2"]}
+    assert seen.letters == [["fig-x", 5]]
+    assert seen.words == ["tiny"]
+    if audit.AXE.is_file():
+        assert any(line.startswith("color-contrast") for line in seen.axe["phone"])
