@@ -28,11 +28,11 @@ const figure = {
   draw: ({ noise, chosen: [x, chance, gradient] }) => {
     const bare = { ...ACROSS, bare: true };
     const band = axes({
-      ...{ top: 32, bottom: 62, title: "揺れる電位（破線の閾値を超えた分が発火）" },
+      ...{ top: 32, bottom: 62, title: "揺れる電位（縦の破線は閾値、超えた分が発火）" },
       ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
     });
     const above = axes({
-      ...{ top: 108, bottom: 198, title: "順伝播は段のまま（点線は、発火の確率）" },
+      ...{ top: 108, bottom: 198, title: "順伝播は段（実線）のまま。発火の確率は坂（点線）" },
       ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
     });
     const below = axes({
@@ -54,7 +54,7 @@ const figure = {
       line(below, hill, "gradient"),
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
-      text(above.across(x) - 12, above.up(0) - 10, "出力0", "end"),
+      text(above.across(x) + 12, above.up(0) - 8, "出力0"),
       dots(below, [[x, gradient]], CHOSEN),
     ].join("");
   },
