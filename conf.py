@@ -65,7 +65,7 @@ book_words = {each.id: each.string for each in read_po(CATALOG.splitlines()) if 
 THREADS = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
-    "SOURCE_DATE_EPOCH": "315532800",  # matplotlib asks for it; that of `make books` is the commit's
+    "SOURCE_DATE_EPOCH": "315532800",  # matplotlib asks; `make books` has the commit's
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
