@@ -341,8 +341,8 @@ inputs = torch.rand(100, 16384, requires_grad=True)
         settings = dict(re.findall(r"(MALLOC_\w+)=(\d+)", page))
         buffer = 100 * 16384 * 4
         assert fresh_memory(prepare, call, settings) < buffer / 2
-        # all three, or one of them: that depends on where they happen to lie
-        assert fresh_memory(prepare, call, {}) > buffer * 0.9
+        # In a process of four it is but one buffer: that depends on where they happen to lie.
+        assert any(fresh_memory(prepare, call, {}) > 2 * buffer for _ in range(5))
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):

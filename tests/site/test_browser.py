@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
