@@ -12,6 +12,7 @@ from house_rules import (  # noqa: F401
 
 SITE = Path(__file__).parent / "site"
 FIRST = SITE / "test_site.py"
+LONGEST = SITE / "test_every_page.py"
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -30,7 +31,8 @@ def pytest_xdist_auto_num_workers() -> int | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the file that builds the site, end with those that wait for it and the pages.
 
-    What lies between keeps the other processes busy meanwhile.
+    What lies between keeps the other processes busy meanwhile. Of those that wait, the longest is
+    the first: none is left alone with it at the end.
     """
     items.sort(key=turn)
 
@@ -39,4 +41,6 @@ def turn(item: pytest.Item) -> int:
     if item.path == FIRST:
         return 0
     waits = item.path.is_relative_to(SITE) or item.path.is_relative_to(DOCS)
-    return 2 if waits else 1
+    if item.path == LONGEST:
+        return 2
+    return 3 if waits else 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sphinx_project import part_of, script
+from sphinx_project import opening, part_of, script
 
 from bookproof.page import is_page, read_page
 
@@ -146,7 +146,7 @@ def test_the_inventories_are_those_of_the_cells():
 def test_links_in_code_lead_to_five_projects_and_the_api(built_site):
     hosts = set()
     for name in PAGES:
-        for link in part_of(built_site / f"{name}.html", "a", "code-link").select("a.code-link"):
+        for link in opening(built_site / f"{name}.html", "a", "code-link").select("a.code-link"):
             place, _, anchor = link["href"].partition("#")
             assert anchor, link
             ours = "/" not in place

@@ -1,4 +1,4 @@
-"""What stands alone, a title or a caption, may be broken between phrases; running text anywhere."""
+"""What stands alone or is bold may be broken between phrases alone; running text anywhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ PAGE = f"""\
 # 漏れのあるモデル: {CLAIM}
 
 文は、どこで折り返してもよい。
+
+**太い文は、語の中で折り返さない。**
 
 ## 発火の条件を`x < 1`で調べる
 
@@ -56,6 +58,7 @@ def phrases(element):
         ("td", "入力が|<閾値の|とき"),
         ("figcaption p", "窓を|ずらす層の|絵。"),
         ("section > p:not([class])", "文は、どこで折り返してもよい。"),
+        ("strong", "太い|文は、|語の|中で|折り返さない。"),
         (".sphinxsidebar li > a", "漏れの|ある|モデル"),
     ],
 )

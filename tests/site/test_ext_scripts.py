@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sphinx_project import EXTENSIONS, build, part_of
+from sphinx_project import EXTENSIONS, build, opening
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -35,7 +35,7 @@ def test_sphinxs_own_are_left_out_and_the_others_wait(tmp_path):
 
 def test_no_page_of_the_site_waits_for_a_script(built_site):
     for path in built_site.rglob("*.html"):
-        scripts = loaded(part_of(path, "script"))
+        scripts = loaded(opening(path, "script"))
         assert "page.js" in scripts, path
         assert "sphinx-book-theme.js" not in scripts, path
         assert not [

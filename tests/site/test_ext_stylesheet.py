@@ -10,7 +10,7 @@ import pytest
 import tinycss2
 from book.web import stylesheet
 from fontTools.ttLib import TTFont
-from sphinx_project import EXTENSIONS, build, part_of
+from sphinx_project import EXTENSIONS, build, opening
 
 KATEX = EXTENSIONS / "formulas" / "static" / "katex"
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
@@ -142,7 +142,7 @@ def style(built_site) -> str:
 def test_each_page_loads_one_stylesheet(built_site):
     links = set()
     for file in built_site.rglob("*.html"):
-        (link,) = part_of(file, "link").select("link[rel=stylesheet]")
+        (link,) = opening(file, "link").select("link[rel=stylesheet]")
         links.add(link["href"].replace("../", ""))
     (link,) = links
     assert re.fullmatch(r"_static/style\.css\?v=[0-9a-f]{8}", link)

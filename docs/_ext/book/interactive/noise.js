@@ -54,7 +54,7 @@ const figure = {
       line(below, hill, "gradient"),
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
-      text(above.across(x) + 12, above.up(0) - 8, "出力0"),
+      text(above.across(x), above.up(0) + 20, "出力0", "middle"),
       dots(below, [[x, gradient]], CHOSEN),
     ].join("");
   },

@@ -2,8 +2,8 @@
 
 A line may end in the middle of a word. In running text that is how Japanese is set, though browsers
 that find phrases themselves (``word-break: auto-phrase``) do better. In what is short and stands
-alone, titles, captions, tables, cards and the lists of chapters, it disturbs: there, each boundary
-is marked for ``phrases.css``.
+alone, titles, captions, tables, cards and the lists of chapters, and in what is bold, as the sentence
+that leads a page, it disturbs: there, each boundary is marked for ``phrases.css``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
-ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term
+ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term, nodes.strong
 CLASSES = {"subtitle", "door-made", "door-map"}
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
