@@ -117,12 +117,6 @@ class TestTheLoop:
         ]
         assert moved == [False, False, True, True]
 
-    def test_what_is_not_given_stays(self):
-        network, *data = made()
-        before = network[0].weight.clone()
-        minimize(loss_of(network, *data), network[2].parameters(), SAMPLES, epochs=1)
-        assert torch.equal(network[0].weight, before)
-
 
 class TestRefusals:
     @pytest.mark.parametrize(
