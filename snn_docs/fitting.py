@@ -66,7 +66,7 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
     >>> _ = torch.manual_seed(0)
     >>> network = Sequential(torch.nn.Linear(3, 2), LI(leak=0.1))
     >>> inputs, labels = torch.randn(10, 60, 3), torch.arange(60) % 2
-    >>> inputs[:, :, 0] += 2 * labels[:, None]
+    >>> inputs[:, :, 0] += 2 * labels
     >>> def loss(chosen):
     ...     return cross_entropy(network(inputs[:, chosen]).mean(0), labels[chosen])
     >>> losses = minimize(loss, network.parameters(), 60, epochs=10, batch=5)
