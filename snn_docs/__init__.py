@@ -19,7 +19,7 @@ encoding    画素や信号を、スパイクの列に変える
 functional  層を使わずに、式を関数で呼ぶ
 network     スパイクを数えるなど、出力を読む
 data        この本で使うデータ
-fitting     自分のネットワークとDataLoaderで学習する
+fitting     学習のループ。自分のネットワークとDataLoaderで学習する
 plot        ラスタや膜電位を描く
 conversion  学習済みのReLUのネットワークを変換する
 costs       演算の数と発火率を数える

@@ -1,8 +1,9 @@
-"""ネットワークを、``DataLoader``の渡すデータで学習させ、測ります。"""
+"""ネットワークを学習させ、測ります。ループだけの``minimize``と、``DataLoader``を渡す``fit``があります。"""
 
 import copy
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,128 @@ from snn_docs.checkpoints import FORMAT, Checkpoint, Record, RunError
 
 Batches = Iterable[Sequence[Tensor]]
 """What a DataLoader gives: in each batch the inputs of the network, and at the end the labels."""
+
+
+def minimize(  # noqa: PLR0913 - a loop has as many settings
+    loss: Callable[[Tensor], Tensor],
+    parameters: Iterable[Tensor],
+    samples: int,
+    *,
+    epochs: int,
+    batch: int = 64,
+    lr: float = 1e-2,
+) -> list[float]:
+    r"""標本の順番を混ぜ、バッチに分け、損失をAdamで小さくすることを、エポックの数だけくり返します。
+
+    .. math::
+
+        \theta \leftarrow \mathrm{Adam}\bigl(\theta, \nabla_\theta L_S(\theta)\bigr)
+
+    :math:`\theta`は学習するパラメータ、:math:`S`は1つのバッチに選ばれた標本、\
+    :math:`L_S`はその損失です。ページ「最初のネットワーク」のループから、測ることを除いたものです。\
+    順番は、エポックの始めに、PyTorchの大域の生成器の``torch.randperm(samples)``で決めます。\
+    呼ぶたびに、新しいAdamで始めます。検証や保存も要るなら、``fit``を使います。
+
+    :param loss: 選ばれた標本の番号（形``[B]``、型``torch.int64``、0から始まる）を受け取り、\
+        その損失を、形``[]``、浮動小数点数で返す関数。ネットワークもデータも、この中で使う
+    :param parameters: 学習させるテンソル。``network.parameters()``など。\
+        ``requires_grad``が偽のものは変えない
+    :param samples: 標本の数。1以上の整数
+    :param epochs: すべての標本を何回見るか。1以上の整数
+    :param batch: 1つのバッチの標本の数:math:`B`。1以上の整数。既定は64。\
+        割り切れなければ、最後のバッチは小さい
+    :param lr: 学習率。正の数。既定は``1e-2``
+    :returns: エポックごとの、損失の平均（バッチの標本の数で重みを付ける）。長さ``epochs``
+    :raises RunError: 損失が非数（NaN）か無限大になったとき。そのバッチでは、パラメータを変えない
+    :raises TypeError: ``loss``が関数でないとき、浮動小数点数のテンソルを返さないとき、\
+        ``parameters``がテンソルの並びでないとき、``samples``、``epochs``、``batch``が整数でないとき
+    :raises ValueError: ``loss``の返す形が``[]``でないとき、それがどのパラメータにもよらないとき、\
+        学習するパラメータがないとき、``samples``、``epochs``、``batch``が1未満のとき、\
+        ``lr``が正でないとき
+
+    >>> import torch
+    >>> from snn_docs import LI, Sequential
+    >>> from snn_docs.fitting import minimize
+    >>> from torch.nn.functional import cross_entropy
+    >>> _ = torch.manual_seed(0)
+    >>> network = Sequential(torch.nn.Linear(3, 2), LI(leak=0.1))
+    >>> inputs, labels = torch.randn(10, 60, 3), torch.arange(60) % 2
+    >>> inputs[:, :, 0] += 2 * labels
+    >>> def loss(chosen):
+    ...     return cross_entropy(network(inputs[:, chosen]).mean(0), labels[chosen])
+    >>> losses = minimize(loss, network.parameters(), 60, epochs=10, batch=5)
+    >>> len(losses), losses[-1] < losses[0]
+    (10, True)
+
+    出典: :cite:t:`kingma2015adam`
+    """
+    if not callable(loss):
+        raise TypeError(
+            f"loss must be a function of the chosen samples, but a {type_name(loss)} came; give "
+            "for example lambda chosen: cross_entropy(network(inputs[chosen]), labels[chosen])"
+        )
+    learnt = learning(parameters)
+    check_integer(minimum=1, samples=samples, epochs=epochs, batch=batch)
+    check_positive(lr=lr)
+    optimizer = torch.optim.Adam(learnt, lr=lr)
+    losses = []
+    for epoch in range(1, epochs + 1):
+        total = 0.0
+        for chosen in torch.randperm(samples).split(batch):
+            value = loss(chosen)
+            total += len(chosen) * finite_loss(value, epoch)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        losses.append(total / samples)
+    return losses
+
+
+def learning(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the tensors that learn; raise TypeError or ValueError if there are none."""
+    rows = isinstance(parameters, Tensor) or not isinstance(parameters, Iterable)
+    tensors = [] if rows else list(parameters)
+    wrong = [parameters] if rows else [each for each in tensors if not isinstance(each, Tensor)]
+    if wrong:
+        raise TypeError(
+            f"parameters must be tensors in a row, but a {type_name(wrong[0])} came; give for "
+            "example network.parameters(), or [weight, bias]"
+        )
+    learnt = [each for each in tensors if each.requires_grad]
+    if not learnt:
+        raise ValueError(
+            f"one of the parameters must learn, but of {len(tensors)} none requires a gradient; "
+            "give those of another network, or call requires_grad_()"
+        )
+    return learnt
+
+
+def finite_loss(value: object, epoch: int) -> float:
+    """Return the loss of a batch as a number; raise for what backward can't start from."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        came = value.dtype if isinstance(value, Tensor) else f"a {type_name(value)}"
+        raise TypeError(
+            f"loss must return a floating-point tensor, but {came} came; return for example what "
+            "torch.nn.functional.cross_entropy returns, without item()"
+        )
+    if value.dim():
+        raise ValueError(
+            f"loss must return one number, a tensor of the shape [], but {list(value.shape)} came; "
+            "end it with .mean()"
+        )
+    if not value.requires_grad:
+        raise ValueError(
+            "loss must depend on the parameters, but what came has no gradient; compute it from "
+            "them, outside of torch.no_grad and without detach()"
+        )
+    number = value.item()
+    if not math.isfinite(number):
+        raise RunError(
+            f"the loss is {number} in epoch {epoch}: the inputs are not finite, or the gradient "
+            "has exploded; look at the data, and try a smaller lr, detach_reset, or another "
+            "surrogate"
+        )
+    return number
 
 
 def fit(  # noqa: PLR0913 - a run has as many settings

@@ -1,0 +1,185 @@
+"""`minimize`: the loop of the first network, bit for bit; what it returns, and what it refuses."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, TensorDataset
+from train_checks import one_thread  # noqa: F401 - a fixture
+
+from snn_docs import LI, LIF, Sequential
+from snn_docs.checkpoints import RunError
+from snn_docs.fitting import minimize
+
+SAMPLES = 50  # the last batch is smaller
+
+
+def made():
+    """Return a network and its data, and torch's generator, the same each time."""
+    torch.manual_seed(0)
+    linears = torch.nn.Linear(3, 8), torch.nn.Linear(8, 2)
+    network = Sequential(linears[0], LIF(leak=0.1), linears[1], LI(leak=0.1))
+    inputs, labels = torch.randn(6, SAMPLES, 3), torch.arange(SAMPLES) % 2
+    torch.manual_seed(1)
+    return network, inputs, labels
+
+
+def loss_of(network, inputs, labels):
+    return lambda chosen: cross_entropy(network(inputs[:, chosen]).mean(0), labels[chosen])
+
+
+def by_hand(network, inputs, labels, epochs=3):
+    """Train as the pages do; return the losses of all samples in each epoch."""
+    loss_function, epochs_losses = loss_of(network, inputs, labels), []
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
+    for _ in range(epochs):
+        losses = []
+        for chosen in torch.randperm(SAMPLES).split(16):
+            loss = loss_function(chosen)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses += [loss.item()] * len(chosen)
+        epochs_losses.append(losses)
+    return epochs_losses
+
+
+def weights(network):
+    return torch.cat([each.detach().flatten() for each in network.parameters()])
+
+
+def minimized(network, inputs, labels, epochs=3):
+    loss = loss_of(network, inputs, labels)
+    return minimize(loss, network.parameters(), SAMPLES, epochs=epochs, batch=16, lr=5e-3)
+
+
+class TestTheLoop:
+    def test_the_same_bits_as_by_hand(self):
+        (ours, *data), (theirs, *_) = made(), made()
+        minimized(ours, *data)
+        drawn = torch.rand(3)
+        torch.manual_seed(1)
+        by_hand(theirs, *data)
+        assert torch.equal(weights(ours), weights(theirs))
+        assert torch.equal(drawn, torch.rand(3))  # and the generator is where it would be
+
+    def test_the_same_bits_as_the_first_networks_loader_given_its_order(self):
+        ours, inputs, labels = made()
+        order = torch.randperm(SAMPLES)
+        torch.manual_seed(1)
+        minimized(ours, inputs, labels, epochs=1)
+        theirs, *_ = made()
+        shuffled = TensorDataset(inputs.transpose(0, 1)[order], labels[order])
+        optimizer = torch.optim.Adam(theirs.parameters(), lr=5e-3)
+        for part, answers in DataLoader(shuffled, batch_size=16):
+            loss = cross_entropy(theirs(part.transpose(0, 1)).mean(0), answers)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert torch.equal(weights(ours), weights(theirs))
+
+    def test_each_call_begins_with_a_new_adam(self):
+        (ours, *data), (theirs, *_) = made(), made()
+        minimized(ours, *data, epochs=1)
+        minimized(ours, *data, epochs=1)
+        torch.manual_seed(1)
+        by_hand(theirs, *data, epochs=1)
+        by_hand(theirs, *data, epochs=1)
+        assert torch.equal(weights(ours), weights(theirs))
+
+    def test_returns_the_mean_over_the_samples(self):
+        (ours, *data), (theirs, *_) = made(), made()
+        losses = minimized(ours, *data)
+        torch.manual_seed(1)
+        expected = [sum(each) / SAMPLES for each in by_hand(theirs, *data)]
+        assert losses == pytest.approx(expected, rel=1e-12)
+
+    def test_each_sample_once_an_epoch_and_in_another_order(self):
+        weight, seen = torch.ones(1, requires_grad=True), []
+
+        def loss(chosen):
+            assert chosen.dtype == torch.int64
+            seen.append(chosen)
+            return (weight * chosen).mean()
+
+        minimize(loss, [weight], 10, epochs=2, batch=4)
+        assert [len(chosen) for chosen in seen] == [4, 4, 2] * 2
+        first, second = torch.cat(seen[:3]), torch.cat(seen[3:])
+        assert first.sort()[0].tolist() == second.sort()[0].tolist() == list(range(10))
+        assert not torch.equal(first, second)
+
+    def test_what_is_frozen_stays(self):
+        network, *data = made()
+        network[0].requires_grad_(requires_grad=False)
+        before = [each.clone() for each in network.parameters()]
+        minimized(network, *data)
+        moved = [
+            not torch.equal(now, old) for now, old in zip(network.parameters(), before, strict=True)
+        ]
+        assert moved == [False, False, True, True]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("changed", "error", "message"),
+        [
+            ({"loss": torch.ones(())}, TypeError, r"loss must be a function .*, but a torch\.Ten"),
+            ({"parameters": torch.ones(2)}, TypeError, r"in a row, but a torch\.Tensor came; give"),
+            ({"parameters": torch.nn.Linear(2, 2)}, TypeError, "in a row, but a torch.*Linear ca"),
+            ({"parameters": Sequential(LI(leak=0.1))}, TypeError, "in a row, but a .*LI came"),
+            ({"parameters": [{"params": []}]}, TypeError, "in a row, but a dict came"),
+            ({"parameters": []}, ValueError, "must learn, but of 0 none requires a gradient"),
+            ({"parameters": [torch.ones(2)]}, ValueError, "must learn, but of 1 none requires"),
+            ({"samples": 0}, ValueError, "samples must be 1 or more, but 0 came"),
+            ({"samples": torch.ones(2)}, TypeError, "samples must be an int, but a torch"),
+            ({"epochs": 0}, ValueError, "epochs must be 1 or more, but 0 came"),
+            ({"epochs": 1.0}, TypeError, "epochs must be an int, but a float came"),
+            ({"batch": 0}, ValueError, "batch must be 1 or more, but 0 came"),
+            ({"lr": 0.0}, ValueError, "lr must be positive and finite, but 0.0 came"),
+            ({"lr": "1e-2"}, TypeError, "lr must be a number, but a str came"),
+        ],
+        ids=lambda value: str(value)[:24],
+    )
+    def test_a_bad_argument_before_any_work(self, changed, error, message):
+        def never(chosen):
+            raise AssertionError(chosen)
+
+        weight, before = torch.ones(1, requires_grad=True), torch.get_rng_state()
+        settings = {"loss": never, "parameters": [weight], "samples": 4, "epochs": 1}
+        with pytest.raises(error, match=message):
+            minimize(**settings | changed)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    @pytest.mark.parametrize(
+        ("returned", "error", "message"),
+        [
+            (lambda weight: weight.item(), TypeError, "floating-point tensor, but a float came"),
+            (lambda weight: weight.long(), TypeError, r"tensor, but torch\.int64 came; return"),
+            (lambda _: None, TypeError, "but a NoneType came"),
+            (
+                lambda weight: weight.expand(3),
+                ValueError,
+                r"of the shape \[\], but \[3\] came; end",
+            ),
+            (lambda weight: weight.detach(), ValueError, "on the parameters, but .* no gradient"),
+            (lambda weight: weight * torch.nan, RunError, "the loss is nan in epoch 1: the inputs"),
+            (lambda weight: weight / 0, RunError, "the loss is inf in epoch 1: the inputs are no"),
+        ],
+    )
+    def test_what_is_no_loss_before_any_step(self, returned, error, message):
+        weight = torch.ones((), requires_grad=True)
+        with pytest.raises(error, match=message):
+            minimize(lambda _: returned(weight), [weight], 4, epochs=1)
+        assert weight.item() == 1
+        assert weight.grad is None
+
+    def test_an_explosion_tells_the_epoch_and_leaves_the_weights_before_it(self):
+        weight, sizes, kept = torch.ones((), requires_grad=True), iter([1.0, 2.0, torch.inf]), []
+
+        def loss(_):
+            kept.append(weight.item())
+            return weight * next(sizes)
+
+        with pytest.raises(RunError, match="the loss is inf in epoch 3: the inputs are not"):
+            minimize(loss, [weight], 4, epochs=9, batch=4)
+        assert len(set(kept)) == 3
+        assert weight.item() == kept[-1]
