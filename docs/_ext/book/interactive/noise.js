@@ -16,7 +16,7 @@ const figure = {
     "3段のグラフ。横軸はどれも膜電位と閾値の差。上段は雑音で揺れる電位の帯、中段は発火の確率で、" +
     "実線の段と、雑音がつくる点線の坂。下段は坂の傾き。閾値より0.25低いニューロンに点がある。中段では、段の上の白抜きの点（出力0）と、坂の上の点。",
   question: "雑音を0に近づけていくと、点のニューロンに届く勾配は、いくつで消えますか？",
-  height: 408,
+  height: 422,
   controls: [
     { name: "spread", label: "雑音の大きさ（±）", min: 0, max: 1, step: 0.1, value: 0.5 },
   ],
@@ -36,7 +36,7 @@ const figure = {
       ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
     });
     const below = axes({
-      ...{ top: 244, bottom: 350, title: "逆伝播は坂の傾き", note: `点に届く勾配${Number(gradient.toFixed(2))}` },
+      ...{ top: 258, bottom: 364, title: "逆伝播は坂の傾き", note: `点に届く勾配${Number(gradient.toFixed(2))}` },
       x: { ...ACROSS, name: "膜電位と閾値の差" },
       y: { from: 0, to: 5, ticks: [0, 1, 2, 3, 4, 5] },
     });
