@@ -58,7 +58,7 @@ def phrases(element):
         ("td", "入力が|<閾値の|とき"),
         ("figcaption p", "窓を|ずらす層の|絵。"),
         ("section > p:not([class])", "文は、どこで折り返してもよい。"),
-        ("strong", "太い|文は、|語の|中で|折り返さない。"),
+        ("strong", "太い文は、|語の|中で|折り返さない。"),
         (".sphinxsidebar li > a", "漏れの|ある|モデル"),
     ],
 )
