@@ -21,6 +21,7 @@ def root() -> Path:
     return Path(__file__).parents[1]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """One process more than there are processors: some wait for browsers, kernels, time-outs."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
