@@ -605,20 +605,25 @@ def test_every_work_of_the_bibliography_is_cited_and_the_other_way_round():
     assert set().union(*(page.cited() for page in pages)) == WORKS
 
 
-def test_the_map_of_later_works_tells_years_and_what_the_book_runs():
-    """A mark is filled where the work's line leads to a page of the book."""
-    entries = parse_file(DOCS / "references.bib").entries
-    item = re.compile(r"^- \*\*(?:\{term\}`)?([^*`]+)`?\*\*(.+)$", re.MULTILINE)
+def test_the_map_of_later_works_tells_which_chapters_try_a_question():
+    """They are those that the section's works lead to."""
+    title = re.compile(r"^# (.+)$", re.MULTILINE)
+    sections = re.split(r"^## ", source("beyond").text, flags=re.MULTILINE)[1:]
     told = {}
-    for name, line in item.findall(source("beyond").text):
-        (work, *_) = re.findall(r"\{cite\}`(\w+)`", line) or [None]
-        if work:
-            told[name] = (entries[work].fields["year"][:4], "{doc}`" in line)
+    for heading, *lines in (section.split("\n") for section in sections):
+        works = "\n".join(line for line in lines if line.startswith("- "))
+        chapters = dict.fromkeys(re.findall(r"\{doc\}`(\w+)`", works))
+        if works:
+            told[heading] = [title.search(source(name).text)[1] for name in chapters]
     drawing = (DOCS / "_figures" / "landmarks.svg").read_text(encoding="utf-8")
-    mark = re.compile(r"<circle ([^>]*)/><text[^>]*>(\d{4}) ([^<]+)<")
-    marks = [(name, (year, '"none"' not in look)) for look, year, name in mark.findall(drawing)]
-    assert len(marks) == drawing.count("<circle")
-    assert marks == [(name, told[name]) for name, _ in marks]
+    row = re.compile(r'font-weight="bold">([^<]+)</text><text[^>]*>([^<]+)<')
+    drawn = {question: names.split("、") for question, names in row.findall(drawing)}
+    assert drawn.keys() == told.keys()
+    for question, names in drawn.items():
+        titles = told[question]
+        assert len(names) == max(1, len(titles)), question
+        assert titles or names == ["文献だけ"], question
+        assert all(map(str.startswith, titles, names)), question
 
 
 def test_docstrings_cite_as_the_pages_do():

@@ -2,6 +2,7 @@
 
 const SILENT = -0.25; // its potential, less the threshold
 const ACROSS = { from: -1.2, to: 1.2, ticks: [-1, -0.5, 0, 0.5, 1] };
+const HIGHEST = 3; // of the slopes that fit; that of the smallest noise is cut
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 8);
 
 // A uniform noise up to `noise` either way, and none.
@@ -28,7 +29,7 @@ const figure = {
   draw: ({ noise, chosen: [x, chance, gradient] }) => {
     const bare = { ...ACROSS, bare: true };
     const band = axes({
-      ...{ top: 32, bottom: 62, title: "揺れる電位（縦の破線は閾値、超えた分が発火）" },
+      ...{ top: 30, bottom: 66, title: "揺れる電位（縦の破線は閾値、超えた分が発火）" },
       ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
     });
     const above = axes({
@@ -38,23 +39,25 @@ const figure = {
     const below = axes({
       ...{ top: 258, bottom: 364, title: "逆伝播は坂の傾き", note: `点に届く勾配${Number(gradient.toFixed(2))}` },
       x: { ...ACROSS, name: "膜電位と閾値の差" },
-      y: { from: 0, to: 5, ticks: [0, 1, 2, 3, 4, 5] },
+      y: { from: 0, to: HIGHEST, ticks: [0, 1, 2, 3] },
     });
     const [from, to] = [x - noise, x + noise];
-    const height = noise && 0.5 / noise;
+    const whole = noise && 0.5 / noise;
+    const height = Math.min(whole, HIGHEST);
     const hill = [[-1.2, 0], [-noise, 0], [-noise, height], [noise, height], [noise, 0], [1.2, 0]];
     return [
       ...[band.markup, above.markup, below.markup],
-      bar(band, [from, -0.6], [Math.min(to, 0), 0.6], "potential filled"),
-      to > 0 ? bar(band, [0, -0.6], [to, 0.6], "spike filled") : "",
+      bar(band, [from, -0.5], [Math.min(to, 0), 0.5], "potential filled", 0.6),
+      to > 0 ? bar(band, [0, -0.5], [to, 0.5], "spike filled", 0.6) : "",
       ...[band, above, below].map((plot) => upright(plot, 0, "threshold")),
       line(above, [[-1.2, 0], [0, 0], [0, 1], [1.2, 1]], "fired"),
       line(above, [[-1.2, 0], [-noise, 0], [noise, 1], [1.2, 1]], "curve dotted"),
       noise ? bar(below, [-noise, 0], [noise, height], "gradient filled faint") : "",
       line(below, hill, "gradient"),
+      whole > HIGHEST ? text(below.across(noise) + 10, below.top + 18, `上に続く（高さ${whole}）`) : "",
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
-      text(above.across(x), above.up(0) + 20, "出力0", "middle"),
+      text(above.across(x), above.up(0) + 29, "出力0", "middle"),
       dots(below, [[x, gradient]], CHOSEN),
     ].join("");
   },
