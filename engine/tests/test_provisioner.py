@@ -90,7 +90,7 @@ def test_the_provisioner_and_the_kernelspec_are_installed():
     assert spec.language == python.language
 
 
-# ipykernel reads in a thread of its own what C writes; a cell that has ended before is left without.
+# ipykernel reads in a thread of its own what C writes; a cell that has ended has it no more.
 FROM_C = """\
 import ctypes, sys, threading
 was_read, write, libc = threading.Event(), sys.stdout.write, ctypes.CDLL(None)

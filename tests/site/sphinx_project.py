@@ -98,7 +98,9 @@ def part_of(page: Path, elements: str | list[str], kinds: str | None = None) -> 
 def opening(page: Path, name: str, holding: str = "") -> BeautifulSoup:
     """Read the opening tags of a page's elements: what they hold takes ten times as long."""
     found = re.findall(rf"<{name}\b[^>]*>", page.read_text(encoding="utf-8"))
-    return BeautifulSoup("".join(tag + f"</{name}>" for tag in found if holding in tag), "html.parser")
+    return BeautifulSoup(
+        "".join(tag + f"</{name}>" for tag in found if holding in tag), "html.parser"
+    )
 
 
 def script(path: Path) -> ModuleType:

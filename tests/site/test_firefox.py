@@ -34,7 +34,8 @@ INCOMPLETE = """[...document.querySelectorAll("msub, msup, mfrac, mover, munder,
   .concat([...document.querySelectorAll("msubsup, munderover")]
     .filter((part) => part.children.length !== 3))
   .map((part) => part.outerHTML)"""
-TORN = """[...document.querySelectorAll("h1, h2, h3, .subtitle, figcaption p, th, td, p:has(> strong)")]
+TORN = """[...document.querySelectorAll(
+    "h1, h2, h3, .subtitle, figcaption p, th, td, p:has(> strong)")]
   .filter((block) => block.checkVisibility())
   .flatMap((block) => [...block.querySelectorAll("wbr")].flatMap((mark) => {
     const range = document.createRange(), phrase = mark.nextSibling;

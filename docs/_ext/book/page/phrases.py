@@ -2,8 +2,8 @@
 
 A line may end in the middle of a word. In running text that is how Japanese is set, though browsers
 that find phrases themselves (``word-break: auto-phrase``) do better. In what is short and stands
-alone, titles, captions, tables, cards and the lists of chapters, and in what is bold, as the sentence
-that leads a page, it disturbs: there, each boundary is marked for ``phrases.css``.
+alone, titles, captions, tables, cards and the lists of chapters, and in what is bold, as the
+sentence that leads a page, it disturbs: there, each boundary is marked for ``phrases.css``.
 """
 
 from __future__ import annotations
