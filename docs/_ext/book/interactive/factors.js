@@ -33,7 +33,8 @@ const figure = {
   label:
     "上下2段のグラフ。横軸はどちらも時刻で、右端が最後。上段は膜電位の折れ線と、破線の閾値、" +
     "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
-    "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。爆発するときは、入力0.05なら消えることを、下に薄い棒で示す。",
+    "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。" +
+    "爆発するときは、入力0.05なら消えることを、下に薄い棒で示す。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
   height: 424,
   controls: [
@@ -63,9 +64,10 @@ const figure = {
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
     const grown = power(gradients[0]) > 0;
     const told = text(RIGHT - 8, below.up(grown ? 4.5 : -4.5) + 6, each(gradients[0]), "end");
+    const named = `薄い棒: 入力${WEAK}なら${roughly(weak[0])}倍`;
     const other = grown && power(weak[0]) < 0
       ? barsOf(weak, "gradient filled faint") +
-        text(below.across((x.from + x.to) / 2), below.up(-1.9) + 7, `薄い棒: 入力${WEAK}なら${roughly(weak[0])}倍`, "middle")
+        text(below.across((x.from + x.to) / 2), below.up(-1.9) + 7, named, "middle")
       : "";
     const bars = barsOf(gradients, "gradient filled");
     return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");

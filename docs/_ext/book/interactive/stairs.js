@@ -16,7 +16,8 @@ const figure = {
   name: "stairs",
   label:
     "左は、横軸が入力、縦軸が発火率の階段で、細い線がReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
-    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
+    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、" +
+    "それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
   question: "隠れ層8つの正解率が元のReLUに並ぶまで、何ステップ待ちますか？",
   height: 330,
   controls: [
@@ -42,6 +43,7 @@ const figure = {
       y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
     });
     const waited = Math.log2(count);
+    const [away, anchor] = waited < 2.5 ? [6, "start"] : [-6, "end"];
     const stairs = rates.flatMap(([x, rate], i) => [[x, rates[Math.max(0, i - 1)][1]], [x, rate]]);
     const depth = ({ layers, ann, reached }, [look, [x, y]]) => {
       const points = Object.entries(reached).map(([steps, share]) => [Math.log2(steps), share]);
@@ -57,7 +59,7 @@ const figure = {
       ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, waited, "threshold"),
-      text(right.across(waited) + (waited < 2.5 ? 6 : -6), right.up(0.05), `${count}ステップ`, waited < 2.5 ? "start" : "end"),
+      text(right.across(waited) + away, right.up(0.05), `${count}ステップ`, anchor),
       ...converted.map((network, i) => depth(network, LOOKS[i])),
     ].join("");
   },
