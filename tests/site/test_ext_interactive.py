@@ -423,6 +423,8 @@ def test_what_the_other_pages_ask():
     gaps = tables("order", [{"gap": gap} for gap in (28, 29)])
     counts = [[sum(int(row[column]) for row in table) for column in (3, 6)] for table in gaps]
     assert counts == [[1, 2], [2, 2]]
+    pairs = tables("coincidence", [{"gap": gap} for gap in (3, 4)])
+    assert [sum(int(row[5]) for row in table) for table in pairs] == [2, 1]
 
 
 def test_what_the_codes_page_invites_to():

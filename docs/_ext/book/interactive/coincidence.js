@@ -12,6 +12,7 @@ const figure = {
   label:
     "3段のグラフ。上段は入力で、近い2つと、離れた2つがある。中段は漏れのないニューロン、" +
     "下段は漏れのあるニューロンの膜電位の折れ線。閾値は破線で、発火したステップの上に縦棒がある。",
+  question: "あとの2つの隔たりを何ステップまで縮めると、LIFも2回発火しますか？",
   height: 430,
   controls: [
     {
@@ -38,11 +39,12 @@ const figure = {
     const panel = (steps, i) => {
       const top = 120 + 150 * i;
       const plot = axes({
-        ...{ top, bottom: top + 102, title: `${NAMES[i]}: 膜電位` },
+        ...{ top, bottom: top + 102, title: `${NAMES[i]}: 膜電位`, note: "縦棒: スパイク" },
         x: { ...X, name: i ? "ステップ" : "", bare: !i },
         y: { from: 0, to: ticks.at(-1), ticks },
       });
-      return plot.markup + trace(plot, steps, 1);
+      const named = text(plot.across(8), plot.up(1) - 6, "閾値", "middle");
+      return plot.markup + trace(plot, steps, 1) + named;
     };
     const arrivals = dots(above, arrived, { name: "input filled", r: 5 });
     return [above.markup, ...marks, arrivals, ...both.map(panel)].join("");

@@ -3,6 +3,7 @@
 
 const BACK = 20; // steps
 const FARTHEST = 6; // powers of ten that are drawn
+const WEAK = 0.05; // an input to compare with, whose gradient vanishes
 
 // As `LIF(leak=leak, surrogate=Heaviside.apply)` gives it, reset attached, from the last step back.
 const sensitivities = (steps, leak) => {
@@ -22,23 +23,29 @@ const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000
 // What each of the steps multiplies by, on average.
 const each = (whole) => (whole ? `← 1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}` : "");
 
+const backwards = (current, leak) => {
+  const steps = run(Array(BACK + 1).fill(current), { leak });
+  return { steps, gradients: sensitivities(steps, leak) };
+};
+
 const figure = {
   name: "factors",
   label:
     "上下2段のグラフ。横軸はどちらも時刻で、右端が最後。上段は膜電位の折れ線と、破線の閾値、" +
     "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
-    "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。",
+    "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。" +
+    "爆発するときは、入力0.05なら消えることを、下に薄い棒で示す。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
   height: 424,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0.05, max: 2, step: 0.05, value: 1.5 },
     { name: "leak", label: "漏れ", min: 0, max: 0.4, step: 0.05, value: 0.1 },
   ],
-  compute: ({ current, leak }) => {
-    const steps = run(Array(BACK + 1).fill(current), { leak });
-    return { current, leak, steps, gradients: sensitivities(steps, leak) };
-  },
-  draw: ({ steps, gradients }) => {
+  compute: ({ current, leak }) => ({
+    ...{ current, leak, ...backwards(current, leak) },
+    weak: backwards(WEAK, leak).gradients,
+  }),
+  draw: ({ steps, gradients, weak }) => {
     const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
     const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
@@ -52,13 +59,18 @@ const figure = {
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
     });
-    const bars = gradients.map((gradient, t) =>
-      bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled"),
-    );
+    const barsOf = (all, look) =>
+      all.map((gradient, t) => bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], look)).join("");
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
-    const free = power(gradients[0]) < 0 ? 3 : -3; // no bar is there
-    const told = text(below.across((x.from + x.to) / 2), below.up(free) + 6, each(gradients[0]), "middle");
-    return [above.markup, trace(above, steps, 1), below.markup, ...bars, one, told].join("");
+    const grown = power(gradients[0]) > 0;
+    const told = text(RIGHT - 8, below.up(grown ? 4.5 : -4.5) + 6, each(gradients[0]), "end");
+    const named = `薄い棒: 入力${WEAK}なら${roughly(weak[0])}倍`;
+    const other = grown && power(weak[0]) < 0
+      ? barsOf(weak, "gradient filled faint") +
+        text(below.across((x.from + x.to) / 2), below.up(-1.9) + 7, named, "middle")
+      : "";
+    const bars = barsOf(gradients, "gradient filled");
+    return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");
   },
   summary: ({ current, leak, steps, gradients }) =>
     `入力${shortest(f(current))}、漏れ${shortest(f(leak))}なら、発火は${occasions(steps)}で、` +

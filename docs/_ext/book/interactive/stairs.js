@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", [2.15, 1.01]], ["curve dotted", [2.4, 0.66]]]; // and where the name is
+const LOOKS = [["curve", [1.1, 1.18]], ["curve dotted", [1.6, 0.6]]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -16,7 +16,8 @@ const figure = {
   name: "stairs",
   label:
     "左は、横軸が入力、縦軸が発火率の階段で、細い線がReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
-    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、水平な線の元のReLUに並ぶ。",
+    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、" +
+    "それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
   question: "隠れ層8つの正解率が元のReLUに並ぶまで、何ステップ待ちますか？",
   height: 330,
   controls: [
@@ -31,7 +32,7 @@ const figure = {
     const left = axes({
       ...{ top: 36, bottom: 272, right: 298, title: `${count}ステップの発火率` },
       x: { from: -0.3, to: 1.3, ticks: [0, 0.5, 1], name: "入力" },
-      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
+      y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
     });
     const right = axes({
       ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線はReLU）" },
@@ -39,8 +40,10 @@ const figure = {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
       },
-      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
+      y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
     });
+    const waited = Math.log2(count);
+    const [away, anchor] = waited < 2.5 ? [6, "start"] : [-6, "end"];
     const stairs = rates.flatMap(([x, rate], i) => [[x, rates[Math.max(0, i - 1)][1]], [x, rate]]);
     const depth = ({ layers, ann, reached }, [look, [x, y]]) => {
       const points = Object.entries(reached).map(([steps, share]) => [Math.log2(steps), share]);
@@ -48,13 +51,15 @@ const figure = {
         ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
         ...[dots(right, points, { name: "point", r: 4 })],
         text(right.across(x), right.up(y), `隠れ層${layers}つ`),
+        text(right.across(x), right.up(y - 0.14), `元のReLU${ann.toFixed(2)}`),
       ].join("");
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
       ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
-      upright(right, Math.log2(count), "threshold"),
+      upright(right, waited, "threshold"),
+      text(right.across(waited) + away, right.up(0.05), `${count}ステップ`, anchor),
       ...converted.map((network, i) => depth(network, LOOKS[i])),
     ].join("");
   },
