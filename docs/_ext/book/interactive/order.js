@@ -65,7 +65,7 @@ const figure = {
         const names = arrived.map(([x, y], k) => {
           const [away, anchor] = k && x > (i ? ROOM : 2 * ROOM) ? [-9, "end"] : [9, "start"];
           const below = groups[k] === "群A" ? 2 : 26; // the threshold falls between the two
-          const name = k && !i ? `${groups[k]}: ${compared(steps[x - 1])}` : `${groups[k]}の入力`;
+          const name = k && !i ? `${groups[k]}: ${compared(steps[x - 1])}` : `${groups[k]}${k ? "" : "の入力"}（強さ${y}）`;
           return text(plot.across(x) + away, plot.up(y) + below, name, anchor);
         });
         const fired = firings(steps);

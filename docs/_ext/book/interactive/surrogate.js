@@ -17,7 +17,7 @@ const figure = {
   label:
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
-    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。横の線は、どこにでも届く直通推定の正解率。",
+    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。横の線は、どこにでも同じ強さで届く直通推定の正解率。",
   question: "傾きを上げて範囲を狭めると、正解率はどこまで下がりますか？",
   height: 458,
   controls: [
@@ -41,16 +41,25 @@ const figure = {
       x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差" },
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
     });
+    const everywhere = Math.max(...reached.accuracies.StraightThrough.map(([, right]) => right));
+    const note = `横線: どこにでも同じ強さだと${everywhere.toFixed(2)}`;
     const below = axes({
-      ...{ top: 300, bottom: 400, title: "学習したあとの正解率" },
+      ...{ top: 300, bottom: 400, title: "学習後の正解率", note },
       x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き（右ほど幅が狭い）" },
       y: { from: 0.5, to: 1.1, ticks: [0.5, 0.75, 1] },
     });
-    const everywhere = Math.max(...reached.accuracies.StraightThrough.map(([, right]) => right));
     const named = accuracies.map(([x, right]) => {
-      const [where, anchor] = x < 1 ? [below.across(x), "start"] : [RIGHT, "end"];
+      const [where, anchor] = x < 1 ? [below.across(x) + 7, "start"] : [RIGHT, "end"];
       return text(where, below.up(right) - 14, right.toFixed(2), anchor);
     });
+    const tall = Math.max(...curve.map(([, gradient]) => gradient));
+    const edge = Math.max(...curve.filter(([, gradient]) => gradient === tall).map(([x]) => x));
+    // The name of the curve: beside its peak, on its plateau, or on the tail of a low one.
+    const peaked = edge < 1 && tall > 0.4;
+    const tail = Math.max(...curve.filter(([x]) => x >= 2).map(([, gradient]) => gradient));
+    const top = [above.across(edge) + (peaked ? 12 : -6), above.up(tall) + (peaked ? 16 : -10)];
+    const at = peaked || edge >= 1 ? top : [RIGHT - 6, above.up(tail) - 10];
+    const name = text(...at, "代理勾配", peaked ? "start" : "end");
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
       const corners = [[at - half, 0], [at + half, count / reached.all / WIDTH_OF_BIN]];
@@ -60,10 +69,9 @@ const figure = {
     });
     return [
       ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
-      text(RIGHT - 6, above.up(0.72), "一点鎖線が代理勾配", "end"),
+      name,
       ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
       line(below, [[0, everywhere], [1.02, everywhere]], "reference"),
-      text(RIGHT - 6, below.up(everywhere) - 10, `どこにでも届くと${everywhere.toFixed(2)}`, "end"),
       ...[dots(below, accuracies, { name: "point", r: 6 }), ...named],
     ].join("");
   },
