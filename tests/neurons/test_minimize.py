@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, TensorDataset
 from train_checks import one_thread  # noqa: F401 - a fixture
 
 from snn_docs import LI, LIF, Sequential
@@ -61,21 +60,6 @@ class TestTheLoop:
         by_hand(theirs, *data)
         assert torch.equal(weights(ours), weights(theirs))
         assert torch.equal(drawn, torch.rand(3))  # and the generator is where it would be
-
-    def test_the_same_bits_as_the_first_networks_loader_given_its_order(self):
-        ours, inputs, labels = made()
-        order = torch.randperm(SAMPLES)
-        torch.manual_seed(1)
-        minimized(ours, inputs, labels, epochs=1)
-        theirs, *_ = made()
-        shuffled = TensorDataset(inputs.transpose(0, 1)[order], labels[order])
-        optimizer = torch.optim.Adam(theirs.parameters(), lr=5e-3)
-        for part, answers in DataLoader(shuffled, batch_size=16):
-            loss = cross_entropy(theirs(part.transpose(0, 1)).mean(0), answers)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        assert torch.equal(weights(ours), weights(theirs))
 
     def test_each_call_begins_with_a_new_adam(self):
         (ours, *data), (theirs, *_) = made(), made()

@@ -73,7 +73,7 @@ const figure = {
   draw: ({ slope, walked, paces }) => {
     const plane = axes({
       ...{ top: 36, bottom: 272, right: 322, title: "代理勾配の矢印" },
-      x: { from: -1.8, to: 1.8, ticks: [-1, 0, 1], name: "重みw₁（縦はw₂）" },
+      x: { from: -1.8, to: 1.8, ticks: [-1, 0, 1], name: "重みw₁" },
       y: { from: -0.3, to: 2.4, ticks: [0, 1, 2], name: "w₂" },
     });
     const heights = axes({
