@@ -28,7 +28,7 @@ from playwright.sync_api import sync_playwright
 from site_server import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from playwright.sync_api import Browser, Page, Request
 
@@ -133,18 +133,29 @@ OPEN_FOLDS = "for (const fold of document.querySelectorAll('details')) fold.open
 TWO_FRAMES = "async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }"
 
 
-def violations(page: Page, part: str = "document") -> list[str]:
-    """Return what axe finds wrong in a page, or in the part that a selector names."""
+# What a screen's width and colours can break. All else is in the page, whatever it is seen on.
+SCREEN_RULES = (
+    *("color-contrast", "link-in-text-block", "target-size"),
+    *("scrollable-region-focusable", "landmark-unique", "meta-viewport"),
+)
+
+
+def violations(page: Page, part: str = "document", rules: Sequence[str] = ()) -> list[str]:
+    """Return what axe finds wrong in a page, or in the part that a selector names.
+
+    It asks for these rules alone, if there are any.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     # Else colours are looked at while they change. A change may be called off.
     ended = "document.getAnimations().map((animation) => animation.finished)"
     page.evaluate(f"Promise.allSettled({ended}).then(() => null)")
     return page.evaluate(
-        "async (part) => (await axe.run(part === 'document' ? document : part,"
-        " { resultTypes: ['violations'] })).violations.flatMap(({ id, nodes }) =>"
+        "async ([part, rules]) => (await axe.run(part === 'document' ? document : part,"
+        " { resultTypes: ['violations'], ...(rules.length && { runOnly: rules }) }))"
+        ".violations.flatMap(({ id, nodes }) =>"
         " nodes.map(({ target }) => `${id}: ${target.flat().join(' ')}`))",
-        part,
+        [part, rules],
     )
 
 
