@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from site_server import served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -27,13 +28,31 @@ needs_browser = pytest.mark.skipif(
 pytestmark = [needs_browser, pytest.mark.slow]
 
 
-@contextmanager
-def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light") -> Iterator[Page]:
-    """Open a tab. On leaving it, nothing must have been complained of, or asked of others."""
+@cache
+def window(browser: Browser, width: int, scheme: str) -> BrowserContext:
+    """Keep one for all tabs: a new one loads the site's scripts and fonts anew."""
     context = browser.new_context(
         viewport={"width": width, "height": 844}, color_scheme=scheme, locale="ja-JP"
     )
     context.set_default_timeout(1000 * PATIENCE)
+    return context
+
+
+def forget(context: BrowserContext, page: Page, others: set[Page]) -> None:
+    """Close a tab and what it has opened, and leave nothing of it for the next one."""
+    if not others:
+        session = context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+        context.clear_permissions()
+    for each in set(context.pages) - others:
+        each.close()
+
+
+@contextmanager
+def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light") -> Iterator[Page]:
+    """Open a tab. On leaving it, nothing must have been complained of, or asked of others."""
+    context = window(browser, width, scheme)
+    others = set(context.pages)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -51,7 +70,7 @@ def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light")
         yield page
         assert not complaints
     finally:
-        context.close()
+        forget(context, page, others)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
