@@ -52,13 +52,13 @@ const figure = {
         ...{ name: "代理勾配の幅（右ほど広い。傾きの逆数）" },
         words: (at) => (at === EVERYWHERE ? "どこでも" : `${Math.round(2 ** at)}`),
       },
-      y: { from: 0.5, to: 1.1, ticks: [0.5, 0.75, 1] },
+      y: { from: 0.4, to: 1.1, ticks: [0.5, 0.75, 1] },
     });
     const endless = kind === "StraightThrough";
     const measured = endless ? [] : accuracies.map(([slope, right]) => [widthAt(slope), right]);
     const hill = [...measured.sort(([a], [b]) => a - b), [EVERYWHERE, everywhere]];
     const named = hill.map(([x, right]) =>
-      text(below.across(x) + 12, below.up(right) + (right > 0.9 ? -12 : 2), right.toFixed(2)),
+      text(below.across(x) + 12, below.up(right) + (right > 0.9 ? -12 : 14), right.toFixed(2)),
     );
     const tall = Math.max(...curve.map(([, gradient]) => gradient));
     const edge = Math.max(...curve.filter(([, gradient]) => gradient === tall).map(([x]) => x));
