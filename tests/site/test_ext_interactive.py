@@ -435,6 +435,19 @@ def test_what_the_codes_page_invites_to():
     }
     assert 1.5 < errors["rate", 16] / errors["rate", 64] < 2.7
     assert 3.5 < errors["latency", 16] / errors["latency", 64] < 4.8
+    lost = {}
+    for count in (16, 64):
+        (result,) = worked("raster", [{"count": count}])
+        told = re.findall(r"は([\d.]+)から([\d.]+)に", result["summary"])
+        lost[count] = [(float(before), float(after)) for before, after in told]
+        spikes = encoded("rate", count, 1)[:, 12]
+        assert lost[count][0] == pytest.approx(
+            [spikes.mean().item(), (spikes.sum().item() - 1) / count], abs=0.0051
+        )
+        assert lost[count][1][1] == 0
+    left, longer = ([row[0] - row[1] for row in lost[count]] for count in (16, 64))
+    assert left[0] > 2 * longer[0]
+    assert left[1] == pytest.approx(longer[1], abs=0.03)
     levels = {
         code: len(set(encoded(code, 64, 1).mean(0).tolist())) for code in ("zero", "subtract")
     }

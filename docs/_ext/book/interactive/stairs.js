@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", [1.1, 1.18]], ["curve dotted", [1.6, 0.6]]]; // and where the name is
+const LOOKS = [["curve", 1.17], ["curve dotted", 0.62]]; // and how high the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -40,18 +40,18 @@ const figure = {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
       },
-      y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
+      y: { from: 0.3, to: 1.25, ticks: [0.4, 0.6, 0.8, 1] },
     });
     const waited = Math.log2(count);
     const [away, anchor] = waited < 2.5 ? [6, "start"] : [-6, "end"];
     const stairs = rates.flatMap(([x, rate], i) => [[x, rates[Math.max(0, i - 1)][1]], [x, rate]]);
-    const depth = ({ layers, ann, reached }, [look, [x, y]]) => {
+    const depth = ({ layers, ann, reached }, [look, y]) => {
       const points = Object.entries(reached).map(([steps, share]) => [Math.log2(steps), share]);
       return [
         ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
         ...[dots(right, points, { name: "point", r: 4 })],
-        text(right.across(x), right.up(y), `隠れ層${layers}つ`),
-        text(right.across(x), right.up(y - 0.14), `元のReLU${ann.toFixed(2)}`),
+        text(RIGHT, right.up(y), `隠れ層${layers}つ`, "end"),
+        text(RIGHT, right.up(y - 0.1), `ReLU${ann.toFixed(2)}`, "end"),
       ].join("");
     };
     return [
@@ -59,7 +59,7 @@ const figure = {
       ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, waited, "threshold"),
-      text(right.across(waited) + away, right.up(0.05), `${count}ステップ`, anchor),
+      text(right.across(waited) + away, right.up(0.34), `${count}ステップ`, anchor),
       ...converted.map((network, i) => depth(network, LOOKS[i])),
     ].join("");
   },

@@ -10,6 +10,9 @@ const KINDS = [
 const WIDTH_OF_BIN = (reached.to - reached.from) / reached.counts.length;
 const BINS = reached.counts.map((count, i) => [reached.from + (i + 0.5) * WIDTH_OF_BIN, count]);
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
+// Where a width lies on the axis of the lower plot, and at its end what is wide without an end.
+const EVERYWHERE = 5.7;
+const widthAt = (slope) => -Math.log2(slope);
 const CURVE = Array.from({ length: 601 }, (_, i) => f((i - 300) / 100));
 
 const figure = {
@@ -17,8 +20,8 @@ const figure = {
   label:
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
-    "下段は、横軸が傾き、縦軸が正解率の点で、破線が選んだ傾き。横の線は、どこにでも同じ強さで届く直通推定の正解率。",
-  question: "傾きを上げて範囲を狭めると、正解率はどこまで下がりますか？",
+    "下段は、横軸が代理勾配の幅、縦軸が学習後の正解率の点。右の端は、どこにでも同じ強さで届く直通推定。破線が選んだ幅。",
+  question: "傾きを上げて幅を狭めると、正解率はどこまで下がりますか？",
   height: 458,
   controls: [
     { name: "slope", label: "傾き（上げると狭く、高い）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
@@ -35,23 +38,28 @@ const figure = {
       accuracies: reached.accuracies[kind],
     };
   },
-  draw: ({ slope, bins, curve, share, accuracies }) => {
+  draw: ({ kind, slope, bins, curve, share, accuracies }) => {
     const above = axes({
-      ...{ top: 32, bottom: 200, title: `代理勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
-      x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差" },
-      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1] },
+      ...{ top: 32, bottom: 200, title: `勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
+      x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差（0を超えると発火）" },
+      y: { from: 0, to: 1.1, ticks: [0, 0.5, 1], bare: true },
     });
     const everywhere = Math.max(...reached.accuracies.StraightThrough.map(([, right]) => right));
-    const note = `横線: どこにでも同じ強さだと${everywhere.toFixed(2)}`;
     const below = axes({
-      ...{ top: 300, bottom: 400, title: "学習後の正解率", note },
-      x: { from: 0, to: 1.02, ticks: [0, 0.25, 0.5, 0.75, 1], name: "傾き（右ほど幅が狭い）" },
-      y: { from: 0.5, to: 1.1, ticks: [0.5, 0.75, 1] },
+      ...{ top: 300, bottom: 400, title: "学習後の正解率" },
+      x: {
+        ...{ from: -0.4, to: 6.6, ticks: [0, 2, widthAt(0.05), EVERYWHERE] },
+        ...{ name: "代理勾配の幅（右ほど広い。傾きの逆数）" },
+        words: (at) => (at === EVERYWHERE ? "どこでも" : `${Math.round(2 ** at)}`),
+      },
+      y: { from: 0.4, to: 1.1, ticks: [0.5, 0.75, 1] },
     });
-    const named = accuracies.map(([x, right]) => {
-      const [where, anchor] = x < 1 ? [below.across(x) + 7, "start"] : [RIGHT, "end"];
-      return text(where, below.up(right) - 14, right.toFixed(2), anchor);
-    });
+    const endless = kind === "StraightThrough";
+    const measured = endless ? [] : accuracies.map(([slope, right]) => [widthAt(slope), right]);
+    const hill = [...measured.sort(([a], [b]) => a - b), [EVERYWHERE, everywhere]];
+    const named = hill.map(([x, right]) =>
+      text(below.across(x) + 12, below.up(right) + (right > 0.9 ? -12 : 14), right.toFixed(2)),
+    );
     const tall = Math.max(...curve.map(([, gradient]) => gradient));
     const edge = Math.max(...curve.filter(([, gradient]) => gradient === tall).map(([x]) => x));
     // The name of the curve: beside its peak, on its plateau, or on the tail of a low one.
@@ -70,9 +78,9 @@ const figure = {
     return [
       ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
       name,
-      ...[below.markup, upright(below, slope, "threshold"), line(below, accuracies, "curve dotted")],
-      line(below, [[0, everywhere], [1.02, everywhere]], "reference"),
-      ...[dots(below, accuracies, { name: "point", r: 6 }), ...named],
+      ...[below.markup, upright(below, endless ? EVERYWHERE : widthAt(slope), "threshold")],
+      line(below, hill, "curve dotted"),
+      ...[dots(below, hill, { name: "point", r: 6 }), ...named],
     ].join("");
   },
   summary: ({ kind, slope, share, accuracies }) => {
