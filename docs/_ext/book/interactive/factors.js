@@ -21,7 +21,7 @@ const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
 const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
 
 // What each of the steps multiplies by, on average.
-const each = (whole) => (whole ? `← 1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}` : "");
+const each = (whole) => `1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
 
 const backwards = (current, leak) => {
   const steps = run(Array(BACK + 1).fill(current), { leak });
@@ -34,7 +34,7 @@ const figure = {
     "上下2段のグラフ。横軸はどちらも時刻で、右端が最後。上段は膜電位の折れ線と、破線の閾値、" +
     "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
     "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。" +
-    "爆発するときは、入力0.05なら消えることを、下に薄い棒で示す。",
+    "爆発するときは、入力0.05なら1つ戻るごとに小さくなって消えることを、下に薄い棒で示す。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
   height: 424,
   controls: [
@@ -45,7 +45,7 @@ const figure = {
     ...{ current, leak, ...backwards(current, leak) },
     weak: backwards(WEAK, leak).gradients,
   }),
-  draw: ({ steps, gradients, weak }) => {
+  draw: ({ current, steps, gradients, weak }) => {
     const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
     const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
@@ -59,17 +59,21 @@ const figure = {
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
     });
-    const barsOf = (all, look) =>
-      all.map((gradient, t) => bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], look)).join("");
+    const barsOf = (all, opacity) =>
+      all.map((gradient, t) =>
+        bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
+      ).join("");
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
     const grown = power(gradients[0]) > 0;
-    const told = text(RIGHT - 8, below.up(grown ? 4.5 : -4.5) + 6, each(gradients[0]), "end");
-    const named = `薄い棒: 入力${WEAK}なら${roughly(weak[0])}倍`;
-    const other = grown && power(weak[0]) < 0
-      ? barsOf(weak, "gradient filled faint") +
-        text(below.across((x.from + x.to) / 2), below.up(-1.9) + 7, named, "middle")
+    const told = gradients[0]
+      ? text(RIGHT - 8, below.up(grown ? 4.5 : -4.5) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0])}`, "end")
       : "";
-    const bars = barsOf(gradients, "gradient filled");
+    const other = grown && power(weak[0]) < 0
+      ? barsOf(weak, 0.6) +
+        text(RIGHT - 8, below.up(-1.9) + 6, `← 入力${WEAK}: ${each(weak[0])}`, "end") +
+        text(RIGHT - 8, below.up(-4.2) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
+      : "";
+    const bars = barsOf(gradients, 1);
     return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");
   },
   summary: ({ current, leak, steps, gradients }) =>

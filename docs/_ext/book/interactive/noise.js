@@ -37,18 +37,20 @@ const figure = {
       ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
     });
     const below = axes({
-      ...{ top: 258, bottom: 364, title: "逆伝播は坂の傾き", note: `点に届く勾配${Number(gradient.toFixed(2))}` },
+      ...{ top: 258, bottom: 364, title: "逆伝播は坂の傾き" },
       x: { ...ACROSS, name: "膜電位と閾値の差" },
       y: { from: 0, to: HIGHEST, ticks: [0, 1, 2, 3] },
     });
     const [from, to] = [x - noise, x + noise];
     const whole = noise && 0.5 / noise;
+    const percent = `${Number((100 * chance).toFixed(1))}%`;
     const height = Math.min(whole, HIGHEST);
     const hill = [[-1.2, 0], [-noise, 0], [-noise, height], [noise, height], [noise, 0], [1.2, 0]];
     return [
       ...[band.markup, above.markup, below.markup],
       bar(band, [from, -0.5], [Math.min(to, 0), 0.5], "potential filled", 0.6),
       to > 0 ? bar(band, [0, -0.5], [to, 0.5], "spike filled", 0.6) : "",
+      to > 0 ? text(band.across(to) + 10, band.up(0) + 6, percent) : "",
       ...[band, above, below].map((plot) => upright(plot, 0, "threshold")),
       line(above, [[-1.2, 0], [0, 0], [0, 1], [1.2, 1]], "fired"),
       line(above, [[-1.2, 0], [-noise, 0], [noise, 1], [1.2, 1]], "curve dotted"),
@@ -58,7 +60,9 @@ const figure = {
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
       text(above.across(x), above.up(0) + 29, "出力0", "middle"),
+      to > 0 ? text(above.across(x) - 14, above.up(chance) - 8, `確率${percent}`, "end") : "",
       dots(below, [[x, gradient]], CHOSEN),
+      text(below.across(x) - 4, below.up(gradient) - 16, `届く勾配${Number(gradient.toFixed(2))}`, "end"),
     ].join("");
   },
   summary: ({ noise, chosen: [, chance, gradient] }) => {
