@@ -301,14 +301,12 @@ def test_it_works_under_the_strictest_policy_and_needs_no_server(
 # ---- Its state in the address ----
 
 
-@pytest.fixture(params=["server", "file"])
-def site(request, address, built_site):
-    """Where a reader has the book: at an address of the web, or in a folder."""
-    return address if request.param == "server" else f"{built_site.as_uri()}/"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_the_address_opens_the_figure_as_it_is_seen(browser, site, name):
+@pytest.mark.parametrize(
+    ("name", "place"), [*((name, "server") for name in PAGES), ("loop", "file")]
+)
+def test_the_address_opens_the_figure_as_it_is_seen(browser, address, built_site, name, place):
+    """All keep their state in one way, so one is asked from a folder."""
+    site = address if place == "server" else f"{built_site.as_uri()}/"
     seen = "root => ['svg', '.interactive-summary', 'tbody'].map((part) =>"
     seen += " root.querySelector(part).innerHTML)"
     with opened(browser, site, width=DESK) as page:
