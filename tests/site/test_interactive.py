@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import re
 import shutil
+from contextlib import closing
 
 import pytest
 import test_browser
@@ -143,7 +144,8 @@ def test_what_is_heard(browser, address):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_who_listens_is_told_once_and_only_when_all_is_at_rest(browser, address, name):
-    with opened(browser, address, width=DESK) as page:
+    with closing(browser.new_context()) as context:  # a clock is that of all its tabs
+        page = context.new_page()
         page.clock.install(time=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
         figure = figure_in(page, address, name)
         page.clock.pause_at(dt.datetime(2000, 1, 2, tzinfo=dt.UTC))
