@@ -43,6 +43,7 @@ def die(app, name, *_):
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_build_has_half_written_is_written_again(book):
     """As a full disk, or a machine that is switched off, would leave it."""
     book.write("conf.py", CONF + KILLED)

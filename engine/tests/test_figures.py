@@ -81,6 +81,7 @@ def change(made, np, chance):
     ])()  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nearly_every_change_of_what_is_seen_is_noticed(described):
     made, np = figure()
     before, kept, missed = described(made), pickle.dumps(made), []

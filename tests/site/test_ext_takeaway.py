@@ -192,6 +192,7 @@ def test_script_prints_what_the_page_says(folder, tmp_path, name):
     assert left == {"page.py", *records}
 
 
+@pytest.mark.slow
 def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch):
     name = "if_model"
     for key, value in CONDITIONS.items():
