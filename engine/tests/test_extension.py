@@ -469,6 +469,7 @@ def test_myst_nb_runs_no_page_itself(book, ran):
     assert not (book.folder / ".jupyter_cache").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

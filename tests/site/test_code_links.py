@@ -104,6 +104,7 @@ def is_documented(target: str) -> bool:
     return target not in UNDOCUMENTED and not any(target.startswith(f"{x}.") for x in inside)
 
 
+@pytest.mark.slow  # each page is read whole
 @pytest.mark.parametrize("name", PAGES)
 def test_each_name_of_a_package_is_a_link(built_site, name):
     page = part_of(built_site / f"{name}.html", "div", "cell_input")
