@@ -500,6 +500,9 @@ def test_marks_are_seen(browser, address):
             assert page.evaluate(f"{style}.backgroundColor") == found
 
 
+IN_THE_BOX = "document.activeElement.name === 'q'"
+
+
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, place):
     with ExitStack() as stack:
@@ -510,9 +513,11 @@ def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, pla
         page = stack.enter_context(opened(browser, address, width=DESK))
         page.goto(f"{address}index.html", wait_until="networkidle")
         page.keyboard.press("/")
+        page.wait_for_function(IN_THE_BOX)
         page.keyboard.type("代理")
         page.keyboard.press("Enter")
         page.wait_for_url("**search.html?q=**")
+        page.wait_for_function(IN_THE_BOX)
         page.keyboard.type("勾配")
         result = page.locator("ul.search > li").first
         assert "代理勾配" in result.locator("mark").all_inner_texts()
