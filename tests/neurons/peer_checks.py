@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 # Demo 2 of the book: 40 neurons, each with its own constant current, for 20 steps.
 DEMO_2 = torch.arange(0, 2, 0.05).expand(20, 40)
+DRAWN = torch.tensor([0.5] * 12 + [2.5] * 2)[:, None]
+"""The input of the first picture of peers, which this package computes by their rules."""
 
 
 class Run(NamedTuple):

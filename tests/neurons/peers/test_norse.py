@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, Run, assert_same_derivative, assert_same_run, runs
+from peer_checks import DEMO_2, DRAWN, Run, assert_same_derivative, assert_same_run, runs
 from torch_checks import reproducible
 
 from snn_docs import IF, LIF, surrogate
@@ -124,6 +124,9 @@ class TestDifferences:
         spikes = run_iaf(DEMO_2)
         assert spikes.sum() == 521
         assert torch.equal(spikes, IF().run(DEMO_2)[0])
+
+    def test_the_drawn_spikes(self):
+        assert torch.equal(run_iaf(DRAWN), IF().run(DRAWN)[0])
 
     def test_lif_box_takes_a_part_of_the_input(self):
         """With the leak 1/2, an input of 1.5 moves the potential by 0.75."""

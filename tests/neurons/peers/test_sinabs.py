@@ -7,7 +7,7 @@ import sinabs.layers
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, assert_same_run, next_above, runs
+from peer_checks import DEMO_2, DRAWN, assert_same_run, next_above, runs
 from sinabs.activation import MembraneReset, MembraneSubtract, SingleSpike
 from torch_checks import reproducible
 
@@ -88,6 +88,13 @@ class TestDifferences:
         for count, peer in peers.items():
             assert over_time(peer, DEMO_2).sum() == count
         assert IF().run(DEMO_2)[0].sum() == 521
+
+    def test_the_drawn_spikes(self):
+        many = DRAWN.cumsum(0).floor().diff(dim=0, prepend=torch.zeros(1, 1))
+        assert torch.equal(over_time(sinabs.layers.IAF(), DRAWN), many)
+        options = {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
+        matched = sinabs.layers.IAF(spike_threshold=torch.tensor(next_above(1.0)), **options)
+        assert torch.equal(over_time(matched, DRAWN), IF().run(DRAWN)[0])
 
     def test_it_fires_several_times_in_a_step_and_subtracts_as_often(self):
         peer = sinabs.layers.IAF()

@@ -5,7 +5,7 @@ import snntorch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, assert_same_derivative, assert_same_run, runs
+from peer_checks import DEMO_2, DRAWN, assert_same_derivative, assert_same_run, runs
 from snntorch import surrogate as theirs
 from torch_checks import reproducible
 
@@ -197,6 +197,10 @@ class TestDifferences:
         }
         assert counts == {"zero": 521, "subtract": 579}
         assert IF().run(DEMO_2)[0].sum() == 521
+
+    def test_the_drawn_spikes(self):
+        assert torch.equal(leaky(DRAWN)[0], IF(reset="subtract").run(DRAWN)[0])
+        assert torch.equal(leaky(DRAWN, reset_mechanism="zero")[0], IF().run(DRAWN)[0])
 
     def test_it_subtracts_unless_told(self):
         assert torch.equal(leaky(DEMO_2)[0], leaky(DEMO_2, reset_mechanism="subtract")[0])

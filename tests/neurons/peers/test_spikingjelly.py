@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, assert_same_derivative, assert_same_run, next_above, runs
+from peer_checks import DEMO_2, DRAWN, assert_same_derivative, assert_same_run, next_above, runs
 from spikingjelly.activation_based import neuron
 from spikingjelly.activation_based import surrogate as theirs
 from torch_checks import reproducible
@@ -162,6 +162,12 @@ class TestDifferences:
         }
         assert counts == {1.0: 537, next_above(1.0): 521}
         assert IF().run(DEMO_2)[0].sum() == 521
+
+    def test_the_drawn_spikes(self):
+        at_least = IF(threshold=1 - 2**-24).run(DRAWN)[0]
+        assert torch.equal(over_time(neuron.IFNode(), DRAWN), at_least)
+        matched = over_time(neuron.IFNode(v_threshold=next_above(1.0)), DRAWN)
+        assert torch.equal(matched, IF().run(DRAWN)[0])
 
     def test_it_fires_at_exactly_the_threshold(self):
         current = torch.tensor([[1.0]])
