@@ -131,6 +131,9 @@ FIRST_CELL = re.compile(
 )
 FINISHED = (0, 1)
 """A book with a wrong output or a warning is built all the same."""
+FAILED = re.compile("the cell failed|Executing notebook failed")
+"""What the two say of a cell that raised: such a page is not kept, so it is told of."""
+LOG = "bench.log"
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -159,6 +162,7 @@ class Copy:
             sys.exit(f"{book}: no page with a code cell: there is nothing to compare")
         self.edited = with_cells[len(with_cells) // 2]
         self.edits = 0
+        self.failed = 0
 
     def build(self, step: str) -> Cost:
         """Build it after this step, and return what that cost."""
@@ -170,7 +174,9 @@ class Copy:
         out = self.folder / "_build"
         command: list[str | Path] = ["-m", "sphinx", "-q", *PARALLEL[self.kind], "-b", "html"]
         command += ["-c", self.folder, "-d", out / "doctrees", self.pages, out / "html"]
-        return measure(command, self.folder)
+        cost = measure(command, self.folder)
+        self.failed = len(FAILED.findall((self.folder / LOG).read_text()))
+        return cost
 
     def _edit(self, step: str) -> None:
         """Change the page, but nothing that its cells print."""
@@ -233,7 +239,8 @@ class Lab:
                     cost = copy.build(step)
                     self.costs[name, copy.kind, step].append(cost)
                     told = f"  {name:12}{copy.kind:8}{step:11}"
-                    sys.stderr.write(f"{told}{cost.seconds:8.2f} s {cost.cpu:8.2f} s CPU\n")
+                    failed = f"  cells that failed: {copy.failed}" if copy.failed else ""
+                    sys.stderr.write(f"{told}{cost.seconds:8.2f} s {cost.cpu:8.2f} s CPU{failed}\n")
 
     def rows(self, name: str) -> Iterator[Measured]:
         """Return the ratios of one book: above 1 where the engine is faster, then where slower."""
@@ -262,7 +269,7 @@ def line(row: Measured) -> str:
 
 def measure(arguments: Sequence[str | Path], folder: Path) -> Cost:
     """Run Python with these arguments, in a folder, and wait for it and all that it started."""
-    log = folder / "bench.log"
+    log = folder / LOG
     with log.open("w") as output:
         start = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603

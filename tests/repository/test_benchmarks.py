@@ -269,3 +269,17 @@ def test_a_page_that_fails_stops_the_clock_and_is_told(load, tmp_path, monkeypat
     (tmp_path / "page.md").write_text(page(cell("1 / 0")))
     with pytest.raises(SystemExit, match="the cell failed"):
         list(page_time.page_rows([tmp_path / "page.md"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["engine", "stock"])
+def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch, kind):
+    build_time = load("build_time")
+    monkeypatch.setattr(build_time, "HOW", {kind: build_time.HOW[kind]})
+    monkeypatch.setattr(build_time, "STEPS", ["cold"])
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "conf.py").write_text('extensions = ["myst_nb"]\n')
+    (book / "index.md").write_text(page(cell("1 / 0")))
+    build_time.Lab(tmp_path).measure("book", book, 1)
+    assert "CPU  cells that failed: 1\n" in capfd.readouterr().err

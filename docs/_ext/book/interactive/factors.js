@@ -2,7 +2,7 @@
 // on its way back, which the article's derivative lets through where the neuron has fired.
 
 const BACK = 20; // steps
-const FARTHEST = 6; // powers of ten that are drawn
+const FARTHEST = 6; // powers of ten that are drawn; half of them where that is enough
 const WEAK = 0.05; // an input to compare with, whose gradient vanishes
 
 // As `LIF(leak=leak, surrogate=Heaviside.apply)` gives it, reset attached, from the last step back.
@@ -18,7 +18,10 @@ const sensitivities = (steps, leak) => {
 
 const power = (x) => Math.min(FARTHEST, Math.max(-FARTHEST, Math.log10(Math.abs(x))));
 const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
-const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
+const POWERS = {
+  ...{ [-6]: "100万分の1", [-4]: "1万分の1", [-3]: "1000分の1", [-2]: "100分の1", [-1]: "10分の1" },
+  ...{ 0: "1倍", 1: "10倍", 2: "100倍", 3: "1000倍", 4: "1万倍", 6: "100万倍" },
+};
 
 // What each of the steps multiplies by, on average.
 const each = (whole) => `1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
@@ -53,11 +56,13 @@ const figure = {
       ...{ top: 32, bottom: 146, left: 126, title: "膜電位", note: "縦棒: スパイク" },
       ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
     });
+    const far = [...gradients, ...weak].every((x) => Math.abs(power(x)) <= FARTHEST / 2) ? FARTHEST / 2 : FARTHEST;
+    const powers = [-3, -2, -1, 0, 1, 2, 3].map((third) => (third * far) / 3);
     const below = axes({
       ...{ top: 192, bottom: 366, left: 126, title: "勾配の大きさ" },
       note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
-      y: { from: -6, to: 6, ticks: [-6, -3, 0, 3, 6], words: (n) => POWERS[n] },
+      y: { from: -far, to: far, ticks: powers, words: (n) => POWERS[n] },
     });
     const barsOf = (all, opacity) =>
       all.map((gradient, t) =>
@@ -66,12 +71,12 @@ const figure = {
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
     const grown = power(gradients[0]) > 0;
     const told = gradients[0]
-      ? text(RIGHT - 8, below.up(grown ? 4.5 : -4.5) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0])}`, "end")
+      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0])}`, "end")
       : "";
     const other = grown && power(weak[0]) < 0
       ? barsOf(weak, 0.6) +
-        text(RIGHT - 8, below.up(-1.9) + 6, `← 入力${WEAK}: ${each(weak[0])}`, "end") +
-        text(RIGHT - 8, below.up(-4.2) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
+        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0])}`, "end") +
+        text(RIGHT - 8, below.up(-0.7 * far) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
       : "";
     const bars = barsOf(gradients, 1);
     return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");

@@ -51,7 +51,7 @@ const figure = {
         ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
         ...[dots(right, points, { name: "point", r: 4 })],
         text(RIGHT, right.up(y), `隠れ層${layers}つ`, "end"),
-        text(RIGHT, right.up(y - 0.1), `ReLU${ann.toFixed(2)}`, "end"),
+        text(RIGHT, right.up(y - 0.1), `ReLU: ${ann.toFixed(2)}`, "end"),
       ].join("");
     };
     return [

@@ -24,7 +24,7 @@ const figure = {
   question: "傾きを上げて幅を狭めると、正解率はどこまで下がりますか？",
   height: 458,
   controls: [
-    { name: "slope", label: "傾き（上げると狭く、高い）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
+    { name: "slope", label: "傾き（幅の逆数）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
   ],
   compute: ({ kind, slope }) => {
