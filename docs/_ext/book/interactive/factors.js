@@ -39,7 +39,7 @@ const figure = {
     "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。" +
     "爆発するときは、入力0.05なら1つ戻るごとに小さくなって消えることを、下に薄い棒で示す。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
-  height: 424,
+  height: 392,
   controls: [
     { name: "current", label: "入力（1ステップあたり）", min: 0.05, max: 2, step: 0.05, value: 1.5 },
     { name: "leak", label: "漏れ", min: 0, max: 0.4, step: 0.05, value: 0.1 },
@@ -53,13 +53,13 @@ const figure = {
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
     const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
     const above = axes({
-      ...{ top: 32, bottom: 146, left: 126, title: "膜電位", note: "縦棒: スパイク" },
+      ...{ top: 32, bottom: 122, left: 126, title: "膜電位", note: "縦棒: スパイク" },
       ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
     });
     const far = [...gradients, ...weak].every((x) => Math.abs(power(x)) <= FARTHEST / 2) ? FARTHEST / 2 : FARTHEST;
     const powers = [-3, -2, -1, 0, 1, 2, 3].map((third) => (third * far) / 3);
     const below = axes({
-      ...{ top: 192, bottom: 366, left: 126, title: "勾配の大きさ" },
+      ...{ top: 164, bottom: 334, left: 126, title: "勾配の大きさ" },
       note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -far, to: far, ticks: powers, words: (n) => POWERS[n] },
