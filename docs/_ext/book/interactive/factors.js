@@ -23,8 +23,16 @@ const POWERS = {
   ...{ 0: "1倍", 1: "10倍", 2: "100倍", 3: "1000倍", 4: "1万倍", 6: "100万倍" },
 };
 
-// What each of the steps multiplies by, on average.
-const each = (whole) => `1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
+// What each of the steps multiplies by: what is left of the potential, times the potential if each
+// one fires; else the average.
+const each = (whole, leak, steps) => {
+  const share = shortest(f(1 - leak));
+  const fired = steps.slice(0, -1).filter(({ fired }) => fired);
+  if (!fired.length) return `1つ戻るごとに×残る${share}`;
+  const product = `×残る${share}×電位${shortest(steps[0].potential)}`;
+  if (fired.length === BACK) return `1つ戻るごとに${product}`;
+  return `1つ戻るごとに約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
+};
 
 const backwards = (current, leak) => {
   const steps = run(Array(BACK + 1).fill(current), { leak });
@@ -46,9 +54,9 @@ const figure = {
   ],
   compute: ({ current, leak }) => ({
     ...{ current, leak, ...backwards(current, leak) },
-    weak: backwards(WEAK, leak).gradients,
+    weak: backwards(WEAK, leak),
   }),
-  draw: ({ current, steps, gradients, weak }) => {
+  draw: ({ current, leak, steps, gradients, weak: { steps: still, gradients: weak } }) => {
     const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
     const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
@@ -71,11 +79,11 @@ const figure = {
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
     const grown = power(gradients[0]) > 0;
     const told = gradients[0]
-      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0])}`, "end")
+      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0], leak, steps)}`, "end")
       : "";
     const other = grown && power(weak[0]) < 0
       ? barsOf(weak, 0.6) +
-        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0])}`, "end") +
+        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0], leak, still)}`, "end") +
         text(RIGHT - 8, below.up(-0.7 * far) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
       : "";
     const bars = barsOf(gradients, 1);

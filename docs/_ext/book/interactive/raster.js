@@ -56,6 +56,12 @@ const coded = (code, settings) => {
   };
 };
 
+// The name of the lost spike, beside its ring, where there is more room.
+const mark = ({ across, up }, step, count, height) => {
+  const [away, anchor] = step < count / 2 ? [12, "start"] : [-12, "end"];
+  return text(across(step) + away, up(height) - 10, "消す1個", anchor);
+};
+
 // A code's raster plot from `left` on, and beside it the values that are read.
 const column = ({ name, rows, lost }, count, left, bare) => {
   const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
@@ -77,7 +83,7 @@ const column = ({ name, rows, lost }, count, left, bare) => {
     ...[raster.markup, strokes(raster, marks, 12)],
     ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
     dots(restored, rows.map(({ value, restored }) => [restored, value])),
-    lost.step ? dots(raster, [[lost.step, height]], { name: "curve", r: 8 }) : "",
+    lost.step ? dots(raster, [[lost.step, height]], { name: "curve", r: 8 }) + mark(raster, lost.step, count, height) : "",
     line(restored, [[lost.before, height], [lost.after, height]], "curve"),
     dots(restored, [[lost.after, height]], { name: "left", r: 5 }),
     text(left + 123, 394, lost.step ? told : "消えるものがない", "middle"),

@@ -15,7 +15,7 @@ const rateOf = (current, count) => {
 const figure = {
   name: "stairs",
   label:
-    "左は、横軸が入力、縦軸が発火率の階段で、細い線がReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
+    "左は、横軸が入力、縦軸が発火率の階段で、細い線が1で切ったReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
     "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、" +
     "それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
   question: "隠れ層8つの正解率が元のReLUに並ぶまで、何ステップ待ちますか？",
@@ -56,7 +56,7 @@ const figure = {
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
-      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "ReLU")],
+      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "1で切ったReLU")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, waited, "threshold"),
       text(right.across(waited) + away, right.up(0.34), `${count}ステップ`, anchor),
@@ -67,7 +67,7 @@ const figure = {
     const known = Math.max(...Object.keys(converted[0].reached).map(Number).filter((n) => n <= count));
     const told = converted.map(({ layers, ann, reached }) =>
       `隠れ層${layers}つで${reached[known].toFixed(2)}（元のReLUは${ann.toFixed(2)}）`);
-    return `${count}ステップなら、発火率とReLUの差は最大${off.toFixed(2)}です。` +
+    return `${count}ステップなら、発火率と、1で切ったReLUの差は最大${off.toFixed(2)}です。` +
       `正解率は、${known}ステップで測ったとき、${told.join("、")}です。`;
   },
   table: ({ rates }) => ({
