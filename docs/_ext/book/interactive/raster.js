@@ -56,12 +56,6 @@ const coded = (code, settings) => {
   };
 };
 
-// The name of the lost spike, beside its ring, where there is more room.
-const mark = ({ across, up }, step, count, height) => {
-  const [away, anchor] = step < count / 2 ? [12, "start"] : [-12, "end"];
-  return text(across(step) + away, up(height) - 10, "消す1個", anchor);
-};
-
 // A code's raster plot from `left` on, and beside it the values that are read.
 const column = ({ name, rows, lost }, count, left, bare) => {
   const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
@@ -78,12 +72,12 @@ const column = ({ name, rows, lost }, count, left, bare) => {
     spikes.flatMap((fired, t) => (fired && (k !== LOST || t + 1 !== lost.step) ? [[t + 1, value]] : [])),
   );
   const height = VALUES[LOST];
-  const told = `1個消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
+  const told = `○が消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
   return [
     ...[raster.markup, strokes(raster, marks, 12)],
     ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
     dots(restored, rows.map(({ value, restored }) => [restored, value])),
-    lost.step ? dots(raster, [[lost.step, height]], { name: "curve", r: 8 }) + mark(raster, lost.step, count, height) : "",
+    lost.step ? dots(raster, [[lost.step, height]], { name: "curve", r: 8 }) : "",
     line(restored, [[lost.before, height], [lost.after, height]], "curve"),
     dots(restored, [[lost.after, height]], { name: "left", r: 5 }),
     text(left + 123, 394, lost.step ? told : "消えるものがない", "middle"),
