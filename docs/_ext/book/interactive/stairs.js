@@ -56,7 +56,7 @@ const figure = {
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
-      ...[line(left, stairs, "fired"), text(left.across(0.74), left.up(0.58), "1で切ったReLU")],
+      ...[line(left, stairs, "fired"), text(left.across(0.64), left.up(0.42), "ReLU（1まで）")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, waited, "threshold"),
       text(right.across(waited) + away, right.up(0.34), `${count}ステップ`, anchor),
