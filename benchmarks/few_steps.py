@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 DEPTHS = (2, 8)
 STEPS = (1, 2, 4, 8, 16)
-DIRECT_STEPS = (1, 2, 4)
+DIRECT_STEPS = (1, 2, 4, 8)
 """For which T networks are trained directly: each takes a training of its own."""
 EQUAL = 4
 """How many levels, and steps, the networks have that are compared with what was trained."""
