@@ -28,10 +28,11 @@ const POWERS = {
 const each = (whole, leak, steps) => {
   const share = shortest(f(1 - leak));
   const fired = steps.slice(0, -1).filter(({ fired }) => fired);
-  if (!fired.length) return `×残る${share}`;
-  const product = `×残る${share}×電位${shortest(steps[0].potential)}`;
+  if (!fired.length) return `×${share}（残る割合）`;
+  const [{ potential }] = steps;
+  const product = `×${(share * potential).toFixed(2)}（残る${share}×電位${shortest(potential)}）`;
   if (fired.length === BACK) return product;
-  return `約×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}（平均）`;
+  return `平均×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
 };
 
 const backwards = (current, leak) => {
@@ -79,11 +80,11 @@ const figure = {
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
     const grown = power(gradients[0]) > 0;
     const told = gradients[0]
-      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: 毎回${each(gradients[0], leak, steps)}`, "end")
+      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0], leak, steps)}`, "end")
       : "";
     const other = grown && power(weak[0]) < 0
       ? barsOf(weak, 0.6) +
-        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: 毎回${each(weak[0], leak, still)}`, "end") +
+        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0], leak, still)}`, "end") +
         text(RIGHT - 8, below.up(-0.7 * far) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
       : "";
     const bars = barsOf(gradients, 1);

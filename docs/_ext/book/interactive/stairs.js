@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", 1.17], ["curve dotted", 0.62]]; // and how high the name is
+const LOOKS = [["curve", 3.3, 1.14], ["curve dotted", 1.2, 0.6]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -16,7 +16,7 @@ const figure = {
   name: "stairs",
   label:
     "左は、横軸が入力、縦軸が発火率の階段で、細い線が1で切ったReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
-    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは早く、8つは遅く、" +
+    "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは速く、8つは遅く、" +
     "それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
   question: "隠れ層8つの正解率が元のReLUに並ぶまで、何ステップ待ちますか？",
   height: 330,
@@ -40,18 +40,18 @@ const figure = {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
       },
-      y: { from: 0.3, to: 1.25, ticks: [0.4, 0.6, 0.8, 1] },
+      y: { from: 0.3, to: 1.2, ticks: [0.4, 0.6, 0.8, 1] },
     });
     const waited = Math.log2(count);
     const [away, anchor] = waited < 2.5 ? [6, "start"] : [-6, "end"];
     const stairs = rates.flatMap(([x, rate], i) => [[x, rates[Math.max(0, i - 1)][1]], [x, rate]]);
-    const depth = ({ layers, ann, reached }, [look, y]) => {
+    const depth = ({ layers, ann, reached }, [look, x, y]) => {
       const points = Object.entries(reached).map(([steps, share]) => [Math.log2(steps), share]);
       return [
         ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
         ...[dots(right, points, { name: "point", r: 4 })],
-        text(RIGHT, right.up(y), `隠れ層${layers}つ`, "end"),
-        text(RIGHT, right.up(y - 0.1), `ReLU: ${ann.toFixed(2)}`, "end"),
+        text(right.across(x), right.up(y), `隠れ層${layers}つ`),
+        text(right.across(x), right.up(y - 0.1), `ReLU: ${ann.toFixed(2)}`),
       ].join("");
     };
     return [
