@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
 
-const LOOKS = [["curve", 3.3, 1.14], ["curve dotted", 1.2, 0.6]]; // and where the name is
+const LOOKS = [["curve", 2.6, 1.14], ["curve dotted", 2.2, 0.62]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
