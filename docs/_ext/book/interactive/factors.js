@@ -28,10 +28,8 @@ const POWERS = {
 const each = (whole, leak, steps) => {
   const share = shortest(f(1 - leak));
   const fired = steps.slice(0, -1).filter(({ fired }) => fired);
-  if (!fired.length) return `×${share}（残る割合）`;
-  const [{ potential }] = steps;
-  const product = `×${(share * potential).toFixed(2)}（残る${share}×電位${shortest(potential)}）`;
-  if (fired.length === BACK) return product;
+  if (!fired.length) return `×${share}`;
+  if (fired.length === BACK) return `×${share}×電位${shortest(steps[0].potential)}`;
   return `平均×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
 };
 
