@@ -277,6 +277,7 @@ def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch,
     build_time = load("build_time")
     monkeypatch.setattr(build_time, "HOW", {kind: build_time.HOW[kind]})
     monkeypatch.setattr(build_time, "STEPS", ["cold"])
+    monkeypatch.setattr(build_time, "orphans", tuple)  # else it would wait for those of other tests
     book = tmp_path / "book"
     book.mkdir()
     (book / "conf.py").write_text('extensions = ["myst_nb"]\n')
