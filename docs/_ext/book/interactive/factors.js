@@ -63,7 +63,8 @@ const figure = {
       ...{ top: 32, bottom: 122, left: 126, title: "膜電位", note: "縦棒: スパイク" },
       ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
     });
-    const far = [...gradients, ...weak].every((x) => Math.abs(power(x)) <= FARTHEST / 2) ? FARTHEST / 2 : FARTHEST;
+    const reach = Math.max(...[...gradients, ...weak].map((x) => Math.abs(power(x))));
+    const far = reach > FARTHEST / 2 ? FARTHEST : FARTHEST / 2;
     const powers = [-3, -2, -1, 0, 1, 2, 3].map((third) => (third * far) / 3);
     const below = axes({
       ...{ top: 164, bottom: 334, left: 126, title: "勾配の大きさ" },
