@@ -134,7 +134,7 @@ FINISHED = (0, 1)
 FAILED = re.compile("the cell failed|Executing notebook failed")
 """What the two say of a cell that raised: such a page is not kept, so it is told of."""
 LOG = "bench.log"
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
 
 
 @dataclass(frozen=True)
@@ -291,9 +291,20 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def adopts_orphans() -> bool:
+    """Tell whether this process is the parent of what a build leaves behind."""
+    found = ctypes.c_int(0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
+    return bool(found.value)
+
+
 def orphans() -> Iterator[resource.struct_rusage]:
-    """Wait for the processes that a build left behind, and return what each has used."""
-    while True:
+    """Wait for the processes that a build left behind, and return what each has used.
+
+    A process that does not adopt them has none: it would wait for children of its own.
+    """
+    while adopts_orphans():
         try:
             yield os.wait4(-1, 0)[2]
         except ChildProcessError:

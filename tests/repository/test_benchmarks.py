@@ -6,13 +6,17 @@ import functools
 import importlib
 import json
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import myst_nb
 import pytest
 import torch
 from book_project import cell, page
 
+import bookproof
 from bookproof.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -271,16 +275,37 @@ def test_a_page_that_fails_stops_the_clock_and_is_told(load, tmp_path, monkeypat
         list(page_time.page_rows([tmp_path / "page.md"]))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["engine", "stock"])
-def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch, kind):
+SAY = {bookproof: "the cell failed", myst_nb: "Executing notebook failed"}
+WAITS = "import select, sys\nselect.select([sys.stdin], [], [], 30)"
+
+
+def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch):
     build_time = load("build_time")
-    monkeypatch.setattr(build_time, "HOW", {kind: build_time.HOW[kind]})
+    said = iter(SAY.values())
+
+    def measure(_arguments, folder):
+        (folder / build_time.LOG).write_text(f"page.md:7: WARNING: {next(said)}: boom\n")
+        return build_time.Cost(2, 1)
+
+    monkeypatch.setattr(build_time, "measure", measure)
     monkeypatch.setattr(build_time, "STEPS", ["cold"])
-    monkeypatch.setattr(build_time, "orphans", tuple)  # else it would wait for those of other tests
     book = tmp_path / "book"
     book.mkdir()
     (book / "conf.py").write_text('extensions = ["myst_nb"]\n')
     (book / "index.md").write_text(page(cell("1 / 0")))
     build_time.Lab(tmp_path).measure("book", book, 1)
-    assert "CPU  cells that failed: 1\n" in capfd.readouterr().err
+    assert capfd.readouterr().err.count("CPU  cells that failed: 1\n") == len(SAY)
+
+
+@pytest.mark.parametrize("package", SAY, ids=lambda package: package.__name__)
+def test_a_failed_cell_is_told_of_in_the_words_that_are_looked_for(package):
+    sources = Path(package.__file__).parent.rglob("*.py")
+    assert any(SAY[package] in source.read_text(encoding="utf-8") for source in sources)
+
+
+def test_a_build_s_clock_waits_for_no_children_of_others(load, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", WAITS], stdin=subprocess.PIPE) as other:
+        cost = load("build_time").measure(["-c", "sum(range(1_000_000))"], tmp_path)
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert cost.cpu > 0
