@@ -186,9 +186,9 @@ def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit():
 
 
 def test_gradients_are_the_package_s_bit_for_bit():
-    settings = [{"kind": kind, "slope": slope / 20} for kind, slope in product(KINDS, range(1, 21))]
+    settings = [{"kind": kind, "width": width} for kind, width in product(KINDS, range(1, 21))]
     for setting, table in zip(settings, tables("surrogate", settings), strict=True):
-        spike = getattr(surrogate, setting["kind"])(setting["slope"])
+        spike = getattr(surrogate, setting["kind"])(1 / setting["width"])
         x = ((torch.arange(17) - 8) / 4).requires_grad_()
         spikes = spike(x)
         (gradient,) = torch.autograd.grad(spikes.sum(), x)
@@ -386,16 +386,16 @@ def test_what_the_resets_page_invites_to():
 
 def test_what_the_surrogates_page_invites_to():
     shares, accuracies = {}, {}
-    for kind, slope in product(KINDS, (0.25, 1)):
-        (result,) = worked("surrogate", [{"kind": kind, "slope": slope}])
-        shares[kind, slope] = int(re.search(r"(\d+)%", result["summary"])[1])
-        told = re.findall(r"傾き([\d.]+)で([\d.]+)", result["summary"])
-        accuracies |= {(kind, float(at)): float(right) for at, right in told}
+    for kind, width in product(KINDS, (1, 4)):
+        (result,) = worked("surrogate", [{"kind": kind, "width": width}])
+        shares[kind, width] = int(re.search(r"(\d+)%", result["summary"])[1])
+        told = re.findall(r"幅(\d+)で([\d.]+)", result["summary"])
+        accuracies |= {(kind, int(at)): float(right) for at, right in told}
     assert shares["Boxcar", 1] < 20
-    assert shares["Boxcar", 0.25] > 80
+    assert shares["Boxcar", 4] > 80
     assert shares["StraightThrough", 1] == 100
     assert accuracies["Boxcar", 1] < 0.6
-    wide = [accuracies[of] for of in (("Boxcar", 0.25), ("Triangle", 0.25), ("FastSigmoid", 1))]
+    wide = [accuracies[of] for of in (("Boxcar", 4), ("Triangle", 4), ("FastSigmoid", 1))]
     assert max(wide) - min(wide) < 0.02 < min(wide) - 0.9
     assert accuracies["StraightThrough", 1] < 0.9
 
@@ -405,9 +405,9 @@ def test_the_potentials_that_a_surrogate_is_to_reach_are_those_of_the_network():
     model = network.Network([64, 32, 10], IF)
     with torch.no_grad():
         v = model(data.digits().train_inputs.expand(8, -1, -1))[1].flatten() - 1
-    settings = [{"kind": "Boxcar", "slope": slope} for slope in (0.1, 0.25, 0.5, 1)]
+    settings = [{"kind": "Boxcar", "width": width} for width in (1, 2, 4, 10)]
     for setting, each in zip(settings, worked("surrogate", settings), strict=True):
-        reached = surrogate.Boxcar(setting["slope"]).derivative(v) > 0
+        reached = surrogate.Boxcar(1 / setting["width"]).derivative(v) > 0
         share = int(re.search(r"(\d+)%", each["summary"])[1])
         assert share == pytest.approx(100 * reached.double().mean().item(), abs=2)
 

@@ -21,24 +21,25 @@ const figure = {
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
     "下段は、横軸が代理勾配の幅、縦軸が学習後の正解率の点。右の端は、どこにでも同じ強さで届く直通推定。破線が選んだ幅。",
-  question: "傾きを上げて幅を狭めると、正解率はどこまで下がりますか？",
+  question: "幅を広げると、正解率はどこまで上がりますか？",
   height: 458,
   controls: [
-    { name: "slope", label: "傾き（幅の逆数）", min: 0.05, max: 1, step: 0.05, value: 0.25 },
+    { name: "width", label: "幅（傾きの逆数）", min: 1, max: 20, step: 1, value: 1 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
   ],
-  compute: ({ kind, slope }) => {
+  compute: ({ kind, width }) => {
+    const slope = 1 / width;
     const gradient = (at) => derivatives[kind](f(at), slope);
     const bins = BINS.map(([at, count]) => ({ at, count, gradient: gradient(at) }));
     const hit = bins.filter(({ gradient }) => gradient > 0);
     return {
-      ...{ kind, slope, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
+      ...{ kind, width, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
       table: TABLE.map((at) => [at, gradient(at)]),
       share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / reached.all),
       accuracies: reached.accuracies[kind],
     };
   },
-  draw: ({ kind, slope, bins, curve, share, accuracies }) => {
+  draw: ({ kind, width, bins, curve, share, accuracies }) => {
     const above = axes({
       ...{ top: 32, bottom: 200, title: `勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
       x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差（0を超えると発火）" },
@@ -49,7 +50,7 @@ const figure = {
       ...{ top: 300, bottom: 400, title: "学習後の正解率" },
       x: {
         ...{ from: -0.4, to: 6.6, ticks: [0, 2, widthAt(0.05), EVERYWHERE] },
-        ...{ name: "代理勾配の幅（右ほど広い。傾きの逆数）" },
+        ...{ name: "代理勾配の幅（右ほど広い）" },
         words: (at) => (at === EVERYWHERE ? "どこでも" : `${Math.round(2 ** at)}`),
       },
       y: { from: 0.4, to: 1.1, ticks: [0.5, 0.75, 1] },
@@ -71,21 +72,21 @@ const figure = {
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
       const corners = [[at - half, 0], [at + half, count / reached.all / WIDTH_OF_BIN]];
-      const shade = (gradient / slope).toFixed(2);
+      const shade = (gradient * width).toFixed(2);
       const filled = gradient ? bar(above, ...corners, "potential filled", shade) : "";
       return bar(above, ...corners, "outline") + filled;
     });
     return [
       ...[above.markup, ...spread, upright(above, 0, "threshold"), line(above, curve, "gradient")],
       name,
-      ...[below.markup, upright(below, endless ? EVERYWHERE : widthAt(slope), "threshold")],
+      ...[below.markup, upright(below, endless ? EVERYWHERE : Math.log2(width), "threshold")],
       line(below, hill, "curve dotted"),
       ...[dots(below, hill, { name: "point", r: 6 }), ...named],
     ].join("");
   },
-  summary: ({ kind, slope, share, accuracies }) => {
-    const each = accuracies.map(([at, right]) => `傾き${at}で${right.toFixed(2)}`).join("、");
-    return `傾き${slope}の${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
+  summary: ({ kind, width, share, accuracies }) => {
+    const each = accuracies.map(([at, right]) => `幅${Math.round(1 / at)}で${right.toFixed(2)}`).join("、");
+    return `幅${width}の${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
   },
   table: ({ table }) => ({
     head: ["膜電位と閾値の差", "スパイク", "勾配"],
