@@ -12,7 +12,8 @@ replaces each by an IF neuron that starts from half its threshold and fires T st
 - bits: no spikes at all, the networks with levels, of which there are now as many as the bits hold
   that write a count of T;
 - direct: not converted: IF neurons from the start, trained for each T by the best of seven slopes
-  of a surrogate gradient, from the same weights and for as long.
+  of a surrogate gradient, from the same weights and for as long, the reset left out of it;
+- attached: the same with the reset in the gradient.
 
 All may choose among the same learning rates. Choices are made for each T on the validation part of
 a seed that is used for nothing else, then five other seeds train and are tested. Of the networks
@@ -20,8 +21,8 @@ with levels, adds what they reach if each layer waits for all steps of the one b
 counts of a layer are not those of neurons that wait, and the additions; of those with bits, the
 products that are not zero. A last row, equal, has as many levels as steps: it says how many counts
 are not the levels that were trained, at once and if each layer waits. With --record the figures are
-also kept in docs/_data/few_steps.json, which the book shows. A run takes about ten minutes on one
-processor.
+also kept in docs/_data/few_steps.json, which the book shows. A run takes about twenty minutes on
+one processor.
 """
 
 from __future__ import annotations
@@ -137,11 +138,11 @@ def fitted(
     return network.requires_grad_(requires_grad=False)
 
 
-def direct(depth: int, setting: Row, seed: int, steps: int) -> float:
+def direct(depth: int, setting: Row, seed: int, steps: int, *, detach_reset: bool) -> float:
     """Return the accuracy of IF neurons trained by a surrogate gradient, from the same weights."""
     torch.manual_seed(seed)
     network = build(depth, RELU)
-    neuron = IF(reset="subtract", detach_reset=True, surrogate=ArcTan(setting["slope"]))
+    neuron = IF(reset="subtract", detach_reset=detach_reset, surrogate=ArcTan(setting["slope"]))
 
     def answers(x: Tensor) -> Tensor:
         x = x.expand(steps, *x.shape)
@@ -240,13 +241,17 @@ GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "clipped": {"levels": (CLIPPED,), "rate": RATES, "percentile": PERCENTILES},
     "bits": {"levels": LEVELS, "rate": RATES},
     "direct": {"rate": RATES, "slope": SLOPES},
+    "attached": {"rate": RATES, "slope": SLOPES},
 }
+DETACHED = {"direct": True, "attached": False}
+"""Whether the ways that are not converted leave the reset out of the gradient."""
 
 
 def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int]) -> list[float]:
     """Return the accuracy at each T; of a ReLU it's one and the same."""
-    if way == "direct":
-        return [direct(depth, setting, seed, steps) for steps in times]
+    if way in DETACHED:
+        detached = DETACHED[way]
+        return [direct(depth, setting, seed, steps, detach_reset=detached) for steps in times]
     network = trained(depth, setting["levels"], setting["rate"], seed)
     inputs, labels = judged(seed)
     if way == "relu":
@@ -270,7 +275,7 @@ def operations(depth: int, picked: list[Row], seed: int) -> list[float]:
 
 def compared(way: str, depth: int) -> Row:
     """Choose a way's settings for each T, and return what they reach on fresh seeds."""
-    grid, times = GRIDS[way], DIRECT_STEPS if way == "direct" else STEPS
+    grid, times = GRIDS[way], DIRECT_STEPS if way in DETACHED else STEPS
     settings: list[Row] = [dict(zip(grid, each, strict=True)) for each in product(*grid.values())]
     tried = [reached(way, depth, setting, TUNING_SEED, times) for setting in settings]
     columns = list(zip(*tried, strict=True))

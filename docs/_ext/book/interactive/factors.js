@@ -42,7 +42,7 @@ const figure = {
   name: "factors",
   label:
     "上下2段のグラフ。横軸はどちらも時刻で、右端が最後。上段は膜電位の折れ線と、破線の閾値、" +
-    "発火したステップの縦棒。爆発するときは、発火しない入力0.05の電位も細い線で示す。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
+    "発火したステップの縦棒。下段は、最後の電位の、各時刻の入力についての勾配の大きさの棒で、" +
     "1倍の線から、爆発すれば上へ、消えれば下へ伸びる。" +
     "爆発するときは、入力0.05なら1つ戻るごとに小さくなって消えることを、下に薄い棒で示す。",
   question: "入力をいくつまで下げると、20ステップ前の勾配は1倍を下回りますか？",
@@ -60,7 +60,7 @@ const figure = {
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
     const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
     const above = axes({
-      ...{ top: 32, bottom: 122, left: 126, title: "膜電位", note: "縦棒: スパイク" },
+      ...{ top: 32, bottom: 122, left: 126, title: `膜電位（入力${shortest(f(current))}）`, note: "縦棒: スパイク" },
       ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
     });
     const reach = Math.max(...[...gradients, ...weak].map((x) => Math.abs(power(x))));
@@ -81,18 +81,13 @@ const figure = {
     const told = gradients[0]
       ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0], leak, steps)}`, "end")
       : "";
-    const compared = grown && power(weak[0]) < 0;
-    const quiet = compared
-      ? line(above, still.map(({ potential }, t) => [t + 1, potential]), "reference") +
-        text(RIGHT - 8, above.up(highest(still)) - 6, `細い線: 入力${WEAK}`, "end")
-      : "";
-    const other = compared
+    const other = grown && power(weak[0]) < 0
       ? barsOf(weak, 0.6) +
         text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0], leak, still)}`, "end") +
         text(RIGHT - 8, below.up(-0.7 * far) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
       : "";
     const bars = barsOf(gradients, 1);
-    return [above.markup, quiet, trace(above, steps, 1), below.markup, bars, other, one, told].join("");
+    return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");
   },
   summary: ({ current, leak, steps, gradients }) =>
     `入力${shortest(f(current))}、漏れ${shortest(f(leak))}なら、発火は${occasions(steps)}で、` +

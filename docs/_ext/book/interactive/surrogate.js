@@ -22,7 +22,7 @@ const figure = {
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
     "下段は、横軸が代理勾配の幅、縦軸が学習後の正解率の点。右の端は、どこにでも同じ強さで届く直通推定。破線が選んだ幅。",
   question: "幅を広げると、正解率はどこまで上がりますか？",
-  height: 458,
+  height: 414,
   controls: [
     { name: "width", label: "幅（傾きの逆数）", min: 1, max: 20, step: 1, value: 1 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
@@ -41,13 +41,13 @@ const figure = {
   },
   draw: ({ kind, width, bins, curve, share, accuracies }) => {
     const above = axes({
-      ...{ top: 32, bottom: 200, title: `勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
+      ...{ top: 32, bottom: 176, title: `勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
       x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差（0を超えると発火）" },
       y: { from: 0, to: 1.1, ticks: [0, 0.5, 1], bare: true },
     });
     const everywhere = Math.max(...reached.accuracies.StraightThrough.map(([, right]) => right));
     const below = axes({
-      ...{ top: 300, bottom: 400, title: "学習後の正解率" },
+      ...{ top: 268, bottom: 356, title: "学習後の正解率" },
       x: {
         ...{ from: -0.4, to: 6.6, ticks: [0, 2, widthAt(0.05), EVERYWHERE] },
         ...{ name: "代理勾配の幅（右ほど広い）" },
