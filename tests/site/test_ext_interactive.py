@@ -395,6 +395,8 @@ def test_what_the_surrogates_page_invites_to():
     assert shares["Boxcar", 4] > 80
     assert shares["StraightThrough", 1] == 100
     assert accuracies["Boxcar", 1] < 0.6
+    above = {kind for kind, width in accuracies if width == 1 and accuracies[kind, width] > 0.9}
+    assert above == {"Triangle", "FastSigmoid"}
     wide = [accuracies[of] for of in (("Boxcar", 4), ("Triangle", 4), ("FastSigmoid", 1))]
     assert max(wide) - min(wide) < 0.02 < min(wide) - 0.9
     assert accuracies["StraightThrough", 1] < 0.9
@@ -423,6 +425,8 @@ def test_what_the_other_pages_ask():
     gaps = tables("order", [{"gap": gap} for gap in (28, 29)])
     counts = [[sum(int(row[column]) for row in table) for column in (3, 6)] for table in gaps]
     assert counts == [[1, 2], [2, 2]]
+    waits = worked("stairs", [{"count": count} for count in (9, 10)])
+    assert ["最大0.05です" in each["summary"] for each in waits] == [False, True]
     pairs = tables("coincidence", [{"gap": gap} for gap in (3, 4)])
     assert [sum(int(row[5]) for row in table) for table in pairs] == [2, 1]
 

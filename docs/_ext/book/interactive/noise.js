@@ -2,8 +2,6 @@
 
 const SILENT = -0.25; // its potential, less the threshold
 const ACROSS = { from: -1.2, to: 1.2, ticks: [-1, -0.5, 0, 0.5, 1] };
-const HIGHEST = 3; // of the slopes that fit; that of the smallest noise is cut
-const LOW = 1.5; // and where all are low
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 8);
 
 // A uniform noise up to `noise` either way, and none.
@@ -15,8 +13,9 @@ const shaken = (noise) => ({
 const figure = {
   name: "noise",
   label:
-    "3段のグラフ。横軸はどれも膜電位と閾値の差。上段は、傾きのない実線の段と、雑音がつくる点線の坂（発火の確率）。" +
-    "中段は雑音で揺れる電位の帯、下段は坂の傾き。閾値より0.25低いニューロンに点がある。上段では、段の上の白抜きの点（出力0）と、坂の上の点。",
+    "3段のグラフ。横軸はどれも膜電位と閾値の差で、閾値より0.25低いニューロンに点がある。" +
+    "上段は、傾きのない段。中段は、雑音で揺れる電位の帯で、閾値を超えた分が塗り分けてある。" +
+    "下段は、発火の確率の坂で、傾きのある範囲（一点鎖線）を淡く塗ってある。",
   question: "雑音をいくつまで小さくすると、点のニューロンに勾配が届かなくなりますか？",
   height: 392,
   controls: [
@@ -28,26 +27,20 @@ const figure = {
     return { noise, chosen: row(SILENT), table: TABLE.map(row) };
   },
   draw: ({ noise, chosen: [x, chance, gradient] }) => {
-    const bare = { ...ACROSS, bare: true };
-    const whole = noise && 0.5 / noise;
-    const highest = whole > LOW ? HIGHEST : LOW;
-    const above = axes({
-      ...{ top: 30, bottom: 120, title: "順伝播: 傾きのない段（実線）のまま。点線は発火の確率" },
-      ...{ x: bare, y: { from: 0, to: 1, ticks: [0, 1] } },
-    });
+    const bare = { x: { ...ACROSS, bare: true }, y: { from: 0, to: 1, ticks: [0, 1] } };
+    const above = axes({ ...bare, top: 30, bottom: 108, title: "段: 傾きは0" });
     const band = axes({
-      ...{ top: 160, bottom: 196, title: "雑音で揺れる電位（破線の閾値を超えた分が発火）" },
-      ...{ x: bare, y: { from: -1, to: 1, ticks: [] } },
+      ...{ ...bare, top: 148, bottom: 184, title: "電位が雑音で揺れると、閾値を超えた分だけ発火する" },
+      y: { from: -1, to: 1, ticks: [] },
     });
     const below = axes({
-      ...{ top: 238, bottom: 334, title: "逆伝播: 段の代わりに、発火の確率（坂）の傾き" },
+      ...{ ...bare, top: 224, bottom: 334, title: "発火の確率: 段が坂になる" },
       x: { ...ACROSS, name: "膜電位と閾値の差" },
-      y: { from: 0, to: highest, ticks: [0, 1, 2, 3].filter((tick) => tick <= highest) },
     });
     const [from, to] = [x - noise, x + noise];
     const percent = `${Number((100 * chance).toFixed(1))}%`;
-    const height = Math.min(whole, highest);
-    const hill = [[-1.2, 0], [-noise, 0], [-noise, height], [noise, height], [noise, 0], [1.2, 0]];
+    const slope = `傾き${Number(gradient.toFixed(2))}`;
+    const reach = gradient ? "勾配が届く" : "勾配は届かない";
     return [
       ...[band.markup, above.markup, below.markup],
       bar(band, [from, -0.5], [Math.min(to, 0), 0.5], "potential filled", 0.6),
@@ -55,16 +48,13 @@ const figure = {
       to > 0 ? text(band.across(to) + 10, band.up(0) + 6, percent) : "",
       ...[band, above, below].map((plot) => upright(plot, 0, "threshold")),
       line(above, [[-1.2, 0], [0, 0], [0, 1], [1.2, 1]], "fired"),
-      line(above, [[-1.2, 0], [-noise, 0], [noise, 1], [1.2, 1]], "curve dotted"),
-      noise ? bar(below, [-noise, 0], [noise, height], "gradient filled faint") : "",
-      line(below, hill, "gradient"),
-      whole > HIGHEST ? text(below.across(noise) + 10, below.top + 18, `上に続く（高さ${whole}）`) : "",
+      noise ? bar(below, [-noise, 0], [noise, 1], "gradient filled faint") : "",
+      line(below, [[-1.2, 0], [-noise, 0], [noise, 1], [1.2, 1]], "curve"),
+      noise ? line(below, [[-noise, 0], [noise, 1]], "gradient") : "",
       dots(band, [[x, 0]], CHOSEN),
-      ...[dots(above, [[x, chance]], CHOSEN), dots(above, [[x, 0]], { name: "curve", r: 6 })],
-      text(above.across(x) - 14, above.up(0) - 8, "出力0", "end"),
-      to > 0 ? text(above.across(x) - 14, above.up(chance) - 8, `確率${percent}`, "end") : "",
-      dots(below, [[x, gradient]], CHOSEN),
-      text(below.across(x) - 4, below.up(gradient) - 16, `届く勾配${Number(gradient.toFixed(2))}`, "end"),
+      ...[dots(above, [[x, 0]], CHOSEN), dots(below, [[x, chance]], CHOSEN)],
+      text(above.across(x) - 10, above.up(0) - 14, "傾き0: 勾配は届かない", "end"),
+      text(below.across(x) - 10, below.up(chance) - 14, `${slope}: ${reach}`, "end"),
     ].join("");
   },
   summary: ({ noise, chosen: [, chance, gradient] }) => {

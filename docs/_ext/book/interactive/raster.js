@@ -17,11 +17,13 @@ const random = (draw, count, k) =>
 const CODES = {
   rate: {
     name: "レート符号化",
+    title: "レート符号化（数）",
     train: (x, { count, draw }, k) => rate(x, random(draw, count, k)),
     read: mean,
   },
   latency: {
     name: "潜時符号化",
+    title: "潜時符号化（時刻）",
     train: (x, { count }) => latency(x, count),
     read: first,
   },
@@ -39,7 +41,7 @@ const CODES = {
 
 // What a code makes of the values, and how far off a receiver is.
 const coded = (code, settings) => {
-  const { name, train, read } = CODES[code];
+  const { name, title = name, train, read } = CODES[code];
   const rows = VALUES.map((value, k) => {
     const spikes = train(value, settings, k);
     return { value, spikes, restored: read(spikes) };
@@ -51,17 +53,17 @@ const coded = (code, settings) => {
   const after = read(all.map((one, t) => one && t !== gone));
   return {
     lost: { step: fired.length ? gone + 1 : 0, before, after },
-    ...{ name, rows, spikes: rows.flatMap((row) => row.spikes).filter(Boolean).length },
+    ...{ name, title, rows, spikes: rows.flatMap((row) => row.spikes).filter(Boolean).length },
     rms: Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / rows.length),
   };
 };
 
 // A code's raster plot from `left` on, and beside it the values that are read.
-const column = ({ name, rows, lost }, count, left, bare) => {
+const column = ({ title, rows, lost }, count, left, bare) => {
   const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
   const heights = { top: 36, bottom: 316 };
   const raster = axes({
-    ...{ ...heights, left, right: left + 160, title: name, y: { ...values, bare, name: bare ? "" : "値" } },
+    ...{ ...heights, left, right: left + 160, title, y: { ...values, bare, name: bare ? "" : "値" } },
     x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
   });
   const restored = axes({
