@@ -40,7 +40,7 @@ const figure = {
     const [from, to] = [x - noise, x + noise];
     const percent = `${Number((100 * chance).toFixed(1))}%`;
     const slope = `傾き${Number(gradient.toFixed(2))}`;
-    const reach = gradient ? "勾配が届く" : "勾配は届かない";
+    const reach = gradient ? "勾配が届く" : "届かない";
     return [
       ...[band.markup, above.markup, below.markup],
       bar(band, [from, -0.5], [Math.min(to, 0), 0.5], "potential filled", 0.6),
@@ -53,7 +53,7 @@ const figure = {
       noise ? line(below, [[-noise, 0], [noise, 1]], "gradient") : "",
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, 0]], CHOSEN), dots(below, [[x, chance]], CHOSEN)],
-      text(above.across(x) - 10, above.up(0) - 14, "傾き0: 勾配は届かない", "end"),
+      text(above.across(x) - 10, above.up(0) - 14, "傾き0: 届かない", "end"),
       text(below.across(x) - 10, below.up(chance) - 14, `${slope}: ${reach}`, "end"),
     ].join("");
   },
