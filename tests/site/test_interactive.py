@@ -190,8 +190,8 @@ def test_it_goes_back_to_what_was_drawn_when_the_site_was_built(browser, address
         first = figure.locator("svg, .interactive-summary, details, .interactive-value").all()
         before = [one.inner_html() for one in first]
         for control in figure.locator("input").all():
-            control.press("ArrowLeft")
-            control.press("ArrowLeft")
+            control.press("ArrowRight")
+            control.press("ArrowRight")
         assert before != [one.inner_html() for one in first]
         figure.get_by_role("button", name="元に戻す").click()
         assert before == [one.inner_html() for one in first]
@@ -315,7 +315,7 @@ def test_the_address_opens_the_figure_as_it_is_seen(browser, address, built_site
         figure = figure_in(page, site, name)
         first, visited = page.url, page.evaluate("history.length")
         control = figure.locator("input").first
-        control.press("ArrowLeft")
+        control.press("ArrowRight")
         here = figure.evaluate("root => root.closest('figure').id")
         value = control.input_value()
         state = f"?{control.get_attribute('name')}={value}#{here}"
