@@ -426,7 +426,7 @@ def test_what_the_other_pages_ask():
     counts = [[sum(int(row[column]) for row in table) for column in (3, 6)] for table in gaps]
     assert counts == [[1, 2], [2, 2]]
     waits = worked("stairs", [{"count": count} for count in (9, 10)])
-    assert ["最大0.05です" in each["summary"] for each in waits] == [False, True]
+    assert ["最大0.050です" in each["summary"] for each in waits] == [False, True]
     pairs = tables("coincidence", [{"gap": gap} for gap in (3, 4)])
     assert [sum(int(row[5]) for row in table) for table in pairs] == [2, 1]
 

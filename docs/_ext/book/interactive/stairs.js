@@ -2,7 +2,7 @@
 // networks were after as many. `converted` is what was recorded: benchmarks/conversion_depth.py.
 
 const START = 0.5; // of the threshold
-const CURRENTS = Array.from({ length: 161 }, (_, i) => (i - 30) / 100);
+const CURRENTS = Array.from({ length: 321 }, (_, i) => (i - 60) / 200);
 
 const LOOKS = [["curve", 2.6, 1.14], ["curve dotted", 2.2, 0.62]]; // and where the name is
 
@@ -67,13 +67,13 @@ const figure = {
     const known = Math.max(...Object.keys(converted[0].reached).map(Number).filter((n) => n <= count));
     const told = converted.map(({ layers, ann, reached }) =>
       `隠れ層${layers}つで${reached[known].toFixed(2)}（元のReLUは${ann.toFixed(2)}）`);
-    return `${count}ステップなら、発火率と、1で切ったReLUの差は最大${off.toFixed(2)}です。` +
+    return `${count}ステップなら、発火率と、1で切ったReLUの差は最大${off.toFixed(3)}です。` +
       `正解率は、${known}ステップで測ったとき、${told.join("、")}です。`;
   },
   table: ({ rates }) => ({
     head: ["入力", "発火率", "1で切ったReLU"],
     rows: rates
-      .filter((_, i) => i % 5 === 0)
+      .filter((_, i) => i % 10 === 0)
       .map(([current, rate]) => [current, rate, relu(current)].map((x) => shortest(f(x)))),
   }),
 };
