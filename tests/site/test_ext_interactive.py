@@ -389,8 +389,8 @@ def test_what_the_surrogates_page_invites_to():
     for kind, width in product(KINDS, (1, 4)):
         (result,) = worked("surrogate", [{"kind": kind, "width": width}])
         shares[kind, width] = int(re.search(r"(\d+)%", result["summary"])[1])
-        told = re.findall(r"幅(\d+)で([\d.]+)", result["summary"])
-        accuracies |= {(kind, int(at)): float(right) for at, right in told}
+        told = re.findall(r"(?:幅|強さ)([\d.]+)で([\d.]+)", result["summary"])
+        accuracies |= {(kind, float(at)): float(right) for at, right in told}
     assert shares["Boxcar", 1] < 20
     assert shares["Boxcar", 4] > 80
     assert shares["StraightThrough", 1] == 100

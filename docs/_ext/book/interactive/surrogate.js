@@ -85,8 +85,10 @@ const figure = {
     ].join("");
   },
   summary: ({ kind, width, share, accuracies }) => {
-    const each = accuracies.map(([at, right]) => `幅${Math.round(1 / at)}で${right.toFixed(2)}`).join("、");
-    return `幅${width}の${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
+    const endless = kind === "StraightThrough";
+    const named = (at) => (endless ? `強さ${at}` : `幅${Math.round(1 / at)}`);
+    const each = accuracies.map(([at, right]) => `${named(at)}で${right.toFixed(2)}`).join("、");
+    return `${endless ? "" : `幅${width}の`}${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
   },
   table: ({ table }) => ({
     head: ["膜電位と閾値の差", "スパイク", "勾配"],
