@@ -171,21 +171,28 @@ class Probe:
         self.left.clear()
 
     # coverage sees nothing from here: Python lets nothing trace what an audit hook does
-    def hook(self, event: str, arguments: Any) -> None:  # noqa: ANN401
-        """Note an event."""
-        if event == "bookproof.probe":
-            arguments[0].append(self)
-        elif not self.restore:
-            return
-        elif event == "bookproof.trace":
-            self.left.update(["a process"] * (processes() != self.before))
-            arguments[0].update(self.answer())
-        elif event == "sqlite3.connect":
-            self.note_database(arguments[0])
-        elif event in LEAVES:
-            self.left.add(event)
-        elif event in NOTED and _frame(1).f_globals is not globals():
-            NOTED[event](self, *arguments)
+    def hook(self) -> Callable[[str, Any], None]:
+        """Return the function that notes an event."""
+        counting = {"bookproof.probe", "bookproof.trace", "sqlite3.connect", *LEAVES, *NOTED}
+
+        def note(event: str, arguments: Any) -> None:  # noqa: ANN401
+            if event not in counting:  # first: h5py alone tells of a million `builtins.id`
+                return
+            if event == "bookproof.probe":
+                arguments[0].append(self)
+            elif not self.restore:
+                return
+            elif event == "bookproof.trace":
+                self.left.update(["a process"] * (processes() != self.before))
+                arguments[0].update(self.answer())
+            elif event == "sqlite3.connect":
+                self.note_database(arguments[0])
+            elif event in LEAVES:
+                self.left.add(event)
+            elif _frame(1).f_globals is not globals():
+                NOTED[event](self, *arguments)
+
+        return note  # no method: to call one takes three times as long
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for a module there."""
@@ -461,5 +468,5 @@ def watch() -> Probe:
     probe = found[0] if found else Probe()
     probe.start()
     if not found:
-        sys.addaudithook(probe.hook)
+        sys.addaudithook(probe.hook())
     return probe
