@@ -33,13 +33,13 @@ const figure = {
     const bins = BINS.map(([at, count]) => ({ at, count, gradient: gradient(at) }));
     const hit = bins.filter(({ gradient }) => gradient > 0);
     return {
-      ...{ kind, width, bins, curve: CURVE.map((at) => [at, gradient(at)]) },
+      ...{ kind, width, endless: kind === "StraightThrough", bins, curve: CURVE.map((at) => [at, gradient(at)]) },
       table: TABLE.map((at) => [at, gradient(at)]),
       share: Math.round((100 * hit.reduce((sum, { count }) => sum + count, 0)) / reached.all),
       accuracies: reached.accuracies[kind],
     };
   },
-  draw: ({ kind, width, bins, curve, share, accuracies }) => {
+  draw: ({ width, endless, bins, curve, share, accuracies }) => {
     const above = axes({
       ...{ top: 32, bottom: 176, title: `勾配は、電位の${share}%に届く`, note: "■ 届く　□ 届かない" },
       x: { from: -3, to: 3, ticks: [-3, -2, -1, 0, 1, 2, 3], name: "膜電位と閾値の差（0を超えると発火）" },
@@ -55,7 +55,6 @@ const figure = {
       },
       y: { from: 0.4, to: 1.1, ticks: [0.5, 0.75, 1] },
     });
-    const endless = kind === "StraightThrough";
     const measured = endless ? [] : accuracies.map(([slope, right]) => [widthAt(slope), right]);
     const hill = [...measured.sort(([a], [b]) => a - b), [EVERYWHERE, everywhere]];
     const named = hill.map(([x, right]) =>
@@ -84,8 +83,7 @@ const figure = {
       ...[dots(below, hill, { name: "point", r: 6 }), ...named],
     ].join("");
   },
-  summary: ({ kind, width, share, accuracies }) => {
-    const endless = kind === "StraightThrough";
+  summary: ({ kind, width, endless, share, accuracies }) => {
     const named = (at) => (endless ? `強さ${at}` : `幅${Math.round(1 / at)}`);
     const each = accuracies.map(([at, right]) => `${named(at)}で${right.toFixed(2)}`).join("、");
     return `${endless ? "" : `幅${width}の`}${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
