@@ -98,22 +98,24 @@ class Firefox:
 
     def tap(self, selector: str) -> None:
         """Touch the middle of the first element that is shown."""
+        self._point("touch", selector, ["pointerDown", "pointerUp"])
+
+    def hover(self, selector: str) -> None:
+        """Move the mouse there."""
+        self._point("mouse", selector, [])
+
+    def _point(self, kind: str, selector: str, then: list[str]) -> None:
         shown = f"[...document.querySelectorAll({selector!r})].find((e) => e.checkVisibility())"
         x, y = self.evaluate(
             f"(() => {{ const box = {shown}.getBoundingClientRect();"
             " return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)] })()"
         )
-        source = {
-            "type": "pointer",
-            "id": "finger",
-            "parameters": {"pointerType": "touch"},
-            "actions": [
-                {"type": "pointerMove", "x": x, "y": y},
-                {"type": "pointerDown", "button": 0},
-                {"type": "pointerUp", "button": 0},
-            ],
-        }
-        self.command("input.performActions", context=self.tab, actions=[source])
+        actions = [{"type": "pointerMove", "x": x, "y": y}]
+        actions += [{"type": each, "button": 0} for each in then]
+        source = {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}}
+        self.command(
+            "input.performActions", context=self.tab, actions=[source | {"actions": actions}]
+        )
 
 
 async def connect(address: str) -> WebSocketClientConnection:

@@ -111,6 +111,20 @@ def test_the_search_finds_and_marks(tab, address):
     tab.wait_for("CSS.highlights.get('search')?.size > 0")
 
 
+def test_what_a_term_means_is_shown_to_the_mouse_and_gone_with_escape(tab, address):
+    shown = "document.querySelector('#at-hand-shown')"
+    tab.open(f"{address}lif_steps.html")
+    term = ".bd-article a[href*='#term-']"
+    tab.evaluate(f"document.querySelector(\"{term}\").scrollIntoView({{ block: 'center' }})")
+    tab.hover(term)
+    tab.wait_for(f"!{shown}.hidden")
+    assert "time constant" in tab.evaluate(f"{shown}.textContent")
+    box = tab.evaluate(f"{shown}.getBoundingClientRect().toJSON()")
+    assert 0 <= box["left"] <= box["right"] <= PHONE
+    tab.press(ESCAPE)
+    tab.wait_for(f"{shown}.hidden")
+
+
 def test_a_colour_scheme_is_chosen_by_touch(tab, address):
     tab.open(f"{address}index.html")
     tab.tap(".theme-switch-button")
