@@ -18,19 +18,13 @@ const sensitivities = (steps, leak) => {
 
 const power = (x) => Math.min(FARTHEST, Math.max(-FARTHEST, Math.log10(Math.abs(x))));
 const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
-const POWERS = {
-  ...{ [-6]: "100万分の1", [-4]: "1万分の1", [-3]: "1000分の1", [-2]: "100分の1", [-1]: "10分の1" },
-  ...{ 0: "1倍", 1: "10倍", 2: "100倍", 3: "1000倍", 4: "1万倍", 6: "100万倍" },
-};
+const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
 
-// What each of the steps multiplies by: what is left of the potential, times the potential if each
-// one fires; else the average.
-const each = (whole, leak, steps) => {
-  const share = shortest(f(1 - leak));
+// What each of the steps multiplies by; the average, where some fire and some do not.
+const each = (whole, steps) => {
   const fired = steps.slice(0, -1).filter(({ fired }) => fired);
-  if (!fired.length) return `×${share}`;
-  if (fired.length === BACK) return `×${share}×電位${shortest(steps[0].potential)}`;
-  return `平均×${(Math.abs(whole) ** (1 / BACK)).toFixed(2)}`;
+  const same = [0, BACK].includes(fired.length);
+  return `${same ? "" : "平均"}${Number((Math.abs(whole) ** (1 / BACK)).toPrecision(3))}倍`;
 };
 
 const backwards = (current, leak) => {
@@ -56,38 +50,40 @@ const figure = {
     weak: backwards(WEAK, leak),
   }),
   draw: ({ current, leak, steps, gradients, weak: { steps: still, gradients: weak } }) => {
-    const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 6, 11, 16, 21] };
+    const x = { from: 0.4, to: BACK + 1.6, ticks: [1, 11, 21] };
     const before = (t) => (t > BACK ? "最後" : `${BACK + 1 - t}前`);
-    const ticks = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
+    const all = ticksUpTo(Math.max(1.4, 1.2 * highest(steps)));
+    const ticks = all.filter(Number.isInteger);
     const above = axes({
       ...{ top: 32, bottom: 122, left: 126, title: `膜電位（入力${shortest(f(current))}）`, note: "縦棒: スパイク" },
-      ...{ x: { ...x, bare: true }, y: { from: 0, to: ticks.at(-1), ticks } },
+      ...{ x: { ...x, bare: true }, y: { from: 0, to: all.at(-1), ticks, words: (n) => (n === 1 ? "閾値1" : `${n}`) } },
     });
     const reach = Math.max(...[...gradients, ...weak].map((x) => Math.abs(power(x))));
     const far = reach > FARTHEST / 2 ? FARTHEST : FARTHEST / 2;
-    const powers = [-3, -2, -1, 0, 1, 2, 3].map((third) => (third * far) / 3);
     const below = axes({
-      ...{ top: 164, bottom: 334, left: 126, title: "勾配の大きさ" },
-      note: `${BACK}ステップ前: ${roughly(gradients[0])}倍`,
+      ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ" },
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
-      y: { from: -far, to: far, ticks: powers, words: (n) => POWERS[n] },
+      y: { from: -far, to: far, ticks: [-far, 0, far], words: (n) => POWERS[n] },
     });
-    const barsOf = (all, opacity) =>
-      all.map((gradient, t) =>
+    // Bars, how far the one farthest back reaches, and by what each of them has grown or shrunk.
+    const told = (all, input, steps, opacity) => {
+      const [whole] = all;
+      const [end, up] = [below.up(power(whole)), power(whole) > 0];
+      const bars = all.map((gradient, t) =>
         bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
-      ).join("");
+      );
+      const place = below.up((up ? 0.7 : -0.7) * far) + 6;
+      const words = `入力${shortest(f(input))}: 1つ戻るたびに${each(whole, steps)}`;
+      return [
+        ...bars,
+        text(below.across(0.65), up ? end - 8 : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
+        whole ? text(RIGHT, place, words, "end") : "",
+      ].join("");
+    };
     const one = line(below, [[x.from, 0], [x.to, 0]], "reference");
-    const grown = power(gradients[0]) > 0;
-    const told = gradients[0]
-      ? text(RIGHT - 8, below.up((grown ? 0.75 : -0.75) * far) + 6, `← 入力${shortest(f(current))}: ${each(gradients[0], leak, steps)}`, "end")
-      : "";
-    const other = grown && power(weak[0]) < 0
-      ? barsOf(weak, 0.6) +
-        text(RIGHT - 8, below.up(-0.3 * far) + 6, `← 入力${WEAK}: ${each(weak[0], leak, still)}`, "end") +
-        text(RIGHT - 8, below.up(-0.7 * far) + 6, `（薄い棒、${BACK}ステップ前: ${roughly(weak[0])}倍）`, "end")
-      : "";
-    const bars = barsOf(gradients, 1);
-    return [above.markup, trace(above, steps, 1), below.markup, bars, other, one, told].join("");
+    const other = power(gradients[0]) > 0 && power(weak[0]) < 0 ? told(weak, WEAK, still, 0.6) : "";
+    const bars = told(gradients, current, steps, 1);
+    return [above.markup, trace(above, steps, 1), below.markup, bars, other, one].join("");
   },
   summary: ({ current, leak, steps, gradients }) =>
     `入力${shortest(f(current))}、漏れ${shortest(f(leak))}なら、発火は${occasions(steps)}で、` +
