@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     Run = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
 SHAPES = [(100, 16384), (100, 16, 1024), (20, 40)]
-ALLOCATOR = 31 * 2**20  # bytes
+ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed
 NOISE = 3
 """A row whose greatest ratio is more times its smallest says nothing."""
 TRIES = 3

@@ -56,7 +56,7 @@ GAIN = 2
 LEARNING_RATE = 1e-7  # the networks stay the same, however many steps are measured
 TURNS, AT_LEAST, TURN = 5, 2, 0.1
 """In a round each has so many turns, of at least so many steps, and of so many seconds."""
-ALLOCATOR = 31 * 2**20  # bytes
+ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed
 ROUNDING = {"loss": 1e-3, "gradients": 1e-2}
 """How far, in parts of the whole, two may be apart that round elsewhere: a potential right at the
 threshold fires on one side only."""

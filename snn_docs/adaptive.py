@@ -8,6 +8,7 @@ from torch import Tensor
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
+from snn_docs.bptt import tensor_of
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
 from snn_docs.surrogate import USUAL, acts_at_once
@@ -176,9 +177,8 @@ class ALIF(Spiking):
     def _at_once(self, inputs: Tensor, v_initial: Tensor | None, trace: Tensor) -> State:
         """Return what all steps give, with a spike wherever the threshold is exceeded."""
         rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
-        # tensors, which operations take faster than numbers, and with the same bits
         constants = [
-            value if value is None or isinstance(value, Tensor) else inputs.new_tensor(value)
+            None if value is None else tensor_of(value, inputs)
             for value in (rule.threshold, rule.decay, adaptation, adaptation_decay)
         ]
         if not torch.is_grad_enabled():

@@ -68,8 +68,8 @@ class Run(Function):
             grads = _solve(record, arriving, constants, rule, keep=keep)
         sums = _sums(record, grads, constants, rule) if keep else [None] * len(constants)
         # copies: views would share their memory with the gradient of the inputs
-        of_left = grads.v[0].clone() if wanted[1] else None
-        return grads.v, of_left, grads.trace[0].clone(), *sums, None
+        of_initial = grads.v[0].clone() if wanted[1] else None
+        return grads.v, of_initial, grads.trace[0].clone(), *sums, None
 
 
 def advance(
@@ -103,7 +103,11 @@ def advance(
 def _solve(
     record: Record, arriving: Arriving, constants: Constants, rule: Rule, *, keep: bool
 ) -> Gradients:
-    """Return the gradients, written into memory that is there; of all steps if they are kept."""
+    """Return the gradients, written into memory that is there; of all steps if they are kept.
+
+    In the equations of `ALIF.record`: grad is D, passed is P, trace is D^a, silent is 1 - s, which
+    is dr/dv of a reset to zero, and what arrives at spikes, potentials and traces is G.
+    """
     threshold, decay, adaptation, adaptation_decay = constants
     v, subtract = record[1], rule.reset == "subtract"
     factor = number_of(decay)

@@ -175,7 +175,12 @@ class _Adjoint(NamedTuple):
         return grad, self.sums(record, slopes, grad[1:])
 
     def sums(self, record: Record, slopes: Tensor, grad_next: Tensor) -> list[Tensor | None]:
-        """Return the gradients of threshold and decay, from those of the next potentials."""
+        """Return the gradients of threshold and decay, from those of the next potentials.
+
+        With c as in `kernels.backward`, and theta the threshold: each spike has -H' of it, through
+        which come grad_spikes[t] + c · dr/ds; a reset that subtracts has -s of it, through which
+        comes c. The decay multiplies r[t], so of it there is grad[t + 1] · r[t].
+        """
         threshold, decay, subtract, detach_reset = self.constants
         before = record.part(slice(len(grad_next)))  # the steps that have a next one
         spikes, reset_by = self.spikes_of_reset(before), self.reset_by(before)

@@ -67,6 +67,7 @@ def fired(v: Tensor, rule: Rule) -> Tensor:
 def loop(inputs: Tensor, v_initial: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; it starts from `v_initial`.
 
+    For whatever must be asked step by step; the usual loop is `kernels.advance`.
     `v_initial` is the potential after reset and leak, None for 0; so in all that runs over time.
     """
     x = inputs[0] + (0 if v_initial is None else v_initial)

@@ -236,8 +236,8 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     processes.join()
     folder, place = checkpoints.named(out), processes.place_of(device)
     run = Run(network, training, validation, place, epochs, lr, about or {})
-    with ExitStack() as held:
-        state = processes.agreed(lambda: begin(folder, run, held, resume=resume))
+    with ExitStack() as lock:
+        state = processes.agreed(lambda: begin(folder, run, lock, resume=resume))
         if state is not None:
             run.load(state, folder)
         run.draw_alike()
@@ -451,13 +451,13 @@ def best(records: Sequence[Record]) -> Record:
     return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
 
 
-def begin(out: Path, run: Run, held: ExitStack, *, resume: bool) -> Checkpoint | None:
+def begin(out: Path, run: Run, lock: ExitStack, *, resume: bool) -> Checkpoint | None:
     """Return what to go on from, if anything; from now on, the folder is this run's alone."""
     if not resume:
         checkpoints.check_new(out)
         out.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
-        held.enter_context(checkpoints.alone(out))
+        lock.enter_context(checkpoints.alone(out))
     if not resume:
         checkpoints.check_new(out)  # another run may have ended meanwhile
         return None

@@ -97,6 +97,9 @@ def backward(
     r = v - threshold · s, has -threshold and 1. Without a path through the reset dr/ds is 0. The
     spikes come after v of the same step, hence H' before the bracket. The last step has no next
     one: c is 0. H' is asked for by blocks of this length; without `slopes_of` it is the spikes.
+
+    In the equations of `functional.record`, grad is D, c is E (here `grad_reset`), and what
+    arrives, grad_spikes and grad_v, is G^s and G^v.
     """
     threshold, decay, subtract, detach_reset = constants
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))

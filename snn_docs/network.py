@@ -170,7 +170,7 @@ def count(spikes: Tensor, lengths: Tensor | None = None) -> Tensor:
     出典: :cite:t:`eshraghian2023training`
     """
     check_output(lengths, spikes=spikes)
-    return _kept(spikes, lengths, 0.0).sum(0)
+    return _padded(spikes, lengths, 0.0).sum(0)
 
 
 def last_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -236,7 +236,7 @@ def max_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
     出典: :cite:t:`eshraghian2023training`
     """
     check_output(lengths, v=v)
-    return _kept(v, lengths, -math.inf).amax(0)
+    return _padded(v, lengths, -math.inf).amax(0)
 
 
 def mean_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -270,10 +270,10 @@ def mean_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
     check_output(lengths, v=v)
     if lengths is None:
         return v.mean(0)
-    return _kept(v, lengths, 0.0).sum(0) / lengths.unsqueeze(1).to(v.dtype)
+    return _padded(v, lengths, 0.0).sum(0) / lengths.unsqueeze(1).to(v.dtype)
 
 
-def _kept(values: Tensor, lengths: Tensor | None, padding: float) -> Tensor:
+def _padded(values: Tensor, lengths: Tensor | None, padding: float) -> Tensor:
     """Return the values with another number after the end of each sample, whatever was there."""
     if lengths is None:
         return values

@@ -13,6 +13,8 @@ from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
 
+# A step is `equations.step`. All of time is `Spiking.run`, which calls `record`: so
+# `functional.checked_record`, `bptt` (the autograd function) and `kernels` (its loops, derived).
 class IF(Spiking):
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
@@ -58,7 +60,7 @@ class IF(Spiking):
     """
 
     threshold: float | Tensor
-    _usual = staticmethod(Heaviside.apply)
+    _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
 
     def __init__(
         self,

@@ -545,6 +545,14 @@ class TestSurrogate:
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
         assert gradient.flatten().tolist() == [0.375, 0.25, 0.5]
 
+    def test_one_that_fires_in_its_own_way_is_called_at_each_step(self):
+        class AtTheThreshold(surrogate.ArcTan):
+            def __call__(self, input_):
+                return super().__call__(input_) + (input_ == 0)
+
+        spikes, _ = record(torch.ones(3, 1), surrogate=AtTheThreshold())
+        assert spikes.flatten().tolist() == [1, 1, 1]
+
     def test_a_surrogate_of_one_s_own_is_fast_too(self, monkeypatch):
         class Half(surrogate.Surrogate):
             def smooth(self, input_):
