@@ -22,22 +22,23 @@ help: ## list the targets (the default)
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 	@echo 'The first call makes .venv, with torch in it; the next ones start at once. Another Python: make html PYTHON=python3.12'
 
+build = .venv/bin/python -m sphinx -n -W --keep-going -c . -d _build/doctrees
 html: .venv/installed ## build the book into _build/html; fails if any printed output differs from its page
-	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
+	$(build) -b html docs _build/html
 	@echo 'The book is in _build/html: open _build/html/index.html in a browser, or serve it with'
 	@echo '  python3 -m http.server --bind 127.0.0.1 -d _build/html    (then look at http://localhost:8000)'
 
 # A build exits with 1 where an output differs here: the book is whole all the same.
 live: .venv/installed ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
-	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html || [ $$? = 1 ]
+	$(build) -b html docs _build/html || [ $$? = 1 ]
 	.venv/bin/python -m bookproof live docs _build/html
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
 books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
 books: .venv/installed ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
-	.venv/bin/python -m sphinx -n -W --keep-going -b epub -c . -d _build/doctrees docs _build/epub
-	.venv/bin/python -m sphinx -n -W --keep-going -b epub-paper -c . -d _build/doctrees docs _build/paper
-	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees -D takeaway_books=_build/epub,_build/paper docs _build/html
+	$(build) -b epub docs _build/epub
+	$(build) -b epub-paper docs _build/paper
+	$(build) -b html -D takeaway_books=_build/epub,_build/paper docs _build/html
 
 watch: .venv/installed ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
 	.venv/bin/python -m bookproof watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
@@ -115,7 +116,7 @@ bench: .venv/installed ## measure how long builds take, as ratios; it takes some
 
 audit: .venv/installed ## rate the built site page by page, in a table: Lighthouse, axe, HTML, weight; some of it: make audit ARGS=index
 	@$(npm_ci)
-	.venv/bin/python -m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html
+	$(build) -b html docs _build/html
 	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
 
 check: lint types workflows text pages records ## lint, formatting, types, workflows, the Japanese text where node is present, the rules of pages; what records were made by other code

@@ -113,12 +113,12 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
     [
         (
             ["html"],
-            "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees docs _build/html",
+            "-m sphinx -n -W --keep-going -c . -d _build/doctrees -b html docs _build/html",
         ),
         (
             ["books"],
             (
-                "-m sphinx -n -W --keep-going -b html -c . -d _build/doctrees "
+                "-m sphinx -n -W --keep-going -c . -d _build/doctrees -b html "
                 "-D takeaway_books=_build/epub,_build/paper docs _build/html"
             ),
         ),
