@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RETURNS = re.compile(r"^(?:\.\. function:: )?\w+\(.*\) -> (.+)$", re.MULTILINE)
-# Attributes of a tensor that are tensors: nothing says so where they are made.
-ALSO_TENSORS = {"data", "grad", "T", "mT"}
 
 
 class Span(NamedTuple):
@@ -125,8 +123,7 @@ def attribute_of_thing(of: Thing, name: str) -> tuple[Meaning, tuple[str, ...]]:
     except AttributeError:
         return None, ()
     path = f"{of.path}.{name}"
-    members = [f"{one}.{name}" for one in aliases(of.value)] if inspect.isclass(of.value) else []
-    return Thing(value, path), tuple(dict.fromkeys([path, *members, *aliases(value, path)]))
+    return Thing(value, path), tuple(aliases(value, path))
 
 
 def attribute_of_instance(of: Instance, name: str) -> tuple[Meaning, tuple[str, ...]]:
@@ -135,8 +132,6 @@ def attribute_of_instance(of: Instance, name: str) -> tuple[Meaning, tuple[str, 
     paths = tuple(f"{alias}.{name}" for base in bases for alias in aliases(base))
     paths = (f"{of.path}.{name}", *paths) if of.path else paths
     value, hints = inspect.getattr_static(of.cls, name, None), hints_of(of.cls)
-    if is_tensor(of) and name in ALSO_TENSORS:
-        return of, paths
     if isinstance(value, property):
         return of_type(annotated_type(value.fget)), paths
     if callable(method := getattr(of.cls, name, None)):
@@ -158,23 +153,12 @@ def is_tensor(meaning: Meaning) -> bool:
 
 
 def item_of(meaning: Meaning, index: int | None = None) -> Meaning:
-    """Find what is in a container: anywhere, or at a place."""
+    """Find what is in a container: at a place, or anywhere in a tensor."""
     if isinstance(meaning, Several):
-        if index is not None and index < len(meaning.items):
-            return meaning.items[index]
-        return meaning.items[0] if len(set(meaning.items)) == 1 else None
-    if not isinstance(meaning, Instance):
-        return None
-    if is_tensor(meaning) or meaning.cls.__name__ == "Axes":  # Of several axes, or of one.
-        return meaning
-    if meaning.cls in {list, set, frozenset} and typing.get_args(meaning.type):
-        return of_type(typing.get_args(meaning.type)[0])
-    return None
-
-
-def list_of(item: Meaning) -> Instance:
-    """Make a list of such things."""
-    return Instance(types.GenericAlias(list, item.cls) if isinstance(item, Instance) else list)
+        return meaning.items[index] if index is not None and index < len(meaning.items) else None
+    # Of several axes, or of one.
+    is_axes = isinstance(meaning, Instance) and meaning.cls.__name__ == "Axes"
+    return meaning if is_axes or is_tensor(meaning) else None
 
 
 class Reader(ast.NodeVisitor):
@@ -185,6 +169,7 @@ class Reader(ast.NodeVisitor):
         self.scopes: list[dict[str, Meaning]] = [{}]
         self.lines: list[str] = []
         self.spans: list[Span] = []
+        self.returned: Meaning = None
 
     def read(self, source: str) -> list[Span]:
         """Follow a cell. One that is not Python says nothing, and changes nothing.
@@ -240,8 +225,11 @@ class Reader(ast.NodeVisitor):
         return None
 
     def of_Name(self, node: ast.Name) -> Meaning:
+        if not isinstance(node.ctx, ast.Load):
+            self.scopes[-1][node.id] = None
+            return None
         found = self.look_up(node.id)
-        if isinstance(found, Thing) and isinstance(node.ctx, ast.Load):
+        if isinstance(found, Thing):
             self.note(node, tuple(aliases(found.value, found.path)) if found.path else ())
         return found
 
@@ -290,10 +278,6 @@ class Reader(ast.NodeVisitor):
         sides = self.meaning(node.left), self.meaning(node.right)
         return next((side for side in sides if is_tensor(side)), None)
 
-    def of_UnaryOp(self, node: ast.UnaryOp) -> Meaning:
-        found = self.meaning(node.operand)
-        return found if is_tensor(found) and not isinstance(node.op, ast.Not) else None
-
     def of_Compare(self, node: ast.Compare) -> Meaning:
         sides = [self.meaning(side) for side in (node.left, *node.comparators)]
         return next((side for side in sides if is_tensor(side)), None)
@@ -301,45 +285,26 @@ class Reader(ast.NodeVisitor):
     def of_Tuple(self, node: ast.Tuple) -> Meaning:
         return Several(tuple(self.meaning(item) for item in node.elts))
 
-    def of_List(self, node: ast.List) -> Meaning:
-        items = {self.meaning(item) for item in node.elts}
-        return list_of(items.pop() if len(items) == 1 else None)
-
-    def of_ListComp(self, node: ast.ListComp) -> Meaning:
-        return list_of(self.comprehended(node.generators, node.elt))
-
-    def of_GeneratorExp(self, node: ast.GeneratorExp | ast.SetComp) -> Meaning:
-        self.comprehended(node.generators, node.elt)
-        return None
-
-    of_SetComp = of_GeneratorExp
-
     def of_DictComp(self, node: ast.DictComp) -> Meaning:
-        self.comprehended(node.generators, node.key, node.value)
+        self.within(*node.generators, node.key, node.value)
         return Instance(dict)
 
-    def comprehended(self, generators: list[ast.comprehension], *parts: ast.expr) -> Meaning:
-        """Follow a comprehension, in a scope of its own; return what its first part means."""
-        self.scopes.append({})
-        for generator in generators:
-            self.assign(generator.target, self.elements(generator.iter))
-            for condition in generator.ifs:
-                self.meaning(condition)
-        found = [self.meaning(part) for part in parts]
-        self.scopes.pop()
-        return found[0]
-
-    def of_Lambda(self, node: ast.Lambda) -> Meaning:
-        self.scopes.append(dict.fromkeys(parameters(node.args)))
-        self.meaning(node.body)
-        self.scopes.pop()
+    def of_GeneratorExp(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp) -> Meaning:
+        self.within(*node.generators, node.elt)
         return None
 
-    def elements(self, node: ast.expr) -> Meaning:
-        """Find what comes out of an iterable, one after another."""
-        found = self.meaning(node)
-        is_zipped = isinstance(node, ast.Call) and isinstance(found, Several)
-        return found if is_zipped else item_of(found)
+    of_ListComp = of_SetComp = of_GeneratorExp
+
+    def of_Lambda(self, node: ast.Lambda) -> Meaning:
+        self.within(node.args, node.body)
+        return None
+
+    def within(self, *parts: ast.AST) -> None:
+        """Follow what has names of its own."""
+        self.scopes.append({})
+        for part in parts:
+            self.visit(part)
+        self.scopes.pop()
 
     # ---- Statements: what names mean from here on ----
 
@@ -357,7 +322,7 @@ class Reader(ast.NodeVisitor):
         elif isinstance(target, ast.Tuple | ast.List):
             for place, item in enumerate(target.elts):
                 self.assign(item, item_of(meaning, place))
-        elif not isinstance(target, ast.Starred):
+        else:
             self.meaning(target)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -372,19 +337,16 @@ class Reader(ast.NodeVisitor):
         self.meaning(node.target)
 
     def visit_For(self, node: ast.For) -> None:
-        """Give names the meaning of what comes out."""
-        self.assign(node.target, self.elements(node.iter))
+        """Give names the meaning of what comes out, one after another."""
+        found = self.meaning(node.iter)
+        is_zipped = isinstance(node.iter, ast.Call) and isinstance(found, Several)
+        self.assign(node.target, found if is_zipped else item_of(found))
         for statement in (*node.body, *node.orelse):
             self.visit(statement)
 
-    def visit_With(self, node: ast.With) -> None:
-        """Forget what the names of contexts meant."""
-        for item in node.items:
-            self.meaning(item.context_expr)
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, None)
-        for statement in node.body:
-            self.visit(statement)
+    def visit_arg(self, node: ast.arg) -> None:
+        """Forget what the name of a parameter meant."""
+        self.scopes[-1][node.arg] = None
 
     def visit_Import(self, node: ast.Import) -> None:
         """Name modules."""
@@ -413,35 +375,24 @@ class Reader(ast.NodeVisitor):
             self.spans.append(Span(start, start + len(name), targets))
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        """Follow a function's body once, and remember what it returns."""
-        for expression in (*node.decorator_list, *node.args.defaults):
+        """Follow a function's body, and remember what it returns at last."""
+        for expression in node.decorator_list:
             self.meaning(expression)
-        self.scopes.append(dict.fromkeys(parameters(node.args)))
-        for statement in node.body:
-            self.visit(statement)
-        last = node.body[-1]
-        spans = self.spans.copy()
-        returned = self.meaning(last.value) if isinstance(last, ast.Return) else None
-        self.spans = spans  # Noted before.
-        self.scopes.pop()
-        self.scopes[-1][node.name] = Thing(None, "", returned)
+        self.returned = None
+        self.within(node.args, *node.body)
+        self.scopes[-1][node.name] = Thing(None, "", self.returned)
+        self.returned = None
+
+    def visit_Return(self, node: ast.Return) -> None:
+        """Note what is returned."""
+        self.returned = self.meaning(node.value)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Follow a class's body; what the class is to the reader stands before their eyes."""
         for expression in (*node.decorator_list, *node.bases):
             self.meaning(expression)
-        self.scopes.append({})
-        for statement in node.body:
-            self.visit(statement)
-        self.scopes.pop()
+        self.within(*node.body)
         self.scopes[-1][node.name] = None
-
-
-def parameters(arguments: ast.arguments) -> list[str]:
-    """List the names of a function's parameters."""
-    several = [argument for argument in (arguments.vararg, arguments.kwarg) if argument]
-    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *several)
-    return [argument.arg for argument in every]
 
 
 def module_named(name: str) -> types.ModuleType | None:
