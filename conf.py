@@ -197,7 +197,6 @@ head_descriptions = {
     "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
     "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
 }
-head_languages = {"ja": html_baseurl}  # Another language is another line; the first is the default.
 head_moved = {"provenance": "verification"}  # Old addresses, and where they lead.
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
 head_book = {

@@ -39,9 +39,8 @@ PAGES = {
 }
 
 
-def built(folder: Path, address: str = "", languages: dict[str, str] | None = None) -> Built:
+def built(folder: Path, address: str = "") -> Built:
     settings = SETTINGS + f"html_baseurl = {address!r}\nhead_moved = {{'old': 'chapter'}}\n"
-    settings += f"head_languages = {languages or {'ja': address}!r}\n"
     made = build(folder, PAGES, "myst_nb", "book.web.head", "book.search", settings=settings)
     assert made.code == 0, made.messages
     return made
@@ -66,9 +65,8 @@ def meta(site: Built, page: str) -> dict[str, str]:
     return dict(told)
 
 
-def links(site: Built, page: str) -> list[tuple[str, str, str]]:
-    nodes = site.page(page).select("link[rel=canonical], link[rel=alternate]")
-    return [(node["rel"][0], node.get("hreflang", ""), node["href"]) for node in nodes]
+def links(site: Built, page: str) -> list[str]:
+    return [node["href"] for node in site.page(page).select("link[rel=canonical]")]
 
 
 def graph(site: Built, page: str) -> list[dict[str, object]]:
@@ -99,18 +97,14 @@ def test_a_page_says_where_it_stands_and_what_it_is(placed):
         "og:image:alt": told["og:image:alt"],
         "twitter:card": "summary_large_image",
     }
-    assert links(placed, "chapter") == [
-        ("canonical", "", f"{ADDRESS}/chapter.html"),
-        ("alternate", "ja", f"{ADDRESS}/chapter.html"),
-        ("alternate", "x-default", f"{ADDRESS}/chapter.html"),
-    ]
+    assert links(placed, "chapter") == [f"{ADDRESS}/chapter.html"]
 
 
 def test_the_first_page_stands_for_the_folder(placed):
     told = meta(placed, "index")
     assert (told["og:type"], told["og:url"]) == ("website", f"{ADDRESS}/")
     assert told["description"] == told["og:description"] == '"本"の<説明>。'
-    assert links(placed, "index")[0] == ("canonical", "", f"{ADDRESS}/")
+    assert links(placed, "index") == [f"{ADDRESS}/"]
 
 
 def test_a_chapter_is_an_article_of_the_book_and_knows_the_way_to_it(placed):
@@ -135,16 +129,6 @@ def test_the_sitemap_has_the_pages_that_are_read(placed):
     assert found == [f"{ADDRESS}/", f"{ADDRESS}/chapter.html"]
     robots = (placed.folder / "robots.txt").read_text(encoding="utf-8")
     assert robots == f"User-agent: *\nAllow: /\n\nSitemap: {ADDRESS}/sitemap.xml\n"
-
-
-def test_another_language_is_one_more_setting(tmp_path):
-    english = "https://example.org/books/snn/en"
-    site = built(tmp_path, ADDRESS, {"ja": ADDRESS, "en": english})
-    assert [link[1:] for link in links(site, "chapter") if link[0] == "alternate"] == [
-        ("ja", f"{ADDRESS}/chapter.html"),
-        ("en", f"{english}/chapter.html"),
-        ("x-default", f"{ADDRESS}/chapter.html"),
-    ]
 
 
 def test_404_works_at_every_depth(placed):

@@ -145,14 +145,10 @@ def tell(
     title = app.env.longtitles[pagename].astext()
     name = page_name(app.config, pagename)
     context["pageurl"] = address(app.config, name)
-    starts = [(language, url) for language, url in app.config.head_languages.items() if url]
-    if starts:
-        starts.append(("x-default", starts[0][1]))
     head |= {
         "title": title,
         "is_start": pagename == app.config.root_doc,
         "picture": address(app.config, app.config.head_picture),
-        "languages": [(language, posixpath.join(url, name)) for language, url in starts],
         "structured": structured(app.config, pagename, title, description),
     }
 
@@ -213,7 +209,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Add the settings, and connect everything."""
     app.add_config_value("head_book", {}, "html", dict)
     app.add_config_value("head_descriptions", {}, "html", dict)
-    app.add_config_value("head_languages", {}, "html", dict)
     app.add_config_value("head_moved", {}, "html", dict)
     app.add_config_value("head_picture", "", "html", str)
     app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
