@@ -1,9 +1,6 @@
 import os
-import re
 import signal
-import sys
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -75,28 +72,6 @@ def test_it_builds_at_first_and_after_each_change_only(book, monkeypatch):
     monkeypatch.setattr(watch, "build", lambda _: built.append(1) or NOTHING)
     watch.main([".", "_build/html"])
     assert len(built) == 2
-
-
-@pytest.mark.parametrize(("saved", "times"), [("bookproof/run.py", 1), ("neurons.py", 0)])
-def test_a_saved_engine_begins_anew_at_the_same_address(book, monkeypatch, capfd, saved, times):
-    monkeypatch.chdir(book)
-    change = (Change.modified, str(Path(watch.__file__).parents[2] / saved))
-    begun = []
-    monkeypatch.setattr(watch, "watch", lambda *_, **__: iter([{change}]))
-    monkeypatch.setattr(watch, "warm_up", lambda *_: None)
-    monkeypatch.setattr(watch, "build", lambda _: NOTHING)
-    monkeypatch.setattr(watch.webbrowser, "open", begun.append)
-
-    def execv(_, command):
-        begun.append(command)
-        raise SystemExit  # which ends this program
-
-    monkeypatch.setattr(watch.os, "execv", execv)
-    with suppress(SystemExit):
-        watch.main(["-q", ".", "_build/html"])
-    address = re.search(r"http://127.0.0.1:(\d+)/", capfd.readouterr().out)
-    anew = [sys.executable, "-m", "bookproof", "watch", f"--port={address[1]}"]
-    assert begun == [[*anew, "-q", ".", "_build/html"]] * times
 
 
 @pytest.mark.slow

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from watchfiles import Change
 
-ENGINE = Path(__file__).parents[1]
 MESSAGE = re.compile(r"^(?:(?P<place>\S.*?): )?(?P<level>WARNING|ERROR|CRITICAL): ", re.MULTILINE)
 INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
 
@@ -82,8 +81,7 @@ class Server:
         assert self.process.stdin  # noqa: S101
         assert self.process.stdout  # noqa: S101
         self.builds = self.process.stdin
-        self.port = int(self.process.stdout.readline())
-        self.address = f"http://127.0.0.1:{self.port}/"
+        self.address = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/"
 
     def tell(self, messages: list[dict[str, str]], words: Mapping[str, str]) -> None:
         """Tell the pages that are open, in the book's words, that a build has ended."""
@@ -126,10 +124,9 @@ def _watch(arguments: Sequence[str]) -> None:
             rust_timeout=100,
             yield_on_timeout=True,
         ):
-            if changes and _says_engine(changes):
-                server.close()
-                anew = [sys.executable, "-m", "bookproof", "watch", f"--port={server.port}"]
-                os.execv(sys.executable, [*anew, *others])  # noqa: S606
+            if changes:
+                saved = sorted({os.path.relpath(path) for _, path in changes})
+                _say(f"\nsaved: {', '.join(saved)}")
             if changes or not built:
                 outcome = build(others)
                 with suppress(ConfigError):  # which the build has told
@@ -153,13 +150,6 @@ def _parser() -> argparse.ArgumentParser:
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _says_engine(changes: set[tuple[Change, str]]) -> bool:
-    """Say what was saved, and return whether a part of this program was."""
-    saved = sorted({os.path.relpath(path) for _, path in changes})
-    _say(f"\nsaved: {', '.join(saved)}")
-    return any(Path(path).resolve().is_relative_to(ENGINE) for path in saved)
 
 
 def build(arguments: Sequence[str]) -> Outcome:
