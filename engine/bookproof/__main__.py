@@ -9,8 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.kernels import libraries, warm
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,9 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own = list(itertools.takewhile("--".__ne__, given))
     options = _parser().parse_args(own)
     options.then = given[len(own) + 1 :]
-    there = all(path.exists() for path in options.paths)
-    if there and (options.anew or not Path("_build").exists()):
-        warm.warm_up(libraries.USUAL)  # while this process imports what it needs itself
     from bookproof import commands  # noqa: PLC0415
 
     try:

@@ -165,7 +165,6 @@ def write_book(folder):
     write(folder, cell("print('soon')", "soon"), name="soon.md")
     write(folder, cell(f"{CHILD}\n{wait('slow')}\nchild.kill()"), cell("'膜'"), name="slow.md")
     (folder / "conf.py").write_text(CONF)
-    (folder / "_build").mkdir()  # without it, torch would be imported in advance
 
 
 @pytest.fixture
@@ -269,7 +268,6 @@ def test_any_place_and_any_locale_will_do(tmp_path):
     folder = tmp_path / "部 分" / "膜電位の本"
     write(folder, cell("print('膜電位')", "膜電位"), cell("print('閾値')", 1), name="頁 一.md")
     (folder / "conf.py").write_text(CONF)
-    (folder / "_build").mkdir()
     # not LC_ALL, by which Python itself does not start if .venv lies in a Japanese folder
     with Build(folder, LANG="C", LC_ALL="", LC_CTYPE="", PYTHONUTF8="") as build:
         status, said, messages = build.end()

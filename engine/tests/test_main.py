@@ -13,7 +13,6 @@ from book_project import cell, page
 
 from bookproof import commands
 from bookproof.__main__ import main
-from bookproof.kernels import libraries, warm
 
 
 @pytest.fixture
@@ -22,7 +21,6 @@ def asked(monkeypatch, tmp_path):
     seen = []
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(warm, "warm_up", seen.append)
     monkeypatch.setattr(commands, "execute", lambda options: seen.append(options) or 7)
     return seen
 
@@ -69,26 +67,13 @@ def test_what_it_does_not_understand_is_refused(capsys, arguments, asked):
     ("arguments", "anew"),
     [(["run"], True), (["check"], False), (["check", "--anew"], True), (["accept"], False)],
 )
-def test_what_is_asked_for(asked, tmp_path, arguments, anew):
-    (tmp_path / "_build").mkdir()
+def test_what_is_asked_for(asked, arguments, anew):
     assert main(arguments) == 7
-    options = asked[-1]
+    [options] = asked
     assert options.command == arguments[0]
     assert [str(path) for path in options.paths] == ["docs"]
     assert options.anew is anew
     assert options.durations is False
-    # the template starts now if it is sure to be needed
-    assert asked[:-1] == [libraries.USUAL] * anew
-
-
-def test_the_template_starts_at_once_where_nothing_can_be_kept(asked):
-    main(["check"])
-    assert asked[0] == libraries.USUAL
-
-
-def test_no_template_starts_for_a_path_that_is_not_there(asked):
-    main(["run", "dosc"])
-    assert len(asked) == 1
 
 
 @pytest.mark.slow
