@@ -72,11 +72,6 @@ def _parser() -> argparse.ArgumentParser:
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",
             help="pages, or folders of pages (default: docs)",
         )  # fmt: skip
-        command.add_argument(
-            "--durations",
-            action="store_true",
-            help="list at the end how long each page took to run",
-        )
         command.set_defaults(anew=name == "run")
         if name == "vary":
             command.add_argument("--all", action="store_true", help="the rare conditions, too")

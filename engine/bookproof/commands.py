@@ -61,17 +61,15 @@ def execute(options: Namespace) -> int:
     to_run = [page for page in pages if not page.left]
     if options.command == "vary":
         return _vary(to_run, options)
-    runs = run_outdated(to_run, Results(), anew=options.anew, progress=_tell_progress)
+    runs = run_outdated(to_run, Results(), anew=options.anew, tell=_say)
     status = {"run": _show, "check": _check, "accept": _accept}[options.command](runs)
     if options.command == "accept" and options.room:
         status = max(status, _accept_room([run.page.path for run in runs if run.ok or not status]))
-    if options.durations:
-        sys.stdout.write(f"{report.times(runs)}\n")
     return status
 
 
-def _tell_progress(total: int) -> report.Progress:
-    return report.Progress(total, sys.stderr.write, terminal=sys.stderr.isatty())
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
@@ -146,8 +144,8 @@ def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block] | 
         return None, 2
     runs = {}
     for name, each in by_name.items():
-        sys.stderr.write(f"{name}\n")
-        runs[name] = vary.run_under(name, each, progress=_tell_progress)
+        _say(name)
+        runs[name] = vary.run_under(name, each, _say)
     for name, feature in lacking.items():
         sys.stdout.write(f"{name}: not run, since this processor has no {feature}\n")
     bare = [

@@ -20,7 +20,7 @@ from bookproof.result import as_printed
 from bookproof.room import PRECISE, distance, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bookproof.compare import Verdict
     from bookproof.result import Run
@@ -131,12 +131,6 @@ def _skipped_location(verdict: Verdict) -> str:
     return f"{path}:{expected.line}"
 
 
-def times(runs: Sequence[Run]) -> str:
-    """Return a table of the times that pages took, the longest first."""
-    rows = sorted(runs, key=lambda run: -run.seconds)
-    return "\n".join(f"{run.seconds:7.2f} s  {shown_path(run.page.path)}" for run in rows)
-
-
 def annotation(verdict: Verdict) -> str:
     """Describe a verdict as a command that GitHub shows beside the line in question."""
     return annotate(_file(verdict).path, _line(verdict), describe_at(verdict))
@@ -149,20 +143,11 @@ def annotate(path: Path, line: int, text: str) -> str:
     return f"::error file={name},line={line}::{text}"
 
 
-class Progress:
-    """Tells how far the pages are: in one line that changes on a terminal, else in a line each."""
-
-    def __init__(self, total: int, write: Callable[[str], object], *, terminal: bool) -> None:
-        self.total, self.write, self.terminal, self.count = total, write, terminal, 0
-
-    def __call__(self, run: Run, before: str = "", after: str = "") -> None:
-        """Tell that a page has ended, why it ran again, and why it will run again, if it will."""
-        self.count += 1
-        line = f"[{self.count}/{self.total}] {shown_path(run.page.path)}: {run.seconds:.1f} s"
-        line += f" (again, since {before})" if before else ""
-        line += f" (not kept: {after})" if after else ""
-        last = self.count == self.total
-        self.write(f"\r\x1b[K{line}{chr(10) * last}" if self.terminal else f"{line}\n")
+def ended(run: Run, before: str = "", after: str = "") -> str:
+    """Say that a page has ended, why it ran again, and why it will run again, if it will."""
+    line = f"{shown_path(run.page.path)}: {run.seconds:.1f} s"
+    line += f" (again, since {before})" if before else ""
+    return line + (f" (not kept: {after})" if after else "")
 
 
 def wrong(runs: Sequence[Run]) -> list[Verdict]:

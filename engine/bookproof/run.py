@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import itertools
 import re
 import signal
 import time
@@ -31,7 +32,7 @@ from bookproof.kernels.trace import READ, START, Trace, read_trace
 from bookproof.kernels.warm import environment, socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
-from bookproof.report import shown_path
+from bookproof.report import ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
 from bookproof.schedule import Turns
 from bookproof.settings import Settings
@@ -72,12 +73,11 @@ def run_outdated(
     results: Results,
     *,
     anew: bool = False,
-    progress: Callable[[int], Callable[[Run, str, str], object]] | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> list[Run]:
     """Return the result of each page, kept or new; each new one is kept as soon as it is there.
 
-    ``progress`` is told how many pages are to run, and what it returns is told of each that has,
-    why it ran again, and why its result is not kept.
+    A line tells of each page that has run, why it ran again, and why its result is not kept.
     """
     runs = {
         page: run for page in pages
@@ -86,10 +86,11 @@ def run_outdated(
     }  # fmt: skip
     outdated = _with_later([page for page in pages if page not in runs], pages, results)
     if outdated:
-        tell = progress(len(outdated)) if progress else lambda *_: None
+        counted = itertools.count(1)
 
         def done(run: Run) -> None:
-            tell(run, results.reasons.get(run.page.path, ""), results.save(run))
+            told = ended(run, results.reasons.get(run.page.path, ""), results.save(run))
+            tell(f"[{next(counted)}/{len(outdated)}] {told}")
 
         runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
     return [runs[page] for page in pages]

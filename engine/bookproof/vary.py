@@ -149,7 +149,7 @@ def conditions_of(
 def run_under(
     name: str,
     pages: Iterable[tuple[Page, Condition]],
-    progress: Callable[[int], Callable[[Run, str, str], object]] | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> list[Run]:
     """Run pages under a condition, as far as they have changed since they last ran under it."""
     folder = re.sub(r"\W+", "-", name)
@@ -168,7 +168,7 @@ def run_under(
             results=page.settings.results / "conditions" / folder,
         )
         own.append(dataclasses.replace(page, settings=settings))
-    return run_outdated(own, Results(), progress=progress)
+    return run_outdated(own, Results(), tell=tell)
 
 
 def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:

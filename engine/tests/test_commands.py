@@ -348,29 +348,3 @@ def test_github_shows_what_is_wrong_beside_the_line(book, said, monkeypatch):
     book.write("page.md", UNREADABLE)
     assert main(["check", "."]) == 2
     assert said().startswith("::error file=page.md,line=9::this {testoutput} block does not stand ")
-
-
-def test_progress_is_one_line_on_a_terminal(book, capsys, monkeypatch):
-    book.write("a.md", RIGHT)
-    book.write("b.md", page(cell("3", 3)))
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    main(["check", "."])
-    told = capsys.readouterr().err
-    assert re.fullmatch(r"(\r\x1b\[K\[\d/2\] \w\.md: \d+\.\d s){2}\n", told), repr(told)
-    main(["check", "."])
-    assert capsys.readouterr().err == ""  # nothing runs
-
-
-def test_the_times_of_the_pages_are_told_if_asked_for(book, said):
-    book.write("a.md", RIGHT)
-    book.write("b.md", page(cell("3", 3)))
-    tables = []
-    for run_now in (2, 0):  # the second time, they are those of the runs that were
-        assert main(["check", ".", "--durations"]) == 0
-        summary, *table = said().splitlines()
-        assert summary.startswith(f"pages: 2, run now: {run_now}, ")
-        tables.append(table)
-    assert tables[0] == tables[1]
-    rows = [re.fullmatch(r" +(\d+\.\d\d) s  ([ab])\.md", row) for row in tables[0]]
-    assert sorted(row[2] for row in rows) == ["a", "b"]
-    assert float(rows[0][1]) >= float(rows[1][1])

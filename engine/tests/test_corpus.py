@@ -112,24 +112,23 @@ def outputs(run):
 
 def test_of_books_that_nobody_has_changed_nothing_runs_again(kernels, corpus, ran, monkeypatch):
     paths = [corpus / name for name in PAGES]
-    told = {}
-
-    def progress(_):
-        return lambda run, _why, not_kept: told.update({run.page.path: not_kept})
+    told = []
 
     def build():
-        run_outdated([read_page(path, find_settings(path)) for path in paths], Results(),
-                     progress=progress)  # fmt: skip
+        pages = [read_page(path, find_settings(path)) for path in paths]
+        run_outdated(pages, Results(), tell=told.append)
 
     build()
-    followed = {path.stem for path, why in told.items() if not why}
+    line = re.compile(r"\[.*/(.+)\.\w+: [\d.]+ s(?: \(not kept: (.+)\))?")
+    ended = [line.fullmatch(each) for each in told]
+    followed = {found[1] for found in ended if not found[2]}
+    assert followed
     assert ran.take() == sorted(path.stem for path in paths)
     for name in ("COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "_"):  # another shell
         monkeypatch.setenv(name, "other")
     build()
     assert not followed.intersection(ran.take())
-    unfollowed = {why.partition(",")[0] for why in told.values() if why}
-    assert unfollowed <= UNFOLLOWED, told
+    assert {found[2].partition(",")[0] for found in ended if found[2]} <= UNFOLLOWED, told
 
 
 @pytest.mark.parametrize("name", PAGES)

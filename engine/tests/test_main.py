@@ -50,7 +50,6 @@ def test_each_command_explains_itself(capsys, command):
     said = " ".join(capsys.readouterr().out.split())
     assert f"usage: python -m bookproof {command} " in said
     assert "PATH pages, or folders of pages (default: docs)" in said
-    assert "--durations list at the end how long each page took to run" in said
     assert ("--anew" in said) is (command == "check")
 
 
@@ -73,7 +72,6 @@ def test_what_is_asked_for(asked, arguments, anew):
     assert options.command == arguments[0]
     assert [str(path) for path in options.paths] == ["docs"]
     assert options.anew is anew
-    assert options.durations is False
 
 
 @pytest.mark.slow

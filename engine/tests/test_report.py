@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -15,13 +14,12 @@ from bookproof.compare import Status, Verdict, judge
 from bookproof.page import parse_page
 from bookproof.report import (
     LONGEST,
-    Progress,
     annotation,
     describe,
+    ended,
     shown_path,
     skipped,
     summarize,
-    times,
     wrong,
 )
 from bookproof.result import Run
@@ -252,23 +250,8 @@ def test_an_annotation_is_one_line_that_github_understands():
     assert "%0A    -50 %25%0A    +51 %25%0A" in told
 
 
-def test_times_are_a_table_with_the_longest_first():
+def test_a_line_says_that_a_page_has_ended_and_why_it_runs_again():
     page = parse_page(Path("docs/page.md"), FRONT_MATTER + "```{code-cell}\n```\n")
-    runs = [Run(page, page.notebook, (), seconds=seconds) for seconds in (0.25, 12.5)]
-    assert times(runs) == "  12.50 s  docs/page.md\n   0.25 s  docs/page.md"
-
-
-@pytest.mark.parametrize(
-    ("terminal", "told"),
-    [
-        (False, "[1/2] docs/page.md: 1.5 s\n[2/2] docs/page.md: 1.5 s\n"),
-        (True, "\r\x1b[K[1/2] docs/page.md: 1.5 s\r\x1b[K[2/2] docs/page.md: 1.5 s\n"),
-    ],
-)
-def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere(terminal, told):
-    page = parse_page(Path("docs/page.md"), FRONT_MATTER + "```{code-cell}\n```\n")
-    said = io.StringIO()
-    progress = Progress(2, said.write, terminal=terminal)
-    for _ in range(2):
-        progress(Run(page, page.notebook, (), seconds=1.5))
-    assert said.getvalue() == told
+    run = Run(page, page.notebook, (), seconds=1.25)
+    assert ended(run) == "docs/page.md: 1.2 s"
+    assert ended(run, "a", "b") == "docs/page.md: 1.2 s (again, since a) (not kept: b)"

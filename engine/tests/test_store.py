@@ -25,7 +25,7 @@ from bookproof.kernels import warm
 from bookproof.kernels.probe import stamp
 from bookproof.kernels.trace import Trace
 from bookproof.page import read_page
-from bookproof.report import describe, summarize, times
+from bookproof.report import describe, summarize
 from bookproof.result import Run, judged, outputs_of
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -731,7 +731,6 @@ def test_nothing_under_a_right_seal_is_an_error(kept, data):
         assert results.save(loaded) == "nothing is known of what it read"
         nbformat.validate(loaded.notebook)
         assert summarize([loaded])
-        assert times([loaded]) is not None
         assert all(map(describe, loaded.verdicts))
 
 

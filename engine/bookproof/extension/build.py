@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging as python_logging
-import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -117,7 +115,7 @@ class Build:
             if page.left == INLINE:
                 logger.info("%s: not run by bookproof: %s", report.shown_path(page.path), INLINE)
         to_run = {name: page for name, page in pages.items() if not page.left}
-        found = run_outdated(list(to_run.values()), self.results, progress=_tell_progress)
+        found = run_outdated(list(to_run.values()), self.results, tell=logger.info)
         runs = dict(zip(to_run, found, strict=True))
         # MyST-NB would start a kernel for a page without cells that asks for it
         empty = [page.path for page in pages.values() if page.left == EMPTY]
@@ -128,7 +126,6 @@ class Build:
         for line in report.skipped(found):
             logger.info(line)
         logger.info(report.summarize(found))
-        logger.verbose(report.times(found))
 
     def show_what_ran(self, _app: Sphinx, name: str, source: list[str]) -> None:
         """Let Sphinx read the text that was run, also if the file has been saved since."""
@@ -296,11 +293,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
-
-
-def _tell_progress(total: int) -> report.Progress:
-    write = partial(logger.info, nonl=True)
-    return report.Progress(total, write, terminal=sys.stdout.isatty())
 
 
 def _settings(app: Sphinx) -> Settings:
