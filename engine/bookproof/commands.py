@@ -252,7 +252,6 @@ def _tell(wrong: Sequence[Verdict]) -> int:
     """Report wrong cells, and return the exit status."""
     for verdict in wrong:
         sys.stdout.write(f"{report.describe(verdict)}\n\n")
-        _tell_github(report.annotation(verdict))
     return 1 if wrong else 0
 
 
@@ -260,10 +259,4 @@ def _refuse(errors: Sequence[PageError]) -> int:
     """Report pages that can't be read or rewritten, and return the exit status."""
     for error in errors:
         sys.stderr.write(f"{report.shown_path(error.path)}:{error.line}: {error.message}\n")
-        _tell_github(report.annotate(error.path, error.line, error.message))
     return 2 if errors else 0
-
-
-def _tell_github(annotation: str) -> None:
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.write(f"{annotation}\n")

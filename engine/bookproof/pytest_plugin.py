@@ -19,7 +19,7 @@ from bookproof.settings import find_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from _pytest._code.code import TerminalRepr, TracebackStyle
@@ -36,7 +36,6 @@ class WrongCellError(Exception):
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(report.describe(verdict))
-        self.verdict = verdict
 
 
 class PageFile(pytest.File):
@@ -120,25 +119,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PageFile |
     named = parent.session.isinitpath(file_path)
     found = is_page_of_its_book(file_path, named=named)
     return PageFile.from_parent(parent, path=file_path) if found else None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep what GitHub is to show; the processes of pytest-xdist send it along."""
-    told = yield
-    if call.excinfo and isinstance(call.excinfo.value, WrongCellError):
-        vars(told)["book_annotation"] = report.annotation(call.excinfo.value.verdict)
-    return told
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write the lines that GitHub shows beside the pages."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for told in terminalreporter.getreports("failed"):
-            if command := getattr(told, "book_annotation", ""):
-                terminalreporter.write_line(command)
 
 
 def _asked_for(session: pytest.Session) -> list[Page]:

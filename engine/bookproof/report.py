@@ -131,18 +131,6 @@ def _skipped_location(verdict: Verdict) -> str:
     return f"{path}:{expected.line}"
 
 
-def annotation(verdict: Verdict) -> str:
-    """Describe a verdict as a command that GitHub shows beside the line in question."""
-    return annotate(_file(verdict).path, _line(verdict), describe_at(verdict))
-
-
-def annotate(path: Path, line: int, text: str) -> str:
-    """Return the command by which GitHub shows a text beside a line. It must begin a line."""
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    name = shown_path(path).replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
-    return f"::error file={name},line={line}::{text}"
-
-
 def ended(run: Run, before: str = "", after: str = "") -> str:
     """Say that a page has ended, why it ran again, and why it will run again, if it will."""
     line = f"{shown_path(run.page.path)}: {run.seconds:.1f} s"

@@ -333,18 +333,3 @@ def test_pages_that_only_mystnb_can_run_are_not_run(said, ran, name):
     assert main(["check", str(folder / "index.md")]) == 0
     assert "index.md: not run: MyST-NB runs it while it reads it" in said()
     assert ran.take() == []
-
-
-def test_github_shows_what_is_wrong_beside_the_line(book, said, monkeypatch):
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    book.write("100%, a:b.md", WRONG)
-    assert main(["check", "."]) == 1
-    [command] = [line for line in said().splitlines() if "::" in line]
-    assert command.startswith(
-        "::error file=100%25%2C a%3Ab.md,line=14::the cell does not print what the page says "
-        "(- page, + cell)%0A  14 | 1%0A%0A    -1%0A    +2%0A%0A    number 1: 1 on the page, 2 from "
-        "the cell (differs by 1, 100 %25)%0A%0A  The cell starts at line 10."
-    )
-    book.write("page.md", UNREADABLE)
-    assert main(["check", "."]) == 2
-    assert said().startswith("::error file=page.md,line=9::this {testoutput} block does not stand ")

@@ -133,15 +133,12 @@ def test_a_process_of_pytest_xdist_runs_the_page_of_its_next_test(book, run_pyte
 
 
 @pytest.mark.slow
-def test_pytest_xdist_runs_pages_in_several_processes(book, pytester, monkeypatch):
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+def test_pytest_xdist_runs_pages_in_several_processes(book, pytester):
     book.write("a.md", PAGE)
     book.write("b.md", RIGHT)
     result = pytester.runpytest_subprocess(*PLUGINS, "-n", "2")
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["FAILED a.md::line 18 - a.md:22: the cell does not print what *"])
-    # it has come from one process to the other
-    result.stdout.fnmatch_lines(["::error file=a.md,line=22::the cell does not print what *"])
 
 
 def test_last_failed_runs_the_failed_cell_again(book, run_pytest, ran):
@@ -153,18 +150,6 @@ def test_last_failed_runs_the_failed_cell_again(book, run_pytest, ran):
     ran.clear()
     run_pytest("--lf").assert_outcomes(failed=1)
     assert ran.take() == ["page"]
-
-
-@pytest.mark.parametrize("options", [[], ["-q", "--tb=no", "--show-capture=no"]])
-def test_github_shows_a_wrong_cell_beside_its_line(book, run_pytest, monkeypatch, options):
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    book.write("page.md", PAGE)
-    commands = [line for line in run_pytest(*options).stdout.lines if "::error" in line]
-    assert len(commands) == 1
-    assert commands[0].startswith(
-        "::error file=page.md,line=22::the cell does not print what the page says (- page, + cell)"
-        "%0A  22 | 3%0A%0A    -3%0A    +2%0A"
-    )
 
 
 def test_junit_xml_holds_the_report(book, run_pytest):

@@ -14,7 +14,6 @@ from bookproof.compare import Status, Verdict, judge
 from bookproof.page import parse_page
 from bookproof.report import (
     LONGEST,
-    annotation,
     describe,
     ended,
     shown_path,
@@ -241,13 +240,6 @@ def test_a_cell_of_a_notebook_is_named_by_its_number():
     page = parse_page(Path("docs/page.ipynb"), source)
     told = describe(Verdict(page, page.cells[0], Status.FAILED, "ValueError: x"))
     assert told.startswith("docs/page.ipynb:cell 1: the cell failed\n  1 | x = 1\n")
-
-
-def test_an_annotation_is_one_line_that_github_understands():
-    told = annotation(verdict("```{testoutput}\n50 %\n```\n", "51 %\n"))
-    assert told.startswith("::error file=docs/page.md,line=12::the cell does not print what")
-    assert "\n" not in told
-    assert "%0A    -50 %25%0A    +51 %25%0A" in told
 
 
 def test_a_line_says_that_a_page_has_ended_and_why_it_runs_again():
