@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from myst_nb.core.config import NbParserConfig
 from myst_parser.config.main import MdParserConfig
@@ -22,8 +22,9 @@ from bookproof.kernels.warm import ENVIRONMENT
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+TEXTS = "names with their texts"
 MODES = ("auto", "cache", "force", "inline", "off")
 """The values of ``nb_execution_mode``. What is ``inline`` is left to MyST-NB."""
 LEGACY = "jupyter_execute_notebooks"
@@ -31,9 +32,19 @@ LEGACY = "jupyter_execute_notebooks"
 BUILD = "_build"
 """The folder beside ``conf.py`` where results are kept, unless Sphinx builds elsewhere."""
 RESULTS = ".book"
-OWN = ("book_strict", "book_stored", "book_modules", "book_words", "book_environment", "book_start",
-       "book_conditions", "book_pages_at_once", "book_longest_output")  # fmt: skip
-"""The settings of this engine."""
+OWN: Mapping[str, tuple[Any, Literal["", "env"]]] = {
+    "book_strict": (False, "env"),
+    "book_stored": (False, "env"),
+    "book_modules": (list(USUAL), ""),
+    "book_words": ({}, "env"),
+    "book_environment": (ENVIRONMENT, ""),
+    "book_start": ("", ""),
+    "book_conditions": ({}, ""),
+    "book_pages_at_once": (0, ""),
+    "book_longest_output": (10_000_000, ""),
+}
+"""The settings of this engine: what they are where a book does not say, and what Sphinx then reads
+anew if they change."""
 EXCLUDING = ("exclude_patterns", "templates_path", "html_extra_path", "html_static_path")
 """The settings of Sphinx that keep files from being documents."""
 CHECKPOINTS = "**.ipynb_checkpoints"
@@ -73,9 +84,9 @@ class Settings:
     """Code that each Python kernel runs before a page's first cell."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """Under which other conditions the outputs are to hold, by name."""
-    at_once: int = 0
+    at_once: int = OWN["book_pages_at_once"][0]
     """How many pages run at once; 0 leaves it to processors and memory."""
-    longest: int = 10_000_000
+    longest: int = OWN["book_longest_output"][0]
     """Characters that a page may put out."""
     suffixes: tuple[str, ...] = (".md",)
     """How the names of files end that are notebooks if their front matter says so."""
@@ -128,39 +139,35 @@ def _evaluate(conf: Path, _text: bytes) -> Settings:
 
 def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Settings:
     """Return the settings among the values of the ``conf.py`` in a folder."""
-    values = dict(values)
+    usual = {"nb_execution_mode": "auto"} | {name: value for name, (value, _) in OWN.items()}
+    values = usual | dict(values)
     chosen_mode = LEGACY if is_set(values.get(LEGACY)) else "nb_execution_mode"
-    mode = values["nb_execution_mode"] = values.get(chosen_mode, "auto")
-    if mode not in MODES:
-        raise ConfigError(f"{chosen_mode} is {mode!r}, but takes one of {', '.join(MODES)}")
-    modules = values.get("book_modules", USUAL)
-    if not isinstance(modules, list | tuple) or not all(isinstance(m, str) for m in modules):
-        raise ConfigError(f"book_modules is {modules!r}, but takes a list of names of modules")
-    variables = values.get("book_environment", ENVIRONMENT)
-    if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
-        raise ConfigError(f"book_environment is {variables!r}, but takes names with their texts")
-    start = _code("book_start", values.get("book_start", ""))
+    modes = f"one of {', '.join(MODES)}"
+    values["nb_execution_mode"] = _checked(chosen_mode, values, MODES.__contains__, modes)
+    modules = _checked("book_modules", values, _are_names, "a list of names of modules")
+    variables = _checked("book_environment", values, _are_texts, TEXTS)
+    start = _code("book_start", values["book_start"])
     chosen = values.get("nb_execution_cache_path")
     _require_patterns(values.get("nb_kernel_rgx_aliases", {}))
     return Settings(
         markdown=_made(MdParserConfig, "myst_", values),
         notebooks=_made(NbParserConfig, "nb_", values),
         results=home / chosen if chosen else build / RESULTS,
-        strict=_switch("book_strict", values),
-        stored=_switch("book_stored", values),
+        strict=_checked("book_strict", values, _is_switch, "True or False"),
+        stored=_checked("book_stored", values, _is_switch, "True or False"),
         modules=tuple(modules),
         environment=dict(variables),
         start=start,
-        conditions=_conditions(values.get("book_conditions", {}), dict(variables), start),
-        at_once=_count("book_pages_at_once", values, Settings.at_once),
-        longest=_count("book_longest_output", values, Settings.longest),
+        conditions=_conditions(values["book_conditions"], dict(variables), start),
+        at_once=_checked("book_pages_at_once", values, _is_count, "a number from 0 up"),
+        longest=_checked("book_longest_output", values, _is_count, "a number from 0 up"),
         suffixes=(".md", *_suffixes(values)),
         home=home,
         root=str(values.get("root_doc", values.get("master_doc", "index"))),
         include=_list_of("include_patterns", values, ("**",)),
         exclude=_excluded(values),
         language=str(values.get("language", "en")),
-        words=WORDS | _words(values.get("book_words", {})),
+        words=WORDS | _words(_checked("book_words", values, _are_texts, TEXTS)),
     )
 
 
@@ -208,30 +215,43 @@ def _conditions(given: object, variables: dict[str, str], start: str) -> dict[st
         if not all(isinstance(text, str) for text in condition.environment.values()):
             raise ConfigError(
                 f"book_conditions has {name!r} with the environment {condition.environment!r}, but "
-                "it takes names with their texts"
+                f"it takes {TEXTS}"
             )
         found[str(name)] = condition
     return found
 
 
-def _switch(name: str, values: Mapping[str, Any]) -> bool:
-    found = values.get(name, False)
-    if not isinstance(found, bool):
-        raise ConfigError(f"{name} is {found!r}, but takes True or False")
-    return found
+def _checked(
+    name: str, values: Mapping[str, Any], is_right: Callable[[Any], bool], takes: str
+) -> Any:  # noqa: ANN401
+    """Return the value of a setting, if it is one that this takes."""
+    if not is_right(values[name]):
+        raise ConfigError(f"{name} is {values[name]!r}, but takes {takes}")
+    return values[name]
 
 
-def _count(name: str, values: Mapping[str, Any], usual: int) -> int:
-    found = values.get(name, usual)
-    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
-        raise ConfigError(f"{name} is {found!r}, but takes a number from 0 up")
-    return found
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple | set)
 
 
 def _list_of(name: str, values: Mapping[str, Any], usual: Sequence[str] = ()) -> tuple[str, ...]:
-    found = values.get(name, usual)
-    if not isinstance(found, list | tuple | set):
-        raise ConfigError(f"{name} is {found!r}, but takes a list of texts")
+    found = _checked(name, {name: usual} | dict(values), _is_list, "a list of texts")
     return tuple(map(str, found))
 
 
@@ -252,10 +272,8 @@ def is_set(value: object) -> bool:
     return value not in (None, "--unset--")
 
 
-def _words(words: object) -> dict[str, str]:
+def _words(words: dict[str, str]) -> dict[str, str]:
     """Return the words that a book has of its own."""
-    if not isinstance(words, dict) or not all(isinstance(text, str) for text in words.values()):
-        raise ConfigError(f"book_words is {words!r}, but takes names with their texts")
     if unknown := words.keys() - WORDS.keys():
         raise ConfigError(
             f"book_words has {', '.join(map(repr, sorted(unknown, key=str)))}, but takes these "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging as python_logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,11 +20,10 @@ from bookproof.extension.ending import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, shown_text, take_back
 from bookproof.finder import written_patterns
-from bookproof.kernels.libraries import USUAL
-from bookproof.kernels.warm import ENVIRONMENT, warm_up
+from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
-from bookproof.settings import LEGACY, Settings, is_set, names, read_settings
+from bookproof.settings import LEGACY, OWN, Settings, is_set, names, read_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
@@ -251,15 +251,8 @@ def add_counts(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
-    app.add_config_value("book_strict", default=False, rebuild="env", types=bool)
-    app.add_config_value("book_stored", default=False, rebuild="env", types=bool)
-    app.add_config_value("book_modules", default=list(USUAL), rebuild="", types=list)
-    app.add_config_value("book_words", default={}, rebuild="env", types=dict)
-    app.add_config_value("book_environment", default=ENVIRONMENT.copy(), rebuild="", types=dict)
-    app.add_config_value("book_start", default="", rebuild="", types=str)
-    app.add_config_value("book_conditions", default={}, rebuild="", types=dict)
-    app.add_config_value("book_pages_at_once", default=Settings.at_once, rebuild="", types=int)
-    app.add_config_value("book_longest_output", default=Settings.longest, rebuild="", types=int)
+    for name, (usual, rebuild) in OWN.items():
+        app.add_config_value(name, copy.copy(usual), rebuild, type(usual))
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
     build = Build(app)
