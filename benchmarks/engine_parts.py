@@ -82,7 +82,7 @@ PARTS = {
     "kept results": Part(
         ("store.py", "processor.py", "kernels/probe.py", "kernels/trace.py"), unchanged
     ),
-    "watch": Part(("server/watch.py", "server/news.py", "server/watch.js"), one_line),
+    "watch": Part(("server/watch.py", "server/watched.py", "server/watch.js"), one_line),
     "live": Part(
         ("server/live.py", "server/session.py", "server/pages.py", "server/live.js"), None
     ),

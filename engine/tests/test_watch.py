@@ -165,7 +165,7 @@ def test_no_process_is_left_however_it_ends(book, end):
     with urllib.request.urlopen(watcher.address) as answer:
         assert b"Title" in answer.read()
     children = psutil.Process(watcher.process.pid).children(recursive=True)
-    assert any("bookproof.server.news" in child.cmdline() for child in children)
+    assert any("bookproof.server.watched" in child.cmdline() for child in children)
     os.killpg(watcher.process.pid, end)  # as a terminal does
     watcher.process.communicate(timeout=PATIENCE)
     wait_until(lambda: not any(is_alive(child.pid) for child in children))

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from watching import Builds, told_of
 
-from bookproof.server import news, pages
+from bookproof.server import pages, watched
 from bookproof.words import WORDS
 
 HTML = "<!doctype html><html><head><title>{}</title></head><body></body></html>"
@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def site(folder):
-    return news.Site(folder)
+    return watched.Site(folder)
 
 
 @pytest.fixture
@@ -222,20 +222,20 @@ def test_who_comes_late_learns_what_was_missed(server, site, folder):
 
 
 def test_a_tab_of_an_earlier_server_loads_everything_anew(site):
-    again = news.Site(site.folder)
+    again = watched.Site(site.folder)
     assert again.state(site.stamp)["changed"] == ["index.html", "part/page.html", "style.css"]
 
 
 def test_a_tab_that_was_closed_is_noticed(server, site, monkeypatch):
-    monkeypatch.setattr(news, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(watched, "HEARTBEAT", 0.01)
     done = Event()
-    get = news.Events.get
+    get = watched.Events.get
 
     async def get_and_tell(handler):
         await get(handler)
         done.set()
 
-    monkeypatch.setattr(news.Events, "get", get_and_tell)
+    monkeypatch.setattr(watched.Events, "get", get_and_tell)
     told = events(server, site.stamp)
     next(told)
     told.close()
@@ -261,5 +261,5 @@ def test_files_may_go_while_it_looks(site, folder, monkeypatch):
 
 def test_it_ends_with_the_builds(folder, capsys):
     build = json.dumps({"messages": []}) + "\n"
-    news.main(str(folder), "0", io.StringIO(build))
+    watched.main(str(folder), "0", io.StringIO(build))
     assert capsys.readouterr().out.strip().isdecimal()

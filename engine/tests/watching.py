@@ -17,7 +17,7 @@ import pytest
 from book_runs import PATIENCE
 from mystnb import FRONT_MATTER
 
-from bookproof.server import news
+from bookproof.server import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,10 +81,10 @@ class Builds:
 
 
 @contextmanager
-def told_of(site: news.Site, builds: Builds) -> Iterator[int]:
+def told_of(site: watched.Site, builds: Builds) -> Iterator[int]:
     """Serve a site whose builds are told of, without being done; give the port."""
     ports: Queue[int] = Queue()
-    thread = Thread(target=lambda: asyncio.run(news.serve(site, 0, ports.put, builds)))
+    thread = Thread(target=lambda: asyncio.run(watched.serve(site, 0, ports.put, builds)))
     thread.start()
     yield ports.get()
     builds.lines.put("")

@@ -10,7 +10,7 @@ from test_audit import needs_axe
 from walking import Keyboard, Listener
 from watching import CONF, PAGE, Builds, Watcher, told_of
 
-from bookproof.server import news
+from bookproof.server.watched import Site
 
 pytestmark = test_browser.pytestmark
 LONG = "\n".join(f"## Part {number}\n\n{'Text. ' * 300}\n" for number in range(30))
@@ -181,7 +181,7 @@ def watched_site(built_site):
     """A site whose builds are told of, without being done."""
     builds = Builds()
     builds.end_one(**SETTINGS.words)
-    with told_of(news.Site(built_site), builds) as port:
+    with told_of(Site(built_site), builds) as port:
         yield f"http://127.0.0.1:{port}/", builds
 
 

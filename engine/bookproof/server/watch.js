@@ -1,5 +1,5 @@
 // What a page does while the book is watched: it loads itself again where its reader was, when a
-// build has changed something that it shows, and says what the build complained of. news.py adds
+// build has changed something that it shows, and says what the build complained of. watched.py adds
 // this script to the pages that it serves.
 
 const data = JSON.parse(document.getElementById("book-watch-data").textContent);

@@ -3,7 +3,7 @@
 It takes the arguments of ``sphinx-build``, and two of its own: ``--open`` shows the book in the
 browser, ``--port`` asks for a port. What costs time stays warm from build to build: the template of
 the kernels, and what Sphinx and its extensions import. Each build is a fork of this process, so it
-knows nothing of the one before but what Sphinx keeps on disk. `bookproof.server.news`
+knows nothing of the one before but what Sphinx keeps on disk. `bookproof.server.watched`
 serves what was built.
 """
 
@@ -72,7 +72,7 @@ class Server:
     def __init__(self, folder: Path, port: int) -> None:
         # -P: no file of the book, where it starts, is taken for one of Python's modules
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "bookproof.server.news", str(folder), str(port)],
+            [sys.executable, "-P", "-m", "bookproof.server.watched", str(folder), str(port)],
             stdin=subprocess.PIPE,  # closes when this process ends, however it ends
             stdout=subprocess.PIPE,
             text=True,

@@ -1,7 +1,7 @@
 """Serves a built book to the browser beside the editor, and tells it what each build has changed.
 
 `bookproof.server.watch` starts it as a process of its own, which ends with its standard input,
-however the watcher ends: ``python -m bookproof.server.news FOLDER PORT``. It prints the port it
+however the watcher ends: ``python -m bookproof.server.watched FOLDER PORT``. It prints the port it
 got, then reads a line of JSON after each build: what the build complained of, and the words in
 which pages say so. Pages get a script, ``watch.js``, as they are served; it is told which files a
 build has changed, and loads again what its page shows.
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import Application, HTTPError, RequestHandler
 
 from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
 from bookproof.words import WORDS
@@ -120,8 +120,8 @@ class OwnHost(RequestHandler):
         self.finish(f"{status_code} {self._reason}")
 
 
-class WatchedPage(OwnHost, Pages):
-    """Gives the files of the book, with the script in each page."""
+class File(OwnHost, Pages):
+    """Gives the files of the book, with the script in each page, and the script."""
 
     def page(self, place: Path) -> str | None:
         """Return a page with the script."""
@@ -137,14 +137,6 @@ class WatchedPage(OwnHost, Pages):
         site: Site = self.settings["site"]
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(site.with_script(MISSING.format(html.escape(site.words["no_page"]))))
-
-
-class Script(OwnHost, StaticFileHandler):
-    """Gives the script."""
-
-    def set_extra_headers(self, _path: str) -> None:
-        """Name its type, which the machine's tables may not know."""
-        self.set_header("Content-Type", "text/javascript; charset=utf-8")
 
 
 class Events(OwnHost):
@@ -185,9 +177,9 @@ def application(site: Site, port: int) -> Application:
     files = {"path": str(site.folder), "default_filename": "index.html"}
     return Application(
         [
-            (f"{OWN}(watch\\.js)", Script, {"path": str(FILES)}),
+            (f"{OWN}(watch\\.js)", File, {"path": str(FILES)}),
             (f"{OWN}events", Events),
-            (r"/(.*)", WatchedPage, files),
+            (r"/(.*)", File, files),
         ],
         site=site,
         port=port,
