@@ -42,6 +42,8 @@ def test_it_has_a_row_for_each_page_that_runs_in_the_order_of_the_book(book):
     assert table(built) == [HEAD, B, A, TOTAL]
     links = BeautifulSoup(built.html("table"), "html.parser").select("table a")
     assert [link["href"] for link in links] == ["b.html", "a.html"]
+    right = BeautifulSoup(built.html("table"), "html.parser").select("table .text-right")
+    assert [cell.text.strip() for cell in right] == HEAD[1:] + B[1:] + A[1:] + TOTAL[1:]
 
 
 def test_the_book_chooses_the_columns_and_their_order(book):

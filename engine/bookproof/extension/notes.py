@@ -15,6 +15,7 @@ from myst_nb.core.render import strip_ansi
 
 from bookproof import report
 from bookproof.compare import Status, matches
+from bookproof.extension.table import table
 from bookproof.outputs import printed
 from bookproof.result import as_printed
 from bookproof.words import WORDS
@@ -126,14 +127,7 @@ def _table(
     body = [_beside(words, expected, *row) for row in rows[:MOST_ROWS]]
     if len(rows) > MOST_ROWS:
         body.append([nodes.paragraph("", "…"), nodes.paragraph("", "…")])
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
-    group += nodes.thead("", _row(heads))
-    group += nodes.tbody("", *map(_row, body))
-    return nodes.table("", group, classes=["colwidths-auto"])
-
-
-def _row(cells: Sequence[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+    return table(heads, body)
 
 
 def _beside(

@@ -25,7 +25,7 @@ from bookproof import report
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -103,7 +103,7 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         heads = [nodes.Text(labels[name]) for name in ("page", *names)]
         text = (WORDS | app.config.book_words)["unfit"].replace("{n}", str(wrong))
         unfit = [nodes.paragraph("", text, classes=["book-unfit"])] if wrong else []
-        mark.replace_self([*unfit, _table(heads, body)])
+        mark.replace_self([*unfit, _counted(heads, body)])
 
 
 def _rows(env: BuildEnvironment) -> list[tuple[str, str, dict[str, int]]]:
@@ -127,19 +127,28 @@ def _number(count: int) -> nodes.Node:
     return nodes.Text(str(count))
 
 
-def _table(heads: list[nodes.Text], body: Iterable[list[nodes.Node]]) -> nodes.table:
+def table(
+    heads: Sequence[nodes.Node], body: Iterable[Sequence[nodes.Node]], *classes: str
+) -> nodes.table:
+    """Return a table with these cells."""
+
+    def row(cells: Sequence[nodes.Node]) -> nodes.row:
+        return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
-    group += nodes.thead("", _row(heads))
-    group += nodes.tbody("", *map(_row, body))
-    return nodes.table("", group, classes=["book-checks", "colwidths-auto"])
+    group += nodes.thead("", row(heads))
+    group += nodes.tbody("", *map(row, body))
+    return nodes.table("", group, classes=[*classes, "colwidths-auto"])
 
 
-def _row(cells: Iterable[nodes.Node]) -> nodes.row:
-    """Return a row, with all but its first cell to the right, as numbers stand."""
-    entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
-    for entry in entries[1:]:
-        entry["classes"].append("text-right")
-    return nodes.row("", *entries)
+def _counted(heads: Sequence[nodes.Node], body: Iterable[Sequence[nodes.Node]]) -> nodes.table:
+    """Return a table with all but its first column to the right, as numbers stand."""
+    head, *rows = [[nodes.paragraph("", "", cell) for cell in row] for row in (heads, *body)]
+    made = table(head, rows, "book-checks")
+    for row in made.findall(nodes.row):
+        for entry in list(row.findall(nodes.entry))[1:]:
+            entry["classes"].append("text-right")
+    return made
 
 
 def setup(app: Sphinx) -> None:
