@@ -49,11 +49,8 @@ class block(nodes.Invisible, nodes.Element):  # noqa: N801
     """Marks where a ``{testoutput}`` block stands, until `Build.remove_blocks` has looked at it."""
 
 
-class TestOutput(SphinxDirective):
+class TestOutput(SphinxDirective, ExpectedOutput):
     """The ``{testoutput}`` block. It shows nothing: the cell's own output is on the page."""
-
-    has_content = ExpectedOutput.has_content
-    option_spec = ExpectedOutput.option_spec
 
     def run(self) -> list[nodes.Node]:
         """Leave a mark."""
