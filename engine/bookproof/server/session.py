@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
-        Coroutine,
         Mapping,
     )
 
@@ -119,7 +118,12 @@ class Session:
         async with _kernel(self.page, self.limits) as (self.manager, client):
             await self.tell({"ready": True})
             pid = self.manager.provisioner.pid  # type: ignore[union-attr]
-            await _until_one_ends(self._serve(client), _watch(pid, self.limits))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._serve(client))
+                    group.create_task(_watch(pid, self.limits))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
     async def _serve(self, client: BoundedKernelClient) -> None:
         while True:
@@ -186,19 +190,6 @@ async def _kernel(
                 if manager.has_kernel:
                     with ended_with(manager):
                         await manager.shutdown_kernel(now=True)
-
-
-async def _until_one_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run side by side until one ends, and raise what it raises."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _watch(pid: int, limits: Limits) -> None:
