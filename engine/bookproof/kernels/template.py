@@ -70,7 +70,7 @@ def _beside(name: str) -> ModuleType:
 PROBE, LIBRARIES = _beside("probe"), _beside("libraries")
 
 
-class Template:
+class Forker:
     """Forks kernels from this process, and answers for them."""
 
     def __init__(self, listener: socket.socket, trouble: str, sources: Mapping[str, str]) -> None:
@@ -343,7 +343,7 @@ def main() -> None:
     trouble, sources = prepare(sys.argv[2:])
     changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
     state = LIBRARIES.state()
-    job = Template(listener, trouble, sources).serve()
+    job = Forker(listener, trouble, sources).serve()
     enter(job, changed)
     LIBRARIES.renew(state)
     become_kernel(job["argv"]).start()
