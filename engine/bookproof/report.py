@@ -68,6 +68,14 @@ def cell_location(verdict: Verdict) -> str:
     return f"{shown_path(verdict.page.path)}:{place}{verdict.cell.line}"
 
 
+def block_location(verdict: Verdict) -> str:
+    """Return ``path:line`` of a cell's block, or of the cell where it has none."""
+    expected = verdict.cell.expected
+    if not expected or not verdict.page.lines:
+        return cell_location(verdict)
+    return f"{shown_path(verdict.page.blocks.path)}:{expected.line}"
+
+
 def describe_at(verdict: Verdict) -> str:
     """Describe a verdict without its location."""
     headline, body, advice = _parts(verdict)
@@ -110,7 +118,7 @@ def skipped(runs: Sequence[Run]) -> list[str]:
         if not run.page.lines and is_unpinned(run)
     ]
     return empty + [
-        f"{_skipped_location(verdict)}: {verdict.status}: {verdict.reason}"
+        f"{block_location(verdict)}: {verdict.status}: {verdict.reason}"
         for run in runs
         for verdict in run.verdicts
         if verdict.reason
@@ -121,14 +129,6 @@ def shortened(line: str) -> str:
     """Return a line of a difference such that a terminal can show it."""
     cut = f"{line[:LONG_LINE]}… ({len(line)} letters)"
     return line if len(line) <= LONG_LINE else cut
-
-
-def _skipped_location(verdict: Verdict) -> str:
-    expected = verdict.cell.expected
-    path = shown_path(verdict.page.blocks.path)
-    if not expected or not verdict.page.lines:
-        return cell_location(verdict)
-    return f"{path}:{expected.line}"
 
 
 def ended(run: Run, before: str = "", after: str = "") -> str:

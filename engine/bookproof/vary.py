@@ -73,9 +73,7 @@ class Block:
     @property
     def location(self) -> str:
         """Where it is."""
-        if not self.page.lines:
-            return report.cell_location(next(iter(self.verdicts.values())))
-        return f"{report.shown_path(self.page.blocks.path)}:{self.expected.line}"
+        return report.block_location(next(iter(self.verdicts.values())))
 
     @property
     def wrong(self) -> dict[str, Verdict]:
