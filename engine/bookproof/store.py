@@ -30,8 +30,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from bookproof.beside import beside
 from bookproof.files import write_atomically
 from bookproof.kernels.libraries import FILES
-from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, stamp
-from bookproof.kernels.trace import importable
+from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
@@ -231,8 +230,9 @@ def _other_answer(head: dict[str, Any], settings: Settings) -> str:
         if any(look(name, question) != answer for question, answer in answers.items()):
             return f"{shown_path(Path(name), follow=False)} came, went or is another one"
     for folder, found in head["sought"].items():
-        if other := found.items() - importable(folder, found).items():
-            return f"the module {min(other)[0]} came or went in {shown_path(Path(folder))}"
+        there = modules_in(folder)
+        if other := [name for name, was in found.items() if was != (name in there)]:
+            return f"the module {min(other)} came or went in {shown_path(Path(folder))}"
     now = _variables(head["variables"], settings)
     changed = [name for name, digest in head["variables"].items() if now[name] != digest]
     return f"the environment's {max(changed)} has changed" if changed else ""

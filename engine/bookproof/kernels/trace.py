@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bookproof.kernels.probe import modules_in
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +59,6 @@ def read_trace(answer: Mapping[str, Any]) -> Trace | None:
         )
     except (AttributeError, KeyError, TypeError, ValueError, SyntaxError):
         return None
-
-
-def importable(folder: str, names: Iterable[str]) -> dict[str, bool]:
-    """Return which of these modules a folder has."""
-    there = modules_in(folder)
-    return {name: name in there for name in names}
 
 
 def _counts(file: Path) -> bool:
