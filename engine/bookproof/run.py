@@ -26,10 +26,11 @@ from bookproof.kernels.start import (
     ended_with,
     new_manager,
     starting,
+    variables,
     working_folder,
 )
 from bookproof.kernels.trace import READ, START, Trace, read_trace
-from bookproof.kernels.warm import environment, socket_folder
+from bookproof.kernels.warm import socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
 from bookproof.report import ended, shown_path
@@ -187,9 +188,7 @@ class Execution:
             )
             client.longest = self.page.settings.longest
             folder = working_folder(self.page, private)
-            # as a shell in that folder has it
-            variables = {"PWD": str(folder)} | dict(self.page.settings.environment)
-            client.environment = environment(variables)
+            client.environment = variables(self.page, folder)
             with (private / "log").open("w+b") as log:
                 try:
                     await client.start(folder, log)

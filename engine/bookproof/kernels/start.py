@@ -17,7 +17,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from traitlets.config import Config
 
-from bookproof.kernels.warm import KERNEL
+from bookproof.kernels.warm import KERNEL, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +123,7 @@ def new_manager(
 ) -> AsyncKernelManager:
     """Return the manager of a kernel for a page, whose sockets and files are in a private folder.
 
-    The kernel starts with `OPTIONS`, in `working_folder` and the template's `environment`.
+    The kernel starts with `OPTIONS`, in `working_folder`, with its `variables`.
     """
     return AsyncKernelManager(
         kernel_name=kernel_name(page.notebook, warm=warm),
@@ -153,6 +153,11 @@ def working_folder(page: Page, private: Path) -> Path:
     folder = private / "work"
     folder.mkdir()
     return folder
+
+
+def variables(page: Page, folder: Path) -> dict[str, str]:
+    """Return the environment of a page's kernel, as a shell in its folder has it."""
+    return environment({"PWD": str(folder)} | dict(page.settings.environment))
 
 
 @contextmanager

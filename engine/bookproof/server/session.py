@@ -24,9 +24,10 @@ from bookproof.kernels.start import (
     ended_with,
     new_manager,
     starting,
+    variables,
     working_folder,
 )
-from bookproof.kernels.warm import environment, socket_folder
+from bookproof.kernels.warm import socket_folder
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -224,7 +225,7 @@ async def _start(
     """Start a kernel, and return its client as soon as it answers."""
     await manager.start_kernel(
         extra_arguments=OPTIONS,
-        env=environment(page.settings.environment),
+        env=variables(page, folder),
         cwd=str(folder),
         stdout=nowhere,
         stderr=nowhere,
