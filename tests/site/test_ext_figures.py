@@ -55,6 +55,15 @@ def lightness(colour: str) -> float:
     return 116 * luminance ** (1 / 3) - 16
 
 
+THEME = DOCS / "_ext/book/downloads/theme"
+WITHOUT_VARIABLES = [
+    *sorted((THEME / "static").glob("*.css")),
+    THEME / "cover.svg",
+    DOCS / "_static/favicon.svg",
+]
+"""Readers of books, and pictures outside of a page."""
+
+
 def luminance(colour: str) -> float:
     return ((lightness(colour) + 16) / 116) ** 3
 
@@ -166,6 +175,12 @@ def test_python_spells_the_colours_of_quantities_in_one_place():
     theirs = [look["color"] for look in (plot.POTENTIAL, plot.SPIKE, plot.INPUT, plot.GRADIENT)]
     spelling = {file.name for file in files if any(c in file.read_text("utf-8") for c in theirs)}
     assert spelling == {"plot.py"}
+
+
+@pytest.mark.parametrize("file", WITHOUT_VARIABLES, ids=lambda file: file.name)
+def test_what_knows_no_variables_has_the_stylesheets_colours(file):
+    known = {*re.findall(r"#[0-9a-f]{6}\b", STYLE), *figures.COLOURS, "#000000", "#ffffff"}
+    assert {*re.findall(r"#[0-9a-f]{6}\b", file.read_text("utf-8").lower())} <= known
 
 
 def test_cells_plots_are_put_into_the_page(tmp_path):
