@@ -21,10 +21,11 @@ const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
 const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
 
 // What each of the steps multiplies by; the average, where some fire and some do not.
-const each = (whole, steps) => {
+const each = (whole, steps, leak) => {
   const fired = steps.slice(0, -1).filter(({ fired }) => fired);
-  const same = [0, BACK].includes(fired.length);
-  return `${same ? "" : "平均"}${Number((Math.abs(whole) ** (1 / BACK)).toPrecision(3))}倍`;
+  const factor = `${Number((Math.abs(whole) ** (1 / BACK)).toPrecision(3))}倍`;
+  if (fired.length === BACK) return `${shortest(f(1 - leak))}×${shortest(fired[0].potential)}=${factor}`;
+  return fired.length ? `平均${factor}` : factor;
 };
 
 const backwards = (current, leak) => {
@@ -61,7 +62,7 @@ const figure = {
     const reach = Math.max(...[...gradients, ...weak].map((x) => Math.abs(power(x))));
     const far = reach > FARTHEST / 2 ? FARTHEST : FARTHEST / 2;
     const below = axes({
-      ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ" },
+      ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ（目盛りは1000倍ごと）" },
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -far, to: far, ticks: [-far, 0, far], words: (n) => POWERS[n] },
     });
@@ -73,7 +74,7 @@ const figure = {
         bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
       );
       const place = below.up((up ? 0.7 : -0.7) * far) + 6;
-      const words = `入力${shortest(f(input))}: 1つ戻るたびに${each(whole, steps)}`;
+      const words = `入力${shortest(f(input))}: ${each(whole, steps, leak)}ずつ`;
       return [
         ...bars,
         text(below.across(0.65), up ? end - 8 : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
