@@ -346,15 +346,25 @@ def test_a_warning_comes_again_until_it_is_mended(book, files):
     again = book.build()
     assert (again.status, again.read) == (1, [])
     assert again.messages == first.messages
-    assert "nothing has changed since these warnings" in again.said
+    assert "said again, since their pages are as before" in again.said
     book.write("other.md", "# Other\n")
     other = book.build()
     assert (other.status, other.messages) == (1, first.messages)
-    assert "other" in other.read
+    assert other.read == ["index", "other"]
     book.write("page.md", "# Title\n\nMended.\n")
     (book.folder / "part/b.md").unlink(missing_ok=True)
     assert book.build().status == 0
     assert book.build().read == []
+
+
+def test_a_warning_is_mended_from_another_page(book):
+    book.write("page.md", "# Title\n\n{ref}`later`\n\n[](other.md#part)\n")
+    book.write("other.md", "# Other\n")
+    assert book.build().messages.count("WARNING") == 2
+    book.write("other.md", "# Other\n\n(later)=\n## Named\n\n## Part\n")
+    mended = book.build("-D", "myst_heading_anchors=2")
+    assert (mended.status, mended.messages) == (0, "")
+    assert 'href="other.html#later"' in mended.html("page")
 
 
 def test_values_of_another_page_are_found(book):

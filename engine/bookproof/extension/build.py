@@ -65,8 +65,6 @@ class Build:
     def __init__(self, app: Sphinx) -> None:
         self.app, self.results, self.settings = app, Results(), Settings()
         self.failures = Failures(app)
-        self.removed = False
-        """Whether a document is gone since the last build."""
         self.runs: dict[str, Run] = {}
         self.wrong: dict[str, list[Verdict]] = {}
         """What is wrong on each page, until the end of the build, which tells it."""
@@ -90,10 +88,9 @@ class Build:
         env: BuildEnvironment,
         _added: set[str],
         _changed: set[str],
-        removed: set[str],
+        _removed: set[str],
     ) -> list[str]:
         """Return the pages that were wrong, and those whose result is not the one that was read."""
-        self.removed = bool(removed)
         return [
             name for name, record in _records(env).items()
             if record["book_wrong"] or not record["digest"]
@@ -102,7 +99,7 @@ class Build:
 
     def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Run the pages, compare them, and hand the outputs to MyST-NB."""
-        self.failures.read_again(docnames, changed=self.removed)
+        self.failures.begin_reading(docnames)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
             name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
