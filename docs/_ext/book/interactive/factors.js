@@ -62,7 +62,7 @@ const figure = {
     const reach = Math.max(...[...gradients, ...weak].map((x) => Math.abs(power(x))));
     const far = reach > FARTHEST / 2 ? FARTHEST : FARTHEST / 2;
     const below = axes({
-      ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ（目盛りは1000倍ごと）" },
+      ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ（対数目盛り）" },
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
       y: { from: -far, to: far, ticks: [-far, 0, far], words: (n) => POWERS[n] },
     });
