@@ -103,14 +103,12 @@ class Failures(logging.Handler):
         """Return the documents whose warnings another document may have mended."""
         self.phase = CHECKING if self.read else WRITING
         before, self.targets = self.targets, _targets(env)
-        again = {
-            name
-            for warned in self.before if warned.phase == WRITING
-            if self.targets != before or (self.read and warned.kind == "mystnb")
-            for name in warned.documents
-        } & env.found_docs  # fmt: skip
+        if self.targets == before:
+            return []
+        referring = [warned.documents for warned in self.before if warned.phase == WRITING]
+        again = sorted(env.found_docs & set[str]().union(*referring))
         self.read = [*self.read, *again]
-        return sorted(again)
+        return again
 
     def begin_writing(self, _app: Sphinx, _env: BuildEnvironment) -> None:
         """Look at what comes from now on as of references."""
