@@ -11,6 +11,7 @@ from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
 from bookproof.page import PageError, parse_page
 from bookproof.pin import Pin, pin
+from bookproof.report import is_rewritten
 from bookproof.run import run_pages
 from bookproof.stored import with_outputs
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from bookproof.page import Cell, Page
     from bookproof.result import Run
 
-REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
-
 
 def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({})) -> str:
     """Return the text with a page's blocks: those that differ are new, and nothing else is.
@@ -30,7 +29,7 @@ def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({
     ``first_blocks`` has what those of a page without any say, by the places of their cells.
     """
     if not run.page.lines:
-        new = {v.cell.index: v for v in run.verdicts if v.status in REWRITTEN}
+        new = {v.cell.index: v for v in run.verdicts if is_rewritten(v)}
         outputs = {index: run.notebook.cells[index].outputs for index in new}
         return with_outputs(run.page.text, outputs) if new else run.page.text
     if run.page.beside:
@@ -40,7 +39,7 @@ def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({
     lines = run.page.text.split("\n")
     # from the end, so that the lines before a change keep their numbers
     for verdict in reversed(run.verdicts):
-        if verdict.status in REWRITTEN:
+        if is_rewritten(verdict):
             first, last = _place(verdict)
             said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
             lines[first:last] = _block(verdict, said, lines)
@@ -64,7 +63,7 @@ def unsteady(run: Run, second: Run) -> list[Verdict]:
     return [
         verdict
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
-        if verdict.status in REWRITTEN and verdict.got != other.got
+        if is_rewritten(verdict) and verdict.got != other.got
     ]
 
 
@@ -73,7 +72,7 @@ def pins(run: Run, second: Run) -> dict[int, Pin]:
     return {
         verdict.cell.index: pin(verdict, other)
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
-        if verdict.status in REWRITTEN
+        if is_rewritten(verdict)
     }
 
 
@@ -83,7 +82,7 @@ def _beside_text(run: Run, first_blocks: Mapping[int, Pin]) -> str:
     known = names([cell.source for cell in run.page.cells])
     for verdict, name in zip(run.verdicts, known, strict=True):
         expected = verdict.cell.expected
-        if verdict.status in REWRITTEN and verdict.got:
+        if is_rewritten(verdict) and verdict.got:
             said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
             kept = old[expected.line : expected.text_line - 1] if expected else []
             blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
@@ -142,7 +141,7 @@ def _require_expressed(run: Run, text: str, beside: File | None = None) -> None:
     """Refuse an output that a block can't hold, such as one with an odd control character."""
     page = parse_page(run.page.path, text, run.page.settings, beside)
     for verdict, cell in zip(run.verdicts, page.cells, strict=True):
-        if verdict.status in REWRITTEN and not _says(cell, verdict.got):
+        if is_rewritten(verdict) and not _says(cell, verdict.got):
             raise PageError(
                 run.page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
                 "hold (a control character?); print its repr() instead"

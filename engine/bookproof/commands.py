@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import REWRITTEN, accepted_text, pins, run_again, unsteady
+from bookproof.accept import accepted_text, pins, run_again, unsteady
 from bookproof.beside import File, beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
@@ -53,7 +53,7 @@ def execute(options: Namespace) -> int:
     if errors:
         return _refuse(errors)
     left = {page.path: page.left for page in pages}
-    stored = {page.path for page in pages if not page.lines and page.has_blocks}
+    stored = {page.path for page in pages if not page.lines and page.settings.stored}
     named = [path for path in options.paths if path.is_file() and path not in left]
     for path, reason in [*left.items(), *((path, EMPTY) for path in named)]:
         if reason and (path in options.paths or path in stored or reason == LEFT):
@@ -188,20 +188,24 @@ def _accept_room(paths: Sequence[Path]) -> int:
 
 def _accept(runs: Sequence[Run]) -> int:
     """Rewrite the blocks that differ, of each page of which it is known what is right."""
-    changed = [run for run in runs if any(v.status in REWRITTEN for v in run.verdicts)]
-    again = run_again(changed)
-    errors, left = [], 0
+    again = run_again([run for run in runs if any(map(report.is_rewritten, run.verdicts))])
+    errors, ends = [], []
     for run in runs:
         try:
-            left += not _rewrite(run, again.get(run.page))
+            ends.append(_rewrite(run, again.get(run.page)))
         except PageError as error:
             errors.append(error)
-    rest = [verdict for verdict in report.wrong(runs) if verdict.status not in REWRITTEN]
-    return max(_tell(rest), _refuse(errors), min(left, 1))
+    rest = [verdict for verdict in report.wrong(runs) if not report.is_rewritten(verdict)]
+    status = max(_tell(rest), _refuse(errors), 1 if None in ends else 0)
+    sys.stdout.write(
+        f"pages: {len(runs)}, written: {ends.count(True)}, as they were: {ends.count(False)}, "
+        f"left to you: {ends.count(None) + len(errors)}\n"
+    )
+    return status
 
 
-def _rewrite(run: Run, second: Run | None) -> bool:
-    """Rewrite a page's blocks and show the difference, or say why the page is left as it is.
+def _rewrite(run: Run, second: Run | None) -> bool | None:
+    """Rewrite a page's blocks and show the difference, if any, or say why the page is left.
 
     One with blocks is left if it prints something else in a second run: its author says what of
     that is right. One without gets blocks for what is steady, unless a cell fails.
@@ -211,28 +215,31 @@ def _rewrite(run: Run, second: Run | None) -> bool:
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.lines else report.NOTHING_STORED
         sys.stdout.write(f"{name}: {told}\n")
-        return True
+        return False
+    if second and second.failed and not run.failed:
+        _tell(report.wrong([second])[-1:])
+        sys.stdout.write(f"{name}: {report.FAILS_AGAIN}\n")
+        return None
     if second and run.page.lines and not run.page.has_blocks:
-        if run.failed or second.failed:
+        if run.failed:
             sys.stdout.write(f"{name}: {report.FAILS}\n")
-            return False
+            return None
         found = pins(run, second)
     elif second and (shaky := unsteady(run, second)):
         for verdict in shaky:
             told = report.UNSTEADY if run.page.lines else report.UNSTEADY_STORED
             sys.stdout.write(f"{report.cell_location(verdict)}: {told}\n\n")
-        return False
-    new = accepted_text(run, found)
-    _write(run.page, new)
+        return None
+    changed = _write(run.page, accepted_text(run, found))
     after = read_page(run.page.path, run.page.settings)
     for before, cell in zip(run.page.cells, after.cells, strict=True):
         if before.index in found and (reason := found[before.index].reason):
             sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
-    return True
+    return changed
 
 
-def _write(page: Page, new: str) -> None:
-    """Write the file with a page's blocks anew and show the difference."""
+def _write(page: Page, new: str) -> bool:
+    """Write the file with a page's blocks anew, if it changes, and show the difference."""
     path, old = page.blocks.path, page.blocks.text
     for file in (File(page.path, page.text), page.blocks):
         if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
@@ -240,12 +247,13 @@ def _write(page: Page, new: str) -> None:
     if new == old:
         told = "" if page.lines or page.settings.stored else f": {UNCOMPARED}"
         sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
-        return
+        return False
     path.touch()  # a new file is as open as others are
     write_atomically(path, new.encode())
     name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
+    return True
 
 
 def _tell(wrong: Sequence[Verdict]) -> int:

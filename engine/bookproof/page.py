@@ -222,7 +222,7 @@ def parse_page(
         config,
         settings,
         (myst or compared) and (settings.strict or told),
-        **_own(path, notebook),
+        **_own(path, notebook, settings),
         lines=myst,
         left=left,
         beside=other if myst else None,
@@ -234,14 +234,15 @@ def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
     return tuple(sorted(file for file in page.resolve().parent.glob(pattern) if file.is_file()))
 
 
-def _own(path: Path, notebook: NotebookNode) -> dict[str, Any]:
+def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, Any]:
     """Read what ``book:`` in the front matter says: what the page depends on, and when it runs."""
     own = notebook.metadata.get("book", {})
     if not isinstance(own, dict) or not set(own) <= {"depends", "complete", "after", "alone"}:
         raise PageError(
             path, 1, f"book: is {own!r}, but takes depends:, complete:, after: and alone:"
         )
-    marks = {name: own.get(name, False) for name in ("complete", "alone")}
+    usual = {"complete": settings.complete, "alone": False}
+    marks = {name: own.get(name, value) for name, value in usual.items()}
     for name, value in marks.items():
         if not isinstance(value, bool):
             raise PageError(path, 1, f"book: {name}: is {value!r}, but takes true or false")

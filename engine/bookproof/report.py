@@ -38,10 +38,15 @@ NOTHING_STORED = (
     "nothing is compared, since it holds no output that can be read; to store what its cells "
     "print, accept it by its name"
 )
-FAILS = "left without blocks, since a cell fails; mend it, and accept the page by its name"
+FAILS = "left as it is, since a cell fails; mend it, and accept the page by its name"
+FAILS_AGAIN = (
+    "left as it is, since that cell failed in a second run, which is in an ordinary kernel"
+)
 UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
 CELLS = {Status.FAILED, Status.NOT_RUN}
 """What is wrong with a cell itself, whatever its block says."""
+REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
+"""What is wrong with what a page says, so that it can say what came instead."""
 LONGEST = 60
 """Lines of a difference or of a traceback that are shown."""
 LONG_LINE = 300
@@ -165,6 +170,11 @@ def difference(verdict: Verdict) -> list[str]:
     shown = [line for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
     numbers = _numbers(verdict)
     return [*_cut(shown, LONGEST - len(numbers) - 1), *numbers]
+
+
+def is_rewritten(verdict: Verdict) -> bool:
+    """Whether `accept` can make a cell right."""
+    return verdict.status in REWRITTEN
 
 
 def differs_in_numbers(verdict: Verdict) -> bool:

@@ -56,6 +56,11 @@ class Run:
         return all(verdict.ok for verdict in self.verdicts)
 
     @property
+    def unfollowed(self) -> bool:
+        """Whether it went where it can't be followed, and does not say what it read there."""
+        return bool(self.trace and self.trace.unseen and not self.page.complete)
+
+    @property
     def checked(self) -> int:
         """How many outputs were compared and found right."""
         return sum(verdict.status is Status.MATCHES for verdict in self.verdicts)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import copy
 import itertools
+import math
 import re
 import signal
 import time
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     from bookproof.page import Page
     from bookproof.store import Results
 
+UNFOLLOWED = (
+    "{} in every build, since what is read there can't be followed; where a page's front matter "
+    "names all of it (book: depends) or nothing of it changes, it can say so (book: complete: "
+    "true), or conf.py for all pages (book_complete = True)"
+)
 CIRCLE = "the page is to run after itself: the pages that its front matter names under `after` do"
 
 
@@ -94,6 +100,8 @@ def run_outdated(
             tell(f"[{next(counted)}/{len(outdated)}] {told}")
 
         runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
+        if again := sum(runs[page].unfollowed for page in outdated):
+            tell(UNFOLLOWED.format("1 page runs" if again == 1 else f"{again} pages run"))
     return [runs[page] for page in pages]
 
 
@@ -114,7 +122,7 @@ async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], No
     notebook = copy.deepcopy(page.notebook)
     async with turns.turn(page) as possible:
         started = time.time()
-        execution = Execution(page, notebook, warm=warm)
+        execution = Execution(page, notebook, warm=warm, share=1 if page.alone else turns.share)
         if possible:
             await execution.run()
         else:
@@ -136,8 +144,8 @@ async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], No
 class Execution:
     """One run of a page's cells, in a kernel of its own."""
 
-    def __init__(self, page: Page, notebook: NotebookNode, *, warm: bool) -> None:
-        self.page, self.notebook, self.warm = page, notebook, warm
+    def __init__(self, page: Page, notebook: NotebookNode, *, warm: bool, share: float) -> None:
+        self.page, self.notebook, self.warm, self.share = page, notebook, warm, share
         self.index = page.cells[0].index
         self.numbers: dict[int, int] = {}
         self.failure: Failure | None = None
@@ -148,7 +156,6 @@ class Execution:
 
     async def run(self) -> None:
         """Fill in the outputs, as far as the page comes."""
-        seconds = self.page.config.execution_timeout
         try:
             async with self._client() as client:
                 await self._cells(client)
@@ -158,8 +165,9 @@ class Execution:
             self.fail(*self._traceback(error))
         except CellTimeoutError as error:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
-            late = f"the cell ran longer than {seconds} s (nb_execution_timeout)"
-            self.fail("the kernel has ended the cell, but its output was lost" if lost else late)
+            self.fail(
+                "the kernel has ended the cell, but its output was lost" if lost else self._late()
+            )
         except NotebookValidationError as error:
             reason = str(error).partition("\n")[0]
             self.fail(f"the cell puts out what no notebook can hold: {reason}")
@@ -178,7 +186,7 @@ class Execution:
                 km=manager,
                 on_cell_execute=self._note,
                 on_cell_executed=self._note_reply,
-                timeout=config.execution_timeout,
+                timeout=self._patience(),
                 allow_errors=config.execution_allow_errors,
                 startup_timeout=PATIENCE,
                 iopub_timeout=PATIENCE,
@@ -213,6 +221,18 @@ class Execution:
         client.set_widgets_metadata()
         if python and not self.has_left:
             self.trace = read_trace(await client.ask("", READ))
+
+    def _patience(self) -> int:
+        """Return how long a cell may take: the book's time, for each page at its processor."""
+        seconds = self.page.config.execution_timeout
+        return math.ceil(seconds * self.share) if seconds > 0 else seconds
+
+    def _late(self) -> str:
+        seconds, limit = self.page.config.execution_timeout, self._patience()
+        given = "nb_execution_timeout"
+        if limit != seconds:
+            given += f" is {seconds}, and {self.share:g} pages share a processor"
+        return f"the cell ran longer than {limit} s ({given})"
 
     def _note(self, *, cell_index: int, **_: object) -> None:
         self.index = cell_index

@@ -35,6 +35,8 @@ class Turns:
         told = [page.settings.at_once for page in pages if page.settings.at_once]
         # pages may be of several books: the most careful one counts
         self.most = min(told) if told else most_at_once()
+        self.share = max(1, min(self.most, len(pages)) / machine.processors())
+        """How many pages each processor may run at the same time, so how much longer one takes."""
         self.slots, self.alone = asyncio.Semaphore(self.most), asyncio.Lock()
 
     def earlier(self, page: Page) -> list[Path]:

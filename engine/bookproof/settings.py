@@ -35,6 +35,7 @@ RESULTS = ".book"
 OWN: Mapping[str, tuple[Any, Literal["", "env"]]] = {
     "book_strict": (False, "env"),
     "book_stored": (False, "env"),
+    "book_complete": (False, ""),
     "book_modules": (list(USUAL), ""),
     "book_words": ({}, "env"),
     "book_environment": (ENVIRONMENT, ""),
@@ -76,6 +77,8 @@ class Settings:
     """Whether each cell that prints must have its block, also on pages that have none."""
     stored: bool = False
     """Whether the outputs that a notebook's file holds are what its cells are to print."""
+    complete: bool = False
+    """Whether what pages declare, if anything, is all that they read where nobody can follow."""
     modules: tuple[str, ...] = USUAL
     """What warm kernels have imported when they start."""
     environment: Mapping[str, str] = field(default_factory=ENVIRONMENT.copy)
@@ -155,6 +158,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         results=home / chosen if chosen else build / RESULTS,
         strict=_checked("book_strict", values, _is_switch, "True or False"),
         stored=_checked("book_stored", values, _is_switch, "True or False"),
+        complete=_checked("book_complete", values, _is_switch, "True or False"),
         modules=tuple(modules),
         environment=dict(variables),
         start=start,

@@ -53,7 +53,7 @@ PATH = tuple(dict.fromkeys(filter(None, sys.path)))
 BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR"
 """The variables that Python and the C library read themselves; a star is one letter or more, since
 PYTHON alone is a Makefile's."""
-PROCESS, NETWORK = "starts a process (as ! and %% do)", "asks the network"
+PROCESS, NETWORK = "starts a process", "asks the network"
 UNSEEN = {
     "another Python": "runs in another Python",
     "sqlite3 ATTACH": "attaches a database whose name it works out",
@@ -139,8 +139,8 @@ class Results:
             return "it failed"
         if trace is None:
             return "nothing is known of what it read"
-        if trace.unseen and not run.page.complete:
-            return _unseen(trace.unseen)
+        if run.unfollowed:
+            return _unseen(run)
         files = {name: _file_digest(name) for name in _files(run)}  # before it is asked:
         if changed := _changed_since(run.started, files, trace.files):
             return f"while it ran, {shown_path(Path(changed))} was changed"
@@ -338,13 +338,23 @@ def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]
     return ""
 
 
-def _unseen(events: Iterable[str]) -> str:
-    """Say why nobody knows what a page depends on, and what its author can do."""
-    told = sorted({UNSEEN.get(event, PROCESS) for event in events})
-    return (
-        f"it {' and '.join(told)}, and what is read there can't be followed; if the page's front "
-        "matter names all of it (book: depends, complete: true), it is kept"
-    )
+def _unseen(run: Run) -> str:
+    """Say where a page goes where it can't be followed: in which cell, and for what."""
+    cells = {run.notebook.cells[cell.index].execution_count: cell for cell in run.page.cells}
+    unit = "the cell at line" if run.page.lines else "cell"
+    told: dict[str, str] = {}
+    # those that say most come first: one process may be told of by several events
+    for event, (count, what) in sorted(run.trace.unseen.items(), key=_says_most):  # type: ignore[union-attr]
+        does = UNSEEN.get(event, PROCESS)
+        cell = cells.get(count)
+        place = f"{unit} {cell.line}" if cell else "it"
+        told.setdefault(does, f"{place} {does}{f': {what}' if what else ''}")
+    return " and ".join(told.values())
+
+
+def _says_most(found: tuple[str, tuple[int, str]]) -> tuple[bool, bool]:
+    _, (count, what) = found
+    return not what, not count
 
 
 def cells_digest(page: Page) -> str:

@@ -50,7 +50,7 @@ def test_accept_writes_them_if_told_and_leaves_the_page_alone(book, said):
     assert Path("page.outputs").read_text() == BLOCKS
     assert Path("page.outputs").stat().st_mode == Path("page.md").stat().st_mode
     assert main(["accept", "."]) == 0
-    assert said().endswith("page.outputs: nothing to accept\n")
+    assert "page.outputs: nothing to accept\n" in said()
     assert main(["check", "."]) == 0
     assert "outputs that match: 3, wrong cells: 0" in said()
 

@@ -92,9 +92,10 @@ def test_accept_rewrites_and_shows_the_difference(book, said, ran):
     path = book.write("page.md", WRONG)
     assert main(["accept", "page.md"]) == 0
     assert path.read_text() == RIGHT
-    assert said().endswith("-1\n+2\n ```\n")
+    ended = "pages: 1, written: {}, as they were: {}, left to you: 0\n"
+    assert said().endswith("-1\n+2\n ```\n" + ended.format(1, 0))
     assert main(["accept", "page.md"]) == 0
-    assert said() == "page.md: nothing to accept\n"
+    assert said() == "page.md: nothing to accept\n" + ended.format(0, 1)
     ran.clear()
     assert main(["check", "page.md"]) == 0
     assert ran.take() == []  # it has run already
@@ -159,7 +160,22 @@ def test_accept_gives_no_blocks_to_a_page_of_which_a_cell_fails(book, said):
     assert main(["accept", "."]) == 1
     assert path.read_text() == text
     assert other.read_text() == RIGHT
-    assert f"a.md: {report.FAILS}\n" in said()
+    told = said()
+    assert f"a.md: {report.FAILS}\n" in told
+    assert told.endswith("pages: 2, written: 1, as they were: 0, left to you: 1\n")
+
+
+@pytest.mark.parametrize("expected", [None, 1])
+def test_accept_says_which_cell_failed_in_the_second_run(book, said, expected):
+    text = page(cell("print(2)", expected), cell("open('once', 'x').close()"))
+    path = book.write("page.md", text)
+    assert main(["accept", "page.md"]) == 1
+    assert path.read_text() == text
+    told = said()
+    assert re.search(r"^page\.md:\d+: the cell failed$", told, re.MULTILINE)
+    assert "FileExistsError" in told
+    assert f"page.md: {report.FAILS_AGAIN}\n" in told
+    assert told.endswith("pages: 1, written: 0, as they were: 0, left to you: 1\n")
 
 
 def test_a_named_page_without_cells_is_no_fault_beside_others(book, said):
@@ -320,7 +336,7 @@ def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, sai
     assert main(["check", "."]) == 0
     assert said().startswith("pages: 0, run now: 0, ")
     assert main(["accept", "page.md"]) == 0
-    assert said() == "page.md: not run: its execution_mode is off\n"
+    assert said().startswith("page.md: not run: its execution_mode is off\n")
     assert Path("page.md").read_text() == text
     assert ran.take() == []
 

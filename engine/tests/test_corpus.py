@@ -39,8 +39,8 @@ ALTERED = {"gallery/glue.ipynb", "frontmatter/shown.ipynb", "globals/index.ipynb
            "state/entropy.ipynb"}  # fmt: skip
 UNFOLLOWED = {
     "nothing is known of what it read",  # another language
-    "it starts a process (as ! and %% do)",
-    "it asks the network and starts a process (as ! and %% do)",
+    "starts a process",
+    "asks the network and starts a process",
 }
 SHADOWED = "state/shadow/page.md"
 NOT_A_MODE = (

@@ -159,7 +159,7 @@ def test_the_build_says_once_at_its_end_what_differs_and_what_to_do(book):
         f"  to see the differences again:   {command} check docs/a.md docs/b.md",
         f"  to let the pages say what came: {command} accept docs/a.md docs/b.md",
         *ROUNDING.splitlines(),
-        f"  to measure how far they move:   {command} vary docs/a.md docs/b.md",
+        f"  to measure how far they move:   {command} vary docs/a.md",
         "Until both agree, this is no build to publish.",
     ]
     assert (built.said + built.messages).count("the cell does not print what the page says") == 3
@@ -170,6 +170,8 @@ def test_where_not_only_numbers_differ_nothing_is_said_of_rounding(book):
     said = ending(book.build())
     assert "page.md:10 (1 cell)" in said
     assert "processor" not in said
+    assert "check page.md" in said
+    assert "accept" not in said  # a cell that fails is nothing that a page could say
 
 
 def test_where_many_pages_differ_the_commands_name_the_book(book):

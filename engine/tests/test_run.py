@@ -26,6 +26,7 @@ from book_runs import (
 )
 from nbformat.v4 import new_output
 
+from bookproof import machine
 from bookproof import run as runs
 from bookproof.compare import Status
 from bookproof.kernels import start as starting
@@ -34,6 +35,7 @@ from bookproof.outputs import join_streams
 from bookproof.page import read_page
 from bookproof.report import shown_path
 from bookproof.run import run_pages
+from bookproof.schedule import HELD
 from bookproof.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -256,7 +258,9 @@ def failing(tmp_path_factory):
         for code in ENDLESS:
             name = f"endless-{len(pages)}.md"
             pages[code] = write(folder, cell(code), cell("2"), name=name, front=SECONDS.format(1))
-        pages[RUNS_ON] = write(folder, cell(RUNS_ON), name="on.md", front=SECONDS.format(2))
+        pages[RUNS_ON] = write(folder, cell(RUNS_ON), name="on.md", front=SECONDS.format(1))
+        patch.setattr(machine, "processors", lambda: 4)
+        patch.setattr(machine, "memory", lambda: 8 * HELD)
         return dict(zip(pages, run(*pages.values()), strict=True))
 
 
@@ -277,8 +281,16 @@ def test_whatever_stops_a_cell_is_told_and_stops_its_page_alone(failing, code):
 @pytest.mark.parametrize("code", ENDLESS)
 def test_a_cell_that_runs_too_long_is_stopped(failing, code):
     assert statuses(failing[code]) == [FAILED, NOT_RUN]
-    reason = "the cell ran longer than 1 s (nb_execution_timeout)"
-    assert failing[code].verdicts[0].got == reason
+    reason = "2 s (nb_execution_timeout is 1, and 2 pages share a processor)"
+    assert failing[code].verdicts[0].got == f"the cell ran longer than {reason}"
+
+
+def test_a_page_that_runs_alone_shares_no_processor(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "processors", lambda: 1)
+    front = f"{SECONDS.format(1)}book: {{alone: true}}\n"
+    pages = write(tmp_path, cell(ENDLESS[0]), front=front), write(tmp_path, cell("1"), name="b.md")
+    alone, _ = run(*pages)
+    assert alone.verdicts[0].got == "the cell ran longer than 1 s (nb_execution_timeout)"
 
 
 def test_what_runs_on_after_the_last_cell_is_stopped_as_well(failing):

@@ -418,9 +418,8 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     first = capsys.readouterr().err
     assert "page.md: " in first
     assert "again" not in first
-    assert (
-        " (not kept: it starts a process (as ! and %% do), and what is read there can't be followed"
-    ) in first
+    assert "shell.md: " in first
+    assert "(not kept: the cell at line 10 starts a process)\n1 page runs in every build, " in first
     book.write("data.txt", "1\n")
     main(["check", "."])
     assert "(again, since data.txt has changed)" in capsys.readouterr().err

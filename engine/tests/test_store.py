@@ -51,7 +51,7 @@ class Runs:
 
     def __init__(self):
         self.ran, self.text, self.failed = [], "1\n", False
-        self.files, self.unseen, self.looked, self.sought = [], (), {}, {}
+        self.files, self.unseen, self.looked, self.sought = [], {}, {}, {}
         self.meanwhile = lambda: None
 
     def __call__(self, pages, *, done):
@@ -468,7 +468,7 @@ def test_what_of_a_page_makes_it_run(book, runs, old, new, again):
     "what",
     [
         {"unseen": None},  # another language than Python
-        {"unseen": ("subprocess.Popen",)},
+        {"unseen": {"subprocess.Popen": (1, "gcc")}},
         {"failed": True},
     ],
 )
@@ -480,7 +480,7 @@ def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what)
 
 
 def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
-    runs.unseen = ("subprocess.Popen",)
+    runs.unseen = {"subprocess.Popen": (1, "gcc")}
     book.write("data.txt", "1")
     book.write("page.md", page(cell("print(1)", 1), front="book: {depends: [data.txt]}\n"))
     for old, new in [("depends:", "complete: true, depends:"), ("complete: true, ", "")]:
@@ -492,6 +492,16 @@ def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
         book.write("data.txt", new)
         outcome(book)
         assert runs.take() == ["page"]
+
+
+def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
+    runs.unseen = {"subprocess.Popen": (1, "gcc")}
+    book.write("conf.py", f"{CONF}book_complete = True\n")
+    text = cell("print(1)", 1)
+    book.write("other.md", page(text, front="book: {complete: false}\n"))
+    for ran in (["page", "other"], ["other"]):
+        outcome(book, "page", "other")
+        assert runs.take() == ran
 
 
 def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):

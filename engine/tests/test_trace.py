@@ -132,13 +132,33 @@ def names(folder, trace):
 def test_the_files_that_a_page_reads_are_seen(traces, code):
     folder, found = traces
     assert names(folder, found[code]) == SEEN[code]
-    assert found[code].unseen == ()
+    assert found[code].unseen == {}
 
 
 @pytest.mark.parametrize("code", UNSEEN)
 def test_where_a_page_cannot_be_followed_is_seen(traces, code):
     assert set(traces[1][code].unseen) - {"a process"} == UNSEEN[code] - {"a process"}
     assert set(traces[1][code].unseen) >= UNSEEN[code]
+
+
+@pytest.mark.parametrize(
+    ("code", "event", "what"),
+    [
+        ("import subprocess\nsubprocess.run(['echo', 'a b'])", "subprocess.Popen", "echo a b"),
+        ("import subprocess\nsubprocess.run('true\\n', shell=True)", "subprocess.Popen",
+         "/bin/sh -c true"),
+        ("import os, pathlib\nos.posix_spawn(pathlib.Path('/bin/true'), [b'true', '1'], {})",
+         "os.posix_spawn", "true 1"),
+        (f"import os\nos.system('true {'x' * 60}')", "os.system", f"true {'x' * 55}…"),
+        ("import os\nif not os.fork(): os._exit(0)", "os.fork", ""),
+        ("import socket\nsocket.socket().connect_ex(('127.0.0.1', 9))", "socket.connect",
+         "127.0.0.1 9"),
+        ("import socket\nsocket.getaddrinfo(None, 80)", "socket.getaddrinfo", ""),
+    ],
+)  # fmt: skip
+def test_what_a_page_does_there_is_told_with_its_cell(tmp_path, code, event, what):
+    [done] = run(write(tmp_path, cell("x = 1"), cell(code), cell(code)))
+    assert done.trace.unseen[event] == (2, what)
 
 
 @pytest.mark.parametrize("code", TAMPERS)
@@ -171,18 +191,18 @@ def test_an_answer_that_is_none_is_no_trace(answer):
 
 def test_an_answer_is_a_trace(tmp_path):
     files = {str(tmp_path / "b.txt"): "1 2 3", trace.__file__: "4 5 6"}
-    found = {"files": files, "unseen": ["os.fork"], "python": [sys.prefix, sys.version]}
+    found = {"files": files, "unseen": {"os.fork": [2, ""]}, "python": [sys.prefix, sys.version]}
     asked = {"looked": {"/a": {"kind": ""}}, "sought": {"/b": {"c": True}}, "variables": ["D"]}
     expected = {str(tmp_path / "b.txt"): "1 2 3"}
-    whole = Trace(expected, ("os.fork",), asked["looked"], asked["sought"], ("D",))
+    whole = Trace(expected, {"os.fork": (2, "")}, asked["looked"], asked["sought"], ("D",))
     assert read_trace(answer(found | asked)) == whole
 
 
 @pytest.mark.parametrize("python", [["/opt/python", sys.version], [sys.prefix, "3.9"]])
 def test_another_python_is_told_by_its_trace(python):
-    found = {"files": {}, "unseen": [], "python": python}
+    found = {"files": {}, "unseen": {}, "python": python}
     found |= {"looked": {}, "sought": {}, "variables": []}
-    assert read_trace(answer(found)) == Trace({}, ("another Python",))
+    assert read_trace(answer(found)) == Trace({}, {"another Python": (0, "")})
 
 
 def answer(found):
@@ -198,7 +218,7 @@ def test_any_python_can_be_traced(tmp_path):
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
     found = json.loads(said)
     assert str(tmp_path / "data.txt") in found["files"]
-    assert found["unseen"] == []
+    assert found["unseen"] == {}
 
 
 @pytest.mark.usefixtures("settled")
@@ -215,7 +235,7 @@ def test_a_trace_leaves_nothing_in_the_kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "READ", "None")
     [untraced] = run(path)
     assert printed(traced) == printed(untraced)
-    assert (traced.trace.files, traced.trace.unseen) == ({}, ())
+    assert (traced.trace.files, traced.trace.unseen) == ({}, {})
     assert untraced.trace is None
     assert [c.get("execution_count") for c in traced.notebook.cells[1:]] == [1, 2, 3]
 

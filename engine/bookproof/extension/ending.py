@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bookproof import report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from bookproof.compare import Verdict
@@ -31,20 +31,28 @@ def conclude(wrong: Sequence[Verdict], built: Mapping[Page, Path], book: Path) -
     built as one.
     """
     pages = {page: list(found) for page, found in groupby(wrong, lambda verdict: verdict.page)}
-    names = [report.shown_path(page.path) for page in pages]
-    where = shlex.join(names if len(names) <= MOST_PAGES else [report.shown_path(book)])
+    can = {page: found for page, found in pages.items() if any(map(report.is_rewritten, found))}
+    moved = [page for page, found in can.items() if any(map(report.differs_in_numbers, found))]
     command = f"{report.python()} -m bookproof"
     cells, of = _counted(wrong, "cell"), _counted(pages, "page")
     told = [
         f"this computer and the book differ at {cells} of {of}:",
         *(_listed(page, found, built.get(page)) for page, found in pages.items()),
         *([BUILT] if built else []),
-        f"  to see the differences again:   {command} check {where}",
-        f"  to let the pages say what came: {command} accept {where}",
+        f"  to see the differences again:   {command} check {_named(pages, book)}",
     ]
-    if any(map(report.differs_in_numbers, wrong)):
+    if can:
+        told += [f"  to let the pages say what came: {command} accept {_named(can, book)}"]
+    if moved:
+        where = _named(moved, book)
         told += [ROUNDING, f"  to measure how far they move:   {command} vary {where}"]
     return "\n".join([*told, UNFIT])
+
+
+def _named(pages: Collection[Page], book: Path) -> str:
+    """Return pages as a command takes them: the book, where they are many."""
+    names = [report.shown_path(page.path) for page in pages]
+    return shlex.join(names if len(names) <= MOST_PAGES else [report.shown_path(book)])
 
 
 def _listed(page: Page, wrong: Sequence[Verdict], built: Path | None) -> str:

@@ -31,8 +31,12 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEAVES = {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn",
-          "os.spawn", "pty.spawn", "socket.connect", "socket.getaddrinfo"}  # fmt: skip
+LEAVES = {"subprocess.Popen": 1, "os.system": 0, "os.exec": 1, "os.posix_spawn": 1, "os.spawn": 2,
+          "pty.spawn": 0, "os.fork": None, "os.forkpty": None,
+          "socket.connect": 1, "socket.getaddrinfo": 0}  # fmt: skip
+"""The events by which a page goes where it can't be followed, and which argument tells for what."""
+A_PROCESS = "a process"
+"""What stands for an event of a process that was started without any."""
 KINDS = {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir",
          "is_symlink", "is_mount", "samefile", "_joinrealpath", "realpath"}  # fmt: skip
 """The functions to which all that matters of a file is whether it is there, and of which kind."""
@@ -40,6 +44,8 @@ MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 """What is in a folder, but counts for nobody who lists it."""
 MACHINE = "/dev", "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
+LONGEST = 60
+"""Letters of a command that are noted."""
 ALL = "*"
 """The name that stands for all variables of the environment."""
 # a page may replace them
@@ -132,7 +138,8 @@ class Probe:
         self.wanted: set[str] = set()
         """The folders that it would have made, had they not been there."""
         self.before: Any = None
-        self.left: set[str] = set()
+        self.left: dict[str, tuple[int, str]] = {}
+        """By event, where it first went where it can't be followed: the cell's number, for what."""
         self.asked: set[str] = set()
         self.set: set[str] = set()
         """Variables of the environment that it has read, and that it has set itself."""
@@ -183,16 +190,24 @@ class Probe:
             elif not self.restore:
                 return
             elif event == "bookproof.trace":
-                self.left.update(["a process"] * (processes() != self.before))
+                if processes() != self.before:
+                    self.left.setdefault(A_PROCESS, (0, ""))
                 arguments[0].update(self.answer())
             elif event == "sqlite3.connect":
                 self.note_database(arguments[0])
             elif event in LEAVES:
-                self.left.add(event)
+                self.note_left(event, _told(arguments, LEAVES[event]))
             elif _frame(1).f_globals is not globals():
                 NOTED[event](self, *arguments)
 
         return note  # no method: to call one takes three times as long
+
+    def note_left(self, event: str, what: str = "") -> None:
+        """Note that the page goes where it can't be followed."""
+        shell = _shell()
+        # not execution_count, which goes up before a cell runs or after it, as the version has it
+        count = len(shell.history_manager.input_hist_parsed) - 1 if shell else 0
+        self.left.setdefault(event, (count, what))
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for a module there."""
@@ -276,7 +291,7 @@ class Probe:
         """Note the database that a statement opens besides, and allow all."""
         if action == sqlite3.SQLITE_ATTACH:
             if name is None:
-                self.left.add("sqlite3 ATTACH")
+                self.note_left("sqlite3 ATTACH")
             else:
                 self.note_database(name)
         return sqlite3.SQLITE_OK
@@ -380,7 +395,7 @@ class Probe:
             },
             "sought": sought,
             "variables": sorted(self.asked),
-            "unseen": sorted(self.left),
+            "unseen": self.left,
             "python": [sys.prefix, sys.version],
         }
 
@@ -430,6 +445,26 @@ def _link(name: str) -> str:
         return ""
 
 
+def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
+    """Return the command or the address that an event tells of, in one short line."""
+    if place is None:
+        return ""
+    try:
+        given = arguments[place]
+        parts = [given] if isinstance(given, str | bytes | os.PathLike) else given
+        words = [str(part) if isinstance(part, int) else _decode(part) for part in parts]
+    except (LookupError, TypeError, ValueError):
+        return ""
+    line = " ".join(" ".join(words).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+
+
+def _shell() -> Any:  # noqa: ANN401
+    """Return what runs the cells here, if anything does."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
 def _is_there(name: str) -> bool:
     try:
         _lstat(name)
@@ -440,8 +475,7 @@ def _is_there(name: str) -> bool:
 
 def hide(codes: list[Any]) -> None:
     """Keep the functions of the probe out of the tracebacks that IPython shows."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = _shell()
     if shell is None:
         return
     original = shell._get_exc_info  # noqa: SLF001

@@ -22,8 +22,9 @@ class Trace:
 
     Each with its stamp at that time.
     """
-    unseen: tuple[str, ...]
-    """The audit events, processes and the like by which it went where it can't be followed."""
+    unseen: Mapping[str, tuple[int, str]]
+    """By the audit event of a process or the like, where it first went where it can't be followed:
+    the number that the kernel gave the cell, 0 if nobody knows, and the command or address."""
     looked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By path, what it asked of the file there without opening it, and the answers of that time."""
     sought: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
@@ -49,10 +50,12 @@ def read_trace(answer: Mapping[str, Any]) -> Trace | None:
         found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
         files = {file: was for file, was in sorted(found["files"].items()) if _counts(Path(file))}
         # of another Python, nobody here knows which packages it has
-        elsewhere = [] if found["python"] == [sys.prefix, sys.version] else ["another Python"]
+        here = found["python"] == [sys.prefix, sys.version]
+        told = found["unseen"].items()
+        unseen = {event: (int(count), str(what)) for event, (count, what) in told}
         return Trace(
             files,
-            (*found["unseen"], *elsewhere),
+            unseen if here else unseen | {"another Python": (0, "")},
             found["looked"],
             found["sought"],
             tuple(found["variables"]),
