@@ -26,12 +26,20 @@ CLASSES = {"subtitle", "door-made", "door-map"}
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
+SPLIT = {"手が": "かり"}
+"""The words that BudouX breaks: how one phrase ends, and how the next begins."""
 
 
 @cache
 def phrases(text: str) -> tuple[str, ...]:
     """Split a text, each word with the particles behind it: これは + 文です。"""
-    return tuple(PARSER.parse(text))
+    whole: list[str] = []
+    for phrase in PARSER.parse(text):
+        if whole and any(whole[-1].endswith(a) and phrase.startswith(b) for a, b in SPLIT.items()):
+            whole[-1] += phrase
+        else:
+            whole.append(phrase)
+    return tuple(whole)
 
 
 def around(node: nodes.Node) -> Iterator[nodes.Element]:
