@@ -137,7 +137,7 @@ class World:
 
 def keep_one_template() -> None:
     """End the templates of environments that are gone."""
-    templates = vars(warm)["_templates"]
+    templates = warm.TEMPLATES
     for key in list(templates)[:-1]:
         templates.pop(key).close()
 

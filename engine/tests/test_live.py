@@ -255,7 +255,7 @@ def test_nobody_who_makes_the_door_first_learns_the_secret(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775])
 def test_a_door_in_a_folder_where_others_write_is_refused(tmp_path, mode, monkeypatch):
-    monkeypatch.setattr(live, "_is_private_group", lambda _: False)
+    monkeypatch.setattr(live, "is_private_group", lambda _: False)
     folder = tmp_path / "build"
     folder.mkdir()
     folder.chmod(mode)
@@ -703,10 +703,10 @@ def test_a_stop_is_not_repeated_to_a_cell_that_has_heard_it(book):
     before = {"header": {"date": datetime.now(UTC)}}
     asyncio.run(asked.stop())
     after = {"header": {"date": datetime.now(UTC)}}
-    assert not asked._was_too_early(before)  # noqa: SLF001
-    assert asked._was_too_early(after)  # noqa: SLF001
+    assert not asked.was_too_early(before)
+    assert asked.was_too_early(after)
     asked.run("print(1)")
-    assert not asked._was_too_early(after)  # noqa: SLF001
+    assert not asked.was_too_early(after)
 
 
 IMMORTAL = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -756,7 +756,7 @@ def test_a_start_that_is_left_half_way_is_finished_and_undone(book, monkeypatch)
             happened.append("started")
             return SimpleNamespace(stop_channels=lambda: happened.append("stopped"))
 
-        monkeypatch.setattr(session, "_start", start)
+        monkeypatch.setattr(session, "started", start)
         page = session.Session(book.page("page.html"), Limits(), happened.append)
         serving = asyncio.create_task(page.serve())
         await begun.wait()
@@ -944,7 +944,7 @@ def test_what_nobody_has_expected_is_logged(reader, monkeypatch, caplog):
     async def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(session, "_start", fail)
+    monkeypatch.setattr(session, "started", fail)
     assert reader.connect().closing() == 4001
     assert "page.md can't be run" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -1011,10 +1011,10 @@ class SilentClient:
 
 def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
     async def messages():
-        return [message async for message in session._messages(SilentClient(), "request")]  # noqa: SLF001
+        return [message async for message in session.messages(SilentClient(), "request")]
 
     (reply,) = asyncio.run(messages())
-    assert session._ending(reply["content"]) == "stopped"  # noqa: SLF001
+    assert session.ending(reply["content"]) == "stopped"
     assert reply["lost"]
 
 
@@ -1035,11 +1035,11 @@ class HastyClient(SilentClient):
 
 def test_a_reply_that_comes_before_its_outputs_does_not_count_them_as_lost():
     async def messages():
-        return [message async for message in session._messages(HastyClient(), "request")]  # noqa: SLF001
+        return [message async for message in session.messages(HastyClient(), "request")]
 
     stream, reply = asyncio.run(messages())
     assert stream["content"]["text"] == "1"
-    assert session._ending(reply["content"]) == "done"  # noqa: SLF001
+    assert session.ending(reply["content"]) == "done"
     assert not reply["lost"]
 
 

@@ -261,7 +261,7 @@ def test_where_processes_cannot_be_forked_an_ordinary_kernel_does_the_same(
     [forked] = run(path)
     monkeypatch.setattr(warm, "FORKS", False)
     monkeypatch.setattr(warm, "Template", None)
-    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "TEMPLATES", {})
     warm.warm_up(())
     [ordinary] = run(path)
     assert outputs_of(ordinary.notebook) == outputs_of(forked.notebook)

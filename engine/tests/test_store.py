@@ -110,7 +110,7 @@ def test_nothing_changed_so_nothing_runs_or_starts(book, ran, monkeypatch):
     def start(*_):
         raise AssertionError("a template process started")
 
-    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "TEMPLATES", {})
     monkeypatch.setattr(warm, "Template", start)
     again = book.build()
     assert again.status == 0
@@ -312,7 +312,7 @@ def test_off_runs_and_starts_nothing(book, ran, monkeypatch):
     def start(*_):
         raise AssertionError("a template process started")
 
-    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "TEMPLATES", {})
     monkeypatch.setattr(warm, "Template", start)
     book.write("conf.py", CONF + 'nb_execution_mode = "off"\n')
     book.write("page.md", page(cell("print(1)")))

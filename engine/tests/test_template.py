@@ -219,7 +219,7 @@ class TestEnds:
 
     def test_of_a_connection(self, shared, fork):
         forked, other = fork(shared), fork(shared)
-        forked._connection.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
+        forked.connection.shutdown(socket.SHUT_RDWR)
         until(lambda: not is_alive(forked.pid))
         assert other.poll() is None
 

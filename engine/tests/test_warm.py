@@ -31,7 +31,7 @@ def test_a_template_is_kept_for_the_kernels_that_begin_alike(monkeypatch):
 
 @linux
 def test_a_template_that_ended_is_replaced(monkeypatch):
-    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "TEMPLATES", {})
     one = template()
     one.process.kill()
     one.process.wait()
@@ -43,19 +43,19 @@ def test_a_template_that_ended_is_replaced(monkeypatch):
 
 @linux
 def test_the_template_that_was_warmed_up_is_the_one_that_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(warm, "_templates", {})
+    monkeypatch.setattr(warm, "TEMPLATES", {})
     warm.warm_up(())
-    [[warmed]] = [warm._templates.values()]  # noqa: SLF001
+    [[warmed]] = [warm.TEMPLATES.values()]
     monkeypatch.setenv("DOCUTILSCONFIG", "docutils.conf")  # as Sphinx does in a build
     [done] = run(write(tmp_path, cell("import os\nprint(os.getppid())", warmed.process.pid)))
     assert done.ok
-    assert list(warm._templates.values()) == [warmed]  # noqa: SLF001
+    assert list(warm.TEMPLATES.values()) == [warmed]
 
 
 @linux
 def test_a_template_is_not_closed_by_a_fork_of_its_owner():
     one = template()
-    warm.Template._close(one.process, one.folder, os.getpid() + 1)  # noqa: SLF001
+    warm.end_template(one.process, one.folder, os.getpid() + 1)
     assert one.is_there()
     assert one.process.poll() is None
 

@@ -75,7 +75,7 @@ class Template:
                 cwd=self.folder,
                 start_new_session=True,  # Ctrl-C is for this process, which then ends the template
             )
-        self.close = weakref.finalize(self, self._close, self.process, self.folder, os.getpid())
+        self.close = weakref.finalize(self, end_template, self.process, self.folder, os.getpid())
 
     def is_there(self) -> bool:
         """Whether the process is there; it need not be a child of this one, which may be a fork."""
@@ -106,19 +106,20 @@ class Template:
             raise NoKernelError(found["error"])
         return ForkedKernel(found["pid"], connection, rest)
 
-    @staticmethod
-    def _close(process: subprocess.Popen[bytes], folder: str, owner: int) -> None:
-        if os.getpid() != owner:  # a fork of the owner
-            return
-        if process.stdin:
-            process.stdin.close()
-        process.terminate()  # which it heeds as long as it imports, when it has no kernel yet
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        private.remove(folder)
+
+def end_template(process: subprocess.Popen[bytes], folder: str, owner: int) -> None:
+    """End the process of a template, and remove its folder, unless a fork of its owner asks."""
+    if os.getpid() != owner:  # a fork of the owner
+        return
+    if process.stdin:
+        process.stdin.close()
+    process.terminate()  # which it heeds as long as it imports, when it has no kernel yet
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    private.remove(folder)
 
 
 class ForkedKernel:
@@ -127,19 +128,19 @@ class ForkedKernel:
     stdin = stdout = stderr = None
 
     def __init__(self, pid: int, connection: socket.socket, received: bytes) -> None:
-        self.pid, self._connection, self._received = pid, connection, received
+        self.pid, self.connection, self._received = pid, connection, received
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         """Return the exit status if the kernel has ended."""
         if self.returncode is None:
             try:
-                data = self._received or self._connection.recv(ANSWERS)
+                data = self._received or self.connection.recv(ANSWERS)
             except BlockingIOError:
                 return None
             except OSError:
                 data = b""
-            self._connection.close()
+            self.connection.close()
             if data:
                 self.returncode = json.loads(data)["status"]
             else:  # the template was killed, and the kernel with it, but not what that started
@@ -171,7 +172,7 @@ class ForkedKernel:
         self.send_signal(signal.SIGTERM)
 
 
-_templates: dict[tuple[object, ...], Template] = {}
+TEMPLATES: dict[tuple[object, ...], Template] = {}
 
 
 def template(modules: Sequence[str], environment: Mapping[str, str]) -> Template:
@@ -179,9 +180,9 @@ def template(modules: Sequence[str], environment: Mapping[str, str]) -> Template
     own = {name: environment[name] for name in sorted(environment)
            if not name.startswith("JPY_") and name not in PASSING}  # fmt: skip
     key = (*modules, *own.items())
-    if key not in _templates or not _templates[key].is_there():
-        _templates[key] = Template(modules, own)
-    return _templates[key]
+    if key not in TEMPLATES or not TEMPLATES[key].is_there():
+        TEMPLATES[key] = Template(modules, own)
+    return TEMPLATES[key]
 
 
 def warm_up(modules: Sequence[str], variables: Mapping[str, str] = ENVIRONMENT) -> None:

@@ -358,7 +358,7 @@ def require_own(folder: Path) -> None:
     for place in (folder, *folder.parents):
         found = place.stat()
         shared = found.st_mode & stat.S_IWOTH or (
-            found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid)
+            found.st_mode & stat.S_IWGRP and not is_private_group(found.st_gid)
         )
         # in one such as /tmp, nobody moves what is another's
         kept = place != folder and found.st_mode & stat.S_ISVTX
@@ -370,7 +370,7 @@ def require_own(folder: Path) -> None:
             )
 
 
-def _is_private_group(number: int) -> bool:
+def is_private_group(number: int) -> bool:
     """Whether a group is the one that many systems give each user alone, by the same name."""
     import grp  # noqa: PLC0415 (Windows has none)
     import pwd  # noqa: PLC0415

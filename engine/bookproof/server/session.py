@@ -136,13 +136,13 @@ class Session:
     async def _run(self, client: BoundedKernelClient, code: str) -> None:
         request = client.execute(code, allow_stdin=False)
         left, cut = self.limits.output, False
-        async for message in _messages(client, request):
+        async for message in messages(client, request):
             if message["msg_type"] == "execute_reply":
                 if message["lost"]:
                     await _come_again(client)
                 cut = cut or message["lost"]
-                await self.tell({"done": "cut" if cut else _ending(message["content"])})
-            elif message["msg_type"] == "execute_input" and self._was_too_early(message):
+                await self.tell({"done": "cut" if cut else ending(message["content"])})
+            elif message["msg_type"] == "execute_input" and self.was_too_early(message):
                 await self.stop()
             elif not cut and (output := _output(message)):
                 left -= COST + sum(map(len, output.values()))
@@ -152,7 +152,7 @@ class Session:
                     await self.stop()
                 await self.tell({"output": output})
 
-    def _was_too_early(self, began: Mapping[str, Any]) -> bool:
+    def was_too_early(self, began: Mapping[str, Any]) -> bool:
         """Tell whether the stop came before the cell had begun, and was ignored.
 
         One that came later has worked: another would hit the kernel while it tells of the first.
@@ -179,7 +179,7 @@ async def _kernel(
         manager = new_manager(page, private, client=BoundedKernelClient)
         folder = working_folder(page, private)
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
-            start = asyncio.ensure_future(_start(manager, page, folder, nowhere, limits))
+            start = asyncio.ensure_future(started(manager, page, folder, nowhere, limits))
             try:
                 # left half-way, a start would leave things behind: so it is not, and is soon done
                 client = await asyncio.shield(start)
@@ -219,7 +219,7 @@ def _use(pid: int) -> tuple[int, int]:
     return len(family), held
 
 
-async def _start(
+async def started(
     manager: AsyncKernelManager, page: Page, folder: Path, nowhere: IO[bytes], limits: Limits
 ) -> BoundedKernelClient:
     """Start a kernel, and return its client as soon as it answers."""
@@ -272,7 +272,7 @@ def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
 
 
-async def _messages(client: BoundedKernelClient, request: str) -> AsyncIterator[Mapping[str, Any]]:
+async def messages(client: BoundedKernelClient, request: str) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the outputs of a request as they come, then its reply.
 
     Outputs can be lost: one that is too large, many in a flood, and among them the word that all
@@ -314,7 +314,8 @@ async def _reply(client: BoundedKernelClient, request: str, later: str) -> Mappi
     return None
 
 
-def _ending(reply: Mapping[str, Any]) -> str:
+def ending(reply: Mapping[str, Any]) -> str:
+    """Say how a cell ended, in a word for the page."""
     if reply["status"] == "ok":
         return "done"
     return "stopped" if reply.get("ename") == "KeyboardInterrupt" else "failed"
