@@ -202,17 +202,6 @@ def check_derivative(slopes: Tensor, input_: Tensor) -> None:
         )
 
 
-def check_step(
-    v_previous: Tensor,
-    vt: Tensor,
-    s_previous: Tensor,
-    **constants: float | Tensor | None,
-) -> None:
-    """Raise TypeError or ValueError unless one step can be computed from these arguments."""
-    tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
-    check_tensors("vt", tensors, **constants)
-
-
 def check_run(
     inputs: Tensor,
     state: object,

@@ -50,9 +50,11 @@ def reset_and_decay(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tenso
     return v_reset if rule.decay is None else v_reset * rule.decay
 
 
-def step(v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+def step(
+    v_previous: Tensor, inputs: Tensor, s_previous: Tensor, rule: Rule
+) -> tuple[Tensor, Tensor]:
     """Return spikes and potential of the next step."""
-    x = reset_and_decay(v_previous, s_previous, rule) + vt
+    x = reset_and_decay(v_previous, s_previous, rule) + inputs
     return fired(x, rule), x
 
 

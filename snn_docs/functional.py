@@ -8,14 +8,14 @@ from typing import Literal
 from torch import Tensor
 
 from snn_docs import bptt, equations, kernels
-from snn_docs._checks import check_rule, check_run, check_step, needs_steps
+from snn_docs._checks import check_rule, check_run, check_tensors, needs_steps
 from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import Heaviside, acts_at_once
 
 
 def step(
     v_previous: Tensor,
-    vt: Tensor,
+    inputs: Tensor,
     s_previous: Tensor,
     threshold: float | Tensor = 1.0,
     leak: float | Tensor = 0.0,
@@ -37,7 +37,7 @@ def step(
 
     :param v\_previous: 1つ前の時刻の膜電位:math:`v_{t-1}`。リセットする前の値。\
         形は``[*]``、型は浮動小数点数
-    :param vt: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+    :param inputs: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
         形は``[*]``、型は``v_previous``と同じ
     :param s\_previous: 1つ前の時刻のスパイク:math:`s_{t-1}`。値は0か1。\
         形は``[*]``、型は``v_previous``と同じ
@@ -66,7 +66,9 @@ def step(
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
-    return checked_step(v_previous, vt, s_previous, rule)
+    tensors = {"v_previous": v_previous, "inputs": inputs, "s_previous": s_previous}
+    check_tensors("inputs", tensors, **rule.constants)
+    return equations.step(v_previous, inputs, s_previous, rule)
 
 
 def record(
@@ -180,14 +182,6 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
         home = "snn_docs.kernels" if name == "torch" else "snn_docs.kernels_numba"
         _loops = importlib.import_module(home)
     return "torch" if _loops is kernels else "numba"
-
-
-def checked_step(
-    v_previous: Tensor, vt: Tensor, s_previous: Tensor, rule: Rule
-) -> tuple[Tensor, Tensor]:
-    """Take one step by a rule that has been checked."""
-    check_step(v_previous, vt, s_previous, **rule.constants)
-    return equations.step(v_previous, vt, s_previous, rule)
 
 
 def checked_record(

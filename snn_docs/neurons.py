@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from snn_docs import equations, functional
-from snn_docs._checks import check_leak
+from snn_docs._checks import check_leak, check_tensors
 from snn_docs._module import Neuron, Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
@@ -162,7 +162,10 @@ class IF(Spiking):
         return self.run(*arguments, **named)
 
     def _article(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
-        return functional.checked_step(v_previous, vt, s_previous, self._rule)[0]
+        rule = self._rule
+        tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
+        check_tensors("vt", tensors, **rule.constants)
+        return equations.step(v_previous, vt, s_previous, rule)[0]
 
     def record(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
         r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。

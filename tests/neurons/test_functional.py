@@ -670,6 +670,10 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"shapes must broadcast, but .*threshold \(4,\) came"):
             step(*[torch.zeros(3)] * 3, torch.zeros(4))
 
+    def test_a_step_calls_its_input_as_everything_else_does(self):
+        with pytest.raises(TypeError, match="v_previous and inputs must have the same dtype"):
+            step(torch.zeros(3, dtype=torch.float64), torch.zeros(3), torch.zeros(3))
+
 
 @pytest.mark.usefixtures("loops")
 class TestBackendInUse:
