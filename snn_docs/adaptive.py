@@ -164,7 +164,8 @@ class ALIF(Spiking):
         inputs = widened(inputs, shape)
         if not len(inputs):
             return inputs.clone(), inputs.clone(), inputs.clone()
-        v_initial, trace = None, inputs.new_zeros(shape)
+        v_initial: float | Tensor = 0.0
+        trace = inputs.new_zeros(shape)
         if state is not None:
             v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
             trace = (state[2] * adaptation_decay + state[0]).expand(shape)
@@ -174,7 +175,7 @@ class ALIF(Spiking):
                 return spikes, v, a
         return self._loop(inputs, v_initial, trace)
 
-    def _at_once(self, inputs: Tensor, v_initial: Tensor | None, trace: Tensor) -> State:
+    def _at_once(self, inputs: Tensor, v_initial: float | Tensor, trace: Tensor) -> State:
         """Return what all steps give, with a spike wherever the threshold is exceeded."""
         rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
         constants = [
@@ -191,9 +192,9 @@ class ALIF(Spiking):
         theta = a * self.adaptation + self.threshold
         return equations.fired(v, self._rule._replace(threshold=theta))
 
-    def _loop(self, inputs: Tensor, v_initial: Tensor | None, trace: Tensor) -> State:
+    def _loop(self, inputs: Tensor, v_initial: float | Tensor, trace: Tensor) -> State:
         """Return the same by operations that all of torch knows."""
-        a, v = trace, inputs[0] + (0 if v_initial is None else v_initial)
+        a, v = trace, inputs[0] + v_initial
         s = self._fired(v, a)
         record = [(s, v, a)]
         for current in inputs[1:]:

@@ -41,7 +41,7 @@ class Run(Function):
     def forward(
         ctx: BackwardCFunction,
         inputs: Tensor,
-        v_initial: Tensor | None,
+        v_initial: float | Tensor,
         trace: Tensor,
         *rest: Tensor | Rule | None,
     ) -> Record:
@@ -73,7 +73,7 @@ class Run(Function):
 
 
 def advance(
-    inputs: Tensor, v_initial: Tensor | None, trace: Tensor, constants: Constants, rule: Rule
+    inputs: Tensor, v_initial: float | Tensor, trace: Tensor, constants: Constants, rule: Rule
 ) -> Record:
     """Return spikes, potentials and traces of all steps, written into memory that is there."""
     threshold, decay, adaptation, adaptation_decay = constants
@@ -86,7 +86,7 @@ def advance(
     for current, s, x, tr in zip(*(each.unbind() for each in (inputs, spikes, v, a)), strict=True):
         if last is None:
             tr.copy_(trace)
-            torch.add(current, 0 if v_initial is None else v_initial, out=x)
+            torch.add(current, v_initial, out=x)
         else:
             fired, before, faint = last
             update_trace(faint, one, fired, tr)

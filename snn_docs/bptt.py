@@ -17,12 +17,12 @@ BLOCK = 2**16  # potentials whose derivatives are computed at once
 
 
 def run(
-    inputs: Tensor, v_initial: Tensor | None, rule: Rule, loops: ModuleType
+    inputs: Tensor, v_initial: float | Tensor, rule: Rule, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
     threshold = tensor_of(rule.threshold, inputs)
     decay = None if rule.decay is None else tensor_of(rule.decay, inputs)
-    tensors = [x for x in (inputs, v_initial, threshold, decay) if x is not None]
+    tensors = [x for x in (inputs, v_initial, threshold, decay) if isinstance(x, Tensor)]
     if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
         spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule, loops)  # type: ignore[no-untyped-call]
         return spikes, v
@@ -43,11 +43,11 @@ def constants_of(rule: Rule, threshold: Tensor, decay: Tensor | None) -> Constan
 
 
 def advance(
-    inputs: Tensor, v_initial: Tensor | None, constants: Constants, loops: ModuleType
+    inputs: Tensor, v_initial: float | Tensor, constants: Constants, loops: ModuleType
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-    torch.add(inputs[0], 0 if v_initial is None else v_initial, out=v[0])
+    torch.add(inputs[0], v_initial, out=v[0])
     loops.advance(v, inputs, constants)
     return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
 
@@ -64,7 +64,7 @@ class _Run(Function):
     def forward(
         ctx: _Context,
         inputs: Tensor,
-        v_initial: Tensor | None,
+        v_initial: float | Tensor,
         threshold: Tensor,
         decay: Tensor | None,
         rule: Rule,

@@ -66,13 +66,13 @@ def fired(v: Tensor, rule: Rule) -> Tensor:
     return spikes
 
 
-def loop(inputs: Tensor, v_initial: Tensor | None, rule: Rule) -> tuple[Tensor, Tensor]:
+def loop(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps; it starts from `v_initial`.
 
     For whatever must be asked step by step; the usual loop is `kernels.advance`.
-    `v_initial` is the potential after reset and leak, None for 0; so in all that runs over time.
+    `v_initial` is the potential after reset and leak, or 0; so in all that runs over time.
     """
-    x = inputs[0] + (0 if v_initial is None else v_initial)
+    x = inputs[0] + v_initial
     s = fired(x, rule)
     record = [(s, x)]
     for current in inputs[1:]:

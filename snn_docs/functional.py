@@ -192,7 +192,7 @@ def checked_record(
     inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
-    v_initial = None
+    v_initial: float | Tensor = 0.0
     if state is not None:
         v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
     if not one_by_one(rule, inputs, v_initial):

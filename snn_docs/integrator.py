@@ -127,7 +127,7 @@ def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Ten
     if not len(inputs):
         return inputs.clone()
     decay = 1 - leak
-    v_initial = None if state is None else (state * decay).expand(inputs.shape[1:])
+    v_initial = 0.0 if state is None else (state * decay).expand(inputs.shape[1:])
     if needs_steps(inputs, v_initial, decay):
         return _one_by_one(inputs, v_initial, decay)
     decay = tensor_of(decay, inputs)
@@ -137,8 +137,8 @@ def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Ten
     return potentials
 
 
-def _one_by_one(inputs: Tensor, v_initial: Tensor | None, decay: float | Tensor) -> Tensor:
-    potentials = [inputs[0] + (0 if v_initial is None else v_initial)]
+def _one_by_one(inputs: Tensor, v_initial: float | Tensor, decay: float | Tensor) -> Tensor:
+    potentials = [inputs[0] + v_initial]
     for current in inputs[1:]:
         potentials.append(potentials[-1] * decay + current)
     return torch.stack(potentials)
@@ -146,7 +146,7 @@ def _one_by_one(inputs: Tensor, v_initial: Tensor | None, decay: float | Tensor)
 
 def leaky_sum(
     inputs: Tensor,
-    v_initial: Tensor | None,
+    v_initial: float | Tensor,
     decay: Tensor,
     *,
     back: bool = False,
@@ -155,7 +155,7 @@ def leaky_sum(
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     order = slice(None, None, -1 if back else 1)
     currents, potentials = inputs.unbind()[order], v.unbind()[order]
-    torch.add(currents[0], 0 if v_initial is None else v_initial, out=potentials[0])
+    torch.add(currents[0], v_initial, out=potentials[0])
     steps = zip(currents[1:], potentials[:-1], potentials[1:], strict=True)
     factor = number_of(decay)
     if back and factor is not None:  # gradients need not have the bits of `step`
@@ -175,7 +175,7 @@ class Integral(Function):
     def forward(
         ctx: BackwardCFunction,
         inputs: Tensor,
-        v_initial: Tensor | None,
+        v_initial: float | Tensor,
         decay: Tensor,
         back: bool,  # noqa: FBT001 - autograd knows no names
     ) -> Tensor:
@@ -192,9 +192,9 @@ class Integral(Function):
         back: bool = ctx.back  # type: ignore[attr-defined]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         grad: Tensor = (
-            Integral.apply(grad_v, None, decay, not back)  # type: ignore[no-untyped-call]
+            Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
             if torch.is_grad_enabled()
-            else leaky_sum(grad_v, None, decay, back=not back)
+            else leaky_sum(grad_v, 0.0, decay, back=not back)
         )
         grad_decay = None
         if wanted[2]:
