@@ -155,10 +155,6 @@ myst_substitutions = {
     )
 }
 takeaway_requirement = "snn-docs[notebooks]"
-takeaway_credit = (
-    "もとの記事は、chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）です。"
-    "文章と図はCC BY 4.0、コードはMITライセンスで利用できます。"
-)
 
 # The site. Nothing in it depends on when it is built.
 html_theme = "sphinx_book_theme"
@@ -190,13 +186,6 @@ html_theme_options = {
 }
 
 # What pages tell machines.
-head_descriptions = {
-    "search": "この本の全文検索。日本語の語のどこからでも、識別子でも引ける。",
-    "404": "このアドレスにページはない。検索と章の一覧から、読みたいページへ進める。",
-    "provenance": "このビルドの版、環境、照合した数は、「この本の確かめ方」のページに移った。",
-    "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
-    "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
-}
 head_moved = {"provenance": "verification"}  # Old addresses, and where they lead.
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
 head_book = {

@@ -66,6 +66,10 @@ BY_HAND = '動かすには、本のリポジトリで`pip install ".[{extra}]"`�
 BY_CELL = "動かすときは、次のセルから始めてください。必要なパッケージが入ります。"
 IN_PLACE = "動かすには、本のリポジトリの`docs`に置き、`make html`が作る環境を使ってください。"
 OTHERS = "{names}を使うセルは、それが入っている環境でだけ動きます。"
+CREDIT = (
+    "もとの記事は、chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）です。"
+    "文章と図はCC BY 4.0、コードはMITライセンスで利用できます。"
+)
 WORKS = "引用した文献:"
 ALTERNATIVE = "<details><summary>図の説明</summary>{alt}</details>"
 NOTEBOOK, SCRIPT, SOURCE = "ノートブック", "Pythonスクリプト", "原稿"
@@ -260,7 +264,7 @@ class Page:
             IN_PLACE if self.local else BY_CELL if self.installs() else BY_HAND.format(extra=extra),
             OTHERS.format(names="、".join(f"`{name}`" for name in names)) if names else "",
             RECORDS.format(names=records, folder=DATA) if records else "",
-            config.takeaway_credit,
+            CREDIT,
         ]
         return f"> {''.join(said)}"
 
@@ -345,7 +349,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the settings, and what makes the files."""
     app.add_config_value("takeaway_repository", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_requirement", default="", rebuild="html", types=str)
-    app.add_config_value("takeaway_credit", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_books", default=[], rebuild="html", types=list)
     app.add_css_file("takeaway.css")
     app.connect("builder-inited", start)

@@ -55,6 +55,13 @@ SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 NOT_FOUND = "404"
 # Led to by no search engine: they say nothing by themselves.
 UNLISTED = {"search", NOT_FOUND}
+DESCRIPTIONS = {  # Of pages that have no source.
+    "search": "この本の全文検索。日本語の語のどこからでも、識別子でも引ける。",
+    NOT_FOUND: "このアドレスにページはない。検索と章の一覧から、読みたいページへ進める。",
+    "provenance": "このビルドの版、環境、照合した数は、「この本の確かめ方」のページに移った。",
+    "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
+    "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +215,7 @@ def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Add the settings, and connect everything."""
     app.add_config_value("head_book", {}, "html", dict)
-    app.add_config_value("head_descriptions", {}, "html", dict)
+    app.add_config_value("head_descriptions", DESCRIPTIONS, "html", dict)
     app.add_config_value("head_moved", {}, "html", dict)
     app.add_config_value("head_picture", "", "html", str)
     app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
