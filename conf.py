@@ -1,6 +1,7 @@
 """Settings of the book's site, and nothing but settings: what the site does lives in docs/_ext."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -201,7 +202,8 @@ head_book = {
 }
 
 # The book as one file (make books): an EPUB, and a PDF for paper.
-version = "0.1.0"
+PACKAGE = DOCS.with_name("snn_docs") / "__init__.py"
+version = re.search(r'__version__ = "(.+)"', PACKAGE.read_text(encoding="utf-8"))[1]
 html_theme_path = ["docs/_ext/book/downloads"]
 epub_theme = "theme"
 epub_basename = "snn_docs"
