@@ -1,7 +1,9 @@
 """What layers of neurons share: how they are called, constants that are saved and compared."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
@@ -119,9 +121,62 @@ class Neuron(torch.nn.Module):
             missing_keys.remove(f"{prefix}_extra_state")
 
 
+class Container(torch.nn.Module):
+    """ニューロンの層を中に持つ層に共通の、呼び方です。"""
+
+    @abstractmethod
+    def run(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+        """Return the outputs of all steps, and the state after the last one."""
+
+    def forward(self, inputs: Tensor, *state: Any) -> Any:  # noqa: ANN401
+        """すべての時刻を、状態0から動かし、出力を返します。引数と例外は``run``と同じです。
+
+        状態も渡せば、``None``でも、``run``と同じ組を返します。
+        """
+        outputs, after = self.run(inputs, *state)
+        return (outputs, after) if state else outputs
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")  # torch has no public names for them
+Call = tuple[Tensor, Any]  # the inputs of a neuron, and its state before
+
+
 def is_watched(layer: torch.nn.Module) -> bool:
     """Tell whether hooks wait for a call of the layer."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks)  # noqa: SLF001 - torch has no public name
+    return any(vars(layer)[name] for name in HOOKS)
+
+
+def neurons(layer: torch.nn.Module) -> Iterator[Neuron]:
+    """Find the neurons that a layer runs with a state."""
+    if isinstance(layer, Neuron):
+        yield layer
+    elif isinstance(layer, Container):
+        for each in layer.children():
+            yield from neurons(each)
+
+
+@contextmanager
+def once_hooked(layer: torch.nn.Module, steps: int) -> Iterator[dict[torch.nn.Module, list[Call]]]:
+    """Keep the calls of each step from the hooks of neurons, which are called once at the end.
+
+    That call, of all of time, gives what the steps gave, bit for bit.
+    """
+    calls: dict[torch.nn.Module, list[Call]]
+    calls = {each: [] for each in neurons(layer) if is_watched(each)}
+    hooks = [{name: vars(each)[name] for name in HOOKS} for each in calls]
+    for each in calls:
+        vars(each).update({name: OrderedDict() for name in HOOKS})
+        each.register_forward_pre_hook(lambda neuron, given: calls[neuron].append(given))
+    try:
+        yield calls
+    finally:
+        for each, kept in zip(calls, hooks, strict=True):
+            vars(each).update(kept)
+    for each, given in calls.items():
+        places = len(given) // steps  # a neuron may stand at several
+        for place in range(places):
+            inputs, states = zip(*given[place::places], strict=True)
+            each(torch.cat(inputs), states[0])
 
 
 def plain(value: float | Tensor) -> object:

@@ -151,7 +151,7 @@ def _watched(network: torch.nn.Module, costs: dict[str, Cost]) -> Iterator[None]
 
     def hook(name: str) -> Callable[..., None]:
         def see(layer: torch.nn.Module, given: tuple[Tensor], result: Any) -> None:  # noqa: ANN401
-            add(name, layer, given[0], result[0] if isinstance(layer, Neuron) else result)
+            add(name, layer, given[0], result[0] if isinstance(result, tuple) else result)
 
         return see
 

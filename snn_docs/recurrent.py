@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import check_alike_parameters, check_layer, check_time, type_name
-from snn_docs._module import Neuron, Stateful, is_watched
+from snn_docs._module import Container, Stateful, once_hooked
 
 RecurrentState = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
 
 
-class Recurrent(torch.nn.Module):
+class Recurrent(Container):
     r"""ニューロンの層に、再帰結合（recurrent connection）を付けます。
 
     .. math::
@@ -28,8 +28,10 @@ class Recurrent(torch.nn.Module):
     状態は層の中に持たず、``step``と``run``が返します。
 
     ニューロンに付けたフックは、1回の``run``につき1回、ニューロンが受け取ったすべての時刻の入力で動きます。\
+    ``neuron``が``Sequential``なら、その中のニューロンのフックもです。\
     1ステップずつ進めたあとで呼び直すので、フックが書き換えた値は使われません。\
-    ``neuron``が``Sequential``なら、その中のニューロンのフックは、1ステップごとに動きます。
+    ``layer``や、``neuron``の中のPyTorchの層のフックは、1ステップごとに動きます。\
+    ``neuron``に置いた``Sequential``そのもののフックは動きません。
 
     :param neuron: 戻る先の層。``IF``、``LIF``、``ALIF``、``LI``など、このパッケージのニューロン。\
         自分で書いた層でも、``step``と``run``が、入力と状態から、出力と状態を返せばよい
@@ -50,7 +52,7 @@ class Recurrent(torch.nn.Module):
     def __init__(self, neuron: torch.nn.Module, layer: torch.nn.Module) -> None:
         """ニューロンと、戻す層を決めます。"""
         super().__init__()
-        if not isinstance(neuron, Stateful) or isinstance(neuron, type):
+        if not isinstance(neuron, torch.nn.Module) or not isinstance(neuron, Stateful):
             raise TypeError(
                 f"neuron must be a layer of neurons, but a {type_name(neuron)} came; "
                 "give for example LIF(leak=0.1)"
@@ -61,10 +63,6 @@ class Recurrent(torch.nn.Module):
                 f"a {type_name(layer)} came; give for example torch.nn.Linear(64, 64)"
             )
         self.neuron, self.layer = neuron, layer
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """すべての時刻を、状態0から動かし、出力を返します。引数は``run``と同じです。"""
-        return self.run(inputs)[0]
 
     def step(
         self, inputs: Tensor, state: RecurrentState | None = None
@@ -149,22 +147,20 @@ class Recurrent(torch.nn.Module):
             )
         last, inner = (torch.zeros_like(inputs[0]), None) if state is None else state
         check_layer("layer", self.layer, last[None])
-        record, currents, before = [], [], inner
-        is_seen = isinstance(self.neuron, Neuron) and is_watched(self.neuron)
-        for x in inputs:
-            back = self.layer(last)
-            if back.shape != x.shape:
-                raise ValueError(
-                    f"layer must return the shape of the inputs, {tuple(x.shape)}, but it made "
-                    f"{tuple(back.shape)} of outputs of {tuple(last.shape)}; the inputs have one "
-                    "number for each neuron: put a layer with the input weights before this one"
-                )
-            current = x + back
-            last, inner = self.neuron.step(current, inner)
-            record.append(last)
-            if is_seen:
-                currents.append(current)
-        if is_seen:
-            # hooks wait for a call: of all of time, it gives what the steps gave, bit for bit
-            self.neuron(torch.stack(currents), before)
+        record = []
+        with once_hooked(self.neuron, len(inputs)) as calls:
+            for x in inputs:
+                back = self.layer(last)
+                if back.shape != x.shape:
+                    raise ValueError(
+                        f"layer must return the shape of the inputs, {tuple(x.shape)}, but it made "
+                        f"{tuple(back.shape)} of outputs of {tuple(last.shape)}; the inputs have "
+                        "one number for each neuron: put a layer with the input weights before "
+                        "this one"
+                    )
+                current = x + back
+                if self.neuron in calls:  # a step is no call
+                    calls[self.neuron].append((current[None], inner))
+                last, inner = self.neuron.step(current, inner)
+                record.append(last)
         return torch.stack(record), (last, inner)

@@ -16,14 +16,14 @@ from snn_docs._checks import (
     step_shape,
     type_name,
 )
-from snn_docs._module import Neuron, Stateful, is_watched
+from snn_docs._module import Container, Neuron, Stateful, is_watched
 
 NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
 BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
 
 
-class Sequential(torch.nn.Sequential):
+class Sequential(Container, torch.nn.Sequential):
     r"""PyTorchの層とニューロンの層を、一列に並べたネットワークです。
 
     .. math::
@@ -46,7 +46,7 @@ class Sequential(torch.nn.Sequential):
     訓練中のバッチ正規化は、すべての時刻とバッチにわたる統計を使うので、あれば区間に分けません。\
     フックを付けた層があるときも分けません。\
     ニューロンのフックは、``[T, B, *]``の入力と、スパイクと状態の組を、1度に受け取ります。\
-    中に入れた``Sequential``と``Recurrent``そのもののフックは動きません。中のニューロンに付けてください。
+    中に入れた``Sequential``と``Recurrent``のフックも、同じように、入力と、出力と状態の組を受け取ります。
 
     ``Network``は、全結合層だけを、大きさを並べて作るものです。
 
@@ -94,19 +94,6 @@ class Sequential(torch.nn.Sequential):
                 instead = "give the layers one by one: Sequential(*layers)"
             raise TypeError(f"layer {name} must be a torch.nn.Module, but {came} came; {instead}")
         super().add_module(name, module)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        r"""すべての時刻を、状態0から動かし、最後の層の出力を返します。
-
-        :param inputs: 入力。形は``[T, B, *]``、型は重みと同じ浮動小数点数
-        :returns: 最後の層の出力。形は``[T, B, *]``。\
-            ニューロンならスパイク、``LI``なら膜電位
-        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
-            テンソルを1つ返さない層があるとき
-        :raises ValueError: ``inputs``の形が``[T, B, *]``でないとき、デバイスが重みと違うとき、\
-            非数（NaN）か無限大を含むとき、重みの層に、形の合わない入力が届くとき
-        """
-        return self.run(inputs)[0]
 
     def step(
         self, inputs: Tensor, state: NetworkState | None = None
@@ -278,9 +265,9 @@ def _apply(name: str, layer: torch.nn.Module, x: Tensor, state: Any) -> tuple[Te
     """Return what a layer makes of some steps, and what it carries on."""
     check_layer(name, layer, x)
     try:
-        if isinstance(layer, Neuron):
+        if isinstance(layer, Neuron | Container):
             return layer(x, state)  # type: ignore[no-any-return] # torch's calls are of any type
-        if isinstance(layer, Stateful):  # such as a network, which gives no state when it is called
+        if isinstance(layer, Stateful):  # a reader's own, which may give no state when it is called
             return layer.run(x, state)
         outputs = layer(x.flatten(0, 1))
         if not isinstance(outputs, Tensor):

@@ -127,6 +127,14 @@ class TestThroughTime:
 
 
 class TestModule:
+    @pytest.mark.parametrize("make", [lambda layer: layer, Sequential])
+    def test_called_with_a_state_it_is_run(self, make, inputs):
+        layer = make(Recurrent(lif(), seeded_linear()))
+        _, state = layer.run(inputs)
+        for given in (None, state):
+            outputs, _ = layer(inputs, given)
+            assert torch.equal(outputs, layer.run(inputs, given)[0])
+
     def test_it_is_saved_loaded_and_compared(self, inputs):
         layer = Recurrent(lif(), seeded_linear())
         other = copy.deepcopy(layer)

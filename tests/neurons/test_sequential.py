@@ -170,6 +170,14 @@ HOOKED = {  # a network, and the names of its neurons
     "one Sequential in another": (lambda: Sequential(nn.Linear(3, 5), Sequential(lif())), "1.0"),
     "in a Recurrent": (recurrent, "1.neuron 3"),
     "in a Network": (lambda: Network([3, 5, 2], lif), "neurons.0 neurons.1"),
+    "in a Sequential in a Recurrent": (
+        lambda: Recurrent(Sequential(nn.Linear(3, 3), lif(), LI(0.5)), nn.Linear(3, 3)),
+        "neuron.1 neuron.2",
+    ),
+    "in a Recurrent in a Recurrent": (
+        lambda: Recurrent(Sequential(Recurrent(lif(), nn.Linear(3, 3)), LI(0.5)), nn.Linear(3, 3)),
+        "neuron.0.neuron neuron.1",
+    ),
 }
 
 
@@ -212,6 +220,45 @@ class TestHooks:
         (weight, *_) = network.parameters()
         seen[-1][1][0].sum().backward()  # a loss of what the hook has seen
         assert weight.grad.any()
+
+
+class TestHooksOfContainers:
+    @pytest.mark.usefixtures("block")
+    @pytest.mark.parametrize(
+        "inner",
+        [lambda: Sequential(nn.Linear(3, 3), lif()), lambda: Recurrent(lif(), nn.Linear(3, 3))],
+        ids=["Sequential", "Recurrent"],
+    )
+    def test_it_sees_once_what_a_neuron_s_would_see(self, inner):
+        torch.manual_seed(0)
+        layer, seen = inner(), []
+        network, inputs = Sequential(layer, LI(0.1)), 3 * torch.rand(9, 4, 3, generator=seeded())
+        expected, (state, _) = network.run(inputs)
+        layer.register_forward_hook(lambda _, given, outputs: seen.append((given, outputs)))
+        assert torch.equal(network(inputs), expected)
+        [((given, before), (outputs, after))] = seen
+        assert torch.equal(given, inputs)
+        assert before is None
+        assert torch.equal(outputs, layer.run(inputs)[0])
+        torch.testing.assert_close(after, state)
+
+    def test_a_neuron_s_fires_for_each_place_where_it_stands(self):
+        torch.manual_seed(0)
+        twice, seen = lif(), []
+        layers = Sequential(twice, nn.Linear(3, 3), twice)
+        layer, inputs = Recurrent(layers, nn.Linear(3, 3)), torch.rand(9, 4, 3, generator=seeded())
+        twice.register_forward_hook(lambda *call: seen.append(call[-1][0]))
+        outputs = layer(inputs)
+        assert [len(spikes) for spikes in seen] == [9, 9]
+        assert torch.equal(seen[1], outputs)
+
+    def test_they_are_there_again_after_an_error(self):
+        layer, seen = Recurrent(Sequential(nn.Linear(3, 3), IF()), nn.Linear(3, 3)), []
+        layer.neuron[1].register_forward_hook(lambda *_: seen.append(1))
+        with pytest.raises(ValueError, match="must be finite"):
+            layer(torch.full((2, 1, 3), torch.nan))
+        layer(torch.ones(2, 1, 3))
+        assert seen == [1]
 
 
 def as_run(layer, inputs):
