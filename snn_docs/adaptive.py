@@ -119,11 +119,8 @@ class ALIF(Spiking):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        s, v, a = self._state_before(inputs, state, **self._constants)
-        a = a * (1 - self.adaptation_leak) + s
-        v = equations.reset_and_decay(v, s, self._rule) + inputs
-        s = self._fired(v, a)
-        return s, (s, v, a)
+        after = self._next(inputs, *self._state_before(inputs, state, **self._constants))
+        return after[0], after
 
     def record(self, inputs: Tensor, state: State | None = None) -> State:
         r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、発火の跡を返します。
@@ -188,19 +185,19 @@ class ALIF(Spiking):
         run: State = adaptive_bptt.Run.apply(inputs, v_initial, trace, *constants, rule)  # type: ignore[no-untyped-call]
         return run
 
+    def _next(self, inputs: Tensor, s: Tensor, v: Tensor, a: Tensor) -> State:
+        a = a * (1 - self.adaptation_leak) + s
+        v = equations.reset_and_decay(v, s, self._rule) + inputs
+        return self._fired(v, a), v, a
+
     def _fired(self, v: Tensor, a: Tensor) -> Tensor:
         theta = a * self.adaptation + self.threshold
         return equations.fired(v, self._rule._replace(threshold=theta))
 
     def _loop(self, inputs: Tensor, v_initial: float | Tensor, trace: Tensor) -> State:
         """Return the same by operations that all of torch knows."""
-        a, v = trace, inputs[0] + v_initial
-        s = self._fired(v, a)
-        record = [(s, v, a)]
+        v = inputs[0] + v_initial
+        record: list[State] = [(self._fired(v, trace), v, trace)]
         for current in inputs[1:]:
-            a = a * (1 - self.adaptation_leak) + s
-            v = equations.reset_and_decay(v, s, self._rule) + current
-            s = self._fired(v, a)
-            record.append((s, v, a))
-        spikes, v, a = (torch.stack(part) for part in zip(*record, strict=True))
-        return spikes, v, a
+            record.append(self._next(current, *record[-1]))
+        return tuple(torch.stack(part) for part in zip(*record, strict=True))

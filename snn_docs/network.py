@@ -169,7 +169,7 @@ def count(spikes: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(lengths, spikes=spikes)
+    check_output("spikes", spikes, lengths)
     return _padded(spikes, lengths, 0.0).sum(0)
 
 
@@ -200,7 +200,7 @@ def last_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(lengths, v=v)
+    check_output("v", v, lengths)
     if lengths is None:
         return v[-1]
     return v[lengths - 1, torch.arange(len(lengths), device=v.device)]
@@ -235,7 +235,7 @@ def max_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(lengths, v=v)
+    check_output("v", v, lengths)
     return _padded(v, lengths, -math.inf).amax(0)
 
 
@@ -267,7 +267,7 @@ def mean_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_output(lengths, v=v)
+    check_output("v", v, lengths)
     if lengths is None:
         return v.mean(0)
     return _padded(v, lengths, 0.0).sum(0) / lengths.unsqueeze(1).to(v.dtype)
@@ -282,17 +282,16 @@ def _padded(values: Tensor, lengths: Tensor | None, padding: float) -> Tensor:
     return values.where(is_there.unsqueeze(2), values.new_full((), padding))
 
 
-def check_output(lengths: Tensor | None = None, **tensors: Tensor) -> None:
+def check_output(name: str, value: Tensor, lengths: Tensor | None) -> None:
     """Raise TypeError or ValueError for what no last layer returns, or no lengths of it."""
-    check_floating(**tensors)
-    for name, value in tensors.items():
-        if value.dim() != 3 or not len(value):  # noqa: PLR2004 - time, batch, classes
-            raise ValueError(
-                f"{name} must have the shape [T, batch, classes] with T of 1 or more, but "
-                f"{list(value.shape)} came; give what the network returns"
-            )
-        if lengths is not None:
-            _check_lengths(lengths, value)
+    check_floating(**{name: value})
+    if value.dim() != 3 or not len(value):  # noqa: PLR2004 - time, batch, classes
+        raise ValueError(
+            f"{name} must have the shape [T, batch, classes] with T of 1 or more, but "
+            f"{list(value.shape)} came; give what the network returns"
+        )
+    if lengths is not None:
+        _check_lengths(lengths, value)
 
 
 def _check_lengths(lengths: Tensor, values: Tensor) -> None:
