@@ -212,6 +212,8 @@ def _rewrite(run: Run, second: Run | None) -> bool | None:
     """
     found: dict[int, Pin] = {}
     name = report.shown_path(run.page.path)
+    if run.failed and not second:  # which is told of at the end
+        return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.lines else report.NOTHING_STORED
         sys.stdout.write(f"{name}: {told}\n")
@@ -231,11 +233,21 @@ def _rewrite(run: Run, second: Run | None) -> bool | None:
             sys.stdout.write(f"{report.cell_location(verdict)}: {told}\n\n")
         return None
     changed = _write(run.page, accepted_text(run, found))
+    for verdict in run.verdicts:
+        if report.is_rewritten(verdict) and _fails(run, verdict):
+            sys.stdout.write(f"{report.cell_location(verdict)}: {report.FAILURE_SAID}\n")
     after = read_page(run.page.path, run.page.settings)
     for before, cell in zip(run.page.cells, after.cells, strict=True):
         if before.index in found and (reason := found[before.index].reason):
             sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
     return changed
+
+
+def _fails(run: Run, verdict: Verdict) -> bool:
+    """Whether a cell ends in an error that it is not marked for."""
+    cell = run.notebook.cells[verdict.cell.index]
+    meant = "raises-exception" in cell.metadata.get("tags", ())
+    return not meant and any(output.output_type == "error" for output in cell.outputs)
 
 
 def _write(page: Page, new: str) -> bool:

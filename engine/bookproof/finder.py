@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import glob
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sphinx.errors import ConfigError
 from sphinx.project import EXCLUDE_PATHS
-from sphinx.util.matching import compile_matchers
+from sphinx.util.matching import compile_matchers, patmatch
 
 from bookproof.page import CELL, NO_NOTEBOOK, PageError, is_page
 from bookproof.settings import BUILD, Settings, find_settings
@@ -77,7 +78,7 @@ def is_source(path: Path, settings: Settings) -> bool:
     parts = [p.relative_to(source).as_posix() for p in (path, *folders) if source in p.parents]
     included = compile_matchers(settings.include)
     excluded = compile_matchers([*settings.exclude, *EXCLUDE_PATHS])
-    kept = any(matches(parts[0]) for matches in included)
+    kept = any(matches(parts[0]) for matches in included) and _in_toc(parts[0], source, settings)
     return kept and not any(matches(part) for matches in excluded for part in parts)
 
 
@@ -89,6 +90,25 @@ def written_patterns(source: Path, own: Sequence[Path]) -> list[str]:
     names = [pattern for name in WRITTEN for pattern in (name, f"**/{name}")]
     own_names = (folder.relative_to(source).as_posix() for folder in found)
     return [*names, *sorted(map(glob.escape, own_names))]
+
+
+def _in_toc(name: str, source: Path, settings: Settings) -> bool:
+    """Whether the book's table of contents, if that decides, has a document."""
+    if not settings.toc:
+        return True
+    toc = Path(source, settings.toc)
+    documents, patterns = _listed(toc, toc.read_bytes())
+    bare = name.rpartition(".")[0]
+    return bool(documents & {name, bare}) or any(patmatch(bare, each) for each in patterns)
+
+
+@cache  # by its text, too
+def _listed(toc: Path, _text: bytes) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the documents that a table of contents names, and its patterns of others."""
+    from sphinx_external_toc.parsing import parse_toc_yaml  # noqa: PLC0415 - of who uses it
+
+    found = parse_toc_yaml(toc)
+    return frozenset(found), tuple(found.globs())
 
 
 def _source_folder(folders: Sequence[Path], settings: Settings) -> Path:

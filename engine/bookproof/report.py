@@ -40,9 +40,12 @@ NOTHING_STORED = (
 )
 FAILS = "left as it is, since a cell fails; mend it, and accept the page by its name"
 FAILS_AGAIN = (
-    "left as it is, since that cell failed in a second run, which is in an ordinary kernel"
+    "left as it is, since that cell failed in a second run; mend it, and accept the page again"
 )
+FAILURE_SAID = "the cell fails, and that is what is expected now (nb_execution_allow_errors)"
 UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
+LATE = "the cell ran longer than"
+"""How what is told of a cell begins that took too long."""
 CELLS = {Status.FAILED, Status.NOT_RUN}
 """What is wrong with a cell itself, whatever its block says."""
 REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
@@ -306,10 +309,13 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
                 f"{start}Mend the code, or delete the block: {accept}",
             )
         case Status.FAILED:
-            return (
-                "the cell failed",
-                verdict.got.splitlines(),
-                "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]",
-            )
+            return "the cell failed", verdict.got.splitlines(), _mend(verdict)
         case _:
             return ("the cell was not run", [], "Mend the cell before it that failed.")
+
+
+def _mend(verdict: Verdict) -> str:
+    """Return the advice for a cell that failed."""
+    if verdict.got.startswith(LATE):
+        return "Give it more time (nb_execution_timeout; Jupyter Book's execute: timeout), or less."
+    return "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]"

@@ -34,7 +34,7 @@ from bookproof.kernels.trace import READ, START, Trace, read_trace
 from bookproof.kernels.warm import socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
-from bookproof.report import ended, shown_path
+from bookproof.report import LATE, ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
 from bookproof.schedule import Turns
 from bookproof.settings import Settings
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from bookproof.store import Results
 
 UNFOLLOWED = (
-    "{} in every build, since what is read there can't be followed; where a page's front matter "
-    "names all of it (book: depends) or nothing of it changes, it can say so (book: complete: "
-    "true), or conf.py for all pages (book_complete = True)"
+    "{} in every build ({:.0f} s), since nobody can follow what is read there; if that never "
+    "changes, conf.py can say so for all pages: book_complete = True (in Jupyter Book's _config.yml "
+    "below sphinx: config:); if it does, a page can name it (book: depends, complete)"
 )
 CIRCLE = "the page is to run after itself: the pages that its front matter names under `after` do"
 
@@ -100,8 +100,9 @@ def run_outdated(
             tell(f"[{next(counted)}/{len(outdated)}] {told}")
 
         runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
-        if again := sum(runs[page].unfollowed for page in outdated):
-            tell(UNFOLLOWED.format("1 page runs" if again == 1 else f"{again} pages run"))
+        if again := [runs[page].seconds for page in outdated if runs[page].unfollowed]:
+            told = "1 page runs" if len(again) == 1 else f"{len(again)} pages run"
+            tell(UNFOLLOWED.format(told, sum(again)))
     return [runs[page] for page in pages]
 
 
@@ -232,7 +233,7 @@ class Execution:
         given = "nb_execution_timeout"
         if limit != seconds:
             given += f" is {seconds}, and {self.share:g} pages share a processor"
-        return f"the cell ran longer than {limit} s ({given})"
+        return f"{LATE} {limit} s ({given})"
 
     def _note(self, *, cell_index: int, **_: object) -> None:
         self.index = cell_index

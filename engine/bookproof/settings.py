@@ -100,6 +100,8 @@ class Settings:
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
     """Sphinx's patterns of files that are documents, and of those that are not."""
+    toc: str = ""
+    """The file in which sphinx-external-toc finds all documents, if it leaves out all others."""
     language: str = "en"
     words: Mapping[str, str] = field(default_factory=WORDS.copy)
     """What the engine says to readers and writers."""
@@ -170,6 +172,7 @@ def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Setting
         root=str(values.get("root_doc", values.get("master_doc", "index"))),
         include=_list_of("include_patterns", values, ("**",)),
         exclude=_excluded(values),
+        toc=_toc(values),
         language=str(values.get("language", "en")),
         words=WORDS | _words(_checked("book_words", values, _are_texts, TEXTS)),
     )
@@ -187,6 +190,13 @@ def _excluded(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the patterns of what is no document, as Sphinx and MyST-NB put them together."""
     given = (pattern for name in EXCLUDING for pattern in _list_of(name, values))
     return tuple(sorted({CHECKPOINTS, *given}))
+
+
+def _toc(values: Mapping[str, Any]) -> str:
+    """Return the table of contents that says which files are documents, as Jupyter Book has it."""
+    used = "sphinx_external_toc" in values.get("extensions", ())
+    only = used and values.get("external_toc_exclude_missing", False)
+    return str(values.get("external_toc_path", "_toc.yml")) if only else ""
 
 
 def _code(name: str, code: object) -> str:

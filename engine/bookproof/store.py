@@ -116,7 +116,7 @@ class Results:
     def _loaded(self, page: Page, line: bytes, body: bytes) -> Run | None:
         """Return what a result says of a page, if it holds; raise for one that is damaged."""
         head = _opened(line)
-        if head and (change := self._change(head, page.settings) or _cells_change(head, page)):
+        if head and (change := self._change(head, page.settings) or _page_change(head, page)):
             self.reasons[page.path] = change
             return None
         if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
@@ -157,6 +157,8 @@ class Results:
             },
             "looked": trace.looked,
             "sought": trace.sought,
+            "unseen": bool(trace.unseen),
+            "complete": run.page.settings.complete,
             "variables": _variables([*trace.variables, *BY_ALL], run.page.settings),
             "missing": sorted(run.missing),
             "outputs": hashlib.sha256(body).hexdigest(),
@@ -190,6 +192,8 @@ class Results:
         now = _settings(settings)
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
+        if head["unseen"] and head["complete"] and not settings.complete:
+            return "book_complete changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
             return f"a package is there now: {', '.join(head['missing'])}"
         for name, digest in head["files"].items():
@@ -238,7 +242,9 @@ def _other_answer(head: dict[str, Any], settings: Settings) -> str:
     return f"the environment's {max(changed)} has changed" if changed else ""
 
 
-def _cells_change(head: dict[str, Any], page: Page) -> str:
+def _page_change(head: dict[str, Any], page: Page) -> str:
+    if head["unseen"] and not page.complete:
+        return "it is not complete any more"
     return "" if head["cells"] == cells_digest(page) else "its cells have changed"
 
 
@@ -364,7 +370,7 @@ def cells_digest(page: Page) -> str:
         for cell in page.notebook.cells
         if cell.cell_type == "code"
     ]
-    own = [page.config.execution_allow_errors, page.config.execution_in_temp, page.complete]
+    own = [page.config.execution_allow_errors, page.config.execution_in_temp]
     return _digest([cells, page.notebook.metadata.get("kernelspec"), own])
 
 

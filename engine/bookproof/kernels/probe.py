@@ -42,6 +42,8 @@ KINDS = {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file",
 """The functions to which all that matters of a file is whether it is there, and of which kind."""
 MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 """What is in a folder, but counts for nobody who lists it."""
+FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
+"""The packages that look for modules, and for what is installed, wherever modules may be."""
 MACHINE = "/dev", "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
 LONGEST = 60
@@ -210,8 +212,8 @@ class Probe:
         self.left.setdefault(event, (count, what))
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
-        """Note that a folder is listed, but not by who looks for a module there."""
-        if not _frame(2).f_globals.get("__name__", "").startswith("importlib"):
+        """Note that a folder is listed, but not by who looks for modules or packages there."""
+        if _frame(2).f_globals.get("__name__", "").partition(".")[0] not in FINDERS:
             self.note_read(_name(path or "."))
 
     def note_made(self, path: Any, *_: object) -> None:  # noqa: ANN401
