@@ -28,7 +28,7 @@ from bookproof.stored import LEFT, UNCOMPARED
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bookproof.compare import Verdict
@@ -210,37 +210,44 @@ def _rewrite(run: Run, second: Run | None) -> bool | None:
     One with blocks is left if it prints something else in a second run: its author says what of
     that is right. One without gets blocks for what is steady, unless a cell fails.
     """
-    found: dict[int, Pin] = {}
-    name = report.shown_path(run.page.path)
-    if run.failed and not second:  # which is told of at the end
+    if reasons := _left(run, second):
+        sys.stdout.writelines(f"{line}\n" for line in reasons)
         return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.lines else report.NOTHING_STORED
-        sys.stdout.write(f"{name}: {told}\n")
+        sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
-    if second and second.failed and not run.failed:
-        _tell(report.wrong([second])[-1:])
-        sys.stdout.write(f"{name}: {report.FAILS_AGAIN}\n")
-        return None
-    if second and run.page.lines and not run.page.has_blocks:
-        if run.failed:
-            sys.stdout.write(f"{name}: {report.FAILS}\n")
-            return None
-        found = pins(run, second)
-    elif second and (shaky := unsteady(run, second)):
-        for verdict in shaky:
-            told = report.UNSTEADY if run.page.lines else report.UNSTEADY_STORED
-            sys.stdout.write(f"{report.cell_location(verdict)}: {told}\n\n")
-        return None
+    found = pins(run, second) if second and _is_new(run.page) else {}
     changed = _write(run.page, accepted_text(run, found))
-    for verdict in run.verdicts:
-        if report.is_rewritten(verdict) and _fails(run, verdict):
-            sys.stdout.write(f"{report.cell_location(verdict)}: {report.FAILURE_SAID}\n")
     after = read_page(run.page.path, run.page.settings)
-    for before, cell in zip(run.page.cells, after.cells, strict=True):
-        if before.index in found and (reason := found[before.index].reason):
-            sys.stdout.write(f"{name}:{cell.line}: {reason}\n")
+    sys.stdout.writelines(f"{line}\n" for line in _remarks(run, found, after))
     return changed
+
+
+def _is_new(page: Page) -> bool:
+    return page.lines and not page.has_blocks
+
+
+def _left(run: Run, second: Run | None) -> list[str]:
+    """Say why a page is left as it is, if it is."""
+    name = report.shown_path(run.page.path)
+    if run.failed and (_is_new(run.page) or not second):
+        return [f"{name}: {report.FAILS}"]
+    if second and second.failed and not run.failed:
+        return [report.describe(report.wrong([second])[-1]), f"{name}: {report.FAILS_AGAIN}"]
+    if second and not _is_new(run.page):
+        told = report.UNSTEADY if run.page.lines else report.UNSTEADY_STORED
+        return [f"{report.cell_location(each)}: {told}\n" for each in unsteady(run, second)]
+    return []
+
+
+def _remarks(run: Run, found: Mapping[int, Pin], after: Page) -> Iterator[str]:
+    """Yield what an author should know of what was written: failures, and what is not compared."""
+    for verdict, cell in zip(run.verdicts, after.cells, strict=True):
+        if report.is_rewritten(verdict) and _fails(run, verdict):
+            yield f"{report.cell_location(verdict)}: {report.FAILURE_SAID}"
+        if verdict.cell.index in found and (reason := found[verdict.cell.index].reason):
+            yield f"{report.shown_path(run.page.path)}:{cell.line}: {reason}"
 
 
 def _fails(run: Run, verdict: Verdict) -> bool:

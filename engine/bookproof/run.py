@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 
 UNFOLLOWED = (
     "{} in every build ({:.0f} s), since nobody can follow what is read there; if that never "
-    "changes, conf.py can say so for all pages: book_complete = True (in Jupyter Book's _config.yml "
-    "below sphinx: config:); if it does, a page can name it (book: depends, complete)"
+    "changes, conf.py can say so for all pages: book_complete = True (in _config.yml of Jupyter "
+    "Book below sphinx: config:); if it does, a page can name it (book: depends, complete)"
 )
 CIRCLE = "the page is to run after itself: the pages that its front matter names under `after` do"
 

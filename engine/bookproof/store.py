@@ -149,7 +149,8 @@ class Results:
             "page": str(run.page.path.resolve()),
             "text": _text_digest(run.page),
             "cells": cells_digest(run.page),
-            "settings": _settings(run.page.settings),
+            "settings": _settings(run.page.settings)
+            | _completeness(run.page.settings, unseen=bool(trace.unseen)),
             "environment": self.environment,
             "files": files,
             "declared": {
@@ -158,7 +159,6 @@ class Results:
             "looked": trace.looked,
             "sought": trace.sought,
             "unseen": bool(trace.unseen),
-            "complete": run.page.settings.complete,
             "variables": _variables([*trace.variables, *BY_ALL], run.page.settings),
             "missing": sorted(run.missing),
             "outputs": hashlib.sha256(body).hexdigest(),
@@ -189,11 +189,9 @@ class Results:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
             return "Python, a package, bookproof or the processor is another one"
-        now = _settings(settings)
+        now = _settings(settings) | _completeness(settings, unseen=head["unseen"])
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
-        if head["unseen"] and head["complete"] and not settings.complete:
-            return "book_complete changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
             return f"a package is there now: {', '.join(head['missing'])}"
         for name, digest in head["files"].items():
@@ -304,6 +302,11 @@ def _settings(settings: Settings) -> dict[str, str]:
         **arithmetic(environment(settings.environment)),
     }
     return {name: _digest(value) for name, value in values.items()}
+
+
+def _completeness(settings: Settings, *, unseen: bool) -> dict[str, str]:
+    """Return what a page that goes where nobody can follow depends on besides."""
+    return {"book_complete": _digest(settings.complete)} if unseen else {}
 
 
 def _files(run: Run) -> list[str]:

@@ -165,6 +165,14 @@ def test_accept_gives_no_blocks_to_a_page_of_which_a_cell_fails(book, said):
     assert told.endswith("pages: 2, written: 1, as they were: 0, left to you: 1\n")
 
 
+@pytest.mark.parametrize("tags", ["", ":tags: [raises-exception]"])
+def test_accept_says_where_a_failure_is_expected_now(book, said, tags):
+    book.write("conf.py", CONF + "nb_execution_allow_errors = True\n")
+    book.write("page.md", page(cell("1 / 0", head=tags)))
+    assert main(["accept", "page.md"]) == 0
+    assert (f"page.md:{12 if tags else 10}: {report.FAILURE_SAID}\n" in said()) == (not tags)
+
+
 @pytest.mark.parametrize("expected", [None, 1])
 def test_accept_says_which_cell_failed_in_the_second_run(book, said, expected):
     text = page(cell("print(2)", expected), cell("open('once', 'x').close()"))

@@ -19,6 +19,7 @@ import pytest
 from sphinx_builds import sphinx_build
 
 from bookproof.__main__ import main
+from bookproof.finder import find_pages
 
 pytest_plugins = ["pytester"]
 
@@ -85,6 +86,20 @@ def test_the_command_line_says_that_the_settings_are_not_written_yet(jupyter_boo
     )
     Path("_config.yml").write_text("title: of another program\n")
     assert main(["check", "page.md"]) == 0
+
+
+@pytest.mark.skipif(not WRITES_ITSELF, reason="needs Jupyter Book")
+def test_only_what_the_table_of_contents_names_is_found_where_it_decides(jupyter_book):
+    (jupyter_book / "part").mkdir()
+    for name in ("draft.md", "part/found.md"):
+        (jupyter_book / name).write_bytes((jupyter_book / "page.md").read_bytes())
+    assert len(find_pages([Path()])) == 3
+    with (jupyter_book / "_config.yml").open("a") as config:
+        config.write("only_build_toc_files: true\n")
+    with (jupyter_book / "_toc.yml").open("a") as toc:
+        toc.write("- glob: part/*\n")
+    subprocess.run([COMMAND, "config", "sphinx", "."], check=True, capture_output=True)
+    assert [path.as_posix() for path in find_pages([Path()])] == ["page.md", "part/found.md"]
 
 
 def test_the_command_line_checks_it_also_after_a_build(jupyter_book, capsys):

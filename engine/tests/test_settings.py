@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,16 @@ from sphinx_builds import sphinx_build
 
 from bookproof.extension import build as extension
 from bookproof.kernels.libraries import USUAL
-from bookproof.settings import CHECKPOINTS, MODES, OWN, Condition, Settings, find_settings, names
+from bookproof.settings import (
+    CHECKPOINTS,
+    GENERATED,
+    MODES,
+    OWN,
+    Condition,
+    Settings,
+    find_settings,
+    names,
+)
 from bookproof.words import WORDS
 
 
@@ -26,6 +36,21 @@ def conf(tmp_path):
         return find_settings(tmp_path / "docs" / "part" / "page.md")
 
     return write
+
+
+HEAD = GENERATED.decode()
+
+
+@pytest.mark.parametrize(("head", "age"), [("", 9), (HEAD, -9), (HEAD, 9)])
+def test_an_old_conf_of_jupyter_book_is_told_of(tmp_path, caplog, head, age):
+    conf, config = tmp_path / "conf.py", tmp_path / "_config.yml"
+    conf.write_text(f"# {head}\n")
+    config.write_text("sphinx: {}\n")
+    os.utime(config, (conf.stat().st_mtime + age,) * 2)
+    find_settings(tmp_path / "page.md")
+    is_old = bool(head) and age > 0
+    assert ("_config.yml is newer than conf.py" in caplog.text) == is_old
+    assert (f"jupyter-book config sphinx {tmp_path}" in caplog.text) == is_old
 
 
 def test_the_readme_knows_every_setting_of_the_engine():

@@ -419,7 +419,7 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     assert "page.md: " in first
     assert "again" not in first
     assert "shell.md: " in first
-    assert "(not kept: the cell at line 10 starts a process)\n1 page runs in every build, " in first
+    assert "(not kept: the cell at line 10 starts a process)\n1 page runs in every build (" in first
     book.write("data.txt", "1\n")
     main(["check", "."])
     assert "(again, since data.txt has changed)" in capsys.readouterr().err

@@ -502,6 +502,19 @@ def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
     for ran in (["page", "other"], ["other"]):
         outcome(book, "page", "other")
         assert runs.take() == ran
+    path = book.folder / "page.md"
+    assert Results().digest(path, find_settings(path))
+    book.write("conf.py", CONF)
+    assert not Results().digest(path, find_settings(path))  # so that a build reads it again
+    outcome(book)
+    assert runs.take() == ["page"]
+
+
+def test_that_a_book_is_complete_matters_to_no_page_that_can_be_followed(book, runs):
+    for setting in ("False", "True", "False"):
+        book.write("conf.py", f"{CONF}book_complete = {setting}\n")
+        outcome(book)
+    assert runs.take() == ["page"]
 
 
 def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):

@@ -54,6 +54,8 @@ SEEN = {
     "from pathlib import Path\nlist(Path('package').iterdir())": ["package"],
     "from pathlib import Path\nlist(Path('package').glob('*.py'))": ["package"],
     "import glob\nglob.glob('package/*.py')": ["package"],
+    "from importlib.metadata import distributions\n[*distributions(path=['package'])]": [],
+    "import os\nexec(\"os.listdir('package')\", {'os': os, '__name__': 'pkg_resources'})": [],
     "try: open('absent.txt')\nexcept OSError: pass": ["absent.txt"],
     "open('/etc/hosts').read()\nopen('/proc/self/stat').read()": [],
 }  # fmt: skip
