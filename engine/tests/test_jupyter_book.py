@@ -97,7 +97,7 @@ def test_only_what_the_table_of_contents_names_is_found_where_it_decides(jupyter
     with (jupyter_book / "_config.yml").open("a") as config:
         config.write("only_build_toc_files: true\n")
     with (jupyter_book / "_toc.yml").open("a") as toc:
-        toc.write("- glob: part/*\n")
+        toc.write("  - glob: part/*\n")
     subprocess.run([COMMAND, "config", "sphinx", "."], check=True, capture_output=True)
     assert [path.as_posix() for path in find_pages([Path()])] == ["page.md", "part/found.md"]
 
