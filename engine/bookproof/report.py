@@ -317,5 +317,6 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
 def _mend(verdict: Verdict) -> str:
     """Return the advice for a cell that failed."""
     if verdict.got.startswith(LATE):
-        return "Give it more time (nb_execution_timeout; Jupyter Book's execute: timeout), or less."
+        more = "nb_execution_timeout; in Jupyter Book's _config.yml, execute: timeout"
+        return f"Give the cell more time ({more}), or less to do."
     return "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]"

@@ -291,7 +291,7 @@ def test_a_page_that_runs_alone_shares_no_processor(tmp_path, monkeypatch):
     pages = write(tmp_path, cell(ENDLESS[0]), front=front), write(tmp_path, cell("1"), name="b.md")
     alone, _ = run(*pages)
     assert alone.verdicts[0].got == "the cell ran longer than 1 s (nb_execution_timeout)"
-    assert "Give it more time (nb_execution_timeout" in describe(alone.verdicts[0])
+    assert "Give the cell more time (nb_execution_timeout" in describe(alone.verdicts[0])
 
 
 def test_what_runs_on_after_the_last_cell_is_stopped_as_well(failing):
