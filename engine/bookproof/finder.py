@@ -10,10 +10,10 @@ from __future__ import annotations
 import glob
 import os
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import yaml  # type: ignore[import-untyped]
 from sphinx.errors import ConfigError
 from sphinx.project import EXCLUDE_PATHS
 from sphinx.util.matching import compile_matchers, patmatch
@@ -97,19 +97,25 @@ def _in_toc(name: str, source: Path, settings: Settings) -> bool:
     """Whether the book's table of contents, if that decides, has a document."""
     if not settings.toc:
         return True
-    toc = Path(source, settings.toc)
-    documents, patterns = _listed(toc, toc.read_bytes())
+    documents, patterns = _listed(Path(source, settings.toc).read_bytes())
     bare = name.rpartition(".")[0]
     return bool(documents & {name, bare}) or any(patmatch(bare, each) for each in patterns)
 
 
-@cache  # by its text, too
-def _listed(toc: Path, _text: bytes) -> tuple[frozenset[str], tuple[str, ...]]:
+@cache
+def _listed(text: bytes) -> tuple[frozenset[str], frozenset[str]]:
     """Return the documents that a table of contents names, and its patterns of others."""
-    parsing: Any = import_module("sphinx_external_toc.parsing")  # who uses it has it
-
-    found = parsing.parse_toc_yaml(toc)
-    return frozenset(found), tuple(found.globs())
+    named: dict[str, set[str]] = {"root": set(), "file": set(), "glob": set()}
+    todo = [yaml.safe_load(text)]
+    while todo:
+        match todo.pop():
+            case dict(entry):
+                todo += entry.values()
+                for key in named.keys() & entry.keys():
+                    named[key].add(str(entry[key]))
+            case list(entries):
+                todo += entries
+    return frozenset(named["root"] | named["file"]), frozenset(named["glob"])
 
 
 def _source_folder(folders: Sequence[Path], settings: Settings) -> Path:

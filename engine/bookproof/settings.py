@@ -211,8 +211,7 @@ def _excluded(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _toc(values: Mapping[str, Any]) -> str:
     """Return the table of contents that says which files are documents, as Jupyter Book has it."""
-    used = "sphinx_external_toc" in values.get("extensions", ())
-    only = used and values.get("external_toc_exclude_missing", False)
+    only = values.get("external_toc_exclude_missing", False)
     return str(values.get("external_toc_path", "_toc.yml")) if only else ""
 
 
