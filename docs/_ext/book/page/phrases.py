@@ -26,7 +26,7 @@ CLASSES = {"subtitle", "door-made", "door-map"}
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
-SPLIT = {"手が": "かり"}
+SPLIT = {"手が": "かり", "ず": "つ"}
 """The words that BudouX breaks: how one phrase ends, and how the next begins."""
 
 
