@@ -88,6 +88,34 @@ def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address,
 # ---- The buttons ----
 
 
+# The size of code and of prose, and how many columns of code a visible cell shows: in the font that
+# goes with the page, and in the one that stands in for it.
+CODE = """() => document.fonts.ready.then(() => {
+  const code = document.querySelector(".bd-article section > div.cell:not(.tag_hide-input) pre");
+  const { fontSize, fontFamily, paddingLeft, paddingRight } = getComputedStyle(code);
+  const width = code.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const canvas = document.createElement("canvas").getContext("2d");
+  const columns = (family) => {
+    canvas.font = `${fontSize} ${family}`;
+    return Math.floor(100 * width / canvas.measureText("0".repeat(100)).width);
+  };
+  const others = fontFamily.slice(fontFamily.indexOf(",") + 1);
+  const prose = getComputedStyle(document.querySelector(".bd-article section > p:last-of-type"));
+  return [fontSize, prose.fontSize, columns(fontFamily), columns(others)];
+})"""
+
+
+@pytest.mark.parametrize(("width", "columns"), [(PHONE, 40), (DESK, 90)])
+def test_code_is_as_large_as_prose_and_a_desk_shows_all_its_columns(
+    browser, address, width, columns
+):
+    with opened(browser, address, width=width) as page:
+        page.goto(f"{address}lif.html", wait_until="networkidle")
+        size, prose, *seen = page.evaluate(CODE)
+        assert size == prose
+        assert columns <= min(seen) <= max(seen) <= 1.02 * min(seen)
+
+
 def wait_until_on_screen(page: Page, selector: str, *, shown: bool = True) -> None:
     """Wait until a reader could click there, or could not."""
     page.wait_for_function(

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from book import formulas
@@ -55,25 +54,6 @@ def test_a_long_formula_in_a_line_is_marked(tmp_path):
     text = "# 題\n\n$a + b + c + d$、$a + b + c + d = e$。\n"
     built = build(tmp_path, {"index.md": text}, "myst_nb", "book.formulas", settings=SETTINGS)
     assert ["math-long" in span["class"] for span in built.page().select("span.math")] == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("fold", "names"),
-    [
-        ("<details>{}</details>", ["Main-Regular", "Math-Italic"]),
-        ('<details class="a">{}</details>', ["Main-Regular", "Math-Italic"]),
-        ("<details open>{}</details>", ["Main-Regular", "Math-Italic", "Size1-Regular"]),
-        ("<p>{}</p>", ["Main-Regular", "Math-Italic", "Size1-Regular"]),
-    ],
-)
-def test_fonts_are_asked_for_that_are_seen_before_anything_is_unfolded(fold, names):
-    formula, large = (formulas.render(tex, display=False) for tex in ("x", r"\sum_i 1"))
-    context = {"body": formula + fold.format(large), "pathto": lambda path, _: path}
-    formulas.fetch_fonts(None, "page", "page.html", context, None)
-    asked = [Path(path).stem.removeprefix("KaTeX_") for path in context["early_fonts"]]
-    assert asked == names
-    fonts = {path.name for path in (SITE / "fonts").iterdir()}
-    assert {Path(path).name for path in context["early_fonts"]} <= fonts
 
 
 def test_page_with_formulas(tmp_path):

@@ -108,8 +108,13 @@ def test_a_cut_font_has_another_name_and_keeps_its_notices(tmp_path, root, name)
 def test_the_site_carries_the_licence_of_its_fonts(built_site):
     text = (built_site / "_static" / "fonts-OFL.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE\nVersion 1.1" in text
+    owners = {
+        "KaTeX": "Khan Academy",
+        "fa-": "Fonticons",
+        "m-plus-": "The M+ FONTS Project Authors",
+    }
     for file in (built_site / "_static").rglob("*.woff2"):
-        owner = "Khan Academy" if file.stem.startswith("KaTeX") else "Fonticons"
+        owner = next(owner for start, owner in owners.items() if file.stem.startswith(start))
         assert owner in text, file
     page = (built_site / "index.html").read_text(encoding="utf-8")
     assert 'href="_static/fonts-OFL.txt" rel="license"' in page

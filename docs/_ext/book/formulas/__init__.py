@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("katex.min.js")
 STYLE = "katex/katex.min.css"
-# Fonts, and what uses them: lines of formulas, letters, code, signs in four sizes.
-FONTS = {
-    "Main-Regular": re.compile(r'class="katex"'),
-    "Math-Italic": re.compile(r'"mord mathnormal'),
-    "Typewriter-Regular": re.compile(r'"mord (?:math|text)tt'),
-    "Size1-Regular": re.compile(r'delimsizing size1"|small-op"|delim-size1"'),
-    "Size2-Regular": re.compile(r'delimsizing size2"|large-op"'),
-    "Size3-Regular": re.compile(r'delimsizing size3"'),
-    "Size4-Regular": re.compile(r'delimsizing size4"|delim-size4"'),
-}
-FOLDED = re.compile(r"<details(?![^>]* open).*?</details>", re.DOTALL)
 APPLIED_TO_NOTHING = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
 # The parts between its signs that make a formula too long for what is left of a line on a phone.
 LONG = 5
@@ -123,25 +112,10 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
-def fetch_fonts(
-    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
-) -> None:
-    """Name the fonts of a page's formulas, for the page to ask for at once.
-
-    Left to its stylesheet, a browser asks for a font once it has laid out the page, and then lays
-    it out again. It complains of one that it is told to fetch and then does not see.
-    """
-    shown = FOLDED.sub("", context.get("body", ""))
-    needed = [name for name, used in FONTS.items() if used.search(shown)]
-    path = "_static/katex/fonts/KaTeX_{}.woff2"
-    context["early_fonts"] = [context["pathto"](path.format(name), 1) for name in needed]
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the renderer ``html_math_renderer = "katex"``."""
     bring(app, __file__)
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file(STYLE)
     app.add_css_file("formulas.css")
-    app.connect("html-page-context", fetch_fonts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,5 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set up the parts, in this order."""
-    return bring(
-        app, __file__, "book.web.head", "book.web.mends", "book.web.scripts", "book.web.stylesheet"
-    )
+    parts = ("fonts", "head", "mends", "scripts", "stylesheet")
+    return bring(app, __file__, *(f"book.web.{part}" for part in parts))
