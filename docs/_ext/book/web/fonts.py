@@ -1,7 +1,7 @@
 """The fonts that a page asks for at once: those of its formulas, and the one of its code.
 
-Left to its stylesheet, a browser asks for a font once it has laid out the page, and then lays it
-out again. It complains of one that it is told to fetch and then does not see.
+Left to its stylesheet, a browser asks for a font once it has laid out the page, and then lays out
+all of it again. It complains of one that it is told to fetch and then does not see.
 """
 
 from __future__ import annotations
