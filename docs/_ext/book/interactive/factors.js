@@ -73,11 +73,13 @@ const figure = {
       const bars = all.map((gradient, t) =>
         bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
       );
+      // Clear of the line at the top, where the bar ends close to it.
+      const over = end < below.top + 24 ? below.top - 6 : end - 8;
       const place = below.up((up ? 0.7 : -0.7) * far) + 6;
       const words = `入力${shortest(f(input))}: ${each(whole, steps, leak)}ずつ`;
       return [
         ...bars,
-        text(below.across(0.65), up ? end - 8 : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
+        text(below.across(0.65), up ? over : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
         whole ? text(RIGHT, place, words, "end") : "",
       ].join("");
     };

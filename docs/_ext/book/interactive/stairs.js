@@ -4,7 +4,7 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 321 }, (_, i) => (i - 60) / 200);
 
-const LOOKS = [["curve", 2.6, 1.14], ["curve dotted", 2.2, 0.62]]; // and where the name is
+const LOOKS = [["curve", 0, 1.08], ["curve dotted", 2.2, 0.76]]; // and where the name is
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -51,7 +51,7 @@ const figure = {
         ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
         ...[dots(right, points, { name: "point", r: 4 })],
         text(right.across(x), right.up(y), `隠れ層${layers}つ`),
-        text(right.across(x), right.up(y - 0.1), `ReLU: ${ann.toFixed(2)}`),
+        text(right.across(x), right.up(y - 0.09), `ReLU: ${ann.toFixed(2)}`),
       ].join("");
     };
     return [
