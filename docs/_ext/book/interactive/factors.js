@@ -18,7 +18,7 @@ const sensitivities = (steps, leak) => {
 
 const power = (x) => Math.min(FARTHEST, Math.max(-FARTHEST, Math.log10(Math.abs(x))));
 const roughly = (x) => `${Number(Math.abs(x).toPrecision(2))}`;
-const POWERS = { [-6]: "100万分の1", [-3]: "1000分の1", 0: "1倍", 3: "1000倍", 6: "100万倍" };
+const POWERS = { [-4]: "1万分の1", [-2]: "100分の1", 0: "1倍", 2: "100倍", 4: "1万倍" };
 
 // What each of the steps multiplies by; the average, where some fire and some do not.
 const each = (whole, steps, leak) => {
@@ -64,7 +64,7 @@ const figure = {
     const below = axes({
       ...{ top: 164, bottom: 334, left: 126, title: "", note: "勾配の大きさ（対数目盛り）" },
       x: { ...x, name: "時刻（さかのぼるステップの数）", words: before },
-      y: { from: -far, to: far, ticks: [-far, 0, far], words: (n) => POWERS[n] },
+      y: { from: -1.15 * far, to: 1.15 * far, ticks: [-2 * far / 3, 0, 2 * far / 3], words: (n) => POWERS[n] },
     });
     // Bars, how far the one farthest back reaches, and by what each of them has grown or shrunk.
     const told = (all, input, steps, opacity) => {
@@ -73,13 +73,11 @@ const figure = {
       const bars = all.map((gradient, t) =>
         bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
       );
-      // Clear of the line at the top, where the bar ends close to it.
-      const over = end < below.top + 24 ? below.top - 6 : end - 8;
       const place = below.up((up ? 0.7 : -0.7) * far) + 6;
       const words = `入力${shortest(f(input))}: ${each(whole, steps, leak)}ずつ`;
       return [
         ...bars,
-        text(below.across(0.65), up ? over : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
+        text(below.across(0.65), up ? end - 6 : Math.min(end + 22, below.bottom - 6), `${roughly(whole)}倍`),
         whole ? text(RIGHT, place, words, "end") : "",
       ].join("");
     };

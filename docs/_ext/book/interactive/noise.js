@@ -16,7 +16,7 @@ const figure = {
     "3段のグラフ。横軸はどれも膜電位と閾値の差で、閾値より0.25低いニューロンに点がある。" +
     "上段は、傾きのない段。中段は、雑音で揺れる電位の帯で、閾値を超えた分が塗り分けてある。" +
     "下段は、発火の確率の坂で、傾きのある範囲（一点鎖線）を淡く塗ってある。",
-  question: "雑音をいくつまで小さくすると、点のニューロンに勾配が届かなくなりますか？",
+  question: "雑音をいくつまで小さくすると、黒い点のニューロンに勾配が届かなくなりますか？",
   height: 392,
   controls: [
     { name: "spread", label: "雑音の大きさ（±）", min: 0, max: 1, step: 0.1, value: 0.5 },
@@ -53,7 +53,7 @@ const figure = {
       noise ? line(below, [[-noise, 0], [noise, 1]], "gradient") : "",
       dots(band, [[x, 0]], CHOSEN),
       ...[dots(above, [[x, 0]], CHOSEN), dots(below, [[x, chance]], CHOSEN)],
-      text(above.across(x) - 10, above.up(0) - 14, "傾き0: 届かない", "end"),
+      text(above.across(x) - 10, above.up(0) - 14, "傾き0: 勾配が届かない", "end"),
       text(below.across(x) - 10, below.up(chance) - 14, `${slope}: ${reach}`, "end"),
     ].join("");
   },

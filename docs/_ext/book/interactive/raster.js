@@ -63,12 +63,12 @@ const column = ({ title, rows, lost }, count, left, bare) => {
   const values = { from: -0.03, to: 1.03, ticks: [0, 0.5, 1] };
   const heights = { top: 36, bottom: 316 };
   const raster = axes({
-    ...{ ...heights, left, right: left + 160, title, y: { ...values, bare, name: bare ? "" : "値" } },
+    ...{ ...heights, left, right: left + 160, title, y: { ...values, bare, name: bare ? "" : "明るさ" } },
     x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
   });
   const restored = axes({
-    ...{ ...heights, left: left + 188, right: left + 246, title: "" },
-    ...{ x: { from: 0, to: 1, ticks: [0, 1], name: "復元" }, y: { ...values, bare: true } },
+    ...{ ...heights, left: left + 188, right: left + 246, title: "復元" },
+    ...{ x: { from: 0, to: 1, ticks: [0, 1], name: "値" }, y: { ...values, bare: true } },
   });
   const marks = rows.flatMap(({ value, spikes }, k) =>
     spikes.flatMap((fired, t) => (fired && (k !== LOST || t + 1 !== lost.step) ? [[t + 1, value]] : [])),
@@ -96,7 +96,7 @@ const figure = {
   height: 404,
   controls: [
     {
-      ...{ name: "code", label: "右に描く符号化", value: "latency" },
+      ...{ name: "code", label: "右の符号化", value: "latency" },
       options: ["latency", "subtract", "zero"].map((key) => [key, CODES[key].name]),
     },
     { name: "count", label: "長さ", unit: "ステップ", min: 4, max: 64, step: 4, value: 16 },

@@ -24,7 +24,7 @@ const figure = {
   question: "幅1のままで正解率が0.9を超えるのは、どの形ですか？",
   height: 414,
   controls: [
-    { name: "width", label: "幅（傾きの逆数）", min: 1, max: 20, step: 1, value: 1 },
+    { name: "width", label: "代理勾配の幅", min: 1, max: 20, step: 1, value: 1 },
     { name: "kind", label: "代理勾配の形", value: "Boxcar", options: KINDS },
   ],
   compute: ({ kind, width }) => {
