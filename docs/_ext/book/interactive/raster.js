@@ -74,7 +74,7 @@ const column = ({ title, rows, lost }, count, left, bare) => {
     spikes.flatMap((fired, t) => (fired && (k !== LOST || t + 1 !== lost.step) ? [[t + 1, value]] : [])),
   );
   const height = VALUES[LOST];
-  const told = `○が消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
+  const told = `○の1個が消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
   return [
     ...[raster.markup, strokes(raster, marks, 12)],
     ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
