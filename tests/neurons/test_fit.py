@@ -54,6 +54,12 @@ def test_an_epoch_by_hand(tmp_path):
     torch.testing.assert_close(list(network.parameters()), list(by_hand.parameters()))
 
 
+def test_a_network_that_was_left_in_evaluation_learns_the_same(tmp_path):
+    fit(reader(), *loaders(), tmp_path / "training", epochs=2)
+    fit(reader().eval(), *loaders(), tmp_path / "evaluation", epochs=2)
+    assert_same_bits(tmp_path / "evaluation", tmp_path / "training")
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_on_each_device_and_on_from_there_on_the_cpu(device, tmp_path):
     network, places = reader(), set()
