@@ -9,6 +9,7 @@ A run takes about a minute and a half on 2 processors.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -21,15 +22,14 @@ from typing import TYPE_CHECKING
 
 import record
 import torch
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from snn_docs import data, tasks
-from snn_docs.fitting import Run
-from snn_docs.neurons import LIF
-from snn_docs.train import Config
+from snn_docs import LIF, data, encoding
+from snn_docs.fitting import Run, fit
+from snn_docs.network import Network, count
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from record import Row
     from torch import Tensor
@@ -38,6 +38,21 @@ SETTINGS = {
     16: 12,
     100: 5,
 }  # time steps: epochs, of which the first, while all is cold, is left out
+SPLIT = data.digits(validation=360)
+
+
+class Digits(torch.nn.Module):
+    """Reads an image that is shown in each of some time steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.layers = Network([64, 512, 10], lambda: LIF(leak=0.1, reset="subtract"))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return how often each output fires."""
+        spikes, _ = self.layers(encoding.direct(images, self.steps))
+        return count(spikes)
 
 
 class Wire(LIF):
@@ -50,15 +65,28 @@ class Wire(LIF):
         return inputs, inputs
 
 
+def batches(inputs: Tensor, labels: Tensor) -> Iterable[tuple[Tensor, ...]]:
+    """Return a loader that takes each batch at once, which sample by sample is slow."""
+    samples = TensorDataset(inputs, labels)
+    drawn = BatchSampler(RandomSampler(samples), 64, drop_last=False)
+    return DataLoader(samples, batch_size=None, sampler=drawn)
+
+
+def train(steps: int, out: str) -> None:
+    """Train as one of the processes that `epoch_seconds` starts."""
+    torch.manual_seed(0)
+    training = batches(SPLIT.train_inputs, SPLIT.train_labels)
+    validation = batches(SPLIT.validation_inputs, SPLIT.validation_labels)
+    fit(Digits(steps), training, validation, out, epochs=SETTINGS[steps])
+
+
 def epoch_seconds(processes: int, steps: int) -> float:
     """Train in a process of its own, or in several, and return how long an epoch takes."""
-    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    launcher = torchrun if processes > 1 else []
     with tempfile.TemporaryDirectory(prefix="train_speed-") as out:
         done = subprocess.run(  # noqa: S603
-            [
-                *(sys.executable, "-m", *(torchrun if processes > 1 else []), "snn_docs.train"),
-                *("--out", out, "--steps", str(steps), "--epochs", str(SETTINGS[steps])),
-            ],
+            [sys.executable, *launcher, __file__, "--train", str(steps), out],
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
@@ -73,10 +101,9 @@ def epoch_seconds(processes: int, steps: int) -> float:
 def neurons_share(steps: int, rounds: int) -> float:
     """Return which part of a training step the neurons take, forward and backward."""
     torch.set_num_threads(1)
-    config = Config(steps=steps)
-    task, network = tasks.digits(config), tasks.Connected([64, tasks.HIDDEN, 10], config)
-    run = Run(network, task.training, task.validation, torch.device("cpu"), 1, task.lr, {})
-    batch = next(iter(task.training))
+    network = Digits(steps)
+    run = Run(network, [], [], torch.device("cpu"), 1e-3)
+    batch = SPLIT.train_inputs[:64], SPLIT.train_labels[:64]
 
     def step() -> None:
         run.backward(network, batch)
@@ -109,7 +136,7 @@ def measured(options: argparse.Namespace) -> list[Row]:
             for processes in counts:
                 taken = seconds.setdefault((processes, steps), [])
                 taken.append(epoch_seconds(processes, steps))
-    samples = len(data.digits(validation=tasks.VALIDATION["digits"]).train_labels)
+    samples = len(SPLIT.train_labels)
     speeds: list[Row] = [
         {"kind": "speed", "processes": processes, "steps": steps,
          "samples_per_second": samples / statistics.median(seconds[processes, steps])}
@@ -136,7 +163,7 @@ def show(rows: list[Row]) -> None:
             speeds.setdefault(row["processes"], []).append(row["samples_per_second"])
     for processes, values in speeds.items():
         line(f"samples/s, processes: {processes}", [f"{value:.0f}" for value in values])
-    for processes in [count for count in speeds if count > 1]:
+    for processes in [number for number in speeds if number > 1]:
         ratios = [many / one for many, one in zip(speeds[processes], speeds[1], strict=True)]
         line(f"speed, {processes} processes / 1 process", [f"{ratio:.2f}" for ratio in ratios])
     shares = [f"{row['share']:.2f}" for row in rows if row["kind"] == "share"]
@@ -161,7 +188,12 @@ def main() -> None:
         metavar="N",
         help="compare one process with so many (default: 2, 4, ... up to the processors there are)",
     )
+    parser.add_argument("--train", nargs=2, metavar=("STEPS", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.train:  # a process of its own
+        steps, out = options.train
+        train(int(steps), out)
+        return
     rows = measured(options)
     show(rows)
     if options.record:

@@ -28,13 +28,6 @@ nir         ほかのライブラリと設計図をやりとりする
 詳しくは、help(snn_docs.LIF.run)やhelp(snn_docs.encoding)のように、名前を渡してください。
 """
 
-import sys as _sys
-
-from snn_docs import _interruption
-
-if _sys.argv[:1] == ["-m"]:  # `python -m snn_docs.train`, which is still to be found
-    _interruption.expect()
-
 # Each name as itself, not in `__all__`: of all classes in that, `help` would show all that they
 # inherit of torch, in thousands of lines.
 from snn_docs.adaptive import ALIF as ALIF

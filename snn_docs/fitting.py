@@ -4,7 +4,6 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from snn_docs import checkpoints, processes
 from snn_docs._checks import check_finite, check_integer, check_positive, type_name
-from snn_docs.checkpoints import FORMAT, Checkpoint, Record, RunError
+from snn_docs.checkpoints import Checkpoint, Record
+from snn_docs.checkpoints import RunError as RunError  # noqa: PLC0414 - offered here
 
 Batches = Iterable[Sequence[Tensor]]
 """What a DataLoader gives: in each batch the inputs of the network, and at the end the labels."""
@@ -154,7 +154,6 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     lr: float = 1e-3,
     resume: bool = False,
     device: str | None = None,
-    about: dict[str, Any] | None = None,
 ) -> list[Record]:
     r"""ネットワークを学習させ、検証の正解率が最も高かったエポックの重みを残します。
 
@@ -189,12 +188,10 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     :param resume: ``out``にあるチェックポイントから続けるか
     :param device: 計算するデバイスの名前。``"cpu"``、``"cuda"``、``"mps"``など。\
         省けば、CUDAのGPUがあればそれ、なければCPU
-    :param about: チェックポイントに書き添える設定。続けるときに違えば、例外になる
     :returns: 1エポックに1つの記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
         ``validation_loss``、``validation_accuracy``、``seconds``（訓練にかかった秒数）
     :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、\
-        ``out``でほかの学習が進んでいるとき、``out``が空の文字列のとき、\
-        チェックポイントが読めないときや、それと``network``、``lr``、``epochs``、``about``が合わないとき、\
+        チェックポイントが読めないときや、それと``network``、``lr``、``epochs``が合わないとき、\
         ``device``が使えないとき、重みが有限でなくなったとき
     :raises ImportError: tqdmがないとき
     :raises TypeError: ``network``が``torch.nn.Module``でないとき、バッチがテンソルの組でないとき、\
@@ -234,19 +231,19 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     check_integer(minimum=1, epochs=epochs)
     check_positive(lr=lr)
     processes.join()
-    folder, place = checkpoints.named(out), processes.place_of(device)
-    run = Run(network, training, validation, place, epochs, lr, about or {})
-    with ExitStack() as lock:
-        state = processes.agreed(lambda: begin(folder, run, lock, resume=resume))
-        if state is not None:
-            run.load(state, folder)
-        run.draw_alike()
-        try:
-            go_on(run, folder)
-        except Exception:
-            if not run.records and processes.rank() == 0:
-                checkpoints.remove(folder)  # nothing to go on from: let it not block the next
-            raise
+    folder = Path(out)
+    run = Run(network, training, validation, processes.place_of(device), lr)
+    if resume:
+        run.load(processes.agreed(lambda: saved(folder, epochs, lr)), folder)
+    else:
+        processes.agreed(lambda: make_new(folder))
+    run.draw_alike()
+    try:
+        go_on(run, folder, epochs)
+    except Exception:
+        if not run.records and processes.rank() == 0:
+            checkpoints.remove(folder)  # nothing to go on from: let it not block the next
+        raise
     network.load_state_dict(run.best)
     return run.records
 
@@ -351,19 +348,16 @@ def means(totals: Tensor) -> tuple[float, float]:
 class Run:
     """What changes while a network is trained, and goes into a checkpoint."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - as `fit` has them
+    def __init__(
         self,
         network: torch.nn.Module,
         training: Batches,
         validation: Batches,
         place: torch.device,
-        epochs: int,
         lr: float,
-        about: dict[str, Any],
     ) -> None:
         self.network, self.place = network.to(place), place
         self.training, self.validation = training, validation
-        self.epochs, self.lr, self.about = epochs, lr, about
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
         self.records: list[Record] = []
         self.best: Checkpoint = {}  # the network's, after the best epoch
@@ -383,9 +377,6 @@ class Run:
     def state(self) -> Checkpoint:
         """Return all that is needed to go on bit for bit."""
         return {
-            "format": FORMAT,
-            "about": self.about,
-            "epochs": self.epochs,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generators": [generator.get_state() for generator in self.generators],
@@ -395,16 +386,15 @@ class Run:
 
     def load(self, state: Checkpoint, out: Path) -> None:
         """Go on from what `state` returned."""
-        try:
-            same = state["network"].keys() == self.network.state_dict().keys()
-            for weights in (state["best"] or state["network"], state["network"]):
-                self.network.load_state_dict(weights)
+        same = state["network"].keys() == self.network.state_dict().keys()
+        try:  # torch lets a layer's numbers be missing
+            self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             for generator, drawn in zip(self.generators, state["generators"], strict=True):
                 generator.set_state(drawn)
-        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError):
+        except (RuntimeError, ValueError):
             same = False
-        if not same:  # torch lets a layer's numbers be missing
+        if not same:
             raise RunError(
                 f"the run in {out} has trained another network, or with another DataLoader; give "
                 "the same, or another folder"
@@ -451,37 +441,34 @@ def best(records: Sequence[Record]) -> Record:
     return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
 
 
-def begin(out: Path, run: Run, lock: ExitStack, *, resume: bool) -> Checkpoint | None:
-    """Return what to go on from, if anything; from now on, the folder is this run's alone."""
-    if not resume:
-        checkpoints.check_new(out)
-        out.mkdir(parents=True, exist_ok=True)
-    if out.is_dir():
-        lock.enter_context(checkpoints.alone(out))
-    if not resume:
-        checkpoints.check_new(out)  # another run may have ended meanwhile
-        return None
+def make_new(out: Path) -> None:
+    """Make the folder of a run; raise RunError where one has been."""
+    checkpoints.check_new(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def saved(out: Path, epochs: int, lr: float) -> Checkpoint:
+    """Return what to go on from; raise RunError where that would be another run."""
     state = checkpoints.read(out)
     (group,), done = state["optimizer"]["param_groups"], len(state["records"])
-    for name, now, before in [("lr", run.lr, group["lr"]), ("about", run.about, state["about"])]:
-        if checkpoints.digest(now) != checkpoints.digest(before):
-            raise RunError(
-                f"{name} is {now}, but the run in {out} has {before}; give the same, or start anew "
-                "in another folder"
-            )
-    if run.epochs < done:
+    if lr != group["lr"]:
         raise RunError(
-            f"epochs is {run.epochs}, but the run in {out} has had {done}; give that or more"
+            f"lr is {lr}, but the run in {out} has {group['lr']}; give the same, or start anew in "
+            "another folder"
+        )
+    if epochs < done:
+        raise RunError(
+            f"epochs is {epochs}, but the run in {out} has had {done}; give that or more"
         )
     return state
 
 
-def go_on(run: Run, out: Path) -> None:
+def go_on(run: Run, out: Path, epochs: int) -> None:
     """Train until all epochs are done."""
     save(run, out)
     model = DistributedDataParallel(run.network) if dist.is_initialized() else run.network
-    with progress(len(run.records), run.epochs) as bar:
-        while len(run.records) < run.epochs:
+    with progress(len(run.records), epochs) as bar:
+        while len(run.records) < epochs:
             record = run.epoch(model)
             if not all(each.isfinite().all() for each in run.network.parameters()):
                 raise RunError(

@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 sys.modules["tqdm"] = None  # torch itself takes it where it is
 import torch, snn_docs
-from snn_docs import data, functional, train
+from snn_docs import data, fitting, functional
 snn_docs.IF()
 optional = {"aeon", "matplotlib", "mlxtend", "nir", "numba", "sklearn"}
 print("torch:", *sorted(optional & set(sys.modules)))

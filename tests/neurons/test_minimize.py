@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from fit_checks import one_thread  # noqa: F401 - a fixture
 from torch.nn.functional import cross_entropy
-from train_checks import one_thread  # noqa: F401 - a fixture
 
 from snn_docs import LI, LIF, Sequential
-from snn_docs.checkpoints import RunError
-from snn_docs.fitting import minimize
+from snn_docs.fitting import RunError, minimize
 
 SAMPLES = 50  # the last batch is smaller
 

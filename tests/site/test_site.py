@@ -47,7 +47,6 @@ MODULES = (
     "recurrent",
     "sequential",
     "surrogate",
-    "train",
 )
 SOURCES = ["_modules/index", *(f"_modules/snn_docs/{name}" for name in MODULES)]
 PAGES = [*CHAPTERS, "404", "search", "provenance", *SOURCES]

@@ -14,26 +14,17 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from snn_docs import LI, LIF, Sequential, tasks
+from snn_docs import LI, LIF, Sequential
 from snn_docs.network import mean_potential
 from snn_docs.surrogate import ArcTan
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300  # seconds after which a process that should have ended hangs
-MATCH = ["--task", "delayed_match"]
-
-
-@pytest.fixture
-def few_samples(monkeypatch):
-    monkeypatch.setattr(tasks, "SAMPLES", (150, 50, 50))  # the last batch is smaller
-
-
-few_samples_here = pytest.mark.usefixtures("few_samples")
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """The bits depend on the number of threads. The command line takes one: so does all here."""
+    """The bits depend on the number of threads. What `start` starts has one: so has all here."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -89,7 +80,7 @@ def bits(state):
     if isinstance(state, torch.Tensor):
         return state.dtype, state.shape, state.numpy().tobytes()
     if isinstance(state, dict):
-        return {key: bits(state[key]) for key in state if key not in {"seconds", "digest"}}
+        return {key: bits(state[key]) for key in state if key != "seconds"}
     if isinstance(state, list):
         return [bits(each) for each in state]
     return state

@@ -1,24 +1,85 @@
 """`fit`: a reader's own network and DataLoader; stopped and gone on bit for bit; the best kept."""
 
+import signal
+import sys
+
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
-from train_checks import (
+from fit_checks import (
     Reader,
+    Terminal,
     assert_same_bits,
     bits,
     checkpoint,
+    finish,
     loader,
     loaders,
     metrics,
     one_thread,  # noqa: F401 - a fixture
     reader,
     samples,
+    start,
+    wait_for_epochs,
 )
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torch_checks import DEVICES
 
 from snn_docs import LIF, Sequential
-from snn_docs.checkpoints import RunError
-from snn_docs.fitting import best, fit, measure
+from snn_docs.fitting import RunError, best, fit, measure
+
+
+def test_an_epoch_by_hand(tmp_path):
+    network, by_hand = reader(dropout=0.0), reader(dropout=0.0)
+    validation = loader(20, seed=1)
+    optimizer = torch.optim.Adam(by_hand.parameters(), lr=0.02)
+    losses, answers = [], []
+    for *inputs, labels in loader():  # the last batch is smaller
+        scores = by_hand(*inputs)
+        losses.append(cross_entropy(scores, labels, reduction="none").detach())
+        answers.append(scores.argmax(-1) == labels)
+        optimizer.zero_grad()
+        cross_entropy(scores, labels).backward()
+        optimizer.step()
+    (record,) = fit(network, loader(), validation, tmp_path, epochs=1, lr=0.02)
+    assert record.pop("seconds") > 0
+    validation_loss, validation_accuracy = measure(by_hand, validation)
+    assert record == {
+        "epoch": 1,
+        "train_loss": pytest.approx(torch.cat(losses).mean().item()),
+        "train_accuracy": pytest.approx(torch.cat(answers).double().mean().item()),
+        "validation_loss": pytest.approx(validation_loss),
+        "validation_accuracy": validation_accuracy,
+    }
+    torch.testing.assert_close(list(network.parameters()), list(by_hand.parameters()))
+
+
+def test_a_network_that_was_left_in_evaluation_learns_the_same(tmp_path):
+    fit(reader(), *loaders(), tmp_path / "training", epochs=2)
+    fit(reader().eval(), *loaders(), tmp_path / "evaluation", epochs=2)
+    assert_same_bits(tmp_path / "evaluation", tmp_path / "training")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_on_each_device_and_on_from_there_on_the_cpu(device, tmp_path):
+    network, places = reader(), set()
+    network.register_forward_pre_hook(lambda _, inputs: places.add(inputs[0].device.type))
+    records = fit(network, *loaders(), tmp_path, epochs=2, device=device)
+    assert places == {device}
+    assert fit(reader(), *loaders(), tmp_path, epochs=3, resume=True, device="cpu")[:2] == records
+
+
+def test_a_terminal_shows_a_bar(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    records = fit(reader(), *loaders(), tmp_path, epochs=3)
+    shown = sys.stderr.getvalue()
+    assert "3/3" in shown
+    assert f"validation={records[-1]['validation_accuracy']:.3f}" in shown
+
+
+def test_nothing_else_is_shown(tmp_path, capfd):
+    fit(reader(), *loaders(), tmp_path, epochs=3)
+    assert capfd.readouterr() == ("", "")
 
 
 class Interrupted(Dataset):
@@ -37,6 +98,22 @@ class Interrupted(Dataset):
                 raise KeyboardInterrupt
         inputs, lengths, labels = (part[k] for part in self.parts)
         return inputs + 0.1 * torch.randn(inputs.shape), lengths, labels
+
+
+def with_a_neuron_more():
+    """A network with the same weights, and a leak and a threshold that the other has not."""
+    network = Reader()
+    network.layers[2] = LIF(leak=0.1)
+    return network
+
+
+OWN = """
+import sys
+from fit_checks import loaders, reader
+from snn_docs.fitting import fit
+
+fit(reader(), *loaders(), sys.argv[1], epochs=10_000)
+"""
 
 
 class TestGoingOn:
@@ -64,6 +141,33 @@ class TestGoingOn:
         assert_same_bits(out, whole)
         assert bits(again.state_dict()) == bits(network.state_dict())
 
+    @pytest.mark.slow
+    def test_after_ctrl_c_in_a_terminal(self, tmp_path):
+        (tmp_path / "own.py").write_text(OWN)
+        process = start(tmp_path / "own.py", tmp_path / "run")
+        wait_for_epochs(tmp_path / "run", 2, process)
+        process.send_signal(signal.SIGINT)
+        finish(process)
+        epochs = len(metrics(tmp_path / "run")) + 1
+        fit(reader(), *loaders(), tmp_path / "run", epochs=epochs, resume=True)
+        fit(reader(), *loaders(), tmp_path / "whole", epochs=epochs)
+        assert_same_bits(tmp_path / "run", tmp_path / "whole")
+
+    def test_when_another_has_gone_on_meanwhile(self, tmp_path):
+        """Two that go on with one run, by mistake, leave what one would."""
+
+        def another(*_):
+            if len(metrics(tmp_path / "run")) == 1:
+                with torch.random.fork_rng():
+                    fit(reader(), *loaders(), tmp_path / "run", epochs=3, resume=True)
+
+        fit(reader(), *loaders(), tmp_path / "whole", epochs=4)
+        fit(reader(), *loaders(), tmp_path / "run", epochs=1)
+        network = reader()
+        network.register_forward_pre_hook(another)
+        fit(network, *loaders(), tmp_path / "run", epochs=4, resume=True)
+        assert_same_bits(tmp_path / "run", tmp_path / "whole")
+
     def test_in_another_number_of_parts(self, tmp_path):
         for epochs in (1, 3, 3, 4):
             fit(reader(), *loaders(), tmp_path / "parts", epochs=epochs, resume=epochs > 1)
@@ -78,10 +182,10 @@ class TestGoingOn:
         ("changed", "message"),
         [
             ({"lr": 0.02}, "lr is 0.02, but the run in .* has 0.01; give the same, or start anew"),
-            ({"about": {"leak": 0.2}}, "about is .*0.2.*, but the run in .* has {'leak': 0.1}"),
             ({"epochs": 1}, "epochs is 1, but the run in .* has had 2; give that or more"),
             ({"network": Reader(5)}, "has trained another network"),
             ({"network": torch.nn.Sequential(Reader())}, "has trained another network"),
+            ({"network": with_a_neuron_more()}, "has trained another network"),
             ({"training": loader(generator=torch.Generator())}, "or with another DataLoader"),
         ],
         ids=lambda value: str(value)[:24],
@@ -89,7 +193,7 @@ class TestGoingOn:
     def test_not_with_other_settings(self, changed, message, tmp_path):
         training, validation = loaders()
         settings = {"network": reader(), "training": training, "validation": validation}
-        settings |= {"out": tmp_path, "epochs": 2, "lr": 0.01, "about": {"leak": 0.1}}
+        settings |= {"out": tmp_path, "epochs": 2, "lr": 0.01}
         fit(**settings)
         before = (tmp_path / "checkpoint.pt").read_bytes()
         with pytest.raises(RunError, match=message):
@@ -123,7 +227,7 @@ class TestMeasure:
         inputs, lengths, labels = samples(20)
         scores = network(inputs, lengths)
         loss, accuracy = measure(network, loader(20))
-        assert loss == pytest.approx(torch.nn.functional.cross_entropy(scores, labels).item())
+        assert loss == pytest.approx(cross_entropy(scores, labels).item())
         assert accuracy == (scores.argmax(-1) == labels).double().mean()
 
     def test_draws_the_same_and_leaves_all_as_it_was(self):
@@ -193,7 +297,6 @@ class TestRefusals:
             ({"epochs": 0}, ValueError, "epochs must be 1 or more, but 0 came"),
             ({"lr": 0.0}, ValueError, "lr must be positive and finite, but 0.0 came"),
             ({"device": "meta"}, RunError, "device meta can't compute here; give cpu"),
-            ({"out": ""}, RunError, "out names no folder"),
             ({"training": []}, ValueError, "there was no batch; give a DataLoader that is not"),
             ({"training": iter(loader())}, ValueError, "which a generator can't"),
         ],
@@ -205,6 +308,19 @@ class TestRefusals:
         settings |= {"out": tmp_path / "run", "epochs": 2}
         with pytest.raises(error, match=message):
             fit(**settings | changed)
+
+    def test_a_file_where_the_folder_should_be(self, tmp_path):
+        (tmp_path / "run").touch()
+        with pytest.raises(FileExistsError):
+            fit(reader(), *loaders(), tmp_path / "run", epochs=1)
+
+    def test_a_missing_package(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        with pytest.raises(
+            ImportError, match=r'install it with pip install "snn-docs\[notebooks\]"'
+        ):
+            fit(reader(), *loaders(), tmp_path, epochs=1)
+        assert not list(tmp_path.iterdir())
 
     def test_an_explosion(self, tmp_path):
         with pytest.raises(RunError, match="infinite or NaN after epoch 1: the gradient has expl"):
