@@ -11,7 +11,7 @@ from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.bptt import tensor_of
 from snn_docs.equations import Reset, widened
 from snn_docs.functional import one_by_one
-from snn_docs.surrogate import USUAL, acts_at_once
+from snn_docs.surrogate import USUAL, confirms
 
 
 class ALIF(Spiking):
@@ -168,7 +168,7 @@ class ALIF(Spiking):
             trace = (state[2] * adaptation_decay + state[0]).expand(shape)
         if not one_by_one(rule, inputs, v_initial, trace, adaptation, adaptation_decay):
             spikes, v, a = self._at_once(inputs, v_initial, trace)
-            if acts_at_once(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
+            if confirms(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
                 return spikes, v, a
         return self._loop(inputs, v_initial, trace)
 

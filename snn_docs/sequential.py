@@ -20,7 +20,7 @@ from snn_docs._module import Container, Neuron, Stateful, is_watched
 
 NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
-BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
+BYTES_AT_ONCE = 2**23  # that the widest layer gives in a block of time: what a cache holds
 
 
 class Sequential(Container, torch.nn.Sequential):
@@ -253,7 +253,7 @@ class Sequential(Container, torch.nn.Sequential):
 
 def _length(steps: int, width: int) -> int:
     """Return how many steps come next, if all that are left are to go in blocks of one length."""
-    return math.ceil(steps / max(1, round(steps * width / BLOCK)))
+    return math.ceil(steps / max(1, round(steps * width / BYTES_AT_ONCE)))
 
 
 def _width(x: Tensor) -> int:

@@ -482,12 +482,13 @@ def slopes(surrogate: Callable[[Tensor], Tensor], above: Tensor) -> Tensor:
     return found
 
 
-def acts_at_once(
+def confirms(
     surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
 ) -> bool:
-    """Tell whether a surrogate may be asked at once for all steps, whose potentials > 0 are spikes.
+    """Tell whether a surrogate gives the spikes with which all of time was computed at once.
 
-    This package's may, and so may any function that gives these spikes and has a slope. One that
+    Any but this package's is asked afterwards, in one call: each potential follows from the spikes
+    before it, so if it gives these ones at these potentials it would have, step by step. One that
     fires at the threshold itself, or at random, or learns, is to be asked in each step.
     """
     if slope_is_spike(surrogate) or has_derivative(surrogate):
@@ -496,6 +497,6 @@ def acts_at_once(
     given = None if above.is_meta else surrogate(above)
     if not isinstance(given, Tensor) or given.dtype != spikes.dtype or given.requires_grad:
         return False
-    with torch.enable_grad():
-        slope = surrogate(above[:1].requires_grad_())
-    return slope.requires_grad and torch.equal(given, spikes)
+    with torch.enable_grad():  # one step tells whether it has a slope; a graph of all costs memory
+        first = surrogate(above[:1].requires_grad_())
+    return first.requires_grad and torch.equal(given, spikes)

@@ -40,12 +40,12 @@ def loops(request):
     functional.backend(before)
 
 
-@pytest.fixture(scope="class", params=[bptt.BLOCK, 4])
+@pytest.fixture(scope="class", params=[bptt.POTENTIALS_AT_ONCE, 4])
 def blocks(request):
     """Derivatives of all steps at once, and of a few after a few."""
-    before, bptt.BLOCK = bptt.BLOCK, request.param
+    before, bptt.POTENTIALS_AT_ONCE = bptt.POTENTIALS_AT_ONCE, request.param
     yield
-    bptt.BLOCK = before
+    bptt.POTENTIALS_AT_ONCE = before
 
 
 def one_by_one(inputs, state=None, threshold=1.0, leak=0.0, **rule):
@@ -301,7 +301,7 @@ class TestMemory:
 
         most, left = allocated(forward_and_backward_twice)
         # beside them a few steps, or blocks of steps
-        assert most < 3 * self.FULL + 4 * 4 * bptt.BLOCK + 20 * 4 * self.NEURONS
+        assert most < 3 * self.FULL + 4 * 4 * bptt.POTENTIALS_AT_ONCE + 20 * 4 * self.NEURONS
         assert left == 0
 
     def test_potentials_are_not_kept_where_no_gradient_needs_them(self):
