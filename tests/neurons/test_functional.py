@@ -22,6 +22,7 @@ from torch_checks import (
     quiet_torch,
     reproducible,
     seeded,
+    stepping,
 )
 
 from snn_docs import ALIF, IF, LIF, CubaLIF, Heaviside, bptt, functional, surrogate
@@ -471,15 +472,6 @@ OWN = {
 }
 
 
-def outputs_of_steps(layer, inputs):
-    """Take one step after another: what `record` returns."""
-    state, steps = None, []
-    for current in inputs:
-        _, state = layer.step(current, state)
-        steps.append(state)
-    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
-
-
 @pytest.mark.usefixtures("device", "loops")
 class TestSurrogate:
     @pytest.mark.parametrize("layer", OWN.values(), ids=OWN)
@@ -501,14 +493,14 @@ class TestSurrogate:
             layer(reset=reset, surrogate=Own.apply),
             2 * torch.rand(9, 4, 3).double().double(),
         )
-        steps = outputs_of_steps(layer, inputs)
+        steps = stepping(layer, inputs)
         monkeypatch.setattr(functional.equations, "loop", None)
         monkeypatch.setattr(ALIF, "_loop", None)
         leaf = inputs.requires_grad_()
         got = layer.record(leaf)
         assert_equal(got, steps)
         (gradient,) = torch.autograd.grad(loss(got[:2]), leaf)
-        expected = torch.autograd.grad(loss(outputs_of_steps(layer, leaf)[:2]), leaf)
+        expected = torch.autograd.grad(loss(stepping(layer, leaf)[:2]), leaf)
         assert_close([gradient], expected)
         with torch.no_grad():
             assert_equal(layer.record(inputs), steps)
