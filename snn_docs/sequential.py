@@ -16,7 +16,7 @@ from snn_docs._checks import (
     step_shape,
     type_name,
 )
-from snn_docs._module import Container, Neuron, Stateful, is_watched
+from snn_docs._module import Container, Neuron, Stateful, evaluating, is_watched
 
 NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
@@ -196,19 +196,13 @@ class Sequential(Container, torch.nn.Sequential):
                     f"one: describe({sizes})"
                 )
         check_integer(minimum=0, **{f"size[{i}]": each for i, each in enumerate(size)})
-        training = {module: module.training for module in self.modules()}
         like = next(self.parameters(), torch.empty(0))
         x = torch.zeros(1, 1, *size, dtype=like.dtype, device=like.device)
         lines = [("inputs", x.shape)]
-        with torch.no_grad():
-            self.eval()
-            try:
-                for name, layer in self._modules.items():
-                    x, _ = _apply(name, layer, x, None)
-                    lines.append((f"{name} {type(layer).__name__}", x.shape))
-            finally:
-                for module, was in training.items():
-                    module.training = was
+        with torch.no_grad(), evaluating(self):
+            for name, layer in self._modules.items():
+                x, _ = _apply(name, layer, x, None)
+                lines.append((f"{name} {type(layer).__name__}", x.shape))
         wide = max(len(name) for name, _ in lines)
         return "\n".join(f"{name:{wide}}   {step_shape(shape[2:])}" for name, shape in lines)
 

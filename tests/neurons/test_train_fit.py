@@ -1,5 +1,7 @@
 """`fit`: a reader's own network and DataLoader; stopped and gone on bit for bit; the best kept."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -135,6 +137,16 @@ class TestMeasure:
         assert measure(network, noisy) == first
         assert network.training
         assert bits(network.state_dict()) == state
+
+    @pytest.mark.parametrize("batches", [loader(20), [None]], ids=["well", "with an error"])
+    def test_a_layer_that_is_frozen_stays_so(self, batches):
+        network = reader()
+        frozen, *others = reversed(list(network.modules()))
+        frozen.eval()
+        with suppress(TypeError):
+            measure(network, batches)
+        assert not frozen.training
+        assert all(each.training for each in others)
 
 
 class Unread(torch.nn.Module):
