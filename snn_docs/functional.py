@@ -195,18 +195,9 @@ def checked_record(
     v_initial: float | Tensor = 0.0
     if state is not None:
         v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-    if not one_by_one(rule, inputs, v_initial):
-        spikes, v = bptt.run(inputs, v_initial, rule, loops_for(inputs))
+    if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
+        loops = _loops if inputs.device.type == "cpu" else kernels
+        spikes, v = bptt.run(inputs, v_initial, rule, loops)
         if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
             return spikes, v
     return equations.loop(inputs, v_initial, rule)
-
-
-def loops_for(inputs: Tensor) -> ModuleType:
-    """Return the loops over time that the chosen backend has for such inputs."""
-    return _loops if inputs.device.type == "cpu" else kernels
-
-
-def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:
-    """Tell whether the steps must be taken one by one, whatever the surrogate."""
-    return needs_steps(*values, rule.threshold, rule.decay)
