@@ -60,7 +60,6 @@ class ALIF(Spiking):
     """
 
     state_names = ("s", "v", "a")
-    threshold: float | Tensor
     leak: float | Tensor
     adaptation: float | Tensor
     adaptation_leak: float | Tensor

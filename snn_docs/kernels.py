@@ -31,8 +31,7 @@ class Record(NamedTuple):
 
     def part(self, steps: slice) -> "Record":
         """Return some of the steps."""
-        parts = (None if x is None else x[steps] for x in self)
-        return Record(*parts)  # type: ignore[arg-type]
+        return Record(*(None if x is None else x[steps] for x in self))  # type: ignore[arg-type]
 
 
 SlopesOf = Callable[[slice], Tensor]  # the derivative of the spikes in some steps

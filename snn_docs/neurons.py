@@ -59,7 +59,6 @@ class IF(Spiking):
     出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
-    threshold: float | Tensor
     _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
 
     def __init__(
