@@ -210,9 +210,8 @@ class Sequential(Container, torch.nn.Sequential):
         if state is None:
             return [None] * len(self)
         if not isinstance(state, tuple) or len(state) != len(self):
-            came = f"a {type_name(state)}"
-            if isinstance(state, tuple):
-                came = f"one of {len(state)} layers"
+            is_tuple = isinstance(state, tuple)
+            came = f"one of {len(state)} layers" if is_tuple else f"a {type_name(state)}"
             raise TypeError(
                 f"state must be what an earlier run of these {len(self)} layers has returned, but "
                 f"{came} came; to start afresh give None"

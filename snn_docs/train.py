@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 from snn_docs import _interruption, checkpoints, processes
-from snn_docs._checks import check_integer, check_leak, check_number, type_name
+from snn_docs._checks import check_integer, check_number, check_rule, type_name
 from snn_docs.checkpoints import CHECKPOINT, Record, RunError
 from snn_docs.data import CUE_STEPS
 from snn_docs.equations import Reset
@@ -97,9 +97,8 @@ class Config:
                 raise TypeError(f"{wanted}, but a {type_name(value)} came; give its name")
             if value not in choices:
                 raise ValueError(f"{wanted}, but {value} came")
-        if not isinstance(self.detach_reset, bool):
-            raise TypeError(f"detach_reset must be True or False, but {self.detach_reset!r} came")
-        check_leak(check_number("leak", self.leak))
+        leak, surrogate = check_number("leak", self.leak), SURROGATES[self.surrogate]
+        check_rule(1.0, leak, self.reset, self.detach_reset, surrogate)
         if self.steps is None:
             object.__setattr__(self, "steps", STEPS[self.task])
         least = 2 * CUE_STEPS if self.task == "delayed_match" else 1
