@@ -342,8 +342,9 @@ inputs = torch.rand(100, 16384, requires_grad=True)
         settings = dict(re.findall(r"(MALLOC_\w+)=(\d+)", page))
         buffer = 100 * 16384 * 4
         assert fresh_memory(prepare, call, settings) < buffer / 2
-        # In a process of four it is but one buffer: that depends on where they happen to lie.
-        assert any(fresh_memory(prepare, call, {}) > 2 * buffer for _ in range(5))
+        # It is one buffer, two or three: that depends on where they lie, so all of it is shifted.
+        shifted = (f"{prepare}\npad = bytearray({k} << 13)" for k in range(5))
+        assert any(fresh_memory(each, call, {}) > 1.5 * buffer for each in shifted)
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):
