@@ -46,8 +46,7 @@ def check_floating(**tensors: object) -> None:
                 f"{name} must be a floating-point tensor, but {value.dtype} of shape "
                 f"{tuple(value.shape)} came; convert with {name}.{part}"
             )
-        if value.layout is not torch.strided or value.is_nested:
-            check_dense(name, value)
+        check_dense(name, value)
 
 
 def check_dense(name: str, value: Tensor) -> None:

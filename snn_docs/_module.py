@@ -179,6 +179,18 @@ def once_hooked(layer: torch.nn.Module, steps: int) -> Iterator[dict[torch.nn.Mo
             each(torch.cat(inputs), states[0])
 
 
+@contextmanager
+def evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Let the layers work as they do once trained, and leave each as it was: some may be frozen."""
+    training = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, was in training.items():
+            module.training = was
+
+
 def plain(value: float | Tensor) -> object:
     """Return a constant as a layer shows it."""
     return value.detach() if isinstance(value, Tensor) else value

@@ -171,9 +171,8 @@ def _convolution(node: nir.Conv2d) -> Conv2d:
 
 
 def _pool(node: Any) -> AvgPool2d:  # noqa: ANN401 - a sum or a mean
-    sizes = [_pair(size) for size in (node.kernel_size, node.stride, node.padding)]
+    kernel, stride, padding = map(_pair, (node.kernel_size, node.stride, node.padding))
     divisor = 1 if isinstance(node, nir.SumPool2d) else None
-    kernel, stride, padding = sizes
     return AvgPool2d(kernel, stride, padding, divisor_override=divisor)
 
 

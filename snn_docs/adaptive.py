@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
-from snn_docs._checks import check_constant, check_leak, check_run
+from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.bptt import tensor_of
 from snn_docs.equations import Reset, widened
-from snn_docs.functional import one_by_one
-from snn_docs.surrogate import USUAL, acts_at_once
+from snn_docs.surrogate import USUAL, confirms
 
 
 class ALIF(Spiking):
@@ -61,7 +60,6 @@ class ALIF(Spiking):
     """
 
     state_names = ("s", "v", "a")
-    threshold: float | Tensor
     leak: float | Tensor
     adaptation: float | Tensor
     adaptation_leak: float | Tensor
@@ -166,9 +164,10 @@ class ALIF(Spiking):
         if state is not None:
             v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
             trace = (state[2] * adaptation_decay + state[0]).expand(shape)
-        if not one_by_one(rule, inputs, v_initial, trace, adaptation, adaptation_decay):
+        constants = rule.threshold, rule.decay, adaptation, adaptation_decay
+        if not needs_steps(inputs, v_initial, trace, *constants):
             spikes, v, a = self._at_once(inputs, v_initial, trace)
-            if acts_at_once(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
+            if confirms(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
                 return spikes, v, a
         return self._loop(inputs, v_initial, trace)
 

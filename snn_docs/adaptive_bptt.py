@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs.bptt import BLOCK
+from snn_docs.bptt import POTENTIALS_AT_ONCE
 from snn_docs.equations import Rule
 from snn_docs.kernels import number_of, update_by
 from snn_docs.surrogate import slope_is_spike, slopes
@@ -184,7 +184,7 @@ def _solve_step_by_step(
 
 def _blocks(v: Tensor) -> Iterator[slice]:
     """Return the steps whose slopes are computed at once, from the last ones to the first."""
-    length = max(1, BLOCK // max(1, v[0].numel()))
+    length = max(1, POTENTIALS_AT_ONCE // max(1, v[0].numel()))
     return (slice(start, start + length) for start in reversed(range(0, len(v), length)))
 
 

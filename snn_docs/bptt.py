@@ -13,7 +13,8 @@ from snn_docs.equations import Rule
 from snn_docs.kernels import Constants, Record
 from snn_docs.surrogate import slope_is_spike, slopes
 
-BLOCK = 2**16  # potentials whose derivatives are computed at once
+POTENTIALS_AT_ONCE = 2**16
+"""Whose slopes one call computes: its cost is small for so many, and a cache holds so few."""
 
 
 def run(
@@ -141,7 +142,7 @@ class _Adjoint(NamedTuple):
     def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
         """Return the gradients of the potentials, and of threshold and decay."""
         grad = torch.empty_like(record.spikes)
-        length = max(1, BLOCK // max(1, grad[0].numel()))
+        length = max(1, POTENTIALS_AT_ONCE // max(1, grad[0].numel()))
         if slope_is_spike(self.surrogate):
             loops.backward(grad, record, self.constants, None, len(grad))
         else:
@@ -165,7 +166,7 @@ class _Adjoint(NamedTuple):
             arriving = arriving + record.grad_v
         factors = torch.ones_like(slopes) if subtract else 1 - self.spikes_of_reset(record)
         if not detach_reset:
-            factors = factors - self.reset_by(record) * slopes
+            factors = factors - self.taken(record) * slopes
         if decay is not None:
             factors = factors * decay
         grads = [arriving[-1]]
@@ -183,18 +184,18 @@ class _Adjoint(NamedTuple):
         """
         threshold, decay, subtract, detach_reset = self.constants
         before = record.part(slice(len(grad_next)))  # the steps that have a next one
-        spikes, reset_by = self.spikes_of_reset(before), self.reset_by(before)
+        spikes, taken = self.spikes_of_reset(before), self.taken(before)
         sums: list[Tensor | None] = [None, None]
         if self.wanted[0]:
             grad_reset = grad_next if decay is None else grad_next * decay
             total = -(record.grad_spikes * slopes).sum(0)
             if not detach_reset:
-                total = total + (grad_reset * reset_by * slopes[: len(grad_next)]).sum(0)
+                total = total + (grad_reset * taken * slopes[: len(grad_next)]).sum(0)
             if subtract:
                 total = total - (spikes * grad_reset).sum(0)
             sums[0] = total.sum_to_size(threshold.shape)
         if self.wanted[1] and decay is not None:
-            sums[1] = (grad_next * (before.v - spikes * reset_by)).sum(0).sum_to_size(decay.shape)
+            sums[1] = (grad_next * (before.v - spikes * taken)).sum(0).sum_to_size(decay.shape)
         return sums
 
     def slopes(self, record: Record) -> Tensor:
@@ -207,8 +208,8 @@ class _Adjoint(NamedTuple):
         """Return the spikes as the reset sees them."""
         return record.spikes.detach() if self.constants.detach_reset else record.spikes
 
-    def reset_by(self, record: Record) -> Tensor:
-        """Return what the reset takes with each spike."""
+    def taken(self, record: Record) -> Tensor:
+        """Return what each spike takes from the potential by its reset, which is -dr/ds."""
         return self.constants.threshold if self.constants.subtract else record.v
 
 

@@ -178,10 +178,10 @@ def _converted(network: nn.Sequential, x: Tensor, percentile: float) -> Iterator
 
 def _flat(network: nn.Sequential, before: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield the layers by name, with those of a Sequential inside in its place."""
-    for name, layer in network._modules.items():  # noqa: SLF001 - a layer may come twice
+    for name, layer in zip(network._modules, network, strict=True):  # noqa: SLF001 - a layer may come twice
         if isinstance(layer, nn.Sequential):
             yield from _flat(layer, f"{before}{name}.")
-        elif layer is not None:
+        else:
             yield f"{before}{name}", layer
 
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from snn_docs._checks import type_name
-from snn_docs._module import Neuron
+from snn_docs._module import Neuron, evaluating
 
 
 class Cost(NamedTuple):
@@ -118,19 +119,16 @@ def count_operations(
 @contextmanager
 def _judged(network: torch.nn.Module) -> Iterator[None]:
     """Let the layers work as they do once trained, and leave them as they were."""
-    training = {module: module.training for module in network.modules()}
-    network.eval()
-    fresh = {module: module.momentum for module in training if _is_fresh(module)}
-    for norm in fresh:
-        norm.training, norm.momentum = True, 0.0  # by its inputs, of which it keeps nothing
-    try:
-        yield
-    finally:
-        for norm, momentum in fresh.items():
-            norm.momentum = momentum
-            norm.reset_running_stats()
-        for module, was in training.items():
-            module.training = was
+    fresh = {module: module.momentum for module in network.modules() if _is_fresh(module)}
+    with evaluating(network):
+        for norm in fresh:
+            norm.training, norm.momentum = True, 0.0  # by its inputs, of which it keeps nothing
+        try:
+            yield
+        finally:
+            for norm, momentum in fresh.items():
+                norm.momentum = momentum
+                norm.reset_running_stats()
 
 
 def _is_fresh(module: torch.nn.Module) -> TypeGuard[_NormBase]:
@@ -143,20 +141,15 @@ def _is_fresh(module: torch.nn.Module) -> TypeGuard[_NormBase]:
 def _watched(network: torch.nn.Module, costs: dict[str, Cost]) -> Iterator[None]:
     """Add to the costs what each layer that holds no others is given, and what it gives."""
 
-    def add(name: str, layer: torch.nn.Module, given: Tensor, outputs: Tensor) -> None:
+    def add(name: str, layer: torch.nn.Module, given: tuple[Tensor], result: Any) -> None:  # noqa: ANN401
+        outputs = result[0] if isinstance(result, tuple) else result
         kind, now = type(layer).__name__, (outputs.numel(), int(outputs.count_nonzero()))
         before = costs.get(name, Cost(name, kind, 0, 0, 0, 0))[2:]
-        counts = (*_products(layer, given), *now)
+        counts = (*_products(layer, given[0]), *now)
         costs[name] = Cost(name, kind, *(a + b for a, b in zip(before, counts, strict=True)))
 
-    def hook(name: str) -> Callable[..., None]:
-        def see(layer: torch.nn.Module, given: tuple[Tensor], result: Any) -> None:  # noqa: ANN401
-            add(name, layer, given[0], result[0] if isinstance(result, tuple) else result)
-
-        return see
-
     hooks = [
-        layer.register_forward_hook(hook(name))
+        layer.register_forward_hook(partial(add, name))
         for layer, name in _places(network).items()
         if not any(layer.children())
     ]

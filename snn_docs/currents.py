@@ -56,7 +56,6 @@ class CubaLIF(Spiking):
     """
 
     state_names = ("s", "v", "i")
-    threshold: float | Tensor
     leak: float | Tensor
     synapse_leak: float | Tensor
 

@@ -3,7 +3,13 @@
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_floating, check_generator, check_integer, check_number
+from snn_docs._checks import (
+    check_finite,
+    check_floating,
+    check_generator,
+    check_integer,
+    check_number,
+)
 
 
 def rate(values: Tensor, steps: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -116,7 +122,8 @@ def delta(signal: Tensor, threshold: float) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_finite("signal", signal)
+    check_floating(signal=signal)
+    check_finite(signal=signal)
     if signal.dim() == 0:
         raise ValueError(
             "signal must have time as its first dimension, but a tensor of shape () came; "
@@ -155,7 +162,8 @@ def direct(values: Tensor, steps: int) -> Tensor:
 
     出典: :cite:t:`eshraghian2023training`
     """
-    check_finite("values", values)
+    check_floating(values=values)
+    check_finite(values=values)
     check_integer(minimum=1, steps=steps)
     return values.expand(steps, *values.shape)
 
@@ -171,17 +179,4 @@ def check_unit_interval(values: Tensor) -> None:
             f"values must be between 0 and 1, but {outside[0].item()} came, and "
             f"{outside.numel()} of {values.numel()} elements are such; scale them first, for "
             "example with (values - values.min()) / (values.max() - values.min())"
-        )
-
-
-def check_finite(name: str, tensor: Tensor) -> None:
-    """Raise TypeError or ValueError unless every value is finite."""
-    check_floating(**{name: tensor})
-    if tensor.is_meta:  # holds no values
-        return
-    wrong = tensor[~tensor.isfinite()]
-    if wrong.numel():
-        raise ValueError(
-            f"{name} must be finite, but {wrong[0].item()} came, and {wrong.numel()} of "
-            f"{tensor.numel()} elements are such; look for a division by zero before"
         )

@@ -25,8 +25,11 @@ class Rule(NamedTuple):
     surrogate: Callable[[Tensor], Tensor]
 
     @property
-    def constants(self) -> dict[str, float | Tensor | None]:
-        """Return by the names of arguments what must fit the inputs, the decay as its leak."""
+    def by_argument(self) -> dict[str, float | Tensor | None]:
+        """Return what must fit the inputs by the names that messages give it.
+
+        Those are of arguments: the decay, which nobody gives, goes by the name of its leak.
+        """
         return {"threshold": self.threshold, "leak": self.decay}
 
 

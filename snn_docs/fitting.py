@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from snn_docs import checkpoints, processes
 from snn_docs._checks import check_finite, check_integer, check_positive, type_name
+from snn_docs._module import evaluating
 from snn_docs.checkpoints import Checkpoint, Record
 from snn_docs.checkpoints import RunError as RunError  # noqa: PLC0414 - offered here
 
@@ -249,7 +250,7 @@ def fit(  # noqa: PLR0913 - a run has as many settings
 
 
 def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
-    r"""ネットワークの損失の平均と正解率を返します。重みは変わりません。
+    r"""ネットワークの損失の平均と正解率を返します。重みも、訓練中かどうかも変わりません。
 
     .. math::
 
@@ -273,13 +274,10 @@ def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
     """
     place = next(network.parameters(), torch.empty(0)).device
     totals = torch.zeros(3, dtype=torch.float64)
-    was_training = network.training
-    network.eval()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), evaluating(network), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         for batch in batches:
             totals += torch.stack(scored(network, batch, place)).cpu()
-    network.train(was_training)
     return means(totals)
 
 

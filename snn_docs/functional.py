@@ -10,7 +10,7 @@ from torch import Tensor
 from snn_docs import bptt, equations, kernels
 from snn_docs._checks import check_rule, check_run, check_tensors, needs_steps
 from snn_docs.equations import Reset, Rule, decay_of
-from snn_docs.surrogate import Heaviside, acts_at_once
+from snn_docs.surrogate import Heaviside, confirms
 
 
 def step(
@@ -67,7 +67,7 @@ def step(
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
     tensors = {"v_previous": v_previous, "inputs": inputs, "s_previous": s_previous}
-    check_tensors("inputs", tensors, **rule.constants)
+    check_tensors("inputs", tensors, **rule.by_argument)
     return equations.step(v_previous, inputs, s_previous, rule)
 
 
@@ -188,25 +188,16 @@ def checked_record(
     inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule
 ) -> tuple[Tensor, Tensor]:
     """Run over all of time by a rule that has been checked."""
-    shape = check_run(inputs, state, ("s", "v"), **rule.constants)
+    shape = check_run(inputs, state, ("s", "v"), **rule.by_argument)
     inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
     v_initial: float | Tensor = 0.0
     if state is not None:
         v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-    if not one_by_one(rule, inputs, v_initial):
-        spikes, v = bptt.run(inputs, v_initial, rule, loops_for(inputs))
-        if acts_at_once(rule.surrogate, spikes, lambda: v - rule.threshold):
+    if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
+        loops = _loops if inputs.device.type == "cpu" else kernels
+        spikes, v = bptt.run(inputs, v_initial, rule, loops)
+        if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
             return spikes, v
     return equations.loop(inputs, v_initial, rule)
-
-
-def loops_for(inputs: Tensor) -> ModuleType:
-    """Return the loops over time that the chosen backend has for such inputs."""
-    return _loops if inputs.device.type == "cpu" else kernels
-
-
-def one_by_one(rule: Rule, *values: float | Tensor | None) -> bool:
-    """Tell whether the steps must be taken one by one, whatever the surrogate."""
-    return needs_steps(*values, rule.threshold, rule.decay)

@@ -129,19 +129,15 @@ def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Ten
     decay = 1 - leak
     v_initial = 0.0 if state is None else (state * decay).expand(inputs.shape[1:])
     if needs_steps(inputs, v_initial, decay):
-        return _one_by_one(inputs, v_initial, decay)
+        potentials = [inputs[0] + v_initial]
+        for current in inputs[1:]:
+            potentials.append(potentials[-1] * decay + current)
+        return torch.stack(potentials)
     decay = tensor_of(decay, inputs)
     if not torch.is_grad_enabled():
         return leaky_sum(inputs, v_initial, decay)
-    potentials: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
-    return potentials
-
-
-def _one_by_one(inputs: Tensor, v_initial: float | Tensor, decay: float | Tensor) -> Tensor:
-    potentials = [inputs[0] + v_initial]
-    for current in inputs[1:]:
-        potentials.append(potentials[-1] * decay + current)
-    return torch.stack(potentials)
+    v: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+    return v
 
 
 def leaky_sum(

@@ -1,6 +1,6 @@
 """The loops over time, forward and back, on plain tensors: no autograd, no checks.
 
-Each potential is computed as `functional.step` computes it, so the bits are the same: spikes are 0
+Each potential is computed as `equations.step` computes it, so the bits are the same: spikes are 0
 or 1, and products with them are exact. Each step writes into memory that is there already, since a
 page fault on fresh memory costs more than the arithmetic.
 """
@@ -31,8 +31,7 @@ class Record(NamedTuple):
 
     def part(self, steps: slice) -> "Record":
         """Return some of the steps."""
-        parts = (None if x is None else x[steps] for x in self)
-        return Record(*parts)  # type: ignore[arg-type]
+        return Record(*(None if x is None else x[steps] for x in self))  # type: ignore[arg-type]
 
 
 SlopesOf = Callable[[slice], Tensor]  # the derivative of the spikes in some steps
@@ -103,7 +102,8 @@ def backward(
     """
     threshold, decay, subtract, detach_reset = constants
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
-    reset_by = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
+    # What each spike takes, -dr/ds. Where the reset is cut off nobody asks, and v may not be saved.
+    taken = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
     theta = number_of(threshold) if subtract else None
     decayed, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
     grad_next = None
@@ -112,23 +112,25 @@ def backward(
         slopes = spikes[steps] if slopes_of is None else slopes_of(steps).unbind()
         for i in reversed(range(len(slopes))):
             t, slope = start + i, slopes[i]
-            out, s, grad_s = grads[t], spikes[t], arriving[t]
+            out, s, arrives = grads[t], spikes[t], arriving[t]
             if grad_next is None:
-                grad_next = torch.mul(grad_s, slope, out=out)
+                grad_next = torch.mul(arrives, slope, out=out)
             else:
                 grad_reset = (
                     grad_next if decay is None else torch.mul(grad_next, decay, out=decayed)
                 )
-                if theta is not None and not detach_reset:  # the same bits, and faster
-                    grad_s = torch.add(grad_s, grad_reset, alpha=-theta, out=buffer)
-                elif not detach_reset:
-                    grad_s = torch.addcmul(grad_s, grad_reset, reset_by[t], value=-1, out=buffer)
+                if detach_reset:
+                    bracket = arrives
+                elif theta is not None:  # the same bits, and faster
+                    bracket = torch.add(arrives, grad_reset, alpha=-theta, out=buffer)
+                else:
+                    bracket = torch.addcmul(arrives, grad_reset, taken[t], value=-1, out=buffer)
                 if subtract:
-                    grad_next = torch.addcmul(grad_reset, grad_s, slope, out=out)
+                    grad_next = torch.addcmul(grad_reset, bracket, slope, out=out)
                 elif slopes_of is None:  # H' = s is 0 or 1, and chooses: one operation for both
-                    grad_next = torch.lerp(grad_reset, grad_s, s, out=out)
+                    grad_next = torch.lerp(grad_reset, bracket, s, out=out)
                 else:
                     torch.addcmul(grad_reset, grad_reset, s, value=-1, out=out)  # c · (1 - s)
-                    grad_next = out.addcmul_(grad_s, slope)
+                    grad_next = out.addcmul_(bracket, slope)
             if record.grad_v is not None:
                 grad_next.add_(record.grad_v[t])

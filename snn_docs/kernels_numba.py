@@ -25,7 +25,7 @@ except ImportError as error:
         'install it with pip install "snn-docs[fast]"'
     ) from error
 
-BLOCK = 1024  # neurons
+NEURONS_AT_ONCE = 1024
 WIDE = 2**14  # neurons, from where on torch goes back with slopes as fast, or faster
 NOTHING = torch.empty(0)
 Array = NDArray[Any]
@@ -109,8 +109,8 @@ def _plus_product(a: float, b: float, c: float) -> float:
 @njit(error_model="numpy")
 def _advance(subtract: bool, threshold: Array, decay: Array, v: Array, inputs: Array) -> None:
     one, zero = v.dtype.type(1), v.dtype.type(0)
-    for start in range(0, v.shape[1], BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, v.shape[1], NEURONS_AT_ONCE):
+        part = slice(start, start + NEURONS_AT_ONCE)
         theta, factor = threshold[part], decay[part]
         for t in range(1, len(v)):
             before, after = v[t - 1, part], v[t, part]
@@ -139,28 +139,28 @@ def _backward(
     slopes: Array,
 ) -> None:
     zero = grad.dtype.type(0)
-    for start in range(0, grad.shape[1], BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, grad.shape[1], NEURONS_AT_ONCE):
+        part = slice(start, start + NEURONS_AT_ONCE)
         theta, factor = threshold[part], decay[part]
         for t in range(len(grad) - 1, -1, -1):
             out, s = grad[t, part], spikes[t, part]
             row = grad_spikes[t % len(grad_spikes), part]
             slope = slopes[t, part] if len(slopes) else s
-            reset_by = theta if subtract else v[t, part]
+            taken = theta if subtract else v[t, part]
             if t < len(grad) - 1 or len(grad_next):
                 after = grad[t + 1, part] if t < len(grad) - 1 else grad_next[0, part]
                 for n in range(len(out)):
-                    grad_reset, arriving = after[n] * factor[n], row[n]
+                    grad_reset, bracket = after[n] * factor[n], row[n]
                     if not detach_reset:
-                        arriving = _plus_product(arriving, -grad_reset, reset_by[n])
+                        bracket = _plus_product(bracket, -grad_reset, taken[n])
                     if subtract:
-                        out[n] = _plus_product(grad_reset, arriving, slope[n])
+                        out[n] = _plus_product(grad_reset, bracket, slope[n])
                     elif len(slopes):
                         passed = _plus_product(grad_reset, -grad_reset, s[n])
-                        out[n] = _plus_product(passed, arriving, slope[n])
+                        out[n] = _plus_product(passed, bracket, slope[n])
                     else:  # as torch.lerp
-                        chosen = arriving if s[n] > zero else grad_reset
-                        out[n] = _plus_product(chosen, zero, arriving - grad_reset)
+                        chosen = bracket if s[n] > zero else grad_reset
+                        out[n] = _plus_product(chosen, zero, bracket - grad_reset)
             else:
                 out[:] = row * slope
             if len(grad_v):

@@ -13,8 +13,8 @@ from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
 
-# A step is `equations.step`. All of time is `Spiking.run`, which calls `record`: so
-# `functional.checked_record`, `bptt` (the autograd function) and `kernels` (its loops, derived).
+# A step is `equations.step`. All of time: `Spiking.run` -> `record` -> `functional.checked_record`
+# -> `bptt.run` -> `bptt._Run`; its adjoint is written by hand, and derived, in `kernels.backward`.
 class IF(Spiking):
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
@@ -59,7 +59,6 @@ class IF(Spiking):
     出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
-    threshold: float | Tensor
     _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
 
     def __init__(
@@ -112,7 +111,7 @@ class IF(Spiking):
         記事の``forward``が捨てる:math:`v_t`も返す
         """
         rule = self._rule
-        s, v = self._state_before(inputs, state, **rule.constants)
+        s, v = self._state_before(inputs, state, **rule.by_argument)
         after = equations.step(v, inputs, s, rule)
         return after[0], after
 
@@ -164,7 +163,7 @@ class IF(Spiking):
     def _article(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor:
         rule = self._rule
         tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
-        check_tensors("vt", tensors, **rule.constants)
+        check_tensors("vt", tensors, **rule.by_argument)
         return equations.step(v_previous, vt, s_previous, rule)[0]
 
     def record(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:

@@ -65,9 +65,7 @@ except ModuleNotFoundError as error:
         'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[notebooks]"'
     ) from error
 
-from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, array, floats, read, written
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, Array, array, floats, read, written
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"
@@ -149,8 +147,7 @@ def to_nir(
         **{f"layer_{i}": node for i, node in enumerate(nodes)},
         "output": nir.Output(nodes[-1].output_type),
     }
-    names = list(named)
-    edges = list(pairwise(names))
+    edges = list(pairwise(named))
     return nir.NIRGraph(named, edges, metadata={"dt": dt, "spike": "v > v_threshold"})
 
 

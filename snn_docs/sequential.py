@@ -16,11 +16,11 @@ from snn_docs._checks import (
     step_shape,
     type_name,
 )
-from snn_docs._module import Container, Neuron, Stateful, is_watched
+from snn_docs._module import Container, Neuron, Stateful, evaluating, is_watched
 
 NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
-BLOCK = 2**23  # bytes that the widest layer gives in a block of time: what a cache holds
+BYTES_AT_ONCE = 2**23  # that the widest layer gives in a block of time: what a cache holds
 
 
 class Sequential(Container, torch.nn.Sequential):
@@ -196,19 +196,13 @@ class Sequential(Container, torch.nn.Sequential):
                     f"one: describe({sizes})"
                 )
         check_integer(minimum=0, **{f"size[{i}]": each for i, each in enumerate(size)})
-        training = {module: module.training for module in self.modules()}
         like = next(self.parameters(), torch.empty(0))
         x = torch.zeros(1, 1, *size, dtype=like.dtype, device=like.device)
         lines = [("inputs", x.shape)]
-        with torch.no_grad():
-            self.eval()
-            try:
-                for name, layer in self._modules.items():
-                    x, _ = _apply(name, layer, x, None)
-                    lines.append((f"{name} {type(layer).__name__}", x.shape))
-            finally:
-                for module, was in training.items():
-                    module.training = was
+        with torch.no_grad(), evaluating(self):
+            for name, layer in self._modules.items():
+                x, _ = _apply(name, layer, x, None)
+                lines.append((f"{name} {type(layer).__name__}", x.shape))
         wide = max(len(name) for name, _ in lines)
         return "\n".join(f"{name:{wide}}   {step_shape(shape[2:])}" for name, shape in lines)
 
@@ -216,9 +210,8 @@ class Sequential(Container, torch.nn.Sequential):
         if state is None:
             return [None] * len(self)
         if not isinstance(state, tuple) or len(state) != len(self):
-            came = f"a {type_name(state)}"
-            if isinstance(state, tuple):
-                came = f"one of {len(state)} layers"
+            is_tuple = isinstance(state, tuple)
+            came = f"one of {len(state)} layers" if is_tuple else f"a {type_name(state)}"
             raise TypeError(
                 f"state must be what an earlier run of these {len(self)} layers has returned, but "
                 f"{came} came; to start afresh give None"
@@ -253,7 +246,7 @@ class Sequential(Container, torch.nn.Sequential):
 
 def _length(steps: int, width: int) -> int:
     """Return how many steps come next, if all that are left are to go in blocks of one length."""
-    return math.ceil(steps / max(1, round(steps * width / BLOCK)))
+    return math.ceil(steps / max(1, round(steps * width / BYTES_AT_ONCE)))
 
 
 def _width(x: Tensor) -> int:

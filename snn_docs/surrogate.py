@@ -153,8 +153,12 @@ class Surrogate(ABC):
     傾きが大きいほど、微分は高く、狭くなります。
 
     自分で作るときは、``smooth``と``derivative``を決めた派生クラスを書きます。\
-    それだけで、ここにあるものと同じ速さで``run``が進みます。\
-    ``__call__``まで書き換えたものは、1ステップずつ呼ばれます。
+    それだけで、ここにあるものと同じように、``run``がすべての時刻を一度に進めます。\
+    ``slope``のほかの値も引数で受け取るなら、``@dataclass(frozen=True)``を付けます。
+
+    ``__call__``を書き換えて発火のしかたを変えると、1ステップずつ呼ばれます。\
+    ここにあるものと同じスパイクを返すなら、ただの関数を渡しても一度に進みますが、\
+    スパイクを確かめる計算と自動微分が加わり、2〜3倍の時間がかかります。
 
     :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
@@ -170,6 +174,22 @@ class Surrogate(ABC):
     >>> spikes.sum().backward()
     >>> x.grad
     tensor([0., 2., 2., 0.])
+
+    高さ``slope``のほかに幅``width``も選べる微分は、次のように作ります。
+
+    >>> from dataclasses import dataclass
+    >>> from snn_docs.surrogate import Surrogate
+    >>> @dataclass(frozen=True)
+    ... class Hill(Surrogate):
+    ...     width: float = 0.5
+    ...     def smooth(self, x):
+    ...         return 0.5 + self.slope * self.width * torch.tanh(x / self.width)
+    ...     def derivative(self, x):
+    ...         return self.slope / torch.cosh(x / self.width) ** 2
+    >>> Hill(width=0.25)
+    Hill(slope=1.0, width=0.25)
+    >>> Hill(width=0.25).derivative(torch.tensor([0.0, 0.25, -0.5]))
+    tensor([1.0000, 0.4200, 0.0707])
 
     出典: :cite:t:`neftci2019surrogate`
     """
@@ -462,12 +482,13 @@ def slopes(surrogate: Callable[[Tensor], Tensor], above: Tensor) -> Tensor:
     return found
 
 
-def acts_at_once(
+def confirms(
     surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
 ) -> bool:
-    """Tell whether a surrogate may be asked at once for all steps, whose potentials > 0 are spikes.
+    """Tell whether a surrogate gives the spikes with which all of time was computed at once.
 
-    This package's may, and so may any function that gives these spikes and has a slope. One that
+    Any but this package's is asked afterwards, in one call: each potential follows from the spikes
+    before it, so if it gives these ones at these potentials it would have, step by step. One that
     fires at the threshold itself, or at random, or learns, is to be asked in each step.
     """
     if slope_is_spike(surrogate) or has_derivative(surrogate):
@@ -476,6 +497,6 @@ def acts_at_once(
     given = None if above.is_meta else surrogate(above)
     if not isinstance(given, Tensor) or given.dtype != spikes.dtype or given.requires_grad:
         return False
-    with torch.enable_grad():
-        slope = surrogate(above[:1].requires_grad_())
-    return slope.requires_grad and torch.equal(given, spikes)
+    with torch.enable_grad():  # one step tells whether it has a slope; a graph of all costs memory
+        first = surrogate(above[:1].requires_grad_())
+    return first.requires_grad and torch.equal(given, spikes)

@@ -76,7 +76,7 @@ class TestRuns:
         assert [(cost.name, cost.layer) for cost in whole] == [
             ("0", "Conv2d"), ("1", "IF"), ("2", "Flatten"), ("3.0", "Linear"),
         ]  # fmt: skip
-        monkeypatch.setattr("snn_docs.sequential.BLOCK", 1)
+        monkeypatch.setattr("snn_docs.sequential.BYTES_AT_ONCE", 1)
         assert count_operations(network, inputs) == whole
 
     def test_a_neuron_in_several_places_says_where(self):

@@ -289,7 +289,7 @@ class TestErrors:
     @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
     def test_infinite_values_and_signals(self, wrong):
         tensor = torch.tensor([0.5, wrong, 7.0])
-        came = f"must be finite, but {wrong} came, and 1 of 3 elements"
+        came = rf"must be finite, but 1 of 3 numbers are NaN or infinite, first {wrong} at \[1\]"
         with pytest.raises(ValueError, match=f"values {came}"):
             encoding.direct(tensor, 3)
         with pytest.raises(ValueError, match=f"signal {came}"):

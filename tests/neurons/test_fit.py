@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 import torch
@@ -239,6 +240,16 @@ class TestMeasure:
         assert measure(network, noisy) == first
         assert network.training
         assert bits(network.state_dict()) == state
+
+    @pytest.mark.parametrize("batches", [loader(20), [None]], ids=["well", "with an error"])
+    def test_a_layer_that_is_frozen_stays_so(self, batches):
+        network = reader()
+        frozen, *others = reversed(list(network.modules()))
+        frozen.eval()
+        with suppress(TypeError):
+            measure(network, batches)
+        assert not frozen.training
+        assert all(each.training for each in others)
 
 
 class Unread(torch.nn.Module):

@@ -22,6 +22,7 @@ from torch_checks import (
     quiet_torch,
     reproducible,
     seeded,
+    stepping,
 )
 
 from snn_docs import ALIF, IF, LIF, CubaLIF, Heaviside, bptt, functional, surrogate
@@ -40,12 +41,12 @@ def loops(request):
     functional.backend(before)
 
 
-@pytest.fixture(scope="class", params=[bptt.BLOCK, 4])
+@pytest.fixture(scope="class", params=[bptt.POTENTIALS_AT_ONCE, 4])
 def blocks(request):
     """Derivatives of all steps at once, and of a few after a few."""
-    before, bptt.BLOCK = bptt.BLOCK, request.param
+    before, bptt.POTENTIALS_AT_ONCE = bptt.POTENTIALS_AT_ONCE, request.param
     yield
-    bptt.BLOCK = before
+    bptt.POTENTIALS_AT_ONCE = before
 
 
 def one_by_one(inputs, state=None, threshold=1.0, leak=0.0, **rule):
@@ -301,7 +302,7 @@ class TestMemory:
 
         most, left = allocated(forward_and_backward_twice)
         # beside them a few steps, or blocks of steps
-        assert most < 3 * self.FULL + 4 * 4 * bptt.BLOCK + 20 * 4 * self.NEURONS
+        assert most < 3 * self.FULL + 4 * 4 * bptt.POTENTIALS_AT_ONCE + 20 * 4 * self.NEURONS
         assert left == 0
 
     def test_potentials_are_not_kept_where_no_gradient_needs_them(self):
@@ -341,8 +342,9 @@ inputs = torch.rand(100, 16384, requires_grad=True)
         settings = dict(re.findall(r"(MALLOC_\w+)=(\d+)", page))
         buffer = 100 * 16384 * 4
         assert fresh_memory(prepare, call, settings) < buffer / 2
-        # In a process of four it is but one buffer: that depends on where they happen to lie.
-        assert any(fresh_memory(prepare, call, {}) > 2 * buffer for _ in range(5))
+        # It is one buffer, two or three: that depends on where they lie, so all of it is shifted.
+        shifted = (f"{prepare}\npad = bytearray({k} << 13)" for k in range(5))
+        assert any(fresh_memory(each, call, {}) > 1.5 * buffer for each in shifted)
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_inference_saves_nothing(self, mode):
@@ -471,15 +473,6 @@ OWN = {
 }
 
 
-def outputs_of_steps(layer, inputs):
-    """Take one step after another: what `record` returns."""
-    state, steps = None, []
-    for current in inputs:
-        _, state = layer.step(current, state)
-        steps.append(state)
-    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
-
-
 @pytest.mark.usefixtures("device", "loops")
 class TestSurrogate:
     @pytest.mark.parametrize("layer", OWN.values(), ids=OWN)
@@ -501,14 +494,14 @@ class TestSurrogate:
             layer(reset=reset, surrogate=Own.apply),
             2 * torch.rand(9, 4, 3).double().double(),
         )
-        steps = outputs_of_steps(layer, inputs)
+        steps = stepping(layer, inputs)
         monkeypatch.setattr(functional.equations, "loop", None)
         monkeypatch.setattr(ALIF, "_loop", None)
         leaf = inputs.requires_grad_()
         got = layer.record(leaf)
         assert_equal(got, steps)
         (gradient,) = torch.autograd.grad(loss(got[:2]), leaf)
-        expected = torch.autograd.grad(loss(outputs_of_steps(layer, leaf)[:2]), leaf)
+        expected = torch.autograd.grad(loss(stepping(layer, leaf)[:2]), leaf)
         assert_close([gradient], expected)
         with torch.no_grad():
             assert_equal(layer.record(inputs), steps)

@@ -13,7 +13,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
-from torch_checks import FLOATING, assert_equal, bits, from_bits, quiet_torch, reproducible, seeded
+from torch_checks import (
+    FLOATING,
+    assert_equal,
+    bits,
+    from_bits,
+    quiet_torch,
+    reproducible,
+    seeded,
+    stepping,
+)
 
 from snn_docs import ALIF, IF, LIF, PLIF, CubaLIF, Heaviside, functional
 from snn_docs.surrogate import ArcTan
@@ -519,15 +528,7 @@ class TestRun:
     def test_equals_stepping(self, rule, make):
         layer = make(0.75, **rule)
         got = outputs_and_gradient(layer.record, self.INPUTS)
-
-        def stepping(inputs):
-            state, steps = None, []
-            for current in inputs:
-                _, state = layer.step(current, state)
-                steps.append(state)
-            return tuple(torch.stack(part) for part in zip(*steps, strict=True))
-
-        expected = outputs_and_gradient(stepping, self.INPUTS)
+        expected = outputs_and_gradient(partial(stepping, layer), self.INPUTS)
         assert_same_bits(got[:2], expected[:2])
         torch.testing.assert_close(got[2], expected[2])
 

@@ -55,10 +55,12 @@ def inputs():
     return drawn.requires_grad_()
 
 
-@pytest.fixture(params=[sequential.BLOCK, 4 * 3 * 6 * 6 * 8 * 2, 1], ids=["whole", "two", "one"])
+@pytest.fixture(
+    params=[sequential.BYTES_AT_ONCE, 4 * 3 * 6 * 6 * 8 * 2, 1], ids=["whole", "two", "one"]
+)
 def block(request, monkeypatch):
     """Blocks of all steps, of two steps, and of one."""
-    monkeypatch.setattr(sequential, "BLOCK", request.param)
+    monkeypatch.setattr(sequential, "BYTES_AT_ONCE", request.param)
 
 
 class Lengths(nn.Module):
@@ -84,7 +86,8 @@ class TestThroughTime:
         """The last one is of one step, since all that the others keep is there when it ends."""
         seen = []
         network = Sequential(nn.Linear(2, 100), Lengths(seen, samples=4), IF())
-        monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 100 * 4)  # two steps of four samples
+        two_steps = 2 * 4 * 100 * 4  # of four samples
+        monkeypatch.setattr(sequential, "BYTES_AT_ONCE", two_steps)
         network(torch.ones(9, 4, 2))
         assert seen == [3, 2, 2, 1, 1]
         network(torch.ones(2, 4, 2))
@@ -93,7 +96,8 @@ class TestThroughTime:
     def test_a_width_that_no_weights_tell_is_known_from_the_second_block_on(self, monkeypatch):
         seen = []
         layers = nn.Sequential(Lengths(seen, samples=4), nn.Conv1d(1, 2, 1), nn.Upsample(100))
-        monkeypatch.setattr(sequential, "BLOCK", 2 * 4 * 2 * 5 * 4)  # two steps as it is guessed
+        two_steps = 2 * 4 * 2 * 5 * 4  # as it is guessed
+        monkeypatch.setattr(sequential, "BYTES_AT_ONCE", two_steps)
         Sequential(layers, IF())(torch.ones(9, 4, 1, 5))
         assert seen == [3, 1, 1, 1, 1, 1, 1]
 
