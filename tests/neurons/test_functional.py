@@ -1,5 +1,6 @@
 """`functional`: all of time in one call equals one step after another, forward, back, and again."""
 
+import gc
 import importlib
 import math
 import platform
@@ -269,9 +270,11 @@ class TestShapes:
 
 def allocated(function):
     """Return the bytes that a call has allocated at most at a time, and at its end."""
+    gc.disable()  # or what other tests have left might be freed while this is counted
     # the profiler writes to stderr what it starts and stops
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         function()
+    gc.enable()
     events = profiler.profiler.kineto_results.events()  # prof.events() has only some of them
     sizes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"]
     alive = list(accumulate(size for _, size in sorted(sizes)))
