@@ -4,9 +4,8 @@ They hold while nothing changes that they depend on: the page's cells, the sourc
 modules that it loaded, the files that it read, looked at or declared, the modules that it looked
 for, the variables of the environment that it read, the installed packages, Python, the processor
 and the variables by which libraries choose its instructions, the engine itself and how kernels
-start. A result is one file, replaced at once; one that can't be
-read, or was damaged, is as good as none. Its first line says what it depends on, the rest is the
-outputs.
+start. A result is one file, replaced at once; one that can't be read, or was damaged, is as good as
+none. Its first line says what it depends on, the rest is the outputs.
 """
 
 from __future__ import annotations

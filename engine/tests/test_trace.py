@@ -258,6 +258,15 @@ def test_an_ordinary_kernel_is_traced_in_the_same_way(tmp_path):
 
 
 @pytest.mark.usefixtures("settled")
+def test_a_text_that_is_shown_is_no_file_that_is_looked_at(tmp_path):
+    code = "from IPython.display import HTML\nHTML({!r})"
+    texts = "<p>a</p>\n<p>b</p>", "name"  # IPython shows the file of such a name, if there is one
+    [done] = run(write(tmp_path, *(cell(code.format(text)) for text in texts)))
+    looked = [name for name in done.trace.looked if Path(name).is_relative_to(tmp_path)]
+    assert looked == [str(tmp_path / "name")]
+
+
+@pytest.mark.usefixtures("settled")
 def test_what_is_beside_the_page_counts_wherever_the_page_is(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "elsewhere.txt").write_text("")

@@ -46,10 +46,15 @@ FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
 """The packages that look for modules, and for what is installed, wherever modules may be."""
 MACHINE = "/dev", "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
+AGENTS = {*sys.stdlib_module_names, "IPython"}
+"""The packages that read variables for whoever calls them."""
+STEERING = ("CUDA_", "FORCE_COLOR", "KMP_", "MPL", "NO_COLOR", "NPY_", "PYTORCH_",
+            "SOURCE_DATE_EPOCH", "TF_")  # fmt: skip
+"""How the variables begin that change what packages do, though they are not named after them."""
 LONGEST = 60
 """Letters of a command that are noted."""
 ALL = "*"
-"""The name that stands for all variables of the environment."""
+"""What stands for all variables of the environment, or after how the names of some begin."""
 # a page may replace them
 _absolute, _decode, _frame = os.path.abspath, os.fsdecode, sys._getframe  # noqa: SLF001
 _stat, _lstat, _readlink, _scandir = os.stat, os.lstat, os.readlink, os.scandir
@@ -145,6 +150,8 @@ class Probe:
         self.asked: set[str] = set()
         self.set: set[str] = set()
         """Variables of the environment that it has read, and that it has set itself."""
+        self.unasked: set[str] = set()
+        """Those that installed packages have read: what they set then may be what they found."""
         self.passing: dict[int, object] = {}
         """The very names that were given to who goes through all of them."""
         self.restore: list[Callable[[], object]] = []
@@ -266,28 +273,36 @@ class Probe:
             question = "kind"
         elif question == "time" and caller.f_code.co_name == "getsize":
             question = "size"
-        if not self.is_own(file) and self.counts(file):
+        # a text of several lines that is shown: IPython asks whether it names a file
+        if "\n" not in file and not self.is_own(file) and self.counts(file):
             asked = self.looked.setdefault(file, {})
             if question not in asked:
                 asked[question] = look(file, question)
 
     def note_variable(self, name: Any) -> None:  # noqa: ANN401
         """Note that a variable is read or set: both encode its name first."""
-        method, given, name = _frame(2).f_code.co_name, id(name), _decode(name)
-        if method == "__getitem__" and name not in self.set and given not in self.passing:
+        caller, given, name = _frame(2), id(name), _decode(name)
+        if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
+            self.set |= {name} - self.unasked
+        elif name in self.set or given in self.passing:
+            return
+        elif name.startswith((self.own_variables(caller), *STEERING)):
             self.asked.add(name)
-        elif method in {"__setitem__", "__delitem__"}:
-            self.set.add(name)
+        else:
+            self.unasked.add(name)
 
-    def note_all(self, caller: Any) -> None:  # noqa: ANN401
-        """Note that all variables are gone through, but not by a package: those look for their own.
+    def own_variables(self, caller: Any) -> str:  # noqa: ANN401
+        """Return how the variables begin that are meant for whoever reads them: all are for a page.
 
-        As tqdm does when it is imported: each page would depend on each variable.
+        For an installed package, those that are named after it are. It also reads who its user is
+        and where it runs, and computes nothing else for that.
         """
-        while caller.f_back and caller.f_globals.get("__name__") in {"os", "collections.abc"}:
+        while (package := _package(caller)) in AGENTS:
+            if not caller.f_back:  # a thread, of which nobody knows who started it
+                return ""
             caller = caller.f_back
-        if not below(_absolute(caller.f_code.co_filename), self.installed):
-            self.asked.add(ALL)
+        installed = below(_absolute(caller.f_code.co_filename), self.installed)
+        return package.upper() if installed else ""
 
     def note_attached(self, action: int, name: str | None, *_: object) -> int:
         """Note the database that a statement opens besides, and allow all."""
@@ -352,7 +367,7 @@ class Probe:
         def decode_noting(name: Any) -> Any:  # noqa: ANN401
             known = decode(name)
             self.passing[id(known)] = known  # whoever goes through all asks for its value
-            self.note_all(_frame(2))
+            self.asked.add(self.own_variables(_frame(1)) + ALL)
             return known
 
         self.put(variables, "encodekey", encode_noting)
@@ -421,6 +436,10 @@ NOTED: dict[str, Callable[..., None]] = {
 
 def _folders(path: Any) -> list[str]:  # noqa: ANN401
     return [_absolute(folder or ".") for folder in list(path) if isinstance(folder, str)]
+
+
+def _package(frame: Any) -> str:  # noqa: ANN401
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _source(file: str) -> str:
