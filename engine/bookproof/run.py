@@ -26,6 +26,7 @@ from bookproof.kernels.start import (
     StartError,
     ended_with,
     new_manager,
+    start_failure,
     starting,
     variables,
     working_folder,
@@ -302,8 +303,8 @@ class Client(NotebookClient):
         """Run the code that the book has its kernels start with."""
         if code:
             reply = await self._reply(starting(code))
-            if reply.get("status") == "error":
-                raise StartError(f"book_start failed: {reply['ename']}: {reply['evalue']}")
+            if failure := start_failure(reply):
+                raise StartError(failure)
 
     async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
         """Run code that leaves no trace, and return the value of an expression."""

@@ -210,12 +210,12 @@ def reader(server):
 
 @pytest.fixture
 def limited(tmp_path):
-    """Serve the book within other limits; return a reader who is inside."""
+    """Serve the book within other limits, with this `book_start`; return a reader who is inside."""
     with ExitStack() as stack:
 
-        def serve(**limits):
-            source, output = write_book(tmp_path)
-            book = live.Book(source, output, Settings(modules=()), replace(Limits(), **limits))
+        def serve(start="", **limits):
+            settings = Settings(modules=(), start=start)
+            book = live.Book(*write_book(tmp_path), settings, replace(Limits(), **limits))
             reader = Reader(stack.enter_context(served(book)))
             reader.enter()
             return reader
@@ -673,6 +673,34 @@ def test_an_error_is_told_and_the_kernel_goes_on(cells):
     assert cells.run("def")[1] == "failed"
     assert cells.run("input()")[1] == "failed"
     assert cells.run("print(3)") == ([{"kind": "stdout", "text": "3\n"}], "done")
+
+
+def test_cells_run_after_what_the_book_starts_with(limited):
+    cells = limited(start="print('hidden')\nimport sys\nsys.begun = 3").connect()
+    assert cells.run("import sys; sys.begun") == ([{"kind": "result", "text": "3"}], "done")
+    cells.close()
+
+
+def test_a_failing_book_start_is_told_and_keeps_cells_from_running(limited, tmp_path):
+    cells = limited(start="open('there').read()").connect()
+    for _ in range(2):  # as long as it fails
+        outputs, done = cells.run("print(1)")
+        assert done == "failed"
+        assert [output["kind"] for output in outputs] == ["error"]
+        assert text(outputs).startswith("book_start failed: FileNotFoundError: ")
+    (tmp_path / "docs" / "there").touch()
+    assert cells.run("print(1)") == ([{"kind": "stdout", "text": "1\n"}], "done")
+    cells.close()
+
+
+def test_a_book_start_that_runs_away_is_stopped(limited, tmp_path):
+    begun = tmp_path / "docs" / "begun"
+    cells = limited(start=f"open('begun', 'w').close()\n{ENDLESS}").connect()
+    cells.send(json.dumps({"run": "print(1)"}))
+    until(begun.exists)
+    cells.send('{"stop": true}')
+    assert [cells.receive(), cells.receive()] == [{"ready": True}, {"done": "stopped"}]
+    cells.close()
 
 
 def test_a_cell_that_runs_away_is_stopped(cells):

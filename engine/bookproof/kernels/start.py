@@ -88,6 +88,13 @@ def starting(code: str) -> str:
     return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})" if code else "pass"
 
 
+def start_failure(reply: Mapping[str, Any]) -> str:
+    """Say why that code failed, if it did, by the kernel's reply to it."""
+    if reply.get("status") != "error":
+        return ""
+    return f"book_start failed: {reply['ename']}: {reply.get('evalue', '')}"
+
+
 def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:
     """Return the name of a page's kernel: of the warm one, where the page wants this Python."""
     name = notebook.metadata.get("kernelspec", {}).get("name", "python3")

@@ -23,6 +23,7 @@ from bookproof.kernels.start import (
     PromptKernelClient,
     ended_with,
     new_manager,
+    start_failure,
     starting,
     variables,
     working_folder,
@@ -127,11 +128,32 @@ class Session:
                 raise errors.exceptions[0] from None
 
     async def _serve(self, client: BoundedKernelClient) -> None:
+        begun = False
         while True:
             async with _at_most(self.limits.idle, IDLE):
                 code = await self.asked.get()
             async with _at_most(self.limits.run, LATE):
-                await self._run(client, code)
+                begun = begun or await self._begin(client)
+                if begun:
+                    await self._run(client, code)
+
+    async def _begin(self, client: BoundedKernelClient) -> bool:
+        """Run the `book_start`; if it fails, say so in the place of the cell that was asked for."""
+        start = self.page.settings.start
+        if not start or client.language_info.get("name") != "python":
+            return True
+        request = client.execute(starting(start), silent=True, allow_stdin=False)
+        reply: Mapping[str, Any] = {}
+        async for reply in messages(client, request):  # noqa: B007 (the last is kept)
+            pass
+        if reply["lost"]:
+            await _come_again(client)
+        if failure := start_failure(reply["content"]):
+            how = ending(reply["content"])
+            if how == "failed":  # a reader who has stopped it knows
+                await self.tell({"output": {"kind": "error", "text": failure}})
+            await self.tell({"done": how})
+        return not failure
 
     async def _run(self, client: BoundedKernelClient, code: str) -> None:
         request = client.execute(code, allow_stdin=False)
@@ -238,8 +260,6 @@ async def started(
     except (RuntimeError, TimeoutError) as error:
         client.stop_channels()
         raise EndError(DIED) from error
-    if page.settings.start and client.language_info.get("name") == "python":
-        client.execute(starting(page.settings.start), silent=True)
     return client  # type: ignore[no-any-return]
 
 
