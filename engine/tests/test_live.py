@@ -784,7 +784,7 @@ def test_a_start_that_is_left_half_way_is_finished_and_undone(book, monkeypatch)
             happened.append("started")
             return SimpleNamespace(stop_channels=lambda: happened.append("stopped"))
 
-        monkeypatch.setattr(session, "started", start)
+        monkeypatch.setattr(session, "start_kernel", start)
         page = session.Session(book.page("page.html"), Limits(), happened.append)
         serving = asyncio.create_task(page.serve())
         await begun.wait()
@@ -862,12 +862,12 @@ def test_runs_do_not_pile_up(reader):
 
 def test_the_kernels_are_few(limited, monkeypatch):
     reader = limited(kernels=2)
-    monkeypatch.setattr(live, "PATIENCE", 0.1)
+    monkeypatch.setattr(live, "SLOT_SECONDS", 0.1)
     one, two = reader.connect(), reader.connect()
     assert one.run("1")[1] == two.run("1")[1] == "done"
     assert reader.connect().closing() == 4003
     assert len(kernels()) == 2
-    monkeypatch.setattr(live, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(live, "SLOT_SECONDS", PATIENCE)
     three = reader.connect()
     one.close()  # which makes room
     assert three.run("1")[1] == "done"
@@ -923,7 +923,7 @@ def test_a_kernel_that_does_not_start_is_not_waited_for(limited, monkeypatch, tm
     startup.mkdir(parents=True)
     (startup / "hangs.py").write_text("while True: pass")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setattr(starting, "PATIENCE", 0.1)
+    monkeypatch.setattr(starting, "KERNEL_SECONDS", 0.1)
     cells = limited().connect()
     assert cells.closing() == 4001
     until(lambda: not kernels())
@@ -972,7 +972,7 @@ def test_what_nobody_has_expected_is_logged(reader, monkeypatch, caplog):
     async def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(session, "started", fail)
+    monkeypatch.setattr(session, "start_kernel", fail)
     assert reader.connect().closing() == 4001
     assert "page.md can't be run" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -1004,7 +1004,7 @@ def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
      "display('x', display_id=3_000_000 * 'a')"],
 )  # fmt: skip
 def test_a_cell_that_puts_out_too_much_is_cut_and_stopped(reader, code, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE", PATIENCE)  # not what a busy machine takes
+    monkeypatch.setattr(session, "RECOVERY_SECONDS", PATIENCE)  # not what a busy machine takes
     cells = reader.connect()
     outputs, done = cells.run(code)
     sizes = [sum(map(len, output.values())) for output in outputs]
@@ -1039,10 +1039,10 @@ class SilentClient:
 
 def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
     async def messages():
-        return [message async for message in session.messages(SilentClient(), "request")]
+        return [message async for message in session.outputs_and_reply(SilentClient(), "request")]
 
     (reply,) = asyncio.run(messages())
-    assert session.ending(reply["content"]) == "stopped"
+    assert session.how_it_ended(reply["content"]) == "stopped"
     assert reply["lost"]
 
 
@@ -1063,16 +1063,16 @@ class HastyClient(SilentClient):
 
 def test_a_reply_that_comes_before_its_outputs_does_not_count_them_as_lost():
     async def messages():
-        return [message async for message in session.messages(HastyClient(), "request")]
+        return [message async for message in session.outputs_and_reply(HastyClient(), "request")]
 
     stream, reply = asyncio.run(messages())
     assert stream["content"]["text"] == "1"
-    assert session.ending(reply["content"]) == "done"
+    assert session.how_it_ended(reply["content"]) == "done"
     assert not reply["lost"]
 
 
 def test_an_output_that_no_server_should_hold_ends_the_kernel(reader, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE", 0.1)
+    monkeypatch.setattr(session, "RECOVERY_SECONDS", 0.1)
     cells = reader.connect()
     cells.send(json.dumps({"run": f"print({LARGEST} * 'x')"}))
     assert cells.closing() == 4004

@@ -452,7 +452,7 @@ def test_the_errors_of_a_page_that_is_watched_are_those_of_one_that_is_not(book,
     settings = find_settings(path)
     [watched] = runs.run_pages([read_page(path, settings)])
     assert watched.trace
-    monkeypatch.setattr(runs, "START", "")
+    monkeypatch.setattr(runs, "START_TRACE", "")
     [free] = runs.run_pages([read_page(path, settings)])
     assert not free.trace
     assert [c.get("outputs") for c in watched.notebook.cells] == [

@@ -1,4 +1,7 @@
-"""What is wrong in a build, as Sphinx's log has it."""
+"""What Sphinx warned of, said again until it is mended; and what fails the build.
+
+Wrong cells are told as errors of this engine, by `bookproof.extension.build.Build.finish`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = sphinx_logging.getLogger(__name__)
 
-OWN = "sphinx.bookproof."
+OWN_LOGGERS = "sphinx.bookproof."
 """How the names of this engine's loggers start."""
 
 
@@ -90,7 +93,7 @@ class Failures(logging.Handler):
         if missing:
             message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
             self.fatal[f"{self._shown(location)}{message}"] = f"{kind}.{subtype}"
-        if missing or (record.name.startswith(OWN) and record.levelno == logging.ERROR):
+        if missing or (record.name.startswith(OWN_LOGGERS) and record.levelno == logging.ERROR):
             self.app.statuscode = 1
             self.documents |= {self._document(location)}
 

@@ -51,7 +51,7 @@ AGENTS = {*sys.stdlib_module_names, "IPython"}
 STEERING = ("CUDA_", "FORCE_COLOR", "KMP_", "MPL", "NO_COLOR", "NPY_", "PYTORCH_",
             "SOURCE_DATE_EPOCH", "TF_")  # fmt: skip
 """How the variables begin that change what packages do, though they are not named after them."""
-LONGEST = 60
+LONGEST_COMMAND = 60
 """Letters of a command that are noted."""
 ALL = "*"
 """What stands for all variables of the environment, or after how the names of some begin."""
@@ -145,7 +145,7 @@ class Probe:
         self.wanted: set[str] = set()
         """The folders that it would have made, had they not been there."""
         self.before: Any = None
-        self.left: dict[str, tuple[int, str]] = {}
+        self.unseen: dict[str, tuple[int, str]] = {}
         """By event, where it first went where it can't be followed: the cell's number, for what."""
         self.asked: set[str] = set()
         self.set: set[str] = set()
@@ -184,7 +184,7 @@ class Probe:
         """Let everything go its way unseen, and forget nothing but who was started."""
         while self.restore:
             self.restore.pop()()
-        self.left.clear()
+        self.unseen.clear()
 
     # coverage sees nothing from here: Python lets nothing trace what an audit hook does
     def hook(self) -> Callable[[str, Any], None]:
@@ -200,23 +200,23 @@ class Probe:
                 return
             elif event == "bookproof.trace":
                 if processes() != self.before:
-                    self.left.setdefault(A_PROCESS, (0, ""))
+                    self.unseen.setdefault(A_PROCESS, (0, ""))
                 arguments[0].update(self.answer())
             elif event == "sqlite3.connect":
                 self.note_database(arguments[0])
             elif event in LEAVES:
-                self.note_left(event, _told(arguments, LEAVES[event]))
+                self.note_unseen(event, _told(arguments, LEAVES[event]))
             elif _frame(1).f_globals is not globals():
                 NOTED[event](self, *arguments)
 
         return note  # no method: to call one takes three times as long
 
-    def note_left(self, event: str, what: str = "") -> None:
+    def note_unseen(self, event: str, what: str = "") -> None:
         """Note that the page goes where it can't be followed."""
         shell = _shell()
         # not execution_count, which goes up before a cell runs or after it, as the version has it
         count = len(shell.history_manager.input_hist_parsed) - 1 if shell else 0
-        self.left.setdefault(event, (count, what))
+        self.unseen.setdefault(event, (count, what))
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for modules or packages there."""
@@ -308,7 +308,7 @@ class Probe:
         """Note the database that a statement opens besides, and allow all."""
         if action == sqlite3.SQLITE_ATTACH:
             if name is None:
-                self.note_left("sqlite3 ATTACH")
+                self.note_unseen("sqlite3 ATTACH")
             else:
                 self.note_database(name)
         return sqlite3.SQLITE_OK
@@ -412,7 +412,7 @@ class Probe:
             },
             "sought": sought,
             "variables": sorted(self.asked),
-            "unseen": self.left,
+            "unseen": self.unseen,
             "python": [sys.prefix, sys.version],
         }
 
@@ -477,7 +477,7 @@ def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
     except (LookupError, TypeError, ValueError):
         return ""
     line = " ".join(" ".join(words).split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return line if len(line) <= LONGEST_COMMAND else f"{line[:LONGEST_COMMAND]}…"
 
 
 def _shell() -> Any:  # noqa: ANN401
