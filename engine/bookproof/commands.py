@@ -90,15 +90,11 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
         ]
     if options.command == "accept" and options.beside:
         pages = [
-            page if page.has_blocks or not page.strict else _with_file_beside(page)
+            page if page.has_blocks or not page.strict
+            else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
             for page in pages
-        ]
+        ]  # fmt: skip
     return pages, errors
-
-
-def _with_file_beside(page: Page) -> Page:
-    """Return a page without blocks as one whose blocks are to stand beside it."""
-    return dataclasses.replace(page, beside=File(place_beside(page.path), ""))
 
 
 def _show(runs: Sequence[Run]) -> int:

@@ -304,15 +304,12 @@ def _why_not_run(
     for pattern in config.execution_excludepatterns:
         if PurePosixPath(path.as_posix()).match(pattern):
             return f"nb_execution_excludepatterns has {pattern!r}"
-    if not any(cell.cell_type == "code" for cell in notebook.cells):
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if not code:
         return EMPTY
     auto = "auto" in {settings.notebooks.execution_mode, config.execution_mode}
-    return UNRUN if auto and not settings.stored and _is_stored(notebook) else ""
-
-
-def _is_stored(notebook: NotebookNode) -> bool:
-    """Whether the file holds an output of each cell, so that MyST-NB's mode "auto" runs none."""
-    return all(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+    # MyST-NB's mode "auto" runs no file that holds an output of each cell
+    return UNRUN if auto and not settings.stored and all(cell.outputs for cell in code) else ""
 
 
 def _require_run(path: Path, cells: Sequence[Cell], why_not_run: str) -> None:

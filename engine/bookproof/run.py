@@ -137,8 +137,7 @@ async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], No
     failure, missing = execution.failure, execution.missing
     show_records(page, notebook, missing)
     verdicts = judged(page, notebook, failure, missing)
-    failed = failure is not None
-    run = Run(page, notebook, verdicts, started, seconds, failed, execution.trace, missing)
+    run = Run(page, notebook, verdicts, started, seconds, bool(failure), execution.trace, missing)
     done(run)
     return run
 
@@ -206,7 +205,9 @@ class Execution:
                 except DeadKernelError as error:
                     raise DeadKernelError(await _epitaph(client, manager, log)) from error
                 finally:
-                    await client.end(gently=self.failure is None and _says_atexit(self.page))
+                    # time for what is to run at the end, where the page may have something
+                    atexit = any("atexit" in cell.source for cell in self.page.cells)
+                    await client.end(gently=atexit and self.failure is None)
 
     async def _cells(self, client: Client) -> None:
         python = client.nb.metadata.language_info.get("name") == "python"
@@ -355,8 +356,3 @@ async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) 
     log.seek(0)
     last = log.read().decode(errors="replace")[-2000:].strip()
     return f"the kernel died: {how}\n{last}".rstrip()
-
-
-def _says_atexit(page: Page) -> bool:
-    """Whether a page may have something run at its end, for which its kernel then gets time."""
-    return any("atexit" in cell.source for cell in page.cells)

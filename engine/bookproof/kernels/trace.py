@@ -58,7 +58,11 @@ def read_trace(answer: Mapping[str, Any]) -> Trace | None:
     """Read a kernel's answer to `READ_TRACE`; there is none if the page tampered with it."""
     try:
         found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-        files = {file: was for file, was in sorted(found["files"].items()) if _counts(Path(file))}
+        # without this engine, which `bookproof.store` looks at itself
+        files = {
+            file: was for file, was in sorted(found["files"].items())
+            if not Path(file).is_relative_to(_FILE.parents[1])
+        }  # fmt: skip
         # of another Python, nobody here knows which packages it has
         here = found["python"] == [sys.prefix, sys.version]
         told = found["unseen"].items()
@@ -72,8 +76,3 @@ def read_trace(answer: Mapping[str, Any]) -> Trace | None:
         )
     except (AttributeError, KeyError, TypeError, ValueError, SyntaxError):
         return None
-
-
-def _counts(file: Path) -> bool:
-    """Leave out this engine, which `bookproof.store` looks at itself."""
-    return not file.is_relative_to(Path(__file__).parents[1])

@@ -49,7 +49,7 @@ from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
 from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
-from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session
+from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
 
 if TYPE_CHECKING:
@@ -124,11 +124,8 @@ class Book:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for one of the places for kernels."""
-        try:
-            async with asyncio.timeout(SLOT_SECONDS):
-                await self.slots.acquire()
-        except TimeoutError as error:
-            raise EndError(FULL) from error
+        async with at_most(SLOT_SECONDS, FULL):
+            await self.slots.acquire()
         try:
             yield
         finally:

@@ -130,9 +130,9 @@ class Session:
     async def _serve(self, client: BoundedKernelClient) -> None:
         begun = False
         while True:
-            async with _at_most(self.limits.idle, IDLE):
+            async with at_most(self.limits.idle, IDLE):
                 code = await self.asked.get()
-            async with _at_most(self.limits.run, LATE):
+            async with at_most(self.limits.run, LATE):
                 begun = begun or await self._begin(client)
                 if begun:
                     await self._run(client, code)
@@ -149,8 +149,7 @@ class Session:
         if reply["lost"]:
             await _come_again(client)
         if failure := start_failure(reply["content"]):
-            how = how_it_ended(reply["content"])
-            if how == "failed":  # a reader who has stopped it knows
+            if (how := how_it_ended(reply["content"])) == "failed":  # who has stopped it knows
                 await self.tell({"output": {"kind": "error", "text": failure}})
             await self.tell({"done": how})
         return not failure
@@ -183,7 +182,7 @@ class Session:
 
 
 @asynccontextmanager
-async def _at_most(seconds: float, code: int) -> AsyncIterator[None]:
+async def at_most(seconds: float, code: int) -> AsyncIterator[None]:
     """End the session if something takes longer."""
     try:
         async with asyncio.timeout(seconds):
