@@ -28,7 +28,7 @@ def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({
 
     ``first_blocks`` has what those of a page without any say, by the places of their cells.
     """
-    if not run.page.lines:
+    if not run.page.has_lines:
         new = {v.cell.index: v for v in run.verdicts if is_rewritten(v)}
         outputs = {index: run.notebook.cells[index].outputs for index in new}
         return with_outputs(run.page.text, outputs) if new else run.page.text

@@ -28,7 +28,7 @@ class File:
     text: str
 
 
-def beside(page: Path) -> Path:
+def place_beside(page: Path) -> Path:
     """Return where the blocks of a page are, if they stand beside it."""
     return page.with_suffix(SUFFIX)
 

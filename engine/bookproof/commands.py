@@ -14,17 +14,17 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import accepted_text, pins, run_again, unsteady
-from bookproof.beside import File, beside
+from bookproof.beside import File, place_beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
-from bookproof.kernels.start import START
+from bookproof.kernels.start import START_VARIABLE
 from bookproof.kernels.warm import environment
 from bookproof.page import EMPTY, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
-from bookproof.stored import LEFT, UNCOMPARED
+from bookproof.stored import UNCOMPARED, UNRUN
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -52,13 +52,13 @@ def execute(options: Namespace) -> int:
         return 2
     if errors:
         return _refuse(errors)
-    left = {page.path: page.left for page in pages}
-    stored = {page.path for page in pages if not page.lines and page.settings.stored}
-    named = [path for path in options.paths if path.is_file() and path not in left]
-    for path, reason in [*left.items(), *((path, EMPTY) for path in named)]:
-        if reason and (path in options.paths or path in stored or reason == LEFT):
+    reasons = {page.path: page.why_not_run for page in pages}
+    stored = {page.path for page in pages if not page.has_lines and page.settings.stored}
+    named = [path for path in options.paths if path.is_file() and path not in reasons]
+    for path, reason in [*reasons.items(), *((path, EMPTY) for path in named)]:
+        if reason and (path in options.paths or path in stored or reason == UNRUN):
             sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
-    to_run = [page for page in pages if not page.left]
+    to_run = [page for page in pages if not page.why_not_run]
     if options.command == "vary":
         return _vary(to_run, options)
     runs = run_outdated(to_run, Results(), anew=options.anew, tell=_say)
@@ -85,17 +85,16 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
             errors.append(error)
     if options.command == "accept" and not any(page.has_blocks for page in pages):
         pages = [
-            dataclasses.replace(page, strict=page.strict or page.lines or page.settings.stored)
+            dataclasses.replace(page, strict=page.strict or page.has_lines or page.settings.stored)
             for page in pages
         ]
     if options.command == "accept" and options.beside:
-        pages = [page if page.has_blocks or not page.strict else _beside(page) for page in pages]
+        pages = [
+            page if page.has_blocks or not page.strict
+            else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
+            for page in pages
+        ]  # fmt: skip
     return pages, errors
-
-
-def _beside(page: Page) -> Page:
-    """Return a page without blocks as one whose blocks are to stand beside it."""
-    return dataclasses.replace(page, beside=File(beside(page.path), ""))
 
 
 def _show(runs: Sequence[Run]) -> int:
@@ -162,7 +161,7 @@ def _under_each(pages: Sequence[Page], options: Namespace) -> int:
     for name, [(_, condition), *_] in by_name.items() if options.then else ():
         sys.stdout.write(f"{name}: {shlex.join(options.then)}\n")
         sys.stdout.flush()
-        variables = environment(condition.environment) | {START: condition.start}
+        variables = environment(condition.environment) | {START_VARIABLE: condition.start}
         if subprocess.run(options.then, env=variables, check=False).returncode:  # noqa: S603
             failed.append(name)
     if failed:
@@ -174,9 +173,9 @@ def _accept_room(paths: Sequence[Path]) -> int:
     """Write the room that blocks need into pages whose outputs are right."""
     pages = [read_page(path, find_settings(path)) for path in paths]
     for page in pages:
-        if not page.lines:
+        if not page.has_lines:
             sys.stdout.write(f"{report.shown_path(page.path)}: {report.NO_ROOM}\n")
-    pages = [page for page in pages if page.lines]
+    pages = [page for page in pages if page.has_lines]
     if not pages:
         return 0
     found, status = _measured(pages, rare=False)
@@ -214,7 +213,7 @@ def _rewrite(run: Run, second: Run | None) -> bool | None:
         sys.stdout.writelines(f"{line}\n" for line in reasons)
         return None
     if report.is_unpinned(run):
-        told = report.UNPINNED if run.page.lines else report.NOTHING_STORED
+        told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
         sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
     found = pins(run, second) if second and _is_new(run.page) else {}
@@ -225,7 +224,7 @@ def _rewrite(run: Run, second: Run | None) -> bool | None:
 
 
 def _is_new(page: Page) -> bool:
-    return page.lines and not page.has_blocks
+    return page.has_lines and not page.has_blocks
 
 
 def _left(run: Run, second: Run | None) -> list[str]:
@@ -236,7 +235,7 @@ def _left(run: Run, second: Run | None) -> list[str]:
     if second and second.failed and not run.failed:
         return [report.describe(report.wrong([second])[-1]), f"{name}: {report.FAILS_AGAIN}"]
     if second and not _is_new(run.page):
-        told = report.UNSTEADY if run.page.lines else report.UNSTEADY_STORED
+        told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
         return [f"{report.cell_location(each)}: {told}\n" for each in unsteady(run, second)]
     return []
 
@@ -264,7 +263,7 @@ def _write(page: Page, new: str) -> bool:
         if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
             raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        told = "" if page.lines or page.settings.stored else f": {UNCOMPARED}"
+        told = "" if page.has_lines or page.settings.stored else f": {UNCOMPARED}"
         sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return False
     path.touch()  # a new file is as open as others are

@@ -83,7 +83,7 @@ def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
     if expected is None:
         got = printed(outputs, _tags(page, cell))
         # without a block, nobody would see what it prints where it does not run
-        needs_block = page.strict or (page.lines and cell.requires)
+        needs_block = page.strict or (page.has_lines and cell.requires)
         prints = Status.UNEXPECTED if needs_block else Status.UNCHECKED
         return Verdict(page, cell, prints if got else Status.SILENT, got)
     got = printed(outputs)

@@ -26,11 +26,11 @@ from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
-from bookproof.beside import File, beside, names
+from bookproof.beside import File, names, place_beside
 from bookproof.optional import required
 from bookproof.room import INTEGERS, NUMBER, PLACE, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
-from bookproof.stored import LEFT, said
+from bookproof.stored import UNRUN, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -118,9 +118,9 @@ class Page:
     """Whether no other page runs at the same time."""
     after: tuple[Path, ...] = ()
     """The pages that are to end before it starts."""
-    lines: bool = True
+    has_lines: bool = True
     """Whether the cells' lines are those of the file; if not, they are the cells' numbers."""
-    left: str = ""
+    why_not_run: str = ""
     """Why the page is not to be run, if it is not."""
     beside: File | None = None
     """The file of the page's blocks, if they are not in the page."""
@@ -160,7 +160,7 @@ def is_page(path: Path, settings: Settings | None = None) -> bool:
 
 def read_page(path: Path, settings: Settings | None = None, *, lenient: bool = False) -> Page:
     """Read a page from its file, and from the one beside it, if there is one."""
-    place = beside(path)
+    place = place_beside(path)
     other = File(place, _text(place)) if place.is_file() else None
     return parse_page(path, _text(path), settings, other, lenient=lenient)
 
@@ -210,9 +210,9 @@ def parse_page(
         cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
         if other:
             cells = _with_blocks_of(other, cells, path, settings.markdown, lenient=lenient)
-    left = _left(path, notebook, config, settings)
+    why_not_run = _why_not_run(path, notebook, config, settings)
     if myst:  # a notebook holds outputs whether or not anyone means them to be checked
-        _require_run(path, cells, left)
+        _require_run(path, cells, why_not_run)
     told = any(cell.expected for cell in cells) or other is not None
     return Page(
         path,
@@ -223,8 +223,8 @@ def parse_page(
         settings,
         (myst or compared) and (settings.strict or told),
         **_own(path, notebook, settings),
-        lines=myst,
-        left=left,
+        has_lines=myst,
+        why_not_run=why_not_run,
         beside=other if myst else None,
     )
 
@@ -293,7 +293,9 @@ def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbPar
         raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
 
 
-def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, settings: Settings) -> str:
+def _why_not_run(
+    path: Path, notebook: NotebookNode, config: NbParserConfig, settings: Settings
+) -> str:
     """Say why MyST-NB would not run a page."""
     if config.execution_mode == "off":
         return "its execution_mode is off"
@@ -302,23 +304,20 @@ def _left(path: Path, notebook: NotebookNode, config: NbParserConfig, settings: 
     for pattern in config.execution_excludepatterns:
         if PurePosixPath(path.as_posix()).match(pattern):
             return f"nb_execution_excludepatterns has {pattern!r}"
-    if not any(cell.cell_type == "code" for cell in notebook.cells):
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if not code:
         return EMPTY
     auto = "auto" in {settings.notebooks.execution_mode, config.execution_mode}
-    return LEFT if auto and not settings.stored and _is_stored(notebook) else ""
+    # MyST-NB's mode "auto" runs no file that holds an output of each cell
+    return UNRUN if auto and not settings.stored and all(cell.outputs for cell in code) else ""
 
 
-def _is_stored(notebook: NotebookNode) -> bool:
-    """Whether the file holds an output of each cell, so that MyST-NB's mode "auto" runs none."""
-    return all(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
-
-
-def _require_run(path: Path, cells: Sequence[Cell], left: str) -> None:
+def _require_run(path: Path, cells: Sequence[Cell], why_not_run: str) -> None:
     for cell in cells:
-        if left and cell.expected:
+        if why_not_run and cell.expected:
             raise PageError(
                 path, cell.expected.line,
-                f"this {BLOCK} block can't be checked, since the page is not run: {left}"
+                f"this {BLOCK} block can't be checked, since the page is not run: {why_not_run}"
             )  # fmt: skip
 
 

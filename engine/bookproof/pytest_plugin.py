@@ -12,7 +12,7 @@ from sphinx.errors import ConfigError
 
 from bookproof import report
 from bookproof.finder import is_page_of_its_book
-from bookproof.kernels.start import START
+from bookproof.kernels.start import START_VARIABLE
 from bookproof.page import Page, PageError, read_page
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -53,8 +53,8 @@ class PageFile(pytest.File):
             ) from error
         except ConfigError as error:
             raise self.CollectError(str(error)) from error
-        for number, cell in enumerate(() if self.page.left else self.page.cells):
-            place = "line" if self.page.lines else "cell"
+        for number, cell in enumerate(() if self.page.why_not_run else self.page.cells):
+            place = "line" if self.page.has_lines else "cell"
             yield CellItem.from_parent(self, name=f"{place} {cell.line}", number=number)
 
     def run(self) -> Run:
@@ -104,7 +104,7 @@ def pytest_configure() -> None:
 
     What it warns of there is not under test: NumPy does, of instructions that it does not know.
     """
-    start = compile(os.environ.get(START, ""), START, "exec")
+    start = compile(os.environ.get(START_VARIABLE, ""), START_VARIABLE, "exec")
     with warnings.catch_warnings(action="ignore"):
         exec(start, {"__name__": "book_start"})  # noqa: S102
 

@@ -1,4 +1,9 @@
-"""Turns verdicts into what a person reads: file and line, source, difference, next step."""
+"""Turns verdicts into what a person reads: file and line, source, difference, next step.
+
+`bookproof.result.judged` gives them, by `bookproof.compare.judge`. Who says it: the build at its
+end (`bookproof.extension.build`), the commands (`bookproof.commands`, `bookproof.vary`)
+and the test of a cell (`bookproof.pytest_plugin`). On the page, `bookproof.extension.notes` does.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +49,13 @@ FAILS_AGAIN = (
 )
 FAILURE_SAID = "the cell fails, and that is what is expected now (nb_execution_allow_errors)"
 UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
-LATE = "the cell ran longer than"
+RAN_TOO_LONG = "the cell ran longer than"
 """How what is told of a cell begins that took too long."""
 CELLS = {Status.FAILED, Status.NOT_RUN}
 """What is wrong with a cell itself, whatever its block says."""
 REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
 """What is wrong with what a page says, so that it can say what came instead."""
-LONGEST = 60
+MOST_LINES = 60
 """Lines of a difference or of a traceback that are shown."""
 LONG_LINE = 300
 """Letters of a line that are shown in the difference of a file: a picture's are a million."""
@@ -65,21 +70,21 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    if not verdict.page.lines:
+    if not verdict.page.has_lines:
         return cell_location(verdict)
     return f"{shown_path(_file(verdict).path)}:{_line(verdict)}"
 
 
 def cell_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    place = "" if verdict.page.lines else "cell "
+    place = "" if verdict.page.has_lines else "cell "
     return f"{shown_path(verdict.page.path)}:{place}{verdict.cell.line}"
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
     expected = verdict.cell.expected
-    if not expected or not verdict.page.lines:
+    if not expected or not verdict.page.has_lines:
         return cell_location(verdict)
     return f"{shown_path(verdict.page.blocks.path)}:{expected.line}"
 
@@ -87,12 +92,12 @@ def block_location(verdict: Verdict) -> str:
 def describe_at(verdict: Verdict) -> str:
     """Describe a verdict without its location."""
     headline, body, advice = _parts(verdict)
-    number = _line(verdict) if verdict.page.lines else 1
+    number = _line(verdict) if verdict.page.has_lines else 1
     # not splitlines: a form feed or U+2028 ends no line of the file
-    lines = (_file(verdict).text if verdict.page.lines else verdict.cell.source).split("\n")
+    lines = (_file(verdict).text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
     cut = _cut_inside if verdict.status is Status.FAILED else _cut
-    shown = [f"    {line}".rstrip() for line in cut(body, LONGEST)]
+    shown = [f"    {line}".rstrip() for line in cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
 
@@ -114,7 +119,7 @@ def summarize(runs: Sequence[Run]) -> str:
 
 def is_unpinned(run: Run) -> bool:
     """Whether a page says nothing of what its cells print, where it could."""
-    could = run.page.lines or run.page.settings.stored
+    could = run.page.has_lines or run.page.settings.stored
     return could and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
 
 
@@ -123,7 +128,7 @@ def skipped(runs: Sequence[Run]) -> list[str]:
     empty = [
         f"{shown_path(run.page.path)}: {NOTHING_STORED}"
         for run in runs
-        if not run.page.lines and is_unpinned(run)
+        if not run.page.has_lines and is_unpinned(run)
     ]
     return empty + [
         f"{block_location(verdict)}: {verdict.status}: {verdict.reason}"
@@ -172,7 +177,7 @@ def difference(verdict: Verdict) -> list[str]:
     lines = difflib.unified_diff(*_both(verdict), lineterm="", n=1)
     shown = [line for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
     numbers = _numbers(verdict)
-    return [*_cut(shown, LONGEST - len(numbers) - 1), *numbers]
+    return [*_cut(shown, MOST_LINES - len(numbers) - 1), *numbers]
 
 
 def is_rewritten(verdict: Verdict) -> bool:
@@ -282,7 +287,7 @@ def _line(verdict: Verdict) -> int:
 def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
     """Return the headline, the lines below it and the advice."""
     accept = f"{python()} -m bookproof accept {shlex.quote(shown_path(verdict.page.path))}"
-    start = f"The cell starts at line {verdict.cell.line}. " if verdict.page.lines else ""
+    start = f"The cell starts at line {verdict.cell.line}. " if verdict.page.has_lines else ""
     match verdict.status:
         case Status.DIFFERS:
             return (
@@ -290,7 +295,7 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
                 difference(verdict),
                 f"{start}Mend the code, or, if the new output is right: {accept}",
             )
-        case Status.UNEXPECTED if not verdict.page.lines:
+        case Status.UNEXPECTED if not verdict.page.has_lines:
             return (
                 "the cell prints, but no output of it is stored",
                 difference(verdict),
@@ -316,7 +321,7 @@ def _parts(verdict: Verdict) -> tuple[str, list[str], str]:
 
 def _mend(verdict: Verdict) -> str:
     """Return the advice for a cell that failed."""
-    if verdict.got.startswith(LATE):
+    if verdict.got.startswith(RAN_TOO_LONG):
         more = "nb_execution_timeout; in Jupyter Book's _config.yml, execute: timeout"
         return f"Give the cell more time ({more}), or less to do."
     return "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]"

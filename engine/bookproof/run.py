@@ -21,20 +21,21 @@ from nbformat import ValidationError as NotebookValidationError
 
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
+    KERNEL_SECONDS,
     OPTIONS,
-    PATIENCE,
     StartError,
     ended_with,
     new_manager,
+    start_failure,
     starting,
     variables,
     working_folder,
 )
-from bookproof.kernels.trace import READ, START, Trace, read_trace
+from bookproof.kernels.trace import READ_TRACE, START_TRACE, Trace, read_trace
 from bookproof.kernels.warm import socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
-from bookproof.report import LATE, ended, shown_path
+from bookproof.report import RAN_TOO_LONG, ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
 from bookproof.schedule import Turns
 from bookproof.settings import Settings
@@ -136,8 +137,7 @@ async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], No
     failure, missing = execution.failure, execution.missing
     show_records(page, notebook, missing)
     verdicts = judged(page, notebook, failure, missing)
-    failed = failure is not None
-    run = Run(page, notebook, verdicts, started, seconds, failed, execution.trace, missing)
+    run = Run(page, notebook, verdicts, started, seconds, bool(failure), execution.trace, missing)
     done(run)
     return run
 
@@ -189,8 +189,8 @@ class Execution:
                 on_cell_executed=self._note_reply,
                 timeout=self._patience(),
                 allow_errors=config.execution_allow_errors,
-                startup_timeout=PATIENCE,
-                iopub_timeout=PATIENCE,
+                startup_timeout=KERNEL_SECONDS,
+                iopub_timeout=KERNEL_SECONDS,
                 raise_on_iopub_timeout=True,  # a lost output must not pass for none
                 record_timing=False,  # notebooks to download would differ from build to build
                 extra_arguments=OPTIONS,
@@ -205,23 +205,25 @@ class Execution:
                 except DeadKernelError as error:
                     raise DeadKernelError(await _epitaph(client, manager, log)) from error
                 finally:
-                    await client.end(gently=self.failure is None and _says_atexit(self.page))
+                    # time for what is to run at the end, where the page may have something
+                    atexit = any("atexit" in cell.source for cell in self.page.cells)
+                    await client.end(gently=atexit and self.failure is None)
 
     async def _cells(self, client: Client) -> None:
         python = client.nb.metadata.language_info.get("name") == "python"
         if python and (names := sorted({n for cell in self.page.cells for n in cell.requires})):
             self.missing = read_answer(await client.ask("", question(names)))
-        left = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
+        left_out = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
-            await client.ask(START)
+            await client.ask(START_TRACE)
             await client.prepare(self.page.settings.start)
         for index, cell in enumerate(self.notebook.cells):
-            if index not in left:
+            if index not in left_out:
                 count = client.code_cells_executed + 1
                 await client.async_execute_cell(cell, index, execution_count=count)
         client.set_widgets_metadata()
         if python and not self.has_left:
-            self.trace = read_trace(await client.ask("", READ))
+            self.trace = read_trace(await client.ask("", READ_TRACE))
 
     def _patience(self) -> int:
         """Return how long a cell may take: the book's time, for each page at its processor."""
@@ -233,7 +235,7 @@ class Execution:
         given = "nb_execution_timeout"
         if limit != seconds:
             given += f" is {seconds}, and {self.share:g} pages share a processor"
-        return f"{LATE} {limit} s ({given})"
+        return f"{RAN_TOO_LONG} {limit} s ({given})"
 
     def _note(self, *, cell_index: int, **_: object) -> None:
         self.index = cell_index
@@ -269,7 +271,7 @@ class Execution:
             return f"{shown_path(self.page.path)}:{line}"
 
         text = str(strip_ansi("\n".join(traceback)))
-        if self.page.lines:
+        if self.page.has_lines:
             text = re.sub(r"Cell In\[(\d+)\], line (\d+)", place, text)
         return text, failed
 
@@ -302,8 +304,8 @@ class Client(NotebookClient):
         """Run the code that the book has its kernels start with."""
         if code:
             reply = await self._reply(starting(code))
-            if reply.get("status") == "error":
-                raise StartError(f"book_start failed: {reply['ename']}: {reply['evalue']}")
+            if failure := start_failure(reply):
+                raise StartError(failure)
 
     async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
         """Run code that leaves no trace, and return the value of an expression."""
@@ -354,8 +356,3 @@ async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) 
     log.seek(0)
     last = log.read().decode(errors="replace")[-2000:].strip()
     return f"the kernel died: {how}\n{last}".rstrip()
-
-
-def _says_atexit(page: Page) -> bool:
-    """Whether a page may have something run at its end, for which its kernel then gets time."""
-    return any("atexit" in cell.source for cell in page.cells)

@@ -38,7 +38,7 @@ LEGACY = "jupyter_execute_notebooks"
 BUILD = "_build"
 """The folder beside ``conf.py`` where results are kept, unless Sphinx builds elsewhere."""
 RESULTS = ".book"
-OWN: Mapping[str, tuple[Any, Literal["", "env"]]] = {
+OWN_SETTINGS: Mapping[str, tuple[Any, Literal["", "env"]]] = {
     "book_strict": (False, "env"),
     "book_stored": (False, "env"),
     "book_complete": (False, ""),
@@ -93,9 +93,9 @@ class Settings:
     """Code that each Python kernel runs before a page's first cell."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """Under which other conditions the outputs are to hold, by name."""
-    at_once: int = OWN["book_pages_at_once"][0]
+    at_once: int = OWN_SETTINGS["book_pages_at_once"][0]
     """How many pages run at once; 0 leaves it to processors and memory."""
-    longest: int = OWN["book_longest_output"][0]
+    longest: int = OWN_SETTINGS["book_longest_output"][0]
     """Characters that a page may put out."""
     suffixes: tuple[str, ...] = (".md",)
     """How the names of files end that are notebooks if their front matter says so."""
@@ -161,7 +161,9 @@ def _evaluate(conf: Path, text: bytes) -> Settings:
 
 def read_settings(values: Mapping[str, Any], home: Path, build: Path) -> Settings:
     """Return the settings among the values of the ``conf.py`` in a folder."""
-    usual = {"nb_execution_mode": "auto"} | {name: value for name, (value, _) in OWN.items()}
+    usual = {"nb_execution_mode": "auto"} | {
+        name: value for name, (value, _) in OWN_SETTINGS.items()
+    }
     values = usual | dict(values)
     chosen_mode = LEGACY if is_set(values.get(LEGACY)) else "nb_execution_mode"
     modes = f"one of {', '.join(MODES)}"
@@ -200,7 +202,7 @@ def names() -> list[str]:
     configs: Sequence[tuple[str, type[Any]]] = (("myst_", MdParserConfig), ("nb_", NbParserConfig))
     parsers = [prefix + name for prefix, config in configs for name in _fields(config)]
     sphinx = [*EXCLUDING, "include_patterns", "root_doc", "language", "source_suffix"]
-    return [*parsers, LEGACY, *OWN, *sphinx]
+    return [*parsers, LEGACY, *OWN_SETTINGS, *sphinx]
 
 
 def _excluded(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ They hold while nothing changes that they depend on: the page's cells, the sourc
 modules that it loaded, the files that it read, looked at or declared, the modules that it looked
 for, the variables of the environment that it read, the installed packages, Python, the processor
 and the variables by which libraries choose its instructions, the engine itself and how kernels
-start. A result is one file, replaced at once; one that can't be
-read, or was damaged, is as good as none. Its first line says what it depends on, the rest is the
-outputs.
+start. A result is one file, replaced at once; one that can't be read, or was damaged, is as good as
+none. Its first line says what it depends on, the rest is the outputs.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat import ValidationError, validate
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bookproof.beside import beside
+from bookproof.beside import place_beside
 from bookproof.files import write_atomically
 from bookproof.kernels.libraries import FILES
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
@@ -81,7 +80,7 @@ class Results:
 
         This does without parsing the page, and without reading its outputs.
         """
-        texts = _joined(self._file(str(path)), self._file(str(beside(path))))
+        texts = _joined(self._file(str(path)), self._file(str(place_beside(path))))
         try:
             head = _read_head(_place(path, settings))
             holds = head and not self._change(head, settings) and head["text"] == texts
@@ -350,20 +349,16 @@ def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]
 def _unseen(run: Run) -> str:
     """Say where a page goes where it can't be followed: in which cell, and for what."""
     cells = {run.notebook.cells[cell.index].execution_count: cell for cell in run.page.cells}
-    unit = "the cell at line" if run.page.lines else "cell"
+    unit = "the cell at line" if run.page.has_lines else "cell"
     told: dict[str, str] = {}
     # those that say most come first: one process may be told of by several events
-    for event, (count, what) in sorted(run.trace.unseen.items(), key=_says_most):  # type: ignore[union-attr]
+    found = run.trace.unseen if run.trace else {}
+    for event, one in sorted(found.items(), key=lambda item: (not item[1].what, not item[1].cell)):
         does = UNSEEN.get(event, PROCESS)
-        cell = cells.get(count)
+        cell = cells.get(one.cell)
         place = f"{unit} {cell.line}" if cell else "it"
-        told.setdefault(does, f"{place} {does}{f': {what}' if what else ''}")
+        told.setdefault(does, f"{place} {does}{f': {one.what}' if one.what else ''}")
     return " and ".join(told.values())
-
-
-def _says_most(found: tuple[str, tuple[int, str]]) -> tuple[bool, bool]:
-    _, (count, what) = found
-    return not what, not count
 
 
 def cells_digest(page: Page) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-LEFT = "its outputs are stored in it; to run and compare it, let conf.py say book_stored = True"
+UNRUN = "its outputs are stored in it; to run and compare it, let conf.py say book_stored = True"
 UNCOMPARED = "what a notebook holds is compared only if conf.py says book_stored = True"
 NBVAL = re.compile(r"nbval[-_](?:ignore[-_]output|skip)", re.IGNORECASE)
 """A tag of a cell, or a comment in it, by which nbval does not compare its output."""

@@ -210,7 +210,7 @@ def told(found: Sequence[Block]) -> list[str]:
             proposed = block.proposal() if numbers else ""
             room = f"\n  Or give it room: {proposed}" if proposed else ""
             left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
-            advice = room if block.page.lines else left_out
+            advice = room if block.page.has_lines else left_out
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
 

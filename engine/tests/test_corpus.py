@@ -48,7 +48,7 @@ NOT_A_MODE = (
 
 def is_run(path):
     settings = find_settings(path)
-    return is_page(path, settings) and not read_page(path, settings).left
+    return is_page(path, settings) and not read_page(path, settings).why_not_run
 
 
 PAGES = [path.relative_to(BOOKS).as_posix() for path in book_corpus.pages() if is_run(path)]

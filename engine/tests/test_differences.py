@@ -8,7 +8,7 @@ import pytest
 from book_project import CONF, cell, page
 from bs4 import BeautifulSoup
 
-from bookproof.extension.ending import ROUNDING
+from bookproof.extension.conclusion import ROUNDING
 from bookproof.report import python
 from bookproof.words import WORDS
 

@@ -210,12 +210,12 @@ def reader(server):
 
 @pytest.fixture
 def limited(tmp_path):
-    """Serve the book within other limits; return a reader who is inside."""
+    """Serve the book within other limits, with this `book_start`; return a reader who is inside."""
     with ExitStack() as stack:
 
-        def serve(**limits):
-            source, output = write_book(tmp_path)
-            book = live.Book(source, output, Settings(modules=()), replace(Limits(), **limits))
+        def serve(start="", **limits):
+            settings = Settings(modules=(), start=start)
+            book = live.Book(*write_book(tmp_path), settings, replace(Limits(), **limits))
             reader = Reader(stack.enter_context(served(book)))
             reader.enter()
             return reader
@@ -675,6 +675,34 @@ def test_an_error_is_told_and_the_kernel_goes_on(cells):
     assert cells.run("print(3)") == ([{"kind": "stdout", "text": "3\n"}], "done")
 
 
+def test_cells_run_after_what_the_book_starts_with(limited):
+    cells = limited(start="print('hidden')\nimport sys\nsys.begun = 3").connect()
+    assert cells.run("import sys; sys.begun") == ([{"kind": "result", "text": "3"}], "done")
+    cells.close()
+
+
+def test_a_failing_book_start_is_told_and_keeps_cells_from_running(limited, tmp_path):
+    cells = limited(start="open('there').read()").connect()
+    for _ in range(2):  # as long as it fails
+        outputs, done = cells.run("print(1)")
+        assert done == "failed"
+        assert [output["kind"] for output in outputs] == ["error"]
+        assert text(outputs).startswith("book_start failed: FileNotFoundError: ")
+    (tmp_path / "docs" / "there").touch()
+    assert cells.run("print(1)") == ([{"kind": "stdout", "text": "1\n"}], "done")
+    cells.close()
+
+
+def test_a_book_start_that_runs_away_is_stopped(limited, tmp_path):
+    begun = tmp_path / "docs" / "begun"
+    cells = limited(start=f"open('begun', 'w').close()\n{ENDLESS}").connect()
+    cells.send(json.dumps({"run": "print(1)"}))
+    until(begun.exists)
+    cells.send('{"stop": true}')
+    assert [cells.receive(), cells.receive()] == [{"ready": True}, {"done": "stopped"}]
+    cells.close()
+
+
 def test_a_cell_that_runs_away_is_stopped(cells):
     loop = "x = 1\nprint('started', flush=True)\nwhile True: pass"
     outputs, done = cells.run(loop, lambda _: cells.send('{"stop": true}'))
@@ -756,7 +784,7 @@ def test_a_start_that_is_left_half_way_is_finished_and_undone(book, monkeypatch)
             happened.append("started")
             return SimpleNamespace(stop_channels=lambda: happened.append("stopped"))
 
-        monkeypatch.setattr(session, "started", start)
+        monkeypatch.setattr(session, "start_kernel", start)
         page = session.Session(book.page("page.html"), Limits(), happened.append)
         serving = asyncio.create_task(page.serve())
         await begun.wait()
@@ -834,12 +862,12 @@ def test_runs_do_not_pile_up(reader):
 
 def test_the_kernels_are_few(limited, monkeypatch):
     reader = limited(kernels=2)
-    monkeypatch.setattr(live, "PATIENCE", 0.1)
+    monkeypatch.setattr(live, "SLOT_SECONDS", 0.1)
     one, two = reader.connect(), reader.connect()
     assert one.run("1")[1] == two.run("1")[1] == "done"
     assert reader.connect().closing() == 4003
     assert len(kernels()) == 2
-    monkeypatch.setattr(live, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(live, "SLOT_SECONDS", PATIENCE)
     three = reader.connect()
     one.close()  # which makes room
     assert three.run("1")[1] == "done"
@@ -895,7 +923,7 @@ def test_a_kernel_that_does_not_start_is_not_waited_for(limited, monkeypatch, tm
     startup.mkdir(parents=True)
     (startup / "hangs.py").write_text("while True: pass")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setattr(starting, "PATIENCE", 0.1)
+    monkeypatch.setattr(starting, "KERNEL_SECONDS", 0.1)
     cells = limited().connect()
     assert cells.closing() == 4001
     until(lambda: not kernels())
@@ -944,7 +972,7 @@ def test_what_nobody_has_expected_is_logged(reader, monkeypatch, caplog):
     async def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(session, "started", fail)
+    monkeypatch.setattr(session, "start_kernel", fail)
     assert reader.connect().closing() == 4001
     assert "page.md can't be run" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -976,7 +1004,7 @@ def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
      "display('x', display_id=3_000_000 * 'a')"],
 )  # fmt: skip
 def test_a_cell_that_puts_out_too_much_is_cut_and_stopped(reader, code, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE", PATIENCE)  # not what a busy machine takes
+    monkeypatch.setattr(session, "RECOVERY_SECONDS", PATIENCE)  # not what a busy machine takes
     cells = reader.connect()
     outputs, done = cells.run(code)
     sizes = [sum(map(len, output.values())) for output in outputs]
@@ -1011,10 +1039,10 @@ class SilentClient:
 
 def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
     async def messages():
-        return [message async for message in session.messages(SilentClient(), "request")]
+        return [message async for message in session.outputs_and_reply(SilentClient(), "request")]
 
     (reply,) = asyncio.run(messages())
-    assert session.ending(reply["content"]) == "stopped"
+    assert session.how_it_ended(reply["content"]) == "stopped"
     assert reply["lost"]
 
 
@@ -1035,16 +1063,16 @@ class HastyClient(SilentClient):
 
 def test_a_reply_that_comes_before_its_outputs_does_not_count_them_as_lost():
     async def messages():
-        return [message async for message in session.messages(HastyClient(), "request")]
+        return [message async for message in session.outputs_and_reply(HastyClient(), "request")]
 
     stream, reply = asyncio.run(messages())
     assert stream["content"]["text"] == "1"
-    assert session.ending(reply["content"]) == "done"
+    assert session.how_it_ended(reply["content"]) == "done"
     assert not reply["lost"]
 
 
 def test_an_output_that_no_server_should_hold_ends_the_kernel(reader, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE", 0.1)
+    monkeypatch.setattr(session, "RECOVERY_SECONDS", 0.1)
     cells = reader.connect()
     cells.send(json.dumps({"run": f"print({LARGEST} * 'x')"}))
     assert cells.closing() == 4004

@@ -284,15 +284,17 @@ def test_a_block_on_a_page_that_does_not_run_is_an_error():
 
 
 def test_a_page_that_does_not_run_says_why():
-    assert parse_page(Path("page.md"), front("")).left == ""
-    assert parse_page(Path("page.md"), front("", "text")).left == "it has no cell"
+    assert parse_page(Path("page.md"), front("")).why_not_run == ""
+    assert parse_page(Path("page.md"), front("", "text")).why_not_run == "it has no cell"
     quiet = front("mystnb: {execution_mode: 'off'}")
-    assert parse_page(Path("page.md"), quiet).left == "its execution_mode is off"
+    assert parse_page(Path("page.md"), quiet).why_not_run == "its execution_mode is off"
     inline = front("mystnb: {execution_mode: inline}")
-    assert parse_page(Path("page.md"), inline).left.startswith("MyST-NB runs it while it reads it")
+    assert parse_page(Path("page.md"), inline).why_not_run.startswith(
+        "MyST-NB runs it while it reads it"
+    )
     excluded = NbParserConfig(execution_excludepatterns=["drafts/*"])
     page = parse_page(Path("drafts/page.md"), front(""), Settings(notebooks=excluded))
-    assert page.left == "nb_execution_excludepatterns has 'drafts/*'"
+    assert page.why_not_run == "nb_execution_excludepatterns has 'drafts/*'"
 
 
 def test_text_that_is_no_notebook_is_refused():

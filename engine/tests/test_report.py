@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from bookproof.compare import Status, Verdict, judge
 from bookproof.page import parse_page
 from bookproof.report import (
-    LONGEST,
+    MOST_LINES,
     describe,
     ended,
     shown_path,
@@ -84,7 +84,7 @@ def test_a_long_traceback_keeps_its_last_line():
     base = verdict("", "a\n")
     lines = ["Traceback", *(f"frame {n}" for n in range(200)), "ValueError: what matters"]
     told = describe(Verdict(base.page, base.cell, Status.FAILED, "\n".join(lines)))
-    assert len(told.splitlines()) < LONGEST + 10
+    assert len(told.splitlines()) < MOST_LINES + 10
     for line in ("Traceback", "ValueError: what matters", "… 142 lines left out …"):
         assert f"    {line}\n" in told
 
@@ -98,7 +98,7 @@ def test_a_cell_that_was_not_run_blames_the_one_that_failed():
 
 def test_a_long_difference_is_cut():
     told = describe(verdict("```{testoutput}\nx\n```\n", "\n".join(map(str, range(1000)))))
-    assert len(told.splitlines()) < LONGEST + 10
+    assert len(told.splitlines()) < MOST_LINES + 10
     assert "lines more" in told
 
 
@@ -219,7 +219,7 @@ def test_the_numbers_are_told_even_below_a_long_difference():
     told = describe(verdict(block(want), got))
     assert "lines more" in told
     assert "number 1: 0 on the page, 1000 from the cell (differs by 1000)" in told
-    assert len(told.splitlines()) < LONGEST + 10
+    assert len(told.splitlines()) < MOST_LINES + 10
 
 
 def test_a_skipped_output_is_listed_with_its_reason_and_counted():

@@ -409,7 +409,7 @@ def test_a_kernel_that_starts_slowly_is_asked_again(tmp_path, install_kernel, mo
 
 def test_a_kernel_that_never_answers_is_given_up(tmp_path, install_kernel, monkeypatch):
     monkeypatch.setattr(starting, "ASK_AGAIN", 0.02)
-    monkeypatch.setattr(runs, "PATIENCE", 0)
+    monkeypatch.setattr(runs, "KERNEL_SECONDS", 0)
     install_kernel("deaf", [sys.executable, "-c", "import threading; threading.Event().wait()"])
     done = run_with("deaf", tmp_path, cell("print(1)", 1))
     assert statuses(done) == [FAILED]

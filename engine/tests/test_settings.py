@@ -18,7 +18,7 @@ from bookproof.settings import (
     CHECKPOINTS,
     GENERATED,
     MODES,
-    OWN,
+    OWN_SETTINGS,
     Condition,
     Settings,
     find_settings,
@@ -56,7 +56,7 @@ def test_an_old_conf_of_jupyter_book_is_told_of(tmp_path, caplog, head, age):
 def test_the_readme_knows_every_setting_of_the_engine():
     readme = Path(__file__).parents[1] / "README.md"
     rows = re.findall(r"^\| `(book_\w+)` \|", readme.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(rows) == sorted(OWN)
+    assert sorted(rows) == sorted(OWN_SETTINGS)
 
 
 def test_without_a_conf_py_there_are_defaults(tmp_path, monkeypatch):

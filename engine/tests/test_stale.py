@@ -141,12 +141,63 @@ CHANGES = {
         write_beside("~/.config", "2"),
     ),
     "in os.environ": ("import os\n'ABSENT' in os.environ", {"ABSENT": "there"}),
+    "os.environ by a module of Python's own": (
+        "import os\nfrom collections import ChainMap\ndict(ChainMap(os.environ)).get('ABSENT')",
+        {"ABSENT": "there"},
+    ),
+    "a variable that a module of Python's own reads for the page": (
+        "import os\nos.path.expandvars('$MODE')",
+        {"MODE": "two"},
+    ),
+    "a variable in a thread of Python's own": (
+        (
+            "import os\nfrom concurrent.futures import ThreadPoolExecutor\n"
+            "ThreadPoolExecutor().submit(os.getenv, 'MODE').result()"
+        ),
+        {"MODE": "two"},
+    ),
+    "%env": ("%env MODE", {"MODE": "two"}),
+    "a variable by which a package is steered": (
+        "import gadget\ngadget.own",
+        {"GADGET_MODE": "two"},
+    ),
+    "one of those that a package looks for": ("import gadget\ngadget.all_own", {"GADGET_X": "1"}),
+    "a variable that libraries read under a short name": (
+        "import gadget\ngadget.short",
+        {"MPLBACKEND": "svg"},
+    ),
+    "a variable that a package sets unless it is there": (
+        "import gadget, os\ngadget.settle()\nos.environ['ABSENT']",
+        {"ABSENT": "there"},
+    ),
+    "what a module of the book's own reads, though a package asks it to": (
+        "import gadget, own\ngadget.call(own.read)",
+        {"MODE": "two"},
+    ),
 }
 
 
+GADGET = """\
+import os
+mode, own, short = map(os.environ.get, ("MODE", "GADGET_MODE", "MPLBACKEND"))
+all_own = [name for name in os.environ if name.startswith("GADGET_")]
+def look(): os.environ.get("MODE")
+def settle(): os.environ.setdefault("ABSENT", "none")
+def call(function): return function()
+"""
+
+
 @pytest.fixture
-def asked(book, monkeypatch):
+def asked(book, monkeypatch, tmp_path_factory):
     """A book with what `CHANGES` ask for."""
+    # a place of installed packages that tests may fill: where Python's own archive would be
+    packages = tmp_path_factory.mktemp("lib") / "python{}{}.zip".format(*sys.version_info)
+    packages.mkdir()
+    (packages / "gadget.py").write_text(GADGET)
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    for name in ("GADGET_MODE", "GADGET_X", "MPLBACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    book.write("own.py", "import os\ndef read(): return os.environ['MODE']\n")
     for name in ("a.csv", "b.csv", "parts/__init__.py", "data/x.csv"):
         book.write(name, name[:1])
     book.write("parts/__init__.py", "")
@@ -197,10 +248,9 @@ FREE = {
         "import os\nlen([*os.environ.items()])",
         dict.fromkeys(SHELLS, "other"),
     ),
-    "a package that goes through all variables": (
-        "import os\nfrom unittest.mock import patch\nwith patch.dict(os.environ): pass",
-        {"ABSENT": "there"},
-    ),
+    "a package that reads a variable": ("import gadget\ngadget.mode", {"MODE": "two"}),
+    "a package that reads one when it is called": ("import gadget\ngadget.look()", {"MODE": "two"}),
+    "a package that goes through all variables": ("import gadget", {"ABSENT": "there"}),
     "a folder that is made unless it is there": (
         "import os\nos.makedirs('data', exist_ok=True)",
         lambda book: shutil.rmtree(book.folder / "data"),
@@ -402,7 +452,7 @@ def test_the_errors_of_a_page_that_is_watched_are_those_of_one_that_is_not(book,
     settings = find_settings(path)
     [watched] = runs.run_pages([read_page(path, settings)])
     assert watched.trace
-    monkeypatch.setattr(runs, "START", "")
+    monkeypatch.setattr(runs, "START_TRACE", "")
     [free] = runs.run_pages([read_page(path, settings)])
     assert not free.trace
     assert [c.get("outputs") for c in watched.notebook.cells] == [

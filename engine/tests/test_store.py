@@ -23,7 +23,7 @@ from bookproof import run as running
 from bookproof import store
 from bookproof.kernels import warm
 from bookproof.kernels.probe import stamp
-from bookproof.kernels.trace import Trace
+from bookproof.kernels.trace import Trace, Unseen
 from bookproof.page import read_page
 from bookproof.report import describe, summarize
 from bookproof.result import Run, judged, outputs_of
@@ -468,7 +468,7 @@ def test_what_of_a_page_makes_it_run(book, runs, old, new, again):
     "what",
     [
         {"unseen": None},  # another language than Python
-        {"unseen": {"subprocess.Popen": (1, "gcc")}},
+        {"unseen": {"subprocess.Popen": Unseen(1, "gcc")}},
         {"failed": True},
     ],
 )
@@ -480,7 +480,7 @@ def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what)
 
 
 def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
-    runs.unseen = {"subprocess.Popen": (1, "gcc")}
+    runs.unseen = {"subprocess.Popen": Unseen(1, "gcc")}
     book.write("data.txt", "1")
     book.write("page.md", page(cell("print(1)", 1), front="book: {depends: [data.txt]}\n"))
     for old, new in [("depends:", "complete: true, depends:"), ("complete: true, ", "")]:
@@ -495,7 +495,7 @@ def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
 
 
 def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
-    runs.unseen = {"subprocess.Popen": (1, "gcc")}
+    runs.unseen = {"subprocess.Popen": Unseen(1, "gcc")}
     book.write("conf.py", f"{CONF}book_complete = True\n")
     text = cell("print(1)", 1)
     book.write("other.md", page(text, front="book: {complete: false}\n"))

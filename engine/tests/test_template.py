@@ -329,7 +329,7 @@ class TestRefusals:
     def test_a_module_that_never_ends(self, start, fork, write_module, monkeypatch):
         write_module("endless", "import threading\nthreading.Event().wait()")
         parent = start("endless")
-        monkeypatch.setattr(warm, "PATIENCE", 0.1)
+        monkeypatch.setattr(warm, "TEMPLATE_SECONDS", 0.1)
         with pytest.raises(warm.NoKernelError, match="the template process does not answer"):
             fork(parent)
         monkeypatch.undo()
@@ -345,7 +345,7 @@ class TestRefusals:
         write_module("deaf", f"import signal, threading\n{deaf}\nthreading.Event().wait()")
         parent = start("deaf")
         until((tmp_path / "begun").exists)
-        monkeypatch.setattr(warm, "PATIENCE", 0.1)
+        monkeypatch.setattr(warm, "TEMPLATE_SECONDS", 0.1)
         parent.close()
         assert parent.process.returncode == -signal.SIGKILL
 

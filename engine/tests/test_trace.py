@@ -15,7 +15,7 @@ from book_runs import printed, run, write
 
 from bookproof import run as runs
 from bookproof.kernels import trace
-from bookproof.kernels.trace import Trace, read_trace
+from bookproof.kernels.trace import Trace, Unseen, read_trace
 
 # What a page does, and which files of its folder are seen.
 SEEN = {
@@ -196,7 +196,7 @@ def test_an_answer_is_a_trace(tmp_path):
     found = {"files": files, "unseen": {"os.fork": [2, ""]}, "python": [sys.prefix, sys.version]}
     asked = {"looked": {"/a": {"kind": ""}}, "sought": {"/b": {"c": True}}, "variables": ["D"]}
     expected = {str(tmp_path / "b.txt"): "1 2 3"}
-    whole = Trace(expected, {"os.fork": (2, "")}, asked["looked"], asked["sought"], ("D",))
+    whole = Trace(expected, {"os.fork": Unseen(2, "")}, asked["looked"], asked["sought"], ("D",))
     assert read_trace(answer(found | asked)) == whole
 
 
@@ -204,7 +204,7 @@ def test_an_answer_is_a_trace(tmp_path):
 def test_another_python_is_told_by_its_trace(python):
     found = {"files": {}, "unseen": {}, "python": python}
     found |= {"looked": {}, "sought": {}, "variables": []}
-    assert read_trace(answer(found)) == Trace({}, {"another Python": (0, "")})
+    assert read_trace(answer(found)) == Trace({}, {"another Python": Unseen(0, "")})
 
 
 def answer(found):
@@ -215,7 +215,8 @@ def answer(found):
 def test_any_python_can_be_traced(tmp_path):
     (tmp_path / "data.txt").touch()
     code = (
-        "import bookproof.kernels.trace as t\nexec(t.START)\nopen('data.txt')\nprint(eval(t.READ))"
+        "from bookproof.kernels.trace import READ_TRACE, START_TRACE\nexec(START_TRACE)\n"
+        "open('data.txt')\nprint(eval(READ_TRACE))"
     )
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
     found = json.loads(said)
@@ -233,8 +234,8 @@ def test_a_trace_leaves_nothing_in_the_kernel(tmp_path, monkeypatch):
     body = cell(look), cell("'once'"), cell("print(In[1:], Out, _, _i, len(globals()))")
     path = write(tmp_path, *body)
     [traced] = run(path)
-    monkeypatch.setattr(runs, "START", "")
-    monkeypatch.setattr(runs, "READ", "None")
+    monkeypatch.setattr(runs, "START_TRACE", "")
+    monkeypatch.setattr(runs, "READ_TRACE", "None")
     [untraced] = run(path)
     assert printed(traced) == printed(untraced)
     assert (traced.trace.files, traced.trace.unseen) == ({}, {})
@@ -255,6 +256,15 @@ def test_an_ordinary_kernel_is_traced_in_the_same_way(tmp_path):
         assert (here.trace.files, here.trace.looked) == (there.trace.files, there.trace.looked)
         assert here.trace.unseen == there.trace.unseen
     assert list(warm[0].trace.files) == [str(tmp_path / "data.txt"), str(tmp_path / "helper.py")]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_text_that_is_shown_is_no_file_that_is_looked_at(tmp_path):
+    code = "from IPython.display import HTML\nHTML({!r})"
+    texts = "<p>a</p>\n<p>b</p>", "name"  # IPython shows the file of such a name, if there is one
+    [done] = run(write(tmp_path, *(cell(code.format(text)) for text in texts)))
+    looked = [name for name in done.trace.looked if Path(name).is_relative_to(tmp_path)]
+    assert looked == [str(tmp_path / "name")]
 
 
 @pytest.mark.usefixtures("settled")

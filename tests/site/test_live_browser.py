@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import re
 import threading
 from contextlib import contextmanager
@@ -215,6 +216,54 @@ def test_a_cell_does_not_run_after_one_that_failed(page):
     Cell(page, 1).press("reset")
     cell.press("run")
     cell.says("done")
+
+
+def test_a_cell_runs_again_before_a_later_one_only_if_it_says_something_else(browser, tmp_path):
+    sent = []
+    with small_book(browser, tmp_path) as (_, page):
+        page.on(
+            "websocket",
+            lambda socket: socket.on("framesent", lambda message: sent.append(json.loads(message))),
+        )
+
+        def runs(cell):
+            """Return what was sent to be run until this cell has run."""
+            sent.clear()
+            cell.press("run")
+            cell.says("done")
+            return [message["run"] for message in sent if "run" in message]
+
+        first, later = Cell(page, 1), Cell(page, 2)
+        assert runs(first) == ["print(6 * 7)"]
+        first.press("edit")
+        assert runs(later) == ["print(7 * 8)"]
+        first.editor.fill("print(6)")
+        assert runs(later) == ["print(6)", "print(7 * 8)"]
+        first.editor.press("End")
+        first.editor.press("1")
+        first.editor.press("Backspace")
+        assert runs(later) == ["print(7 * 8)"]
+        first.editor.fill("broken")
+        first.press("run")
+        first.says("failed", 1)
+        first.editor.fill("print(6)")
+        assert runs(later) == ["print(6)", "print(7 * 8)"]
+
+
+def test_what_is_written_while_a_cell_runs_has_not_run(browser, tmp_path):
+    with small_book(browser, tmp_path) as (_, page):
+        cell, later = Cell(page, 1), Cell(page, 2)
+        os.mkfifo(tmp_path / "gate")
+        cell.write("print(open('gate').read())")
+        cell.press("run")
+        cell.says("running")
+        cell.editor.fill("print('written')")
+        (tmp_path / "gate").write_text("read")  # where it waits
+        cell.says("done")
+        expect(cell.output).to_have_text("read\n")
+        later.press("run")
+        later.says("done")
+        expect(cell.output).to_have_text("written\n")
 
 
 def test_a_runaway_cell_is_stopped_and_restarted(page):

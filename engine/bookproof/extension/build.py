@@ -16,14 +16,14 @@ from sphinx.util.docutils import SphinxDirective
 
 from bookproof import report
 from bookproof.extension import notes, table, unfinished
-from bookproof.extension.ending import conclude
+from bookproof.extension.conclusion import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, shown_text, take_back
 from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
-from bookproof.settings import LEGACY, OWN, Settings, is_set, names, read_settings
+from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, names, read_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ class Build:
             for name, page in pages.items()
         }
         for page in pages.values():
-            if page.left == INLINE:
+            if page.why_not_run == INLINE:
                 logger.info("%s: not run by bookproof: %s", report.shown_path(page.path), INLINE)
-        to_run = {name: page for name, page in pages.items() if not page.left}
+        to_run = {name: page for name, page in pages.items() if not page.why_not_run}
         found = run_outdated(list(to_run.values()), self.results, tell=logger.info)
         runs = dict(zip(to_run, found, strict=True))
         # MyST-NB would start a kernel for a page without cells that asks for it
-        empty = [page.path for page in pages.values() if page.left == EMPTY]
+        empty = [page.path for page in pages.values() if page.why_not_run == EMPTY]
         hand_over(env, runs, [*unreadable.values(), *empty])
         self.runs = runs
         self.wrong = {name: wrong for name, run in runs.items() if (wrong := report.wrong([run]))}
@@ -245,7 +245,7 @@ def add_counts(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
-    for name, (usual, rebuild) in OWN.items():
+    for name, (usual, rebuild) in OWN_SETTINGS.items():
         app.add_config_value(name, copy.copy(usual), rebuild, type(usual))
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)

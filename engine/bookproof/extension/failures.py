@@ -1,4 +1,7 @@
-"""What is wrong in a build, as Sphinx's log has it."""
+"""What Sphinx warned of, said again until it is mended; and what fails the build.
+
+Wrong cells are told as errors of this engine, by `bookproof.extension.build.Build.finish`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = sphinx_logging.getLogger(__name__)
 
-OWN = "sphinx.bookproof."
+OWN_LOGGERS = "sphinx.bookproof."
 """How the names of this engine's loggers start."""
 
 
@@ -80,17 +83,16 @@ class Failures(logging.Handler):
         if is_suppressed_warning(kind or "", subtype or "", self.app.config.suppress_warnings):
             return
         location = _plain(getattr(record, "location", None))
+        message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
         if self.phase:  # what is said before the first, each build says
-            message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
             about = record.name, record.levelno, message, location, kind or "", subtype or ""
             # it may come again at the end of a phase, when no document is being read
             if about not in [warned[:-2] for warned in self.now]:
                 self.now.append(Warned(*about, sorted(self._documents(location)), self.phase))
         missing = kind == "mystnb" and subtype in {"glue", "glue_ref", "eval"}
         if missing:
-            message = record.getMessage().removesuffix(f" [{kind}.{subtype}]")
             self.fatal[f"{self._shown(location)}{message}"] = f"{kind}.{subtype}"
-        if missing or (record.name.startswith(OWN) and record.levelno == logging.ERROR):
+        if missing or (record.name.startswith(OWN_LOGGERS) and record.levelno == logging.ERROR):
             self.app.statuscode = 1
             self.documents |= {self._document(location)}
 

@@ -124,13 +124,13 @@ def _table(
 ) -> nodes.table:
     """Return the rows below headings that say whose they are."""
     heads = [nodes.paragraph("", words[name]) for name in ("says", "came")]
-    body = [_beside(words, expected, *row) for row in rows[:MOST_ROWS]]
+    body = [_row(words, expected, *row) for row in rows[:MOST_ROWS]]
     if len(rows) > MOST_ROWS:
         body.append([nodes.paragraph("", "…"), nodes.paragraph("", "…")])
     return table(heads, body)
 
 
-def _beside(
+def _row(
     words: Mapping[str, str], expected: Expected | None, want: str, got: str
 ) -> list[nodes.Element]:
     """Return two texts with what differs marked, if they are of one line each."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 USUAL = tuple(name for name in ("torch", "matplotlib.pyplot") if find_spec(name.partition(".")[0]))
 """What books import that is slow, and that the template imports unless told otherwise."""
-LATE = {
+IMPORTED_LATE = {
     # when a figure is shown first
     "matplotlib.pyplot": (
         "matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg",
@@ -42,7 +42,7 @@ def choose() -> None:
 def late(modules: Sequence[str]) -> Iterator[str]:
     """Yield what is imported late with these modules."""
     for name in modules:
-        yield from LATE.get(name, ())
+        yield from IMPORTED_LATE.get(name, ())
 
 
 def state() -> str | None:

@@ -18,7 +18,7 @@ except ImportError:  # on Windows, a folder that is left stays
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWN = "book-"
+PREFIX = "book-"
 """How their names start."""
 LOCK = ".bookproof"
 """The file in each of them that is locked as long as its run goes on."""
@@ -30,7 +30,7 @@ _locks: dict[str, int] = {}
 def make(parent: str | None) -> str:
     """Make a folder, and remove those that nobody has any more. It is to be given to `remove`."""
     _sweep(Path(parent or tempfile.gettempdir()))
-    folder = tempfile.mkdtemp(prefix=OWN, dir=parent)
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
     _locks[folder] = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
     if fcntl:
         with suppress(OSError):  # some file systems know no locks
@@ -56,7 +56,7 @@ def private_folder(parent: str | None) -> Iterator[Path]:
 
 def _sweep(parent: Path) -> None:
     """Remove the folders of runs that were killed: old ones of this user's that nobody locks."""
-    for lock in parent.glob(f"{OWN}*/{LOCK}") if fcntl else ():
+    for lock in parent.glob(f"{PREFIX}*/{LOCK}") if fcntl else ():
         with suppress(OSError):
             about = lock.stat()
             if about.st_uid != os.getuid() or time.time() - about.st_mtime < YOUNG:

@@ -46,10 +46,15 @@ FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
 """The packages that look for modules, and for what is installed, wherever modules may be."""
 MACHINE = "/dev", "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
-LONGEST = 60
+AGENTS = {*sys.stdlib_module_names, "IPython"}
+"""The packages that read variables for whoever calls them."""
+STEERING = ("CUDA_", "FORCE_COLOR", "KMP_", "MPL", "NO_COLOR", "NPY_", "PYTORCH_",
+            "SOURCE_DATE_EPOCH", "TF_")  # fmt: skip
+"""How the variables begin that change what packages do, though they are not named after them."""
+LONGEST_COMMAND = 60
 """Letters of a command that are noted."""
 ALL = "*"
-"""The name that stands for all variables of the environment."""
+"""What stands for all variables of the environment, or after how the names of some begin."""
 # a page may replace them
 _absolute, _decode, _frame = os.path.abspath, os.fsdecode, sys._getframe  # noqa: SLF001
 _stat, _lstat, _readlink, _scandir = os.stat, os.lstat, os.readlink, os.scandir
@@ -140,11 +145,13 @@ class Probe:
         self.wanted: set[str] = set()
         """The folders that it would have made, had they not been there."""
         self.before: Any = None
-        self.left: dict[str, tuple[int, str]] = {}
+        self.unseen: dict[str, tuple[int, str]] = {}
         """By event, where it first went where it can't be followed: the cell's number, for what."""
         self.asked: set[str] = set()
         self.set: set[str] = set()
         """Variables of the environment that it has read, and that it has set itself."""
+        self.unasked: set[str] = set()
+        """Those that installed packages have read: what they set then may be what they found."""
         self.passing: dict[int, object] = {}
         """The very names that were given to who goes through all of them."""
         self.restore: list[Callable[[], object]] = []
@@ -177,7 +184,7 @@ class Probe:
         """Let everything go its way unseen, and forget nothing but who was started."""
         while self.restore:
             self.restore.pop()()
-        self.left.clear()
+        self.unseen.clear()
 
     # coverage sees nothing from here: Python lets nothing trace what an audit hook does
     def hook(self) -> Callable[[str, Any], None]:
@@ -193,23 +200,23 @@ class Probe:
                 return
             elif event == "bookproof.trace":
                 if processes() != self.before:
-                    self.left.setdefault(A_PROCESS, (0, ""))
+                    self.unseen.setdefault(A_PROCESS, (0, ""))
                 arguments[0].update(self.answer())
             elif event == "sqlite3.connect":
                 self.note_database(arguments[0])
             elif event in LEAVES:
-                self.note_left(event, _told(arguments, LEAVES[event]))
+                self.note_unseen(event, _told(arguments, LEAVES[event]))
             elif _frame(1).f_globals is not globals():
                 NOTED[event](self, *arguments)
 
         return note  # no method: to call one takes three times as long
 
-    def note_left(self, event: str, what: str = "") -> None:
+    def note_unseen(self, event: str, what: str = "") -> None:
         """Note that the page goes where it can't be followed."""
         shell = _shell()
         # not execution_count, which goes up before a cell runs or after it, as the version has it
         count = len(shell.history_manager.input_hist_parsed) - 1 if shell else 0
-        self.left.setdefault(event, (count, what))
+        self.unseen.setdefault(event, (count, what))
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for modules or packages there."""
@@ -266,34 +273,42 @@ class Probe:
             question = "kind"
         elif question == "time" and caller.f_code.co_name == "getsize":
             question = "size"
-        if not self.is_own(file) and self.counts(file):
+        # a text of several lines that is shown: IPython asks whether it names a file
+        if "\n" not in file and not self.is_own(file) and self.counts(file):
             asked = self.looked.setdefault(file, {})
             if question not in asked:
                 asked[question] = look(file, question)
 
     def note_variable(self, name: Any) -> None:  # noqa: ANN401
         """Note that a variable is read or set: both encode its name first."""
-        method, given, name = _frame(2).f_code.co_name, id(name), _decode(name)
-        if method == "__getitem__" and name not in self.set and given not in self.passing:
+        caller, given, name = _frame(2), id(name), _decode(name)
+        if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
+            self.set |= {name} - self.unasked
+        elif name in self.set or given in self.passing:
+            return
+        elif name.startswith((self.own_variables(caller), *STEERING)):
             self.asked.add(name)
-        elif method in {"__setitem__", "__delitem__"}:
-            self.set.add(name)
+        else:
+            self.unasked.add(name)
 
-    def note_all(self, caller: Any) -> None:  # noqa: ANN401
-        """Note that all variables are gone through, but not by a package: those look for their own.
+    def own_variables(self, caller: Any) -> str:  # noqa: ANN401
+        """Return how the variables begin that are meant for whoever reads them: all are for a page.
 
-        As tqdm does when it is imported: each page would depend on each variable.
+        For an installed package, those that are named after it are. It also reads who its user is
+        and where it runs, and computes nothing else for that.
         """
-        while caller.f_back and caller.f_globals.get("__name__") in {"os", "collections.abc"}:
+        while (package := _package(caller)) in AGENTS:
+            if not caller.f_back:  # a thread, of which nobody knows who started it
+                return ""
             caller = caller.f_back
-        if not below(_absolute(caller.f_code.co_filename), self.installed):
-            self.asked.add(ALL)
+        installed = below(_absolute(caller.f_code.co_filename), self.installed)
+        return package.upper() if installed else ""
 
     def note_attached(self, action: int, name: str | None, *_: object) -> int:
         """Note the database that a statement opens besides, and allow all."""
         if action == sqlite3.SQLITE_ATTACH:
             if name is None:
-                self.note_left("sqlite3 ATTACH")
+                self.note_unseen("sqlite3 ATTACH")
             else:
                 self.note_database(name)
         return sqlite3.SQLITE_OK
@@ -352,7 +367,7 @@ class Probe:
         def decode_noting(name: Any) -> Any:  # noqa: ANN401
             known = decode(name)
             self.passing[id(known)] = known  # whoever goes through all asks for its value
-            self.note_all(_frame(2))
+            self.asked.add(self.own_variables(_frame(1)) + ALL)
             return known
 
         self.put(variables, "encodekey", encode_noting)
@@ -397,7 +412,7 @@ class Probe:
             },
             "sought": sought,
             "variables": sorted(self.asked),
-            "unseen": self.left,
+            "unseen": self.unseen,
             "python": [sys.prefix, sys.version],
         }
 
@@ -421,6 +436,10 @@ NOTED: dict[str, Callable[..., None]] = {
 
 def _folders(path: Any) -> list[str]:  # noqa: ANN401
     return [_absolute(folder or ".") for folder in list(path) if isinstance(folder, str)]
+
+
+def _package(frame: Any) -> str:  # noqa: ANN401
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _source(file: str) -> str:
@@ -458,7 +477,7 @@ def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
     except (LookupError, TypeError, ValueError):
         return ""
     line = " ".join(" ".join(words).split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return line if len(line) <= LONGEST_COMMAND else f"{line[:LONGEST_COMMAND]}…"
 
 
 def _shell() -> Any:  # noqa: ANN401

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from bookproof.page import Page
 
-PATIENCE = 60
-"""Seconds that a kernel may take to start."""
+KERNEL_SECONDS = 60
+"""Seconds that a kernel may take to start, and an output to come."""
 ASK_AGAIN = 1.0
 """Seconds until a kernel that has not answered is asked again."""
-START = "BOOKPROOF_START"
+START_VARIABLE = "BOOKPROOF_START"
 """The variable that gives a command of the user's the code that kernels start with."""
 OPTIONS = ["--HistoryManager.hist_file=:memory:"]
 """What a kernel's command line says: that no page leaves its cells in the user's history."""
@@ -53,7 +53,7 @@ class PromptKernelClient(AsyncKernelClient):
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Wait until the kernel answers, and until its outputs arrive here."""
-        seconds = PATIENCE if timeout is None else timeout
+        seconds = KERNEL_SECONDS if timeout is None else timeout
         end = time.monotonic() + seconds
         while not await self._answers():
             if not await self.is_alive():
@@ -86,6 +86,13 @@ def starting(code: str) -> str:
     """Return code that runs a book's own as a module of its own: it leaves no name behind."""
     box = {"__name__": "book_start"}
     return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})" if code else "pass"
+
+
+def start_failure(reply: Mapping[str, Any]) -> str:
+    """Say why that code failed, if it did, by the kernel's reply to it."""
+    if reply.get("status") != "error":
+        return ""
+    return f"book_start failed: {reply['ename']}: {reply.get('evalue', '')}"
 
 
 def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:

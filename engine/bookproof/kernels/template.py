@@ -52,13 +52,13 @@ KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ip
 PACKAGES = "purelib", "platlib"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
-OWN = "book-"
+PREFIX = "book-"
 """How the names of folders start that this engine makes, and that nobody else has files in."""
 REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
 
-def _beside(name: str) -> ModuleType:
+def _load(name: str) -> ModuleType:
     """Return a module that lies beside this script, without the package."""
     file = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
     spec: Any = spec_from_file_location(f"bookproof.{name}", file)
@@ -67,7 +67,7 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-PROBE, LIBRARIES = _beside("probe"), _beside("libraries")
+PROBE, LIBRARIES = _load("probe"), _load("libraries")
 
 
 class Forker:
@@ -170,7 +170,7 @@ class Forker:
             os.waitpid(-1, 0)
         # who started it removes them, unless that was killed
         for folder in {*self.folders, os.getcwd()}:
-            if os.path.basename(folder).startswith(OWN):
+            if os.path.basename(folder).startswith(PREFIX):
                 shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 

@@ -29,9 +29,9 @@ FORKS = sys.platform == "linux"
 """Whether a process that has imported much may be forked; elsewhere, system libraries forbid it."""
 
 ANSWERS = 4096
-PATIENCE = 60
+TEMPLATE_SECONDS = 60
 """Seconds that a template may take to answer, and to end."""
-LONGEST = 70
+LONGEST_FOLDER = 70
 """Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
 # The same hashes and the same order of sums on every machine, unless the book wants it otherwise.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -90,7 +90,7 @@ class Template:
             socket.send_fds(connection, [json.dumps(job).encode() + b"\n"], streams)
             connection.setblocking(False)  # noqa: FBT003
             # an answer is short enough to come whole; a second one says that the kernel has ended
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TEMPLATE_SECONDS):
                 data = await asyncio.get_running_loop().sock_recv(connection, ANSWERS)
         except TimeoutError:
             data = b'{"error": "the template process does not answer"}'
@@ -115,7 +115,7 @@ def end_template(process: subprocess.Popen[bytes], folder: str, owner: int) -> N
         process.stdin.close()
     process.terminate()  # which it heeds as long as it imports, when it has no kernel yet
     try:
-        process.wait(PATIENCE)
+        process.wait(TEMPLATE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -201,4 +201,4 @@ def environment(variables: Mapping[str, str] = ENVIRONMENT) -> dict[str, str]:
 
 def socket_folder() -> str | None:
     """Return where sockets may be: not in a folder for temporary files with a long name."""
-    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST else None  # noqa: S108
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER else None  # noqa: S108

@@ -108,7 +108,7 @@ const own = (box, selector) =>
   [...box.querySelectorAll(selector)].find((found) => found.closest("div.cell") === box);
 
 class Cell {
-  hasRun = false;
+  ran; // The text that has run, if any has since the kernel started.
 
   isOpen = false; // Shows all its buttons, also where the focus is elsewhere.
 
@@ -131,6 +131,11 @@ class Cell {
 
   get text() {
     return this.editor?.value ?? this.code;
+  }
+
+  // Opened in its editor but not changed, it has run as well.
+  get hasRun() {
+    return this.ran === this.text;
   }
 
   // Whether it ends with an error in the book, too.
@@ -189,9 +194,11 @@ class Cell {
     this.output = new Output(this.n);
     this.bar.after(this.output.box);
     if (this.printed) this.printed.hidden = true;
-    const how = await this.#request(this.text, shown);
+    const { text } = this; // As it is now: its reader may go on writing.
+    const how = await this.#request(text, shown);
     if (!this.output.box.childElementCount) this.output.box.remove();
-    if (how === "done" || (how === "failed" && this.fails)) this.hasRun = true;
+    if (how === "done" || (how === "failed" && this.fails)) this.ran = text;
+    else if (this.ran !== text) this.ran = undefined; // Another text has run in part since then.
     return how;
   }
 
@@ -213,7 +220,7 @@ class Cell {
 
   restart() {
     kernel.end("restarted");
-    for (const cell of all) cell.hasRun = false;
+    for (const cell of all) cell.ran = undefined;
     this.say("restarted");
     Cell.offer();
   }
@@ -237,7 +244,6 @@ class Cell {
 
   #fit() {
     this.editor.rows = this.editor.value.split("\n").length;
-    this.hasRun = false;
   }
 
   #key(event) {
@@ -253,10 +259,10 @@ class Cell {
     this.editor?.remove();
     this.hint?.remove();
     this.output?.box.remove();
-    this.editor = this.output = undefined;
+    this.editor = this.output = this.ran = undefined;
     this.input.hidden = false;
     if (this.printed) this.printed.hidden = false;
-    this.isOpen = this.hasRun = false;
+    this.isOpen = false;
     this.say("is_reset");
   }
 }
@@ -264,7 +270,7 @@ class Cell {
 let last; // The cell that was run last, which tells what became of its kernel.
 
 kernel.onLost = (why) => {
-  for (const cell of all) cell.hasRun = false;
+  for (const cell of all) cell.ran = undefined;
   last?.say(why);
   kernel.end(why);
   Cell.offer();

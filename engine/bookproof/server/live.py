@@ -49,7 +49,7 @@ from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
 from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
-from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session
+from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
 
 if TYPE_CHECKING:
@@ -57,14 +57,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OWN = "/_live/"
+OWN_PATH = "/_live/"
+"""How the addresses begin that are not the book's."""
 FORM = 10_000
 """Bytes that the body of a request may have."""
 SLOW = 10.0
 """Seconds in which a request, or a WebSocket's key, must come; else the connection is closed."""
 PING = 30.0
 """Seconds after which a page is asked whether it is still there."""
-PATIENCE = 5.0
+SLOT_SECONDS = 5.0
 """Seconds in which a kernel that has just been left makes room for the next one."""
 # The numbers with which a WebSocket closes as its server ends, and on a page that does not keep to
 # the rules.
@@ -123,11 +124,8 @@ class Book:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for one of the places for kernels."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self.slots.acquire()
-        except TimeoutError as error:
-            raise EndError(FULL) from error
+        async with at_most(SLOT_SECONDS, FULL):
+            await self.slots.acquire()
         try:
             yield
         finally:
@@ -170,7 +168,7 @@ class Door:
     def renew(self) -> None:
         """Write the file with a new secret."""
         self.secret = secrets.token_urlsafe(32)
-        way = {"address": f"{self.address}{OWN}enter", "secret": self.secret}
+        way = {"address": f"{self.address}{OWN_PATH}enter", "secret": self.secret}
         require_own(self.file.parent)
         self.file.unlink(missing_ok=True)  # others might read one that is there
         try:
@@ -396,7 +394,7 @@ def live_head(page: Page) -> str:
     ]
     data = {"words": page.settings.words, "cells": cells}
     packed = json.dumps(data, ensure_ascii=False).replace("<", r"\u003c")
-    return HEAD.substitute(own=OWN, data=packed)
+    return HEAD.substitute(own=OWN_PATH, data=packed)
 
 
 def scripts_around(text: str) -> list[str]:
@@ -436,9 +434,9 @@ def application(book: Book, door: Door) -> Application:
     )
     return Application(
         [
-            (f"{OWN}enter", Enter),
-            (f"{OWN}(live\\.(?:js|css))", File, files),
-            (f"{OWN}cells/(.+\\.html)", Cells),
+            (f"{OWN_PATH}enter", Enter),
+            (f"{OWN_PATH}(live\\.(?:js|css))", File, files),
+            (f"{OWN_PATH}cells/(.+\\.html)", Cells),
             (r"/((?!_live/).*)", File, site),
         ],
         book=book,

@@ -23,6 +23,7 @@ from bookproof.kernels.start import (
     PromptKernelClient,
     ended_with,
     new_manager,
+    start_failure,
     starting,
     variables,
     working_folder,
@@ -51,7 +52,7 @@ LARGEST = 1 << 25
 """Bytes of a message from a kernel; one that is larger ends the session."""
 WAITING = 8
 """Messages from a kernel that may wait here; more wait there, in the kernel's own memory."""
-PATIENCE = 5
+RECOVERY_SECONDS = 5
 """Seconds in which a kernel's outputs must come again after a flood of them."""
 LOOK = 1.0
 """Seconds after which it is looked again at what a kernel and its processes use together."""
@@ -127,28 +128,48 @@ class Session:
                 raise errors.exceptions[0] from None
 
     async def _serve(self, client: BoundedKernelClient) -> None:
+        begun = False
         while True:
-            async with _at_most(self.limits.idle, IDLE):
+            async with at_most(self.limits.idle, IDLE):
                 code = await self.asked.get()
-            async with _at_most(self.limits.run, LATE):
-                await self._run(client, code)
+            async with at_most(self.limits.run, LATE):
+                begun = begun or await self._begin(client)
+                if begun:
+                    await self._run(client, code)
+
+    async def _begin(self, client: BoundedKernelClient) -> bool:
+        """Run the `book_start`; if it fails, say so in the place of the cell that was asked for."""
+        start = self.page.settings.start
+        if not start or client.language_info.get("name") != "python":
+            return True
+        request = client.execute(starting(start), silent=True, allow_stdin=False)
+        reply: Mapping[str, Any] = {}
+        async for reply in outputs_and_reply(client, request):  # noqa: B007 (the last is kept)
+            pass
+        if reply["lost"]:
+            await _come_again(client)
+        if failure := start_failure(reply["content"]):
+            if (how := how_it_ended(reply["content"])) == "failed":  # who has stopped it knows
+                await self.tell({"output": {"kind": "error", "text": failure}})
+            await self.tell({"done": how})
+        return not failure
 
     async def _run(self, client: BoundedKernelClient, code: str) -> None:
         request = client.execute(code, allow_stdin=False)
-        left, cut = self.limits.output, False
-        async for message in messages(client, request):
+        room, cut = self.limits.output, False
+        async for message in outputs_and_reply(client, request):
             if message["msg_type"] == "execute_reply":
                 if message["lost"]:
                     await _come_again(client)
                 cut = cut or message["lost"]
-                await self.tell({"done": "cut" if cut else ending(message["content"])})
+                await self.tell({"done": "cut" if cut else how_it_ended(message["content"])})
             elif message["msg_type"] == "execute_input" and self.was_too_early(message):
                 await self.stop()
             elif not cut and (output := _output(message)):
-                left -= COST + sum(map(len, output.values()))
-                if left < 0:  # keep what fits
+                room -= COST + sum(map(len, output.values()))
+                if room < 0:  # keep what fits
                     cut = True
-                    output = {"kind": output["kind"], "text": output.get("text", "")[:left]}
+                    output = {"kind": output["kind"], "text": output.get("text", "")[:room]}
                     await self.stop()
                 await self.tell({"output": output})
 
@@ -161,7 +182,7 @@ class Session:
 
 
 @asynccontextmanager
-async def _at_most(seconds: float, code: int) -> AsyncIterator[None]:
+async def at_most(seconds: float, code: int) -> AsyncIterator[None]:
     """End the session if something takes longer."""
     try:
         async with asyncio.timeout(seconds):
@@ -174,12 +195,17 @@ async def _at_most(seconds: float, code: int) -> AsyncIterator[None]:
 async def _kernel(
     page: Page, limits: Limits
 ) -> AsyncIterator[tuple[AsyncKernelManager, BoundedKernelClient]]:
-    """Start a kernel as a page's build does, and end it, however this ends."""
+    """Start a kernel as a page's build does, and end it, however this ends.
+
+    It starts from nothing, in the page's folder and with the book's environment; the `book_start`
+    runs before the first cell. Before each cell, live.js sends those above it that have not run
+    as they now read. Nothing is undone but by another kernel.
+    """
     with private_folder(socket_folder()) as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
         folder = working_folder(page, private)
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
-            start = asyncio.ensure_future(started(manager, page, folder, nowhere, limits))
+            start = asyncio.ensure_future(start_kernel(manager, page, folder, nowhere, limits))
             try:
                 # left half-way, a start would leave things behind: so it is not, and is soon done
                 client = await asyncio.shield(start)
@@ -219,7 +245,7 @@ def _use(pid: int) -> tuple[int, int]:
     return len(family), held
 
 
-async def started(
+async def start_kernel(
     manager: AsyncKernelManager, page: Page, folder: Path, nowhere: IO[bytes], limits: Limits
 ) -> BoundedKernelClient:
     """Start a kernel, and return its client as soon as it answers."""
@@ -238,8 +264,6 @@ async def started(
     except (RuntimeError, TimeoutError) as error:
         client.stop_channels()
         raise EndError(DIED) from error
-    if page.settings.start and client.language_info.get("name") == "python":
-        client.execute(starting(page.settings.start), silent=True)
     return client  # type: ignore[no-any-return]
 
 
@@ -256,7 +280,7 @@ class BoundedKernelClient(PromptKernelClient):
 async def _come_again(client: BoundedKernelClient) -> None:
     """Wait for outputs after some were lost: none come any more after one that was too large."""
     try:
-        await client.wait_for_ready(PATIENCE)
+        await client.wait_for_ready(RECOVERY_SECONDS)
     except (RuntimeError, TimeoutError) as error:
         raise EndError(CUT) from error
 
@@ -272,7 +296,9 @@ def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
 
 
-async def messages(client: BoundedKernelClient, request: str) -> AsyncIterator[Mapping[str, Any]]:
+async def outputs_and_reply(
+    client: BoundedKernelClient, request: str
+) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the outputs of a request as they come, then its reply.
 
     Outputs can be lost: one that is too large, many in a flood, and among them the word that all
@@ -314,7 +340,7 @@ async def _reply(client: BoundedKernelClient, request: str, later: str) -> Mappi
     return None
 
 
-def ending(reply: Mapping[str, Any]) -> str:
+def how_it_ended(reply: Mapping[str, Any]) -> str:
     """Say how a cell ended, in a word for the page."""
     if reply["status"] == "ok":
         return "done"

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
             """Wait for the next line."""
 
 
-OWN = "/.book/"
+OWN_PATH = "/.book/"
+"""How the addresses begin that are not the book's."""
 HEARTBEAT = 15.0
 """Seconds of silence after which a stream of events says that it is there: a closed tab is seen."""
 DIGITS = 30
@@ -85,7 +86,7 @@ class Site:
     def with_script(self, page: str) -> str:
         """Return a page with what makes it follow the builds."""
         data = json.dumps({"since": str(self.stamp), "words": dict(self.words)})
-        head = HEAD.substitute(own=OWN, data=data.replace("<", r"\u003c"))
+        head = HEAD.substitute(own=OWN_PATH, data=data.replace("<", r"\u003c"))
         return page.replace("</head>", head, 1)
 
     def _digests(self) -> dict[str, bytes]:
@@ -177,8 +178,8 @@ def application(site: Site, port: int) -> Application:
     files = {"path": str(site.folder), "default_filename": "index.html"}
     return Application(
         [
-            (f"{OWN}(watch\\.js)", File, {"path": str(FILES)}),
-            (f"{OWN}events", Events),
+            (f"{OWN_PATH}(watch\\.js)", File, {"path": str(FILES)}),
+            (f"{OWN_PATH}events", Events),
             (r"/(.*)", File, files),
         ],
         site=site,
