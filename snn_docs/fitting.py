@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data.distributed import DistributedSampler
 
 from snn_docs import checkpoints, processes
 from snn_docs._checks import check_finite, check_integer, check_positive, type_name
@@ -136,13 +137,18 @@ def finite_loss(value: object, epoch: int) -> float:
             "them, outside of torch.no_grad and without detach()"
         )
     number = value.item()
+    check_loss(number, epoch)
+    return number
+
+
+def check_loss(number: float, epoch: int) -> None:
+    """Raise RunError for a loss from which nothing can be learnt."""
     if not math.isfinite(number):
         raise RunError(
             f"the loss is {number} in epoch {epoch}: the inputs are not finite, or the gradient "
             "has exploded; look at the data, and try a smaller lr, detach_reset, or another "
             "surrogate"
         )
-    return number
 
 
 def fit(  # noqa: PLR0913 - a run has as many settings
@@ -174,7 +180,10 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     ただし、データの混ぜ方に使う乱数は、PyTorchの大域の生成器か、``training.generator``から取ります。
 
     ``torchrun``の下では、プロセスが互いを待ち合わせ、\
-    どれも同じバッチを読んで、そのうちの自分の分だけを計算します。
+    どれも同じバッチを読んで、そのうちの自分の分だけを計算します。\
+    バッチを分ける``DistributedSampler``は使えず、どのパラメータも出力に効いていなければなりません。
+
+    学習のあいだ、層はすべて訓練中の状態（``train()``）です。
 
     :param network: 学習させるネットワーク。バッチの最後を除くテンソルを受け取り、\
         答えの種類ごとの数を、形``[B, classes]``、浮動小数点数で返す
@@ -193,12 +202,13 @@ def fit(  # noqa: PLR0913 - a run has as many settings
         ``validation_loss``、``validation_accuracy``、``seconds``（訓練にかかった秒数）
     :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、\
         チェックポイントが読めないときや、それと``network``、``lr``、``epochs``が合わないとき、\
-        ``device``が使えないとき、重みが有限でなくなったとき
+        ``device``が使えないとき、損失か重みが有限でなくなったとき
     :raises ImportError: tqdmがないとき
     :raises TypeError: ``network``が``torch.nn.Module``でないとき、バッチがテンソルの組でないとき、\
         正解が整数でないとき
     :raises ValueError: バッチや出力の形が違うとき、バッチに非数（NaN）か無限大があるとき、\
-        バッチが1つもないとき、\
+        バッチが1つもないとき、学習するパラメータがないとき、\
+        ``DataLoader``が``DistributedSampler``を使うとき、\
         ``epochs``が1未満のとき、``lr``が正でないとき
 
     >>> import tempfile, torch
@@ -231,6 +241,7 @@ def fit(  # noqa: PLR0913 - a run has as many settings
         raise TypeError(f"network must be a torch.nn.Module, but a {type_name(network)} came")
     check_integer(minimum=1, epochs=epochs)
     check_positive(lr=lr)
+    check_whole(training=training, validation=validation)
     processes.join()
     folder = Path(out)
     run = Run(network, training, validation, processes.place_of(device), lr)
@@ -238,7 +249,6 @@ def fit(  # noqa: PLR0913 - a run has as many settings
         run.load(processes.agreed(lambda: saved(folder, epochs, lr)), folder)
     else:
         processes.agreed(lambda: make_new(folder))
-    run.draw_alike()
     try:
         go_on(run, folder, epochs)
     except Exception:
@@ -249,6 +259,18 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     return run.records
 
 
+def check_whole(**loaders: Batches) -> None:
+    """Raise ValueError for a DataLoader that shares samples out, which `scored` does."""
+    for name, loader in loaders.items():
+        batches = getattr(loader, "batch_sampler", None)
+        samplers = [getattr(loader, "sampler", None), getattr(batches, "sampler", None)]
+        if any(isinstance(each, DistributedSampler) for each in samplers):
+            raise ValueError(
+                f"{name} has a DistributedSampler, but each process computes its part of every "
+                "batch by itself; give a DataLoader without one, with shuffle=True"
+            )
+
+
 def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
     r"""ネットワークの損失の平均と正解率を返します。重みも、訓練中かどうかも変わりません。
 
@@ -257,7 +279,8 @@ def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
         \text{正解率} = \frac{\text{正解した標本の数}}{\text{標本の数}}
 
     検証にも、最後に1度だけのテストにも使えます。\
-    乱数を使うデータやネットワークでも、いつ測っても同じ乱数になり、大域の生成器の状態は変わりません。
+    データやネットワークがCPUの大域の生成器から乱数を取るなら、いつ測っても同じ乱数になり、\
+    生成器の状態は変わりません。``torchrun``の下では、すべてのプロセスが呼びます。
 
     :param network: ``fit``に渡すネットワーク。重みのあるデバイスで計算する
     :param batches: ``fit``に渡すものと同じ形の``DataLoader``
@@ -288,6 +311,8 @@ def scored(network: torch.nn.Module, batch: Sequence[Tensor], place: torch.devic
     *inputs, labels = (part[mine].to(place) for part in parts)
     scores = network(*inputs)
     check_scores(scores, labels)
+    if scores.dtype.itemsize < 4:  # noqa: PLR2004 - in half precision sums and counts are rounded
+        scores = scores.float()
     loss = cross_entropy(scores, labels, reduction="sum")
     return [loss, (scores.argmax(-1) == labels).sum(), torch.tensor(len(labels), device=place)]
 
@@ -356,7 +381,7 @@ class Run:
     ) -> None:
         self.network, self.place = network.to(place), place
         self.training, self.validation = training, validation
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+        self.optimizer = torch.optim.Adam(learning(network.parameters()), lr=lr)
         self.records: list[Record] = []
         self.best: Checkpoint = {}  # the network's, after the best epoch
 
@@ -409,6 +434,7 @@ class Run:
 
     def epoch(self, model: torch.nn.Module) -> Record:
         """See all samples once, and measure what that has changed."""
+        self.draw_alike()  # a random network has drawn for other samples in each process
         start = time.perf_counter()
         totals = torch.zeros(3, dtype=torch.float64)
         self.network.train()
@@ -473,6 +499,8 @@ def go_on(run: Run, out: Path, epochs: int) -> None:
                     f"a parameter is infinite or NaN after epoch {record['epoch']}: the gradient "
                     "has exploded; try detach_reset, fewer steps, or another surrogate"
                 )
+            for part in ("train_loss", "validation_loss"):
+                check_loss(record[part], len(run.records) + 1)
             run.keep(record)
             save(run, out)
             bar.set_postfix(validation=f"{record['validation_accuracy']:.3f}", refresh=False)

@@ -22,6 +22,7 @@ from snn_docs._checks import check_derivative, check_floating, check_positive
 class SpikeFunction(Function):
     """スパイクを出す関数に共通の土台です。``torch.func``と``torch.compile``の両方で使えるようにします。
 
+    自分の代理勾配を作るときは、これではなく``Surrogate``を継承します。\
     派生クラスは``forward``、``setup_context``、``backward``を決めます。\
     要素ごとの関数なので、前進モードの微分も``backward``と同じ式になります。
     """

@@ -1,8 +1,9 @@
 """Turns verdicts into what a person reads: file and line, source, difference, next step.
 
 `bookproof.result.judged` gives them, by `bookproof.compare.judge`. Who says it: the build at its
-end (`bookproof.extension.build`), the commands (`bookproof.commands`, `bookproof.vary`)
-and the test of a cell (`bookproof.pytest_plugin`). On the page, `bookproof.extension.notes` does.
+end (`bookproof.extension.build.Build.finish`), the commands (`bookproof.commands`,
+`bookproof.vary`) and the test of a cell (`bookproof.pytest_plugin`). On the page,
+`bookproof.extension.notes` does.
 """
 
 from __future__ import annotations

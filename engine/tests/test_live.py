@@ -985,9 +985,9 @@ def test_a_kernel_that_has_died_can_be_stopped(reader, caplog, monkeypatch):
         await asyncio.to_thread(stopped.wait, PATIENCE)
         return await is_alive(client)
 
-    monkeypatch.setattr(session.BoundedKernelClient, "is_alive", is_alive_later)
     cells = reader.connect()
     cells.run("1")
+    monkeypatch.setattr(session.BoundedKernelClient, "is_alive", is_alive_later)
     cells.send(json.dumps({"run": "import os; os._exit(1)"}))
     until(lambda: not kernels())
     cells.send('{"stop": true}')

@@ -1,5 +1,6 @@
 """`fit`: a reader's own network and DataLoader; stopped and gone on bit for bit; the best kept."""
 
+import math
 import signal
 import sys
 from contextlib import suppress
@@ -23,7 +24,8 @@ from fit_checks import (
     wait_for_epochs,
 )
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, TensorDataset
+from torch.utils.data.distributed import DistributedSampler
 from torch_checks import DEVICES
 
 from snn_docs import LIF, Sequential
@@ -241,6 +243,13 @@ class TestMeasure:
         assert network.training
         assert bits(network.state_dict()) == state
 
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+    def test_counts_in_half_precision_too(self, dtype):
+        scores, labels = torch.zeros(30_000, 2, dtype=dtype), torch.arange(30_000) % 2
+        loss, accuracy = measure(torch.nn.Identity(), [(scores, labels)])
+        assert loss == pytest.approx(math.log(2), rel=1e-4)
+        assert accuracy == 0.5
+
     @pytest.mark.parametrize("batches", [loader(20), [None]], ids=["well", "with an error"])
     def test_a_layer_that_is_frozen_stays_so(self, batches):
         network = reader()
@@ -261,6 +270,13 @@ class Unread(torch.nn.Module):
 
     def forward(self, inputs, _):
         return self.read(self.layers.run(inputs.transpose(0, 1)))
+
+
+SHARES = DistributedSampler(range(30), num_replicas=2, rank=0)
+SHARED = DataLoader(TensorDataset(*samples()), batch_size=8, sampler=SHARES)
+SHARED_IN_BATCHES = DataLoader(
+    TensorDataset(*samples()), batch_sampler=BatchSampler(SHARES, 8, drop_last=False)
+)
 
 
 class TestRefusals:
@@ -310,6 +326,13 @@ class TestRefusals:
             ({"device": "meta"}, RunError, "device meta can't compute here; give cpu"),
             ({"training": []}, ValueError, "there was no batch; give a DataLoader that is not"),
             ({"training": iter(loader())}, ValueError, "which a generator can't"),
+            (
+                {"network": Sequential(torch.nn.Linear(3, 2)).requires_grad_(requires_grad=False)},
+                ValueError,
+                "of 2 none requires a gradient",
+            ),
+            ({"training": SHARED}, ValueError, "training has a DistributedSampler, but each"),
+            ({"validation": SHARED_IN_BATCHES}, ValueError, "validation has a DistributedSampler"),
         ],
         ids=lambda value: str(value)[:24],
     )
@@ -332,6 +355,19 @@ class TestRefusals:
         ):
             fit(reader(), *loaders(), tmp_path, epochs=1)
         assert not list(tmp_path.iterdir())
+
+    def test_a_loss_that_is_none(self, tmp_path):
+        class Zero(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = torch.nn.Linear(3, 2)
+
+            def forward(self, inputs, _):
+                scores = self.layer(inputs[:, 0])
+                return scores if self.training else scores * torch.nan
+
+        with pytest.raises(RunError, match="the loss is nan in epoch 1"):
+            fit(Zero(), loader(), loader(), tmp_path, epochs=2)
 
     def test_an_explosion(self, tmp_path):
         with pytest.raises(RunError, match="infinite or NaN after epoch 1: the gradient has expl"):

@@ -32,7 +32,7 @@ WORKER = f"""
 import sys
 from pathlib import Path
 import torch
-from fit_checks import loaders, reader, samples
+from fit_checks import Reader, loader, loaders, reader, samples
 from torch.nn.parallel import DistributedDataParallel
 from snn_docs.fitting import Run, RunError, fit, measure
 from snn_docs.processes import join, rank
@@ -52,6 +52,14 @@ for size in {SIZES}:
     run.backward(model, samples(size))
     gradients.append([parameter.grad.clone() for parameter in run.network.parameters()])
 torch.save(gradients, me.with_suffix(".gradients"))
+seen = []
+class Watched(Reader):
+    def forward(self, inputs, lengths):
+        if self.training:
+            seen.append(inputs[:, 0, 0])
+        return super().forward(inputs, lengths)
+fit(Watched(dropout=0.5), loader(33, shuffle=True), validation, folder / "random", epochs=3)
+torch.save(torch.cat(seen), me.with_suffix(".seen"))
 network = reader(seed=rank(), dropout=0.0)  # each has its own weights, and draws its own order
 fit(network, training, validation, folder / "run", epochs=3)
 torch.save(measure(network, validation), me.with_suffix(".measured"))
@@ -115,6 +123,13 @@ def test_they_have_the_metrics_of_one(job, alone):
         assert ours | {"seconds": 0} == pytest.approx(theirs | {"seconds": 0}, rel=1e-4)
     for left in job.left("measured"):
         assert torch.load(left, weights_only=True) == pytest.approx(measured, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_each_epoch_has_all_samples_though_the_network_draws_too(job):
+    inputs, *_ = samples(33)
+    seen = torch.cat([torch.load(left, weights_only=True) for left in job.left("seen")])
+    assert torch.equal(seen.sort()[0], inputs[:, 0, 0].repeat(3).sort()[0])
 
 
 @pytest.mark.slow
