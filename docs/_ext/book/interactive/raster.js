@@ -67,14 +67,14 @@ const column = ({ title, rows, lost }, count, left, bare) => {
     x: { from: 0, to: count + 1, ticks: [1, count / 2, count], name: "ステップ" },
   });
   const restored = axes({
-    ...{ ...heights, left: left + 188, right: left + 246, title: "復元" },
-    ...{ x: { from: 0, to: 1, ticks: [0, 1], name: "値" }, y: { ...values, bare: true } },
+    ...{ ...heights, left: left + 188, right: left + 246, title: "" },
+    ...{ x: { from: 0, to: 1, ticks: [0, 1], name: "復元" }, y: { ...values, bare: true } },
   });
   const marks = rows.flatMap(({ value, spikes }, k) =>
     spikes.flatMap((fired, t) => (fired && (k !== LOST || t + 1 !== lost.step) ? [[t + 1, value]] : [])),
   );
   const height = VALUES[LOST];
-  const told = `○の1個が消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
+  const told = `○が消えると${lost.before.toFixed(2)}→${lost.after.toFixed(2)}`;
   return [
     ...[raster.markup, strokes(raster, marks, 12)],
     ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
