@@ -117,7 +117,7 @@ bench: .venv/installed ## measure how long builds take, as ratios; it takes some
 audit: .venv/installed ## rate the built site page by page, in a table: Lighthouse, axe, HTML, weight; some of it: make audit ARGS=index
 	@$(npm_ci)
 	$(build) -b html docs _build/html
-	.venv/bin/python tests/site/audit.py _build/html $(ARGS)
+	.venv/bin/python tests/helpers/audit.py _build/html $(ARGS)
 
 check: lint types workflows text pages records ## lint, formatting, types, workflows, the Japanese text where node is present, the rules of pages; what records were made by other code
 

@@ -6,17 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import test_browser
 from audit import AXE, DESK, PHONE, violations
+from browsers import in_browser, opened
 from sphinx_project import build
-from test_browser import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Locator, Page
-
-in_browser = [*test_browser.pytestmark]
 
 # ---- What a page brings ----
 

@@ -11,14 +11,12 @@ from urllib.request import Request, urlopen
 
 import audit
 import pytest
-from audit import AXE, DESK, PHONE, VNU
+from audit import DESK, PHONE, VNU
+from browsers import PAGES, needs_axe, needs_browser
 from site_server import served
-from test_browser import needs_browser
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*sorted(path.stem for path in DOCS.glob("*.md")), "search", "_modules/index"]
 
-needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm ci")
 needs_vnu = pytest.mark.skipif(
     not (VNU.is_file() and shutil.which("java")),
     reason="the HTML checker is not there, or no java to run it: npm ci",

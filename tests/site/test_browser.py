@@ -4,73 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import ExitStack, closing, contextmanager
-from functools import cache
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from audit import CHROMIUM, DESK, NAMES, OPEN_FOLDS, PHONE, failure_of
-from book_runs import PATIENCE
+from audit import DESK, OPEN_FOLDS, PHONE
+from browsers import in_browser, opened
 from site_server import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"no browser: set CHROMIUM, or install one of {', '.join(NAMES)}"
-)
-pytestmark = [needs_browser, pytest.mark.slow]
-
-
-@cache
-def window(browser: Browser, width: int, scheme: str) -> BrowserContext:
-    """Keep one for all tabs: a new one loads the site's scripts and fonts anew."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 844}, color_scheme=scheme, locale="ja-JP"
-    )
-    context.set_default_timeout(1000 * PATIENCE)
-    return context
-
-
-def forget(context: BrowserContext, page: Page, others: set[Page]) -> None:
-    """Close a tab and what it has opened, and leave nothing of it for the next one."""
-    if not others:
-        session = context.new_cdp_session(page)
-        session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
-        context.clear_permissions()
-    for each in set(context.pages) - others:
-        each.close()
-
-
-@contextmanager
-def opened(browser: Browser, *addresses: str, width: int, scheme: str = "light") -> Iterator[Page]:
-    """Open a tab. On leaving it, nothing must have been complained of, or asked of others."""
-    context = window(browser, width, scheme)
-    others = set(context.pages)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((*addresses, "data:"))
-            else complaints.append(f"asked for {request.url}")
-        ),
-    )
-    page.on("requestfailed", lambda request: complaints.extend(failure_of(request)))
-    try:
-        yield page
-        assert not complaints
-    finally:
-        forget(context, page, others)
+pytestmark = in_browser
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-import test_browser
 import torch
 from audit import DESK, PHONE
+from browsers import in_browser, opened
 from bs4 import BeautifulSoup
-from test_browser import opened
 
 from snn_docs import IF
 
-pytestmark = test_browser.pytestmark
+pytestmark = in_browser
 
 FOLD = {DESK: 900, PHONE: 844}
 SECONDS = 12

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import audit
 import pytest
 from audit import DESK, NARROW, OPEN_FOLDS, PHONE, TWO_FRAMES
+from browsers import PAGES, in_browser, needs_axe
 from site_server import served
-from test_audit import PAGES, needs_axe
-from test_browser import pytestmark as in_browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable

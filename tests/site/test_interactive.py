@@ -9,12 +9,12 @@ import shutil
 from contextlib import closing
 
 import pytest
-import test_browser
+from audit import DESK, PHONE
+from browsers import in_browser, opened
 from bs4 import BeautifulSoup
 from interactive_runs import worked
-from test_browser import DESK, PHONE, opened
 
-pytestmark = test_browser.pytestmark
+pytestmark = in_browser
 
 PAGES = {
     "if-neuron": "index",

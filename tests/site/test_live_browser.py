@@ -17,11 +17,10 @@ from audit import CHROMIUM, DESK, PHONE, violations
 from book_project import cell
 from book_project import page as write_page
 from book_runs import until
+from browsers import in_browser, needs_axe
 from live_pages import DOCS, PAGE, SETTINGS, Cell, opened, unfold
 from live_servers import kernels, served
 from playwright.sync_api import expect, sync_playwright
-from test_audit import needs_axe
-from test_browser import pytestmark as in_browser
 
 from bookproof.kernels.warm import FORKS
 from bookproof.server import live

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import test_browser
 from audit import DESK, NARROW, PHONE
-from test_browser import opened
+from browsers import in_browser, opened
 
-pytestmark = test_browser.pytestmark
+pytestmark = in_browser
 
 # Where the text of an element begins and ends.
 EDGES = """(element) => {

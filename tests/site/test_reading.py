@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import test_browser
+from audit import DESK, PHONE
+from browsers import in_browser, opened
 from site_server import served
-from test_browser import DESK, PHONE, opened
 
-pytestmark = test_browser.pytestmark
+pytestmark = in_browser
 
 ROOT = Path(__file__).parents[2]
 NARROW = 320

@@ -7,10 +7,10 @@ import re
 import pytest
 from audit import DESK, PHONE
 from book_runs import until
+from browsers import in_browser
 from live_pages import DOCS, PAGE, SETTINGS, Cell, opened
 from live_servers import kernels, served
 from playwright.sync_api import expect
-from test_browser import pytestmark as in_browser
 from walking import Keyboard, Listener, wrong_names, wrong_stops
 
 from bookproof.kernels.warm import FORKS

@@ -1,18 +1,17 @@
 """What a writer sees in the browser beside the editor."""
 
 import pytest
-import test_browser
 from audit import DESK, PHONE, violations
 from book_runs import until
+from browsers import in_browser, needs_axe
 from live_pages import SETTINGS
 from playwright.sync_api import expect
-from test_audit import needs_axe
 from walking import Keyboard, Listener
 from watching import CONF, PAGE, Builds, Watcher, told_of
 
 from bookproof.server.watched import Site
 
-pytestmark = test_browser.pytestmark
+pytestmark = in_browser
 LONG = "\n".join(f"## Part {number}\n\n{'Text. ' * 300}\n" for number in range(30))
 OTHER = "# Other\n\n" + LONG
 STYLE = "body { background: rgb(1, 2, 3); overflow-wrap: anywhere }\n"

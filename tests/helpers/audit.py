@@ -1,6 +1,6 @@
 """How well the built site is made, page by page: a table, and exit status 1 if a bound is broken.
 
-    python tests/site/audit.py _build/html [page ...]
+    python tests/helpers/audit.py _build/html [page ...]
 
 Each measure is taken by the tool that others would take: Chromium; Java; and Lighthouse, axe-core
 and the HTML checker of the W3C (vnu), which `npm ci` installs. What a missing tool would have

@@ -96,7 +96,7 @@ def assert_same_bits(folder, other):
 
 
 def environment():
-    paths = [str(ROOT), str(ROOT / "tests/neurons"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), str(ROOT / "tests/helpers"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 

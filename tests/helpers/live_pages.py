@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
-import test_browser
+import browsers
 from audit import DESK
 from live_servers import PATIENCE
 from playwright.sync_api import expect
@@ -21,7 +21,7 @@ PAGE = "if_pytorch.html"
 def opened(browser, server, *, width=DESK, scheme="light"):
     """Go through the door. On leaving, nothing must have been complained of, or asked of others."""
     way = server.door.address, server.door.file.as_uri()
-    with test_browser.opened(browser, *way, width=width, scheme=scheme) as page:
+    with browsers.opened(browser, *way, width=width, scheme=scheme) as page:
         page.goto(server.door.file.as_uri())
         page.wait_for_url(f"{server.door.address}/")
         yield page
