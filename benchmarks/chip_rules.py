@@ -2,8 +2,9 @@
 
 Trains a small convolutional network on 8x8 digits, four steps an image, once more for each rule:
 leaky neurons; integrate-and-fire; no bias; spikes into a pool that sums, where means of currents
-were; images of zeros and ones. Then the weights become whole numbers of 8, 6, 4, 3 or 2 bits, and
-each threshold a whole number, in two ways:
+were; images of zeros and ones. The control has leaky neurons, biases and gray images, and as many
+neurons as a network that keeps all rules, since it pools spikes, too. Then the weights become whole
+numbers of 8, 6, 4, 3 or 2 bits, and each threshold a whole number, in two ways:
 
 - rounded: after training;
 - trained: in each forward pass of the training, with gradients that go straight through.
@@ -64,6 +65,7 @@ class Rules(NamedTuple):
 
 STAGES = {
     "leaky": Rules(leak=0.1, bias=True, spikes_pooled=False, binary=False),
+    "as many": Rules(leak=0.1, bias=True, binary=False),
     "integrate": Rules(bias=True, spikes_pooled=False, binary=False),
     "no bias": Rules(spikes_pooled=False, binary=False),
     "pooled": Rules(binary=False),
