@@ -1153,23 +1153,6 @@ def test_a_lower_limit_of_the_system_is_kept(start):
     cells.close()
 
 
-@pytest.mark.slow
-def test_connections_without_number_are_neither_a_fault_nor_a_flood(start):
-    process = start("--no-browser", ulimit="-n 40")
-    reader = Reader(process)
-    address = ("127.0.0.1", reader.port)
-    with ExitStack() as stack:
-        for _ in range(60):
-            stack.enter_context(closing(socket.create_connection(address, PATIENCE)))
-        said = process.stderr.readline()
-    assert said == "no connection can be taken for a while: Too many open files\n"
-    assert reader.enter()[0] == 200
-    process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=PATIENCE)
-    assert set(complaints.splitlines(keepends=True)) <= {said}
-    assert process.returncode == 0
-
-
 def test_a_terminal_is_not_told_what_to_do(start):
     process = start("--no-browser")
     reader = Reader(process)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import socket
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, StaticFileHandler
-
-logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 FILES = Path(__file__).parent
 """Where the scripts and styles are that the servers add to pages."""
-PAUSE = 1.0
-"""Seconds for which no connection is taken where the system has no more of them."""
 
 
 class Pages(StaticFileHandler):
@@ -64,43 +57,14 @@ def read_text(place: Path) -> str | None:
         return None
 
 
-def listen(port: int = 0) -> Listener:
+def listen(port: int = 0) -> socket.socket:
     """Listen on a port, or on another one if it is taken."""
-    listener = Listener(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setblocking(False)  # noqa: FBT003
-    if os.name == "posix":  # elsewhere a second server would take the first one's requests
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener = socket.create_server((HOST, port))
     except OSError:
-        listener.bind((HOST, 0))
-    listener.listen()
+        listener = socket.create_server((HOST, 0))
+    listener.setblocking(False)  # noqa: FBT003
     return listener
-
-
-class Listener(socket.socket):
-    """Takes connections, but rests for a while where the system has no more of them.
-
-    Tornado would try again at once, and tell of each try.
-    """
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Take a connection; a `BlockingIOError` says that there is none now."""
-        try:
-            return super().accept()
-        except OSError as error:
-            if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                raise
-            logger.warning("no connection can be taken for a while: %s", error.strerror)
-            loop = IOLoop.current()
-            loop.update_handler(self, 0)
-            loop.call_later(PAUSE, self.resume, loop)
-            raise BlockingIOError from error
-
-    def resume(self, loop: IOLoop) -> None:
-        """Go on, unless this was closed meanwhile."""
-        if self.fileno() >= 0:
-            loop.update_handler(self, IOLoop.READ)
 
 
 class PrintableFormatter(logging.Formatter):
