@@ -427,7 +427,7 @@ def test_no_other_name_leads_here(reader, host):
 )  # fmt: skip
 def test_no_other_origin_opens_the_websocket(reader, monkeypatch, origin):
     assert reader.refused(Origin=origin.format(port=reader.port)) == 403
-    monkeypatch.setattr(live.Cells, "check_origin", lambda *_: True)  # Jupyter's, the second lock
+    monkeypatch.setattr(live.Cells, "check_origin", lambda *_: True)  # Tornado's, the second lock
     assert reader.refused(Origin=origin.format(port=reader.port)) == 403
 
 

@@ -38,9 +38,6 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.identity import IdentityProvider
-from jupyter_server.base.handlers import JupyterHandler
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
@@ -48,7 +45,16 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
-from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
+from bookproof.server.pages import (
+    FILES,
+    HEADERS,
+    HOST,
+    Guarded,
+    Pages,
+    listen,
+    log_to_terminal,
+    read_text,
+)
 from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
 
@@ -193,58 +199,44 @@ class Door:
         return hmac.compare_digest(key.encode(), self.key.encode())
 
 
-class Guarded(JupyterHandler):
-    """What every request must pass."""
+class Locked(Guarded):
+    """What every request must pass, besides."""
 
-    def check_host(self) -> bool:
-        """Whether the request names this very server: another name may be a stranger's."""
-        door: Door = self.settings["door"]
-        return f"http://{self.request.host}" == door.address
+    def prepare(self) -> None:
+        """Refuse a reader who is not known."""
+        super().prepare()
+        if not self.is_known():
+            raise HTTPError(403)
 
-    async def prepare(self, **_: object) -> None:
-        """Refuse a reader who is not known, where Jupyter would show its own page to log in."""
-        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
-            raise HTTPError(400)
-        await super().prepare(_redirect_to_login=False)
-
-    def set_default_headers(self) -> None:
-        """Let nothing be loaded, framed, embedded or kept by anybody else."""
-        self.set_header("Content-Security-Policy", policy([], self.settings["door"].address))
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
-    def write_error(self, status_code: int, **_: object) -> None:
-        """Say what went wrong without a word of the request."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        words = self.settings["book"].settings.words
-        self.finish(words["locked"] if status_code == 403 else f"{status_code} {self._reason}")  # noqa: PLR2004
+    def is_known(self) -> bool:
+        """Whether the request brings the cookie of this server."""
+        return self.get_signed_cookie(self.settings["door"].cookie) is not None
 
 
-class Enter(Guarded):
+class Enter(Locked):
     """Takes the secret, and gives the cookie and the key for it."""
+
+    def is_known(self) -> bool:
+        """Whether the request brings the secret, from a file and not from a page of the web."""
+        secret = self.get_body_argument("secret", "")
+        from_file = self.request.headers.get("Origin") == "null"
+        return from_file and self.settings["door"].admits(secret)
 
     def check_xsrf_cookie(self) -> None:
         """Ask for no second secret: who does not know the first gets nothing here."""
 
-    @allow_unauthenticated
     def post(self) -> None:
-        """Let in who brings the secret, from a file and not from a page of the web."""
+        """Let the reader in."""
         door: Door = self.settings["door"]
-        secret = self.get_body_argument("secret", "")
-        if self.get_origin() != "null" or not door.admits(secret):
-            raise HTTPError(403)
-        self.identity_provider.set_login_cookie(
-            self, self.identity_provider.generate_anonymous_user(self)
+        self.set_signed_cookie(
+            door.cookie, "reader", expires_days=None, httponly=True, samesite="Strict"
         )
         script = KEEP_KEY.substitute(key=door.key)
         self.set_header("Content-Security-Policy", policy([script], door.address))
         self.finish(INSIDE.substitute(door_words(door.settings), script=script))
 
 
-class File(Guarded, Pages):
+class File(Locked, Pages):
     """Gives the files of the book, and the live cells with each page that has cells."""
 
     def page(self, place: Path) -> str | None:
@@ -255,7 +247,7 @@ class File(Guarded, Pages):
         return text
 
 
-class Cells(Guarded, WebSocketHandler):
+class Cells(Locked, WebSocketHandler):
     """Runs the cells of a page: ``{"run": code}`` and ``{"stop": true}`` come in.
 
     Before them must come ``{"key": key}``, which begins the session. Out go ``{"ready": true}``,
@@ -264,11 +256,11 @@ class Cells(Guarded, WebSocketHandler):
 
     task: asyncio.Task[None] | None = None
 
-    async def prepare(self, **_: object) -> None:
+    def prepare(self) -> None:
         """Refuse other origins, and who tells none: browsers always do."""
-        if self.get_origin() != self.settings["door"].address:
+        if self.request.headers.get("Origin") != self.settings["door"].address:
             raise HTTPError(403)
-        await super().prepare()
+        super().prepare()
 
     async def get(self, name: str) -> None:
         """Open the connection of a page that has cells."""
@@ -427,11 +419,11 @@ def application(book: Book, door: Door) -> Application:
     """Return the server's routes, which are all there are."""
     files = {"path": str(FILES)}
     site = {"path": str(book.output), "default_filename": "index.html"}
-    identity = IdentityProvider(
-        cookie_name=door.cookie,
-        token="",  # no token in a URL or a header is ever good
-        cookie_options={"samesite": "Strict", "expires_days": None},
-    )
+    headers = HEADERS | {
+        "Content-Security-Policy": policy([], door.address),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+    }
     return Application(
         [
             (f"{OWN_PATH}enter", Enter),
@@ -441,10 +433,11 @@ def application(book: Book, door: Door) -> Application:
         ],
         book=book,
         door=door,
-        identity_provider=identity,
+        hosts=(door.address.removeprefix("http://"),),
+        headers=headers,
+        told={403: book.settings.words["locked"]},
         cookie_secret=secrets.token_bytes(32),  # the cookies of an earlier start are not good
         xsrf_cookies=True,  # no route takes a form of another site's, whichever may come
-        serverapp=None,
         log_function=lambda _: None,
         websocket_max_message_size=book.limits.code,
         websocket_ping_interval=PING,

@@ -8,14 +8,45 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tornado.web import HTTPError, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 HOST = "127.0.0.1"
 FILES = Path(__file__).parent
 """Where the scripts and styles are that the servers add to pages."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What each answer says: it is not to be kept, or taken into another site's page."""
 
 
-class Pages(StaticFileHandler):
+class Guarded(RequestHandler):
+    """What every request must pass.
+
+    The application's settings name the server's ``hosts``, the ``headers`` of its answers, and what
+    is ``told`` instead of an error's own name.
+    """
+
+    def prepare(self) -> None:
+        """Refuse a request that came by another name: some site's, that leads to this machine."""
+        if self.request.host not in self.settings["hosts"]:
+            raise HTTPError(403)
+        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
+            raise HTTPError(400)
+
+    def set_default_headers(self) -> None:
+        """Say what other sites, and the browser itself, may do with the answer."""
+        for name, value in self.settings["headers"].items():
+            self.set_header(name, value)
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say what went wrong without a word of the request."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(self.settings["told"].get(status_code, f"{status_code} {self._reason}"))
+
+
+class Pages(Guarded, StaticFileHandler):
     """Gives the files of a book. A page may get more on its way, never on disk."""
 
     @abstractmethod
@@ -36,8 +67,6 @@ class Pages(StaticFileHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give a file."""
-        if "\0" in path:  # no name of a file has it, and Python raises an error
-            raise HTTPError(400)
         self.path = self.parse_url_path(path)
         place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
         if place is None:  # a folder without its slash, which has led to the one with it

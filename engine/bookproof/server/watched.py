@@ -25,9 +25,18 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError
 
-from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
+from bookproof.server.pages import (
+    FILES,
+    HEADERS,
+    HOST,
+    Guarded,
+    Pages,
+    listen,
+    log_to_terminal,
+    read_text,
+)
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
@@ -99,29 +108,7 @@ class Site:
         return digests
 
 
-class OwnHost(RequestHandler):
-    """What every request must pass."""
-
-    def prepare(self) -> None:
-        """Refuse a request that came by another name: some site's, that leads to this machine."""
-        port = self.settings["port"]
-        if self.request.headers.get_list("Host") not in ([f"{HOST}:{port}"], [f"localhost:{port}"]):
-            raise HTTPError(403)
-
-    def set_default_headers(self) -> None:
-        """Let nothing be kept, or be taken into another site's page."""
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Content-Security-Policy", "frame-ancestors 'none'")
-
-    def write_error(self, status_code: int, **_: object) -> None:
-        """Say what went wrong without a word of the request."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code} {self._reason}")
-
-
-class File(OwnHost, Pages):
+class File(Pages):
     """Gives the files of the book, with the script in each page, and the script."""
 
     def page(self, place: Path) -> str | None:
@@ -140,7 +127,7 @@ class File(OwnHost, Pages):
         self.finish(site.with_script(MISSING.format(html.escape(site.words["no_page"]))))
 
 
-class Events(OwnHost):
+class Events(Guarded):
     """Tells what is new since a time, now and after each build, until the tab is closed."""
 
     async def get(self) -> None:
@@ -183,7 +170,9 @@ def application(site: Site, port: int) -> Application:
             (r"/(.*)", File, files),
         ],
         site=site,
-        port=port,
+        hosts=(f"{HOST}:{port}", f"localhost:{port}"),
+        headers=HEADERS | {"Content-Security-Policy": "frame-ancestors 'none'"},
+        told={},
         log_function=lambda _: None,  # the terminal is left to the builds
     )
 
