@@ -36,6 +36,7 @@ import webbrowser
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from string import Template
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
@@ -173,19 +174,14 @@ class Door:
 
     def renew(self) -> None:
         """Write the file with a new secret."""
+        require_own(self.file.parent)
         self.secret = secrets.token_urlsafe(32)
         way = {"address": f"{self.address}{OWN_PATH}enter", "secret": self.secret}
-        require_own(self.file.parent)
-        self.file.unlink(missing_ok=True)  # others might read one that is there
-        try:
-            handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise DoorError(
-                f"somebody else has just made {self.file}: build the book into a folder that only "
-                "you can write"
-            ) from error
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(DOOR.substitute(door_words(self.settings), **way))
+        door = DOOR.substitute(door_words(self.settings), **way)
+        # a file that nobody else has ever had open takes the place of one that is there
+        with NamedTemporaryFile("w", dir=self.file.parent, encoding="utf-8", delete=False) as file:
+            file.write(door)
+        os.replace(file.name, self.file)  # noqa: PTH105
 
     def admits(self, secret: str) -> bool:
         """Whether this is the secret. It is good for one use."""
