@@ -80,7 +80,6 @@ class Build:
                 config[LEGACY] = "off"
         own = [Path(self.app.outdir), Path(self.app.doctreedir)]
         config.exclude_patterns += written_patterns(Path(self.app.srcdir), own)
-        python_logging.getLogger("sphinx").addHandler(self.failures)
 
     def outdated(
         self,
@@ -99,7 +98,8 @@ class Build:
 
     def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Run the pages, compare them, and hand the outputs to MyST-NB."""
-        self.failures.begin_reading(docnames)
+        # what is said before, each build says
+        python_logging.getLogger("sphinx").addHandler(self.failures)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
             name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
@@ -168,12 +168,12 @@ class Build:
 
     def note_failures(self, _app: Sphinx, env: BuildEnvironment) -> None:
         """Let the pages on which something went wrong while they were read count as wrong."""
-        for name in self.failures.documents & _records(env).keys():
+        for name in self.failures.wrong & _records(env).keys():
             record = _records(env)[name]
             record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
-        """Say what is wrong, then what still stands of what the last build said, then what to do.
+        """Say what is wrong, and what to do.
 
         It comes last: what is said before is followed by a line or two for each page of the book.
         """
@@ -181,7 +181,7 @@ class Build:
         verdicts = [verdict for found in wrong.values() for verdict in found]
         for verdict in verdicts:
             logger.error(report.describe_at(verdict), location=report.location(verdict))
-        self.failures.finish()
+        self.failures.finish(error)
         if verdicts:
             places = {} if error else {name: _built(app, name) for name in wrong}
             built = {wrong[name][0].page: place for name, place in places.items() if place}
