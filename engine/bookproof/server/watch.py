@@ -13,6 +13,7 @@ import argparse
 import importlib
 import json
 import logging
+import multiprocessing
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ import webbrowser
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sphinx.cmd.build import get_parser
 from sphinx.cmd.build import main as sphinx_build
@@ -61,7 +62,7 @@ class Outcome(NamedTuple):
 
     status: int
     imported: list[str]
-    """The names of the installed modules that it took."""
+    """The names of the installed modules that it took, if the next is a fork of this process."""
     messages: list[dict[str, str]]
     """What it complained of: a place, a level, a text each."""
 
@@ -153,25 +154,35 @@ def _say(line: str) -> None:
 
 
 def build(arguments: Sequence[str]) -> Outcome:
-    """Build once."""
+    """Build once, in a process of its own."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="book-") as folder:
-        file = Path(folder, "messages")
+        said, imported = Path(folder, "messages"), Path(folder, "imported")
         # Sphinx writes there what it also writes to the terminal, without colours
-        arguments = [*arguments, "--warning-file", str(file)]
-        if FORKS:
-            status, imported = _in_a_fork(arguments)
-        else:
-            command = [sys.executable, "-m", "sphinx", *arguments]
-            status, imported = subprocess.run(command, check=False).returncode, []  # noqa: S603
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        arguments = [*arguments, "--warning-file", str(said)]
+        processes: Any = multiprocessing.get_context("fork" if FORKS else "spawn")
+        process = processes.Process(target=_build, args=(arguments, imported))
+        process.start()
+        process.join()
+        status = process.exitcode
+        text = said.read_text(encoding="utf-8") if said.exists() else ""
+        names = imported.read_text(encoding="utf-8").split() if imported.exists() else []
     seconds = time.perf_counter() - start
     _say(f"{'failed' if status else 'built'} in {seconds:.1f} s")
     found = messages(text)
     if status and not found:
         failed = f"the build failed with exit status {status}; the terminal says more"
         found = [{"place": "", "level": "ERROR", "text": failed}]
-    return Outcome(status, imported, found)
+    return Outcome(status, names if FORKS else [], found)
+
+
+def _build(arguments: Sequence[str], imported: Path) -> None:
+    """Build, and write down the names of the installed modules that this took."""
+    status = sphinx_build(arguments)
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    names = [name for name, file in files.items() if file and file.startswith(INSTALLED)]
+    imported.write_text("\n".join(names), encoding="utf-8")
+    sys.exit(status)
 
 
 def messages(text: str) -> list[dict[str, str]]:
@@ -188,26 +199,3 @@ def _message(text: str) -> dict[str, str]:
         place, level = match["place"] or "", match["level"]
         return {"place": place, "level": level, "text": text[match.end() :]}
     return {"place": "", "level": "ERROR", "text": text}
-
-
-def _in_a_fork(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            status = sphinx_build(arguments)
-            files = {
-                name: getattr(module, "__file__", None) for name, module in sys.modules.items()
-            }
-            names = [name for name, file in files.items() if file and file.startswith(INSTALLED)]
-            os.write(writer, json.dumps(names).encode())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        names = json.loads(pipe.read() or "[]")
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), names
