@@ -18,7 +18,7 @@ from bookproof import report
 from bookproof.extension import notes, table, unfinished
 from bookproof.extension.conclusion import conclude
 from bookproof.extension.failures import Failures
-from bookproof.extension.handover import hand_over, shown_text, take_back
+from bookproof.extension.handover import hand_over, let_go, shown_text, take_back
 from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
@@ -81,18 +81,11 @@ class Build:
         own = [Path(self.app.outdir), Path(self.app.doctreedir)]
         config.exclude_patterns += written_patterns(Path(self.app.srcdir), own)
 
-    def outdated(
-        self,
-        _app: Sphinx,
-        env: BuildEnvironment,
-        _added: set[str],
-        _changed: set[str],
-        _removed: set[str],
-    ) -> list[str]:
+    def outdated(self, _app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
         """Return the pages that were wrong, and those whose result is not the one that was read."""
         return [
             name for name, record in _records(env).items()
-            if record["book_wrong"] or not record["digest"]
+            if not record["digest"]
             or record["digest"] != self.results.digest(Path(env.doc2path(name)), self.settings)
         ]  # fmt: skip
 
@@ -126,12 +119,16 @@ class Build:
         if run := self.runs.get(name):
             source[0] = shown_text(run.page)
 
-    def note_run(self, app: Sphinx, _doctree: nodes.document) -> None:
-        """Note when and how the page ran, which MyST-NB shows in its ``nb-exec-table``."""
+    def complete(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Complete a page that MyST-NB has made."""
+        self.remove_blocks(app, doctree)
+        for cell in notes.cells(doctree):  # live cells run by this number
+            cell["classes"].append(f"cell-{cell['cell_index']}")
         name = app.env.docname
         if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
-            readers = app.env.mystnb_config.custom_formats  # type: ignore[attr-defined]
-            readers.pop(str(Path(app.env.doc2path(name))))
+            let_go(app.env, name)
+            notes.tell_records(app.config, doctree, run)
+            notes.tell_differences(app.config, doctree, run)
             how = ExecutionResult(
                 mtime=run.started,
                 runtime=run.seconds,
@@ -140,19 +137,8 @@ class Build:
                 error=None,
                 traceback=None,
             )
+            # for the directive nb-exec-table
             NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
-
-    def tell_cells(self, app: Sphinx, doctree: nodes.document) -> None:
-        """Say at a cell that its output is a record, or not what the book says."""
-        if run := self.runs.get(app.env.docname):
-            notes.tell_records(app.config, doctree, run)
-            notes.tell_differences(app.config, doctree, run)
-
-    def number_cells(self, _app: Sphinx, doctree: nodes.document) -> None:
-        """Let each cell say which one of its notebook it is: live cells run it by that number."""
-        for cell in doctree.findall(nodes.container):
-            if cell.get("nb_element") == "cell_code":
-                cell["classes"].append(f"cell-{cell['cell_index']}")
 
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
@@ -212,14 +198,12 @@ class Build:
         unreadable: dict[str, Path],
     ) -> None:
         """Note with Sphinx's doctrees which result each of them holds, and what is wrong there."""
-        records = {name: record for name, record in _records(env).items() if name in env.found_docs}
-        for name in docnames:
-            records.pop(name, None)
-        for name in unreadable:
-            records[name] = {"book_wrong": 1, "digest": ""}
+        kept = env.found_docs.difference(docnames)
+        records = {name: record for name, record in _records(env).items() if name in kept}
+        records |= {name: {"book_wrong": 1, "digest": ""} for name in unreadable}
         for name, run in runs.items():
-            forced = run.page.config.execution_mode == "force"
-            digest = "" if forced else self.results.digest(run.page.path, self.settings)
+            again = run.page.config.execution_mode == "force" or not run.ok
+            digest = "" if again else self.results.digest(run.page.path, self.settings)
             about = {"book_missing": sorted(run.missing), "digest": digest}
             records[name] = table.counts(run) | about
         env.book_runs = records  # type: ignore[attr-defined]
@@ -255,10 +239,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-before-read-docs", build.verify)
     # first: what others change is then the text that ran, and not one that was saved since
     app.connect("source-read", build.show_what_ran, priority=0)
-    app.connect("doctree-read", build.remove_blocks)
-    app.connect("doctree-read", build.tell_cells)
-    app.connect("doctree-read", build.number_cells)
-    app.connect("doctree-read", build.note_run)  # last, since it lets go of the run
+    app.connect("doctree-read", build.complete)
     app.connect("env-updated", build.note_failures)
     app.connect("env-updated", take_back)
     table.setup(app)

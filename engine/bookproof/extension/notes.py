@@ -50,7 +50,7 @@ LINES = {
 def tell_records(config: Config, doctree: nodes.document, run: Run) -> None:
     """Say below each record that it is one, and which packages its cell would have needed."""
     absent = {v.cell.index: v.missing for v in run.verdicts if v.missing}
-    for cell in _cells(doctree):
+    for cell in cells(doctree):
         if names := absent.get(cell["cell_index"]):
             for output in cell.findall(nodes.container):
                 if output.get("nb_element") == "cell_code_output":
@@ -62,7 +62,7 @@ def tell_differences(config: Config, doctree: nodes.document, run: Run) -> None:
     words = WORDS | config.book_words
     reported = report.wrong([run])
     wrong = {verdict.cell.index: verdict for verdict in run.verdicts if not verdict.ok}
-    for cell in _cells(doctree):
+    for cell in cells(doctree):
         if verdict := wrong.get(cell["cell_index"]):
             note = _note(words, verdict, run)
             if verdict in reported:
@@ -76,7 +76,8 @@ def places(doctree: nodes.document) -> list[str]:
     return [name for note in found if DIFFERS in note["classes"] for name in note["ids"]]
 
 
-def _cells(doctree: nodes.document) -> list[nodes.container]:
+def cells(doctree: nodes.document) -> list[nodes.container]:
+    """Return the code cells of a page, as MyST-NB has made them."""
     found = doctree.findall(nodes.container)
     return [cell for cell in found if cell.get("nb_element") == "cell_code"]
 
