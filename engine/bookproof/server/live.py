@@ -54,7 +54,6 @@ from bookproof.server.pages import (
     Pages,
     listen,
     log_to_terminal,
-    read_text,
 )
 from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
@@ -149,11 +148,10 @@ class Book:
                     return read_page(path, self.settings)
         return None
 
-    def html(self, place: Path) -> str | None:
-        """Return an HTML page, with live cells if it has cells; None if it is not in UTF-8."""
-        text = read_text(place)
+    def html(self, place: Path, text: str) -> str:
+        """Return an HTML page, with live cells if it has cells."""
         page = self.page(place.relative_to(self.output).as_posix())
-        return text.replace("</head>", live_head(page), 1) if text and page else text
+        return text.replace("</head>", live_head(page), 1) if page else text
 
 
 class DoorError(Exception):
@@ -235,11 +233,12 @@ class Enter(Locked):
 class File(Locked, Pages):
     """Gives the files of the book, and the live cells with each page that has cells."""
 
-    def page(self, place: Path) -> str | None:
+    def page(self, place: Path, text: str) -> str:
         """Return a page with its live cells, under a policy that knows its scripts."""
-        text: str | None = self.settings["book"].html(place)
-        scripts = scripts_around(text or "")
-        self.set_header("Content-Security-Policy", policy(scripts, self.settings["door"].address))
+        book: Book = self.settings["book"]
+        text = book.html(place, text)
+        rules = policy(scripts_around(text), self.settings["door"].address)
+        self.set_header("Content-Security-Policy", rules)
         return text
 
 

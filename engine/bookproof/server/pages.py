@@ -50,8 +50,8 @@ class Pages(Guarded, StaticFileHandler):
     """Gives the files of a book. A page may get more on its way, never on disk."""
 
     @abstractmethod
-    def page(self, place: Path) -> str | None:
-        """Return an HTML page as it is to be shown, or None for the file as it is."""
+    def page(self, place: Path, text: str) -> str:
+        """Return an HTML page as it is to be shown."""
 
     def set_extra_headers(self, path: str) -> None:
         """Complete the types that the machine's tables may not know."""
@@ -71,11 +71,11 @@ class Pages(Guarded, StaticFileHandler):
         place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
         if place is None:  # a folder without its slash, which has led to the one with it
             return
-        text = self.page(Path(place)) if place.endswith(".html") else None
+        text = read_text(Path(place)) if place.endswith(".html") else None
         if text is None:
             await super().get(path, include_body)
         else:
-            self.finish(text)
+            self.finish(self.page(Path(place), text))
 
 
 def read_text(place: Path) -> str | None:

@@ -91,10 +91,7 @@ class Server:
 
     def close(self) -> None:
         """Let it end."""
-        self.builds.close()
-        self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
+        self.process.communicate()
 
 
 def main(arguments: Sequence[str]) -> int:

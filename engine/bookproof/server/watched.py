@@ -33,19 +33,12 @@ from bookproof.server.pages import (
     Pages,
     listen,
     log_to_terminal,
-    read_text,
 )
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
-
-    class SupportsReadline(Protocol):
-        """What builds are told through, line by line; an empty one is the end."""
-
-        def readline(self) -> str:
-            """Wait for the next line."""
+    from typing import TextIO
 
 
 OWN_PATH = "/.book/"
@@ -92,11 +85,10 @@ class Site:
 class File(Pages):
     """Gives the files of the book, with the script in each page, and the script."""
 
-    def page(self, place: Path) -> str | None:
+    def page(self, _place: Path, text: str) -> str:
         """Return a page with the script."""
-        text = read_text(place)
         site: Site = self.settings["site"]
-        return None if text is None else site.with_script(text)
+        return site.with_script(text)
 
     def write_error(self, status_code: int, **arguments: object) -> None:
         """Let a page that is not there yet wait for the build that makes it."""
@@ -152,9 +144,7 @@ def application(site: Site, port: int) -> Application:
     )
 
 
-async def serve(
-    site: Site, port: int, opened: Callable[[int], None], builds: SupportsReadline
-) -> None:
+async def serve(site: Site, port: int, opened: Callable[[int], None], builds: TextIO) -> None:
     """Serve a site until there are no more builds to come, on this port or on another one."""
     listener = listen(port)
     port = listener.getsockname()[1]
@@ -167,7 +157,7 @@ async def serve(
     await server.close_all_connections()
 
 
-def main(folder: str, port: str, builds: SupportsReadline = sys.stdin) -> None:
+def main(folder: str, port: str, builds: TextIO = sys.stdin) -> None:
     """Run the command line."""
 
     def opened(port: int) -> None:
