@@ -34,7 +34,6 @@ from watchfiles import DefaultFilter, watch
 
 from bookproof.kernels.warm import FORKS, warm_up
 from bookproof.settings import find_settings
-from bookproof.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,12 +106,11 @@ def _watch(arguments: Sequence[str]) -> None:
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what was saved is said below
     output = Path(options.outputdir).resolve()
     output.mkdir(parents=True, exist_ok=True)
+    book = Path(options.sourcedir, "index")
+    settings = find_settings(book)
+    warm_up(settings.modules, settings.environment)
     with closing(Server(output, own.port)) as server:
         _say(f"the book is at {server.address}")
-        words: Mapping[str, str] = WORDS
-        if FORKS:
-            settings = find_settings(Path(options.sourcedir, "index"))
-            warm_up(settings.modules, settings.environment)
         built = False
         # the first time-out says that changes are seen from now on, also those during a build
         for changes in watch(
@@ -128,8 +126,8 @@ def _watch(arguments: Sequence[str]) -> None:
             if changes or not built:
                 outcome = build(others)
                 with suppress(ConfigError):  # which the build has told
-                    words = find_settings(Path(options.sourcedir, "index")).words
-                server.tell(outcome.messages, words)
+                    settings = find_settings(book)
+                server.tell(outcome.messages, settings.words)
                 for name in outcome.imported:
                     with suppress(Exception):  # some names belong to a module that made them
                         importlib.import_module(name)
