@@ -46,15 +46,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
-from bookproof.server.pages import (
-    FILES,
-    HEADERS,
-    HOST,
-    Guarded,
-    Pages,
-    listen,
-    log_to_terminal,
-)
+from bookproof.server.pages import FILES, HEADERS, HOST, Guarded, Pages, listen, log_to_terminal
 from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
 
@@ -148,11 +140,6 @@ class Book:
                     return read_page(path, self.settings)
         return None
 
-    def html(self, place: Path, text: str) -> str:
-        """Return an HTML page, with live cells if it has cells."""
-        page = self.page(place.relative_to(self.output).as_posix())
-        return text.replace("</head>", live_head(page), 1) if page else text
-
 
 class DoorError(Exception):
     """The door would not be its reader's alone."""
@@ -236,7 +223,8 @@ class File(Locked, Pages):
     def page(self, place: Path, text: str) -> str:
         """Return a page with its live cells, under a policy that knows its scripts."""
         book: Book = self.settings["book"]
-        text = book.html(place, text)
+        if page := book.page(place.relative_to(book.output).as_posix()):
+            text = text.replace("</head>", live_head(page), 1)
         rules = policy(scripts_around(text), self.settings["door"].address)
         self.set_header("Content-Security-Policy", rules)
         return text

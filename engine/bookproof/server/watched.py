@@ -25,21 +25,12 @@ from typing import TYPE_CHECKING
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from bookproof.server.pages import (
-    FILES,
-    HEADERS,
-    HOST,
-    Guarded,
-    Pages,
-    listen,
-    log_to_terminal,
-)
+from bookproof.server.pages import FILES, HEADERS, HOST, Guarded, Pages, listen, log_to_terminal
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TextIO
-
 
 OWN_PATH = "/.book/"
 """How the addresses begin that are not the book's."""
