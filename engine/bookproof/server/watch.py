@@ -22,7 +22,7 @@ import sysconfig
 import tempfile
 import time
 import webbrowser
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,10 +33,11 @@ from sphinx.errors import ConfigError
 from watchfiles import DefaultFilter, watch
 
 from bookproof.kernels.warm import FORKS, warm_up
+from bookproof.server.pages import HOST
 from bookproof.settings import find_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from watchfiles import Change
 
@@ -66,33 +67,6 @@ class Outcome(NamedTuple):
     """What it complained of: a place, a level, a text each."""
 
 
-class Server:
-    """The process that serves the book. It ends with this object, or with this process."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        # -P: no file of the book, where it starts, is taken for one of Python's modules
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "bookproof.server.watched", str(folder), str(port)],
-            stdin=subprocess.PIPE,  # closes when this process ends, however it ends
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
-        )
-        assert self.process.stdin  # noqa: S101
-        assert self.process.stdout  # noqa: S101
-        self.builds = self.process.stdin
-        self.address = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/"
-
-    def tell(self, messages: list[dict[str, str]], words: Mapping[str, str]) -> None:
-        """Tell the pages that are open, in the book's words, that a build has ended."""
-        self.builds.write(json.dumps({"messages": messages, "words": dict(words)}) + "\n")
-        self.builds.flush()
-
-    def close(self) -> None:
-        """Let it end."""
-        self.process.communicate()
-
-
 def main(arguments: Sequence[str]) -> int:
     """Build, and build again after each change, until Ctrl-C."""
     with suppress(KeyboardInterrupt):
@@ -109,8 +83,9 @@ def _watch(arguments: Sequence[str]) -> None:
     book = Path(options.sourcedir, "index")
     settings = find_settings(book)
     warm_up(settings.modules, settings.environment)
-    with closing(Server(output, own.port)) as server:
-        _say(f"the book is at {server.address}")
+    with _server(output, own.port) as server:
+        address = f"http://{HOST}:{server.stdout.readline().strip()}/"
+        _say(f"the book is at {address}")
         built = False
         # the first time-out says that changes are seen from now on, also those during a build
         for changes in watch(
@@ -127,13 +102,27 @@ def _watch(arguments: Sequence[str]) -> None:
                 outcome = build(others)
                 with suppress(ConfigError):  # which the build has told
                     settings = find_settings(book)
-                server.tell(outcome.messages, settings.words)
+                told = {"messages": outcome.messages, "words": dict(settings.words)}
+                server.stdin.write(json.dumps(told) + "\n")
                 for name in outcome.imported:
                     with suppress(Exception):  # some names belong to a module that made them
                         importlib.import_module(name)
             if own.open and not built:
-                webbrowser.open(server.address)
+                webbrowser.open(address)
             built = True
+
+
+def _server(folder: Path, port: int) -> Any:  # noqa: ANN401 (a process, sure to have both pipes)
+    """Start the process that serves the book. It is told of each build in a line of JSON."""
+    return subprocess.Popen(  # noqa: S603
+        # -P: no file of the book, where it starts, is taken for one of Python's modules
+        [sys.executable, "-P", "-m", "bookproof.server.watched", str(folder), str(port)],
+        stdin=subprocess.PIPE,  # closes when this process ends, however it ends, and ends it
+        stdout=subprocess.PIPE,
+        bufsize=1,  # a line is sent at once
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
