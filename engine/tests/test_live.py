@@ -1008,6 +1008,9 @@ class SilentClient:
     async def is_alive(self):
         return True
 
+    async def wait_for_ready(self, _):
+        """Hear from the kernel again."""
+
 
 def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
     async def messages():
