@@ -127,8 +127,7 @@ class Build:
         name = app.env.docname
         if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
             let_go(app.env, name)
-            notes.tell_records(app.config, doctree, run)
-            notes.tell_differences(app.config, doctree, run)
+            notes.tell(app.config, doctree, run)
             how = ExecutionResult(
                 mtime=run.started,
                 runtime=run.seconds,

@@ -47,23 +47,18 @@ LINES = {
 """The word that says what is so."""
 
 
-def tell_records(config: Config, doctree: nodes.document, run: Run) -> None:
-    """Say below each record that it is one, and which packages its cell would have needed."""
-    absent = {v.cell.index: v.missing for v in run.verdicts if v.missing}
-    for cell in cells(doctree):
-        if names := absent.get(cell["cell_index"]):
-            for output in cell.findall(nodes.container):
-                if output.get("nb_element") == "cell_code_output":
-                    output.append(_record(config, names))
-
-
-def tell_differences(config: Config, doctree: nodes.document, run: Run) -> None:
-    """Show after each cell that is not as the book says what it says, beside what came here."""
+def tell(config: Config, doctree: nodes.document, run: Run) -> None:
+    """Say at each cell that its output is a record, or what the book says and what came here."""
     words = WORDS | config.book_words
     reported = report.wrong([run])
-    wrong = {verdict.cell.index: verdict for verdict in run.verdicts if not verdict.ok}
+    told = {v.cell.index: v for v in run.verdicts if v.missing or not v.ok}
     for cell in cells(doctree):
-        if verdict := wrong.get(cell["cell_index"]):
+        verdict = told.get(cell["cell_index"])
+        if verdict and verdict.missing:
+            for output in cell.findall(nodes.container):
+                if output.get("nb_element") == "cell_code_output":
+                    output.append(_record(config, verdict.missing))
+        elif verdict:
             note = _note(words, verdict, run)
             if verdict in reported:
                 note["ids"].append(f"{DIFFERS}-{reported.index(verdict) + 1}")
