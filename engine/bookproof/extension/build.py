@@ -66,7 +66,7 @@ class Build:
         self.app, self.results, self.settings = app, Results(), Settings()
         self.failures = Failures(app)
         self.runs: dict[str, Run] = {}
-        self.wrong: dict[str, list[Verdict]] = {}
+        self.wrong: dict[Page, list[Verdict]] = {}
         """What is wrong on each page, until the end of the build, which tells it."""
         self.blocks: dict[str, set[int] | None] = {}
         """The lines of the blocks that were compared; unknown of a page that can't be read."""
@@ -108,7 +108,7 @@ class Build:
         empty = [page.path for page in pages.values() if page.why_not_run == EMPTY]
         hand_over(env, runs, [*unreadable.values(), *empty])
         self.runs = runs
-        self.wrong = {name: wrong for name, run in runs.items() if (wrong := report.wrong([run]))}
+        self.wrong = {run.page: report.wrong([run]) for run in found if not run.ok}
         self._remember(env, docnames, runs, unreadable)
         for line in report.skipped(found):
             logger.info(line)
@@ -163,14 +163,13 @@ class Build:
         It comes last: what is said before is followed by a line or two for each page of the book.
         """
         wrong, self.wrong = self.wrong, {}
-        verdicts = [verdict for found in wrong.values() for verdict in found]
-        for verdict in verdicts:
-            logger.error(report.describe_at(verdict), location=report.location(verdict))
+        for found in wrong.values():
+            for verdict in found:
+                logger.error(report.describe_at(verdict), location=report.location(verdict))
         self.failures.finish(error)
-        if verdicts:
-            places = {} if error else {name: _built(app, name) for name in wrong}
-            built = {wrong[name][0].page: place for name, place in places.items() if place}
-            logger.info(conclude(verdicts, built, Path(app.srcdir)))
+        if wrong:
+            built = {} if error else {page: _built(app, page) for page in wrong}
+            logger.info(conclude(wrong, built, Path(app.srcdir)))
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -272,8 +271,8 @@ def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
     return getattr(env, "book_runs", {})
 
 
-def _built(app: Sphinx, name: str) -> Path | None:
+def _built(app: Sphinx, page: Page) -> Path | None:
     """Return the file of a page that was built, if the book is made of such files."""
     place = getattr(app.builder, "get_outfilename", None)
-    file = Path(place(name)) if place else None
+    file = Path(place(app.env.path2doc(page.path))) if place else None
     return file if file and file.is_file() else None
