@@ -50,6 +50,7 @@ WORDS = {
     "idle": "The kernel was not used for long and has ended.",
     "died": "The kernel has died; it may have needed too much memory.",
     "late": "Stopped with its kernel, since it ran too long.",
+    "greedy": "The kernel was ended: with all that it had started, it used too much.",
     "full": "Too many pages run their cells. Close one of them, then run this again.",
     "lost": "The kernel can't be reached. Open the book again.",
     # on a page that is watched; {n} is the number of problems

@@ -455,14 +455,14 @@ def test_the_cookie_alone_runs_nothing(book, reader, message):
     message = message.replace("{earlier}", f'"{before.key}"').replace("{key}", f'"{reader.key}"')
     cells = reader.knock()
     cells.send(message)
-    assert cells.closing() == 4005
+    assert cells.closing() == 4006
     assert not kernels()
     assert not reader.server.book.tasks
 
 
 def test_a_key_that_does_not_come_is_not_waited_for(reader, monkeypatch):
     monkeypatch.setattr(live, "SLOW", 0.1)
-    assert reader.knock().closing() == 4005
+    assert reader.knock().closing() == 4006
 
 
 def test_the_key_is_told_at_the_door_only(reader):
@@ -938,6 +938,27 @@ def test_a_kernel_has_so_much_memory(limited):
     code = "import resource\nresource.getrlimit(resource.RLIMIT_DATA)"
     assert cells.run(code)[0] == [{"kind": "result", "text": f"({1 << 30}, {1 << 30})"}]
     cells.close()
+
+
+def test_a_kernel_and_what_it_has_started_hold_so_much_memory(limited, monkeypatch):
+    """Shared memory is not what a process allocates."""
+    monkeypatch.setattr(session, "LOOK", 0.05)
+    cells = limited(memory=512 << 20, together=512 << 20).connect()
+    share = "import mmap\nx = mmap.mmap(-1, 1 << 30)\nfor i in range(0, 1 << 30, 4096): x[i] = 1"
+    cells.send(json.dumps({"run": share}))
+    cells.receive()
+    assert cells.closing() == 4005
+    until(lambda: not kernels())
+
+
+def test_a_kernel_starts_so_many_processes(limited, monkeypatch):
+    monkeypatch.setattr(session, "LOOK", 0.05)
+    cells = limited(processes=5).connect()
+    start = "import subprocess\nx = [subprocess.Popen(['sleep', '1000']) for _ in range({})]"
+    assert cells.run(start.format(3))[1] == "done"
+    cells.send(json.dumps({"run": start.format(5)}))
+    assert cells.closing() == 4005
+    until(lambda: not kernels())
 
 
 def test_what_nobody_has_expected_is_logged(reader, monkeypatch, caplog):

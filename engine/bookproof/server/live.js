@@ -3,7 +3,7 @@
 const { words, cells: sources } = JSON.parse(document.getElementById("book-live").textContent);
 const label = (name, n) => words[name].replace("{n}", n);
 // How the server ends a kernel: see session.py.
-const ENDINGS = ["idle", "died", "late", "full", "cut", "locked"];
+const ENDINGS = ["idle", "died", "late", "full", "cut", "greedy", "locked"];
 
 const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);

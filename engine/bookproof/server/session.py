@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from myst_nb.core.render import strip_ansi
 
 from bookproof.kernels.private import private_folder
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from bookproof.page import Page
 
 # Why a session ends. WebSockets leave the numbers from 4000 on to applications; live.js knows them.
-IDLE, DIED, LATE, FULL, CUT, LOCKED = range(4000, 4006)
+IDLE, DIED, LATE, FULL, CUT, GREEDY, LOCKED = range(4000, 4007)
 SILENCE = 1.0
 """Seconds without an output after which it is asked whether the kernel is still there."""
 REPLY = 0.1
@@ -53,6 +54,8 @@ WAITING = 8
 """Messages from a kernel that may wait here; more wait there, in the kernel's own memory."""
 RECOVERY_SECONDS = 5
 """Seconds in which a kernel's outputs must come again after a flood of them."""
+LOOK = 1.0
+"""Seconds after which it is looked again at what a kernel and its processes use together."""
 NO_REPLY = {"status": "error", "ename": "KeyboardInterrupt"}
 """What stands for a reply that a stop has kept from being written."""
 COST = 1000
@@ -67,6 +70,10 @@ class Limits:
     kernels: int = 4
     memory: int = 4 << 30
     """Bytes that a kernel, and each process that it starts, may allocate; kept on Linux only."""
+    together: int = 6 << 30
+    """Bytes that they may hold together, shared memory too."""
+    processes: int = 100
+    """Processes that they may be."""
     run: float = 600
     """Seconds that a cell may run."""
     idle: float = 1800
@@ -112,7 +119,13 @@ class Session:
         """Start a kernel and run cells in it, until this is cancelled or raises `EndError`."""
         async with _kernel(self.page, self.limits) as (self.manager, client):
             await self.tell({"ready": True})
-            await self._serve(client)
+            pid = self.manager.provisioner.pid  # type: ignore[union-attr]
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._serve(client))
+                    group.create_task(_watch(pid, self.limits))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
     async def _serve(self, client: BoundedKernelClient) -> None:
         begun = False
@@ -198,6 +211,32 @@ async def _kernel(
             if manager.has_kernel:
                 with ended_with(manager):
                     await manager.shutdown_kernel(now=True)
+
+
+async def _watch(pid: int, limits: Limits) -> None:
+    """Raise `EndError` once a kernel, with all that it has started, uses too much.
+
+    The system keeps no such limits: those it knows are of a process, or of a user.
+    """
+    while True:
+        await asyncio.sleep(LOOK)
+        processes, held = await asyncio.to_thread(_use, pid)
+        if processes > limits.processes or held > limits.together:
+            raise EndError(GREEDY)
+
+
+def _use(pid: int) -> tuple[int, int]:
+    """Count a kernel's processes and the bytes that they hold; what several share counts once."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        kernel = psutil.Process(pid)
+        family = [kernel, *kernel.children(recursive=True)]
+    held = 0
+    for process in family:
+        with suppress(psutil.Error):
+            memory = process.memory_full_info()
+            held += getattr(memory, "pss", memory.uss)
+    return len(family), held
 
 
 async def start_kernel(
