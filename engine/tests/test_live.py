@@ -236,21 +236,14 @@ def test_the_door_is_a_file_for_its_owner_alone_whoever_could_read_it_before(tmp
     assert f'method="post" action="{SITE}:8000/_live/enter"' in file.read_text()
 
 
-def test_nobody_who_makes_the_door_first_learns_the_secret(tmp_path, monkeypatch):
+def test_nobody_who_makes_the_door_first_learns_the_secret(tmp_path):
     file = tmp_path / "live-8000.html"
-    unlink = Path.unlink
-
-    def unlink_and_lose(path, **options):
-        unlink(path, **options)
-        path.touch(0o666)  # as another user may, who waits for the moment
-        path.chmod(0o666)
-
-    monkeypatch.setattr(Path, "unlink", unlink_and_lose)
-    with pytest.raises(
-        live.DoorError, match=r"somebody else has just made .*live-8000\.html: build"
-    ):
-        live.Door(tmp_path, f"{SITE}:8000", Settings())
-    assert file.read_text() == ""
+    with file.open("w+") as made:  # as another user may, who keeps it open
+        file.chmod(0o666)
+        door = live.Door(tmp_path, f"{SITE}:8000", Settings())
+        assert made.read() == ""
+    assert door.secret in file.read_text()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775])
@@ -427,7 +420,7 @@ def test_no_other_name_leads_here(reader, host):
 )  # fmt: skip
 def test_no_other_origin_opens_the_websocket(reader, monkeypatch, origin):
     assert reader.refused(Origin=origin.format(port=reader.port)) == 403
-    monkeypatch.setattr(live.Cells, "check_origin", lambda *_: True)  # Jupyter's, the second lock
+    monkeypatch.setattr(live.Cells, "check_origin", lambda *_: True)  # Tornado's, the second lock
     assert reader.refused(Origin=origin.format(port=reader.port)) == 403
 
 
@@ -1036,6 +1029,9 @@ class SilentClient:
     async def is_alive(self):
         return True
 
+    async def wait_for_ready(self, _):
+        """Hear from the kernel again."""
+
 
 def test_a_reply_that_a_stop_has_swallowed_is_not_waited_for():
     async def messages():
@@ -1151,23 +1147,6 @@ def test_a_lower_limit_of_the_system_is_kept(start):
     cells = reader.connect()
     assert cells.run(code)[0] == [{"kind": "result", "text": limits}]
     cells.close()
-
-
-@pytest.mark.slow
-def test_connections_without_number_are_neither_a_fault_nor_a_flood(start):
-    process = start("--no-browser", ulimit="-n 40")
-    reader = Reader(process)
-    address = ("127.0.0.1", reader.port)
-    with ExitStack() as stack:
-        for _ in range(60):
-            stack.enter_context(closing(socket.create_connection(address, PATIENCE)))
-        said = process.stderr.readline()
-    assert said == "no connection can be taken for a while: Too many open files\n"
-    assert reader.enter()[0] == 200
-    process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=PATIENCE)
-    assert set(complaints.splitlines(keepends=True)) <= {said}
-    assert process.returncode == 0
 
 
 def test_a_terminal_is_not_told_what_to_do(start):

@@ -7,10 +7,10 @@ import re
 import shutil
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 
 import psutil
 import pytest
+from book_runs import until
 from watching import Builds, told_of
 
 from bookproof.server import pages, watched
@@ -64,10 +64,15 @@ def ask(server):
     return ask
 
 
-def events(port, since):
+def changed(before, after):
+    """Return the files of which one of two states has none, or another one."""
+    return sorted({name for name, _ in before["files"].items() ^ after["files"].items()})
+
+
+def events(port):
     """Yield what the server tells."""
     with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
-        connection.request("GET", f"/.book/events?since={since}")
+        connection.request("GET", "/.book/events")
         answer = connection.getresponse()
         assert answer.headers["Content-Type"] == "text/event-stream"
         for line in answer:
@@ -91,7 +96,7 @@ def test_pages_get_the_script_on_their_way_only(site, folder, ask, path):
     start, _, end = before.decode().partition("</head>")
     assert body.decode().startswith(start)
     assert body.decode().endswith(SCRIPT + end)
-    assert data(body) == {"since": str(site.stamp), "words": WORDS}
+    assert data(body) == {"files": site.files, "words": WORDS}
     assert (folder / name).read_bytes() == before
 
 
@@ -107,10 +112,10 @@ def test_other_files_are_sent_as_they_are_and_never_kept(ask):
     assert headers["Content-Type"].startswith("text/javascript")
 
 
-def test_a_page_that_is_not_there_yet_waits_for_it(site, ask):
+def test_a_page_that_is_not_there_yet_waits_for_it(ask):
     status, body, _ = ask("/later.html")
     assert status == 404
-    assert data(body)["since"] == str(site.stamp)
+    assert "later.html" not in data(body)["files"]
     assert SCRIPT in body.decode()
     assert WORDS["no_page"] in body.decode()
 
@@ -129,7 +134,8 @@ def test_no_path_is_answered_with_a_fault(ask, capfd, path, status):
 def test_folders_are_not_listed(ask):
     status, body, _ = ask("/part/")
     assert status == 404
-    assert b"page.html" not in body
+    assert b"<a" not in body
+    assert b"page.html" not in body.partition(b"</head>")[2]
     assert ask("/part/", "HEAD")[0] == 404
 
 
@@ -140,7 +146,7 @@ def test_nothing_can_be_done_but_reading(ask, method):
     assert "Access-Control-Allow-Origin" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/style.css", "/.book/watch.js", "/.book/events?since=0"])
+@pytest.mark.parametrize("path", ["/", "/style.css", "/.book/watch.js", "/.book/events"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{}", "127.0.0.1", "[::1]:{}"])
 def test_another_host_is_refused(server, ask, host, method, path):
@@ -185,61 +191,48 @@ def test_another_port_is_taken_where_the_one_asked_for_is_not_free(site, server)
         assert second.getsockname()[1] != server
 
 
-@pytest.mark.parametrize("since", ["", "x", "-1", "1.5", 5000 * "1"])
-def test_events_since_nothing_are_refused(ask, since):
-    assert ask(f"/.book/events?since={since}")[0] == 400
-
-
-def test_events_tell_which_files_a_build_changed_and_what_it_complained_of(
-    server, site, folder, builds
-):
-    told = events(server, site.stamp)
+def test_events_tell_what_a_build_made_and_what_it_complained_of(server, folder, builds):
+    told = events(server)
     first = next(told)
-    assert (first["changed"], first["messages"]) == ([], [])
+    assert first["files"].keys() == {"index.html", "part/page.html", "style.css"}
+    assert first["messages"] == []
     (folder / "style.css").write_text("p { color: red }")
     (folder / "index.html").touch()
     builds.end_one({"place": "a.md:3", "level": "ERROR", "text": "wrong"})
     second = next(told)
-    assert second["changed"] == ["style.css"]
+    assert changed(first, second) == ["style.css"]
     assert second["messages"] == [{"place": "a.md:3", "level": "ERROR", "text": "wrong"}]
-    assert int(second["stamp"]) > int(first["stamp"])
     (folder / "part/page.html").unlink()
     (folder / "new.html").write_text("new")
     builds.end_one()
     third = next(told)
-    assert third["changed"] == ["new.html", "part/page.html"]
+    assert changed(second, third) == ["new.html", "part/page.html"]
     assert third["messages"] == []
     told.close()
 
 
-def test_who_comes_late_learns_what_was_missed(server, site, folder):
-    stamp = site.stamp
+def test_who_comes_late_learns_what_was_missed(server, site, folder, ask):
+    shown = data(ask("/")[1])
     for name in ("style.css", "new.html"):
         (folder / name).write_text(name)
         site.note_build([])
-    assert next(events(server, stamp))["changed"] == ["new.html", "style.css"]
-    assert next(events(server, site.stamp))["changed"] == []
+    assert changed(shown, next(events(server))) == ["new.html", "style.css"]
+    assert changed(data(ask("/")[1]), next(events(server))) == []
 
 
-def test_a_tab_of_an_earlier_server_loads_everything_anew(site):
-    again = watched.Site(site.folder)
-    assert again.state(site.stamp)["changed"] == ["index.html", "part/page.html", "style.css"]
+def test_a_tab_of_an_earlier_server_learns_what_has_changed_since(site, folder, ask):
+    shown = data(ask("/")[1])
+    (folder / "style.css").write_text("p { color: red }")
+    with told_of(watched.Site(site.folder), Builds()) as port:
+        assert changed(shown, next(events(port))) == ["style.css"]
 
 
-def test_a_tab_that_was_closed_is_noticed(server, site, monkeypatch):
-    monkeypatch.setattr(watched, "HEARTBEAT", 0.01)
-    done = Event()
-    get = watched.Events.get
-
-    async def get_and_tell(handler):
-        await get(handler)
-        done.set()
-
-    monkeypatch.setattr(watched.Events, "get", get_and_tell)
-    told = events(server, site.stamp)
+def test_a_tab_that_was_closed_is_noticed(server, site):
+    told = events(server)
     next(told)
+    assert len(site.tabs) == 1
     told.close()
-    assert done.wait(60)
+    until(lambda: not site.tabs)
 
 
 def test_files_may_go_while_it_looks(site, folder, monkeypatch):
@@ -251,12 +244,11 @@ def test_files_may_go_while_it_looks(site, folder, monkeypatch):
         return read_bytes(path)
 
     monkeypatch.setattr(Path, "read_bytes", read_or_find_gone)
-    stamp = site.stamp
     site.note_build([])
-    assert site.state(stamp)["changed"] == ["style.css"]
+    assert site.files.keys() == {"index.html", "part/page.html"}
     shutil.rmtree(folder)
     site.note_build([])
-    assert "index.html" in site.state(stamp)["changed"]
+    assert site.files == {}
 
 
 def test_it_ends_with_the_builds(folder, capsys):

@@ -18,7 +18,7 @@ from bookproof import report
 from bookproof.extension import notes, table, unfinished
 from bookproof.extension.conclusion import conclude
 from bookproof.extension.failures import Failures
-from bookproof.extension.handover import hand_over, shown_text, take_back
+from bookproof.extension.handover import hand_over, let_go, shown_text, take_back
 from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
@@ -66,7 +66,7 @@ class Build:
         self.app, self.results, self.settings = app, Results(), Settings()
         self.failures = Failures(app)
         self.runs: dict[str, Run] = {}
-        self.wrong: dict[str, list[Verdict]] = {}
+        self.wrong: dict[Page, list[Verdict]] = {}
         """What is wrong on each page, until the end of the build, which tells it."""
         self.blocks: dict[str, set[int] | None] = {}
         """The lines of the blocks that were compared; unknown of a page that can't be read."""
@@ -80,26 +80,19 @@ class Build:
                 config[LEGACY] = "off"
         own = [Path(self.app.outdir), Path(self.app.doctreedir)]
         config.exclude_patterns += written_patterns(Path(self.app.srcdir), own)
-        python_logging.getLogger("sphinx").addHandler(self.failures)
 
-    def outdated(
-        self,
-        _app: Sphinx,
-        env: BuildEnvironment,
-        _added: set[str],
-        _changed: set[str],
-        _removed: set[str],
-    ) -> list[str]:
+    def outdated(self, _app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
         """Return the pages that were wrong, and those whose result is not the one that was read."""
         return [
             name for name, record in _records(env).items()
-            if record["book_wrong"] or not record["digest"]
+            if not record["digest"]
             or record["digest"] != self.results.digest(Path(env.doc2path(name)), self.settings)
         ]  # fmt: skip
 
     def verify(self, _app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
         """Run the pages, compare them, and hand the outputs to MyST-NB."""
-        self.failures.begin_reading(docnames)
+        # what is said before, each build says
+        python_logging.getLogger("sphinx").addHandler(self.failures)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
             name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
@@ -115,7 +108,7 @@ class Build:
         empty = [page.path for page in pages.values() if page.why_not_run == EMPTY]
         hand_over(env, runs, [*unreadable.values(), *empty])
         self.runs = runs
-        self.wrong = {name: wrong for name, run in runs.items() if (wrong := report.wrong([run]))}
+        self.wrong = {run.page: report.wrong([run]) for run in found if not run.ok}
         self._remember(env, docnames, runs, unreadable)
         for line in report.skipped(found):
             logger.info(line)
@@ -126,12 +119,15 @@ class Build:
         if run := self.runs.get(name):
             source[0] = shown_text(run.page)
 
-    def note_run(self, app: Sphinx, _doctree: nodes.document) -> None:
-        """Note when and how the page ran, which MyST-NB shows in its ``nb-exec-table``."""
+    def complete(self, app: Sphinx, doctree: nodes.document) -> None:
+        """Complete a page that MyST-NB has made."""
+        self.remove_blocks(app, doctree)
+        for cell in notes.cells(doctree):  # live cells run by this number
+            cell["classes"].append(f"cell-{cell['cell_index']}")
         name = app.env.docname
         if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
-            readers = app.env.mystnb_config.custom_formats  # type: ignore[attr-defined]
-            readers.pop(str(Path(app.env.doc2path(name))))
+            let_go(app.env, name)
+            notes.tell(app.config, doctree, run)
             how = ExecutionResult(
                 mtime=run.started,
                 runtime=run.seconds,
@@ -140,19 +136,8 @@ class Build:
                 error=None,
                 traceback=None,
             )
+            # for the directive nb-exec-table
             NbMetadataCollector.set_exec_data(cast("SphinxEnvType", app.env), name, how)
-
-    def tell_cells(self, app: Sphinx, doctree: nodes.document) -> None:
-        """Say at a cell that its output is a record, or not what the book says."""
-        if run := self.runs.get(app.env.docname):
-            notes.tell_records(app.config, doctree, run)
-            notes.tell_differences(app.config, doctree, run)
-
-    def number_cells(self, _app: Sphinx, doctree: nodes.document) -> None:
-        """Let each cell say which one of its notebook it is: live cells run it by that number."""
-        for cell in doctree.findall(nodes.container):
-            if cell.get("nb_element") == "cell_code":
-                cell["classes"].append(f"cell-{cell['cell_index']}")
 
     def remove_blocks(self, app: Sphinx, doctree: nodes.document) -> None:
         """Remove the marks, and report a block that was not compared with any cell."""
@@ -168,24 +153,23 @@ class Build:
 
     def note_failures(self, _app: Sphinx, env: BuildEnvironment) -> None:
         """Let the pages on which something went wrong while they were read count as wrong."""
-        for name in self.failures.documents & _records(env).keys():
+        for name in self.failures.wrong & _records(env).keys():
             record = _records(env)[name]
             record |= {"book_wrong": max(record["book_wrong"], 1), "digest": ""}
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
-        """Say what is wrong, then what still stands of what the last build said, then what to do.
+        """Say what is wrong, and what to do.
 
         It comes last: what is said before is followed by a line or two for each page of the book.
         """
         wrong, self.wrong = self.wrong, {}
-        verdicts = [verdict for found in wrong.values() for verdict in found]
-        for verdict in verdicts:
-            logger.error(report.describe_at(verdict), location=report.location(verdict))
-        self.failures.finish()
-        if verdicts:
-            places = {} if error else {name: _built(app, name) for name in wrong}
-            built = {wrong[name][0].page: place for name, place in places.items() if place}
-            logger.info(conclude(verdicts, built, Path(app.srcdir)))
+        for found in wrong.values():
+            for verdict in found:
+                logger.error(report.describe_at(verdict), location=report.location(verdict))
+        self.failures.finish(error)
+        if wrong:
+            built = {} if error else {page: _built(app, page) for page in wrong}
+            logger.info(conclude(wrong, built, Path(app.srcdir)))
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -212,14 +196,12 @@ class Build:
         unreadable: dict[str, Path],
     ) -> None:
         """Note with Sphinx's doctrees which result each of them holds, and what is wrong there."""
-        records = {name: record for name, record in _records(env).items() if name in env.found_docs}
-        for name in docnames:
-            records.pop(name, None)
-        for name in unreadable:
-            records[name] = {"book_wrong": 1, "digest": ""}
+        kept = env.found_docs.difference(docnames)
+        records = {name: record for name, record in _records(env).items() if name in kept}
+        records |= {name: {"book_wrong": 1, "digest": ""} for name in unreadable}
         for name, run in runs.items():
-            forced = run.page.config.execution_mode == "force"
-            digest = "" if forced else self.results.digest(run.page.path, self.settings)
+            again = run.page.config.execution_mode == "force" or not run.ok
+            digest = "" if again else self.results.digest(run.page.path, self.settings)
             about = {"book_missing": sorted(run.missing), "digest": digest}
             records[name] = table.counts(run) | about
         env.book_runs = records  # type: ignore[attr-defined]
@@ -255,10 +237,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-before-read-docs", build.verify)
     # first: what others change is then the text that ran, and not one that was saved since
     app.connect("source-read", build.show_what_ran, priority=0)
-    app.connect("doctree-read", build.remove_blocks)
-    app.connect("doctree-read", build.tell_cells)
-    app.connect("doctree-read", build.number_cells)
-    app.connect("doctree-read", build.note_run)  # last, since it lets go of the run
+    app.connect("doctree-read", build.complete)
     app.connect("env-updated", build.note_failures)
     app.connect("env-updated", take_back)
     table.setup(app)
@@ -292,8 +271,8 @@ def _records(env: BuildEnvironment) -> dict[str, dict[str, Any]]:
     return getattr(env, "book_runs", {})
 
 
-def _built(app: Sphinx, name: str) -> Path | None:
+def _built(app: Sphinx, page: Page) -> Path | None:
     """Return the file of a page that was built, if the book is made of such files."""
     place = getattr(app.builder, "get_outfilename", None)
-    file = Path(place(name)) if place else None
+    file = Path(place(app.env.path2doc(page.path))) if place else None
     return file if file and file.is_file() else None

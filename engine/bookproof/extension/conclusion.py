@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bookproof import report
@@ -24,22 +23,22 @@ add in different orders. Then nothing is broken, and the page gives its numbers 
 UNFIT = "Until both agree, this is no build to publish."
 
 
-def conclude(wrong: Sequence[Verdict], built: Mapping[Page, Path], book: Path) -> str:
+def conclude(
+    wrong: Mapping[Page, Sequence[Verdict]], built: Mapping[Page, Path | None], book: Path
+) -> str:
     """List the cells that differ, and say how to look at them, and what can be done.
 
-    ``wrong`` holds a page's cells one after the other; ``built`` has the file of each page that was
-    built as one.
+    ``built`` has the file of each page that was built as one.
     """
-    pages = {page: list(found) for page, found in groupby(wrong, lambda verdict: verdict.page)}
-    can = {page: found for page, found in pages.items() if any(map(report.is_rewritten, found))}
+    can = {page: found for page, found in wrong.items() if any(map(report.is_rewritten, found))}
     moved = [page for page, found in can.items() if any(map(report.differs_in_numbers, found))]
     command = f"{report.python()} -m bookproof"
-    cells, of = _counted(wrong, "cell"), _counted(pages, "page")
+    cells, pages = _counted(sum(map(len, wrong.values())), "cell"), _counted(len(wrong), "page")
     told = [
-        f"this computer and the book differ at {cells} of {of}:",
-        *(_listed(page, found, built.get(page)) for page, found in pages.items()),
-        *([BUILT] if built else []),
-        f"  to see the differences again:   {command} check {_named(pages, book)}",
+        f"this computer and the book differ at {cells} of {pages}:",
+        *(_listed(page, found, built.get(page)) for page, found in wrong.items()),
+        *([BUILT] if any(built.values()) else []),
+        f"  to see the differences again:   {command} check {_named(wrong, book)}",
     ]
     if can:
         told += [f"  to let the pages say what came: {command} accept {_named(can, book)}"]
@@ -60,8 +59,8 @@ def _listed(page: Page, wrong: Sequence[Verdict], built: Path | None) -> str:
     name = report.shown_path(page.path)
     lines = ", ".join(report.location(verdict).removeprefix(f"{name}:") for verdict in wrong)
     seen = f"  {report.shown_path(built)}" if built else ""
-    return f"  {name}:{lines} ({_counted(wrong, 'cell')}){seen}"
+    return f"  {name}:{lines} ({_counted(len(wrong), 'cell')}){seen}"
 
 
-def _counted(things: Sequence[object] | Mapping[Page, object], name: str) -> str:
-    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"

@@ -83,6 +83,12 @@ def _as_run(notebook: NotebookNode, page: Page) -> NotebookNode:
     return notebook
 
 
+def let_go(env: BuildEnvironment, name: str) -> None:
+    """Forget the run of a page that MyST-NB has made."""
+    readers = env.mystnb_config.custom_formats  # type: ignore[attr-defined]
+    readers.pop(str(Path(env.doc2path(name))))
+
+
 def take_back(_app: Sphinx, env: BuildEnvironment) -> None:
     """Let MyST-NB have its own configuration again, so that Sphinx keeps no runs on disk."""
     env.mystnb_config = env.mystnb_config.copy(  # type: ignore[attr-defined]

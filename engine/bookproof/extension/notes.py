@@ -14,14 +14,14 @@ from docutils import nodes
 from myst_nb.core.render import strip_ansi
 
 from bookproof import report
-from bookproof.compare import Status, matches
+from bookproof.compare import Status, as_on_page
 from bookproof.extension.table import table
 from bookproof.outputs import printed
 from bookproof.result import as_printed
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sphinx.config import Config
 
@@ -47,23 +47,18 @@ LINES = {
 """The word that says what is so."""
 
 
-def tell_records(config: Config, doctree: nodes.document, run: Run) -> None:
-    """Say below each record that it is one, and which packages its cell would have needed."""
-    absent = {v.cell.index: v.missing for v in run.verdicts if v.missing}
-    for cell in _cells(doctree):
-        if names := absent.get(cell["cell_index"]):
-            for output in cell.findall(nodes.container):
-                if output.get("nb_element") == "cell_code_output":
-                    output.append(_record(config, names))
-
-
-def tell_differences(config: Config, doctree: nodes.document, run: Run) -> None:
-    """Show after each cell that is not as the book says what it says, beside what came here."""
+def tell(config: Config, doctree: nodes.document, run: Run) -> None:
+    """Say at each cell that its output is a record, or what the book says and what came here."""
     words = WORDS | config.book_words
     reported = report.wrong([run])
-    wrong = {verdict.cell.index: verdict for verdict in run.verdicts if not verdict.ok}
-    for cell in _cells(doctree):
-        if verdict := wrong.get(cell["cell_index"]):
+    told = {v.cell.index: v for v in run.verdicts if v.missing or not v.ok}
+    for cell in cells(doctree):
+        verdict = told.get(cell["cell_index"])
+        if verdict and verdict.missing:
+            for output in cell.findall(nodes.container):
+                if output.get("nb_element") == "cell_code_output":
+                    output.append(_record(config, verdict.missing))
+        elif verdict:
             note = _note(words, verdict, run)
             if verdict in reported:
                 note["ids"].append(f"{DIFFERS}-{reported.index(verdict) + 1}")
@@ -76,7 +71,8 @@ def places(doctree: nodes.document) -> list[str]:
     return [name for note in found if DIFFERS in note["classes"] for name in note["ids"]]
 
 
-def _cells(doctree: nodes.document) -> list[nodes.container]:
+def cells(doctree: nodes.document) -> list[nodes.container]:
+    """Return the code cells of a page, as MyST-NB has made them."""
     found = doctree.findall(nodes.container)
     return [cell for cell in found if cell.get("nb_element") == "cell_code"]
 
@@ -136,7 +132,7 @@ def _row(
     """Return two texts with what differs marked, if they are of one line each."""
     texts: tuple[Pieces, Pieces] = [(want, False)], [(got, False)]
     if expected and want and got and "\n" not in want + got:
-        texts = _marked(expected, WORD.findall(want), WORD.findall(got))
+        texts = _marked(expected, want, got)
     return [_text(words, text) for text in texts]
 
 
@@ -145,32 +141,19 @@ def _cut(text: str) -> str:
     return "\n".join([*lines[:MOST_LINES], "…"] if len(lines) > MOST_LINES else lines)
 
 
-def _marked(expected: Expected, want: list[str], got: list[str]) -> tuple[Pieces, Pieces]:
-    """Cut two lines, given by their words, into pieces, and mark those that make the difference."""
-
-    def differ(w: str, g: str) -> bool:
-        return not matches(dataclasses.replace(expected, text=w), f"{g}\n")
-
-    wants, gots = _pieces(want, got, differ)
-    if any(mark for _, mark in [*wants, *gots]):
-        return wants, gots
-    return _pieces(want, got, lambda w, g: w != g)  # one that may not be off where it stands
-
-
-def _pieces(
-    want: list[str], got: list[str], differ: Callable[[str, str], bool]
-) -> tuple[Pieces, Pieces]:
-    wants, gots = Pieces(), Pieces()
-    for kind, a, b, c, d in SequenceMatcher(None, want, got, autojunk=False).get_opcodes():
-        if b - a == d - c:
-            pairs = zip(want[a:b], got[c:d], strict=True)
-            marks = [kind != "equal" and differ(w, g) for w, g in pairs]
-            wants += zip(want[a:b], marks, strict=True)
-            gots += zip(got[c:d], marks, strict=True)
-        else:
-            wants.append(("".join(want[a:b]), True))
-            gots.append(("".join(got[c:d]), True))
-    return wants, gots
+def _marked(expected: Expected, want: str, got: str) -> tuple[Pieces, Pieces]:
+    """Cut two lines into pieces, and mark those that make the difference."""
+    wants, gots = WORD.findall(want), WORD.findall(got)
+    near = as_on_page(dataclasses.replace(expected, text=want), got).rstrip("\n")
+    fitted = WORD.findall(near)
+    if len(fitted) != len(gots):  # a tolerance lets the cell set its numbers apart otherwise
+        fitted = gots
+    left, right = Pieces(), Pieces()
+    words = SequenceMatcher(None, wants, fitted, autojunk=False)
+    for kind, a, b, c, d in words.get_opcodes():
+        left.append(("".join(wants[a:b]), kind != "equal"))
+        right.append(("".join(gots[c:d]), kind != "equal"))
+    return left, right
 
 
 def _text(words: Mapping[str, str], pieces: Pieces) -> nodes.Element:

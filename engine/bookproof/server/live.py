@@ -36,11 +36,9 @@ import webbrowser
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from string import Template
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.identity import IdentityProvider
-from jupyter_server.base.handlers import JupyterHandler
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
@@ -48,7 +46,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from bookproof.kernels.warm import warm_up
 from bookproof.optional import missing
 from bookproof.page import Page, PageError, is_page, read_page
-from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
+from bookproof.server.pages import FILES, HEADERS, HOST, Guarded, Pages, listen, log_to_terminal
 from bookproof.server.session import DIED, FULL, LOCKED, EndError, Limits, Session, at_most
 from bookproof.settings import Settings, find_settings
 
@@ -142,12 +140,6 @@ class Book:
                     return read_page(path, self.settings)
         return None
 
-    def html(self, place: Path) -> str | None:
-        """Return an HTML page, with live cells if it has cells; None if it is not in UTF-8."""
-        text = read_text(place)
-        page = self.page(place.relative_to(self.output).as_posix())
-        return text.replace("</head>", live_head(page), 1) if text and page else text
-
 
 class DoorError(Exception):
     """The door would not be its reader's alone."""
@@ -167,19 +159,14 @@ class Door:
 
     def renew(self) -> None:
         """Write the file with a new secret."""
+        require_own(self.file.parent)
         self.secret = secrets.token_urlsafe(32)
         way = {"address": f"{self.address}{OWN_PATH}enter", "secret": self.secret}
-        require_own(self.file.parent)
-        self.file.unlink(missing_ok=True)  # others might read one that is there
-        try:
-            handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise DoorError(
-                f"somebody else has just made {self.file}: build the book into a folder that only "
-                "you can write"
-            ) from error
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(DOOR.substitute(door_words(self.settings), **way))
+        door = DOOR.substitute(door_words(self.settings), **way)
+        # a file that nobody else has ever had open takes the place of one that is there
+        with NamedTemporaryFile("w", dir=self.file.parent, encoding="utf-8", delete=False) as file:
+            file.write(door)
+        os.replace(file.name, self.file)  # noqa: PTH105
 
     def admits(self, secret: str) -> bool:
         """Whether this is the secret. It is good for one use."""
@@ -193,69 +180,57 @@ class Door:
         return hmac.compare_digest(key.encode(), self.key.encode())
 
 
-class Guarded(JupyterHandler):
-    """What every request must pass."""
+class Locked(Guarded):
+    """What every request must pass, besides."""
 
-    def check_host(self) -> bool:
-        """Whether the request names this very server: another name may be a stranger's."""
-        door: Door = self.settings["door"]
-        return f"http://{self.request.host}" == door.address
+    def prepare(self) -> None:
+        """Refuse a reader who is not known."""
+        super().prepare()
+        if not self.is_known():
+            raise HTTPError(403)
 
-    async def prepare(self, **_: object) -> None:
-        """Refuse a reader who is not known, where Jupyter would show its own page to log in."""
-        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
-            raise HTTPError(400)
-        await super().prepare(_redirect_to_login=False)
-
-    def set_default_headers(self) -> None:
-        """Let nothing be loaded, framed, embedded or kept by anybody else."""
-        self.set_header("Content-Security-Policy", policy([], self.settings["door"].address))
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
-    def write_error(self, status_code: int, **_: object) -> None:
-        """Say what went wrong without a word of the request."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        words = self.settings["book"].settings.words
-        self.finish(words["locked"] if status_code == 403 else f"{status_code} {self._reason}")  # noqa: PLR2004
+    def is_known(self) -> bool:
+        """Whether the request brings the cookie of this server."""
+        return self.get_signed_cookie(self.settings["door"].cookie) is not None
 
 
-class Enter(Guarded):
+class Enter(Locked):
     """Takes the secret, and gives the cookie and the key for it."""
+
+    def is_known(self) -> bool:
+        """Whether the request brings the secret, from a file and not from a page of the web."""
+        secret = self.get_body_argument("secret", "")
+        from_file = self.request.headers.get("Origin") == "null"
+        return from_file and self.settings["door"].admits(secret)
 
     def check_xsrf_cookie(self) -> None:
         """Ask for no second secret: who does not know the first gets nothing here."""
 
-    @allow_unauthenticated
     def post(self) -> None:
-        """Let in who brings the secret, from a file and not from a page of the web."""
+        """Let the reader in."""
         door: Door = self.settings["door"]
-        secret = self.get_body_argument("secret", "")
-        if self.get_origin() != "null" or not door.admits(secret):
-            raise HTTPError(403)
-        self.identity_provider.set_login_cookie(
-            self, self.identity_provider.generate_anonymous_user(self)
+        self.set_signed_cookie(
+            door.cookie, "reader", expires_days=None, httponly=True, samesite="Strict"
         )
         script = KEEP_KEY.substitute(key=door.key)
         self.set_header("Content-Security-Policy", policy([script], door.address))
         self.finish(INSIDE.substitute(door_words(door.settings), script=script))
 
 
-class File(Guarded, Pages):
+class File(Locked, Pages):
     """Gives the files of the book, and the live cells with each page that has cells."""
 
-    def page(self, place: Path) -> str | None:
+    def page(self, place: Path, text: str) -> str:
         """Return a page with its live cells, under a policy that knows its scripts."""
-        text: str | None = self.settings["book"].html(place)
-        scripts = scripts_around(text or "")
-        self.set_header("Content-Security-Policy", policy(scripts, self.settings["door"].address))
+        book: Book = self.settings["book"]
+        if page := book.page(place.relative_to(book.output).as_posix()):
+            text = text.replace("</head>", live_head(page), 1)
+        rules = policy(scripts_around(text), self.settings["door"].address)
+        self.set_header("Content-Security-Policy", rules)
         return text
 
 
-class Cells(Guarded, WebSocketHandler):
+class Cells(Locked, WebSocketHandler):
     """Runs the cells of a page: ``{"run": code}`` and ``{"stop": true}`` come in.
 
     Before them must come ``{"key": key}``, which begins the session. Out go ``{"ready": true}``,
@@ -264,11 +239,11 @@ class Cells(Guarded, WebSocketHandler):
 
     task: asyncio.Task[None] | None = None
 
-    async def prepare(self, **_: object) -> None:
+    def prepare(self) -> None:
         """Refuse other origins, and who tells none: browsers always do."""
-        if self.get_origin() != self.settings["door"].address:
+        if self.request.headers.get("Origin") != self.settings["door"].address:
             raise HTTPError(403)
-        await super().prepare()
+        super().prepare()
 
     async def get(self, name: str) -> None:
         """Open the connection of a page that has cells."""
@@ -427,11 +402,11 @@ def application(book: Book, door: Door) -> Application:
     """Return the server's routes, which are all there are."""
     files = {"path": str(FILES)}
     site = {"path": str(book.output), "default_filename": "index.html"}
-    identity = IdentityProvider(
-        cookie_name=door.cookie,
-        token="",  # no token in a URL or a header is ever good
-        cookie_options={"samesite": "Strict", "expires_days": None},
-    )
+    headers = HEADERS | {
+        "Content-Security-Policy": policy([], door.address),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+    }
     return Application(
         [
             (f"{OWN_PATH}enter", Enter),
@@ -441,10 +416,11 @@ def application(book: Book, door: Door) -> Application:
         ],
         book=book,
         door=door,
-        identity_provider=identity,
+        hosts=(door.address.removeprefix("http://"),),
+        headers=headers,
+        told={403: book.settings.words["locked"]},
         cookie_secret=secrets.token_bytes(32),  # the cookies of an earlier start are not good
         xsrf_cookies=True,  # no route takes a form of another site's, whichever may come
-        serverapp=None,
         log_function=lambda _: None,
         websocket_max_message_size=book.limits.code,
         websocket_ping_interval=PING,

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import socket
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tornado.ioloop import IOLoop
-from tornado.web import HTTPError, StaticFileHandler
-
-logger = logging.getLogger(__name__)
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 HOST = "127.0.0.1"
 FILES = Path(__file__).parent
 """Where the scripts and styles are that the servers add to pages."""
-PAUSE = 1.0
-"""Seconds for which no connection is taken where the system has no more of them."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What each answer says: it is not to be kept, or taken into another site's page."""
 
 
-class Pages(StaticFileHandler):
+class Guarded(RequestHandler):
+    """What every request must pass.
+
+    The application's settings name the server's ``hosts``, the ``headers`` of its answers, and what
+    is ``told`` instead of an error's own name.
+    """
+
+    def prepare(self) -> None:
+        """Refuse a request that came by another name: some site's, that leads to this machine."""
+        if self.request.host not in self.settings["hosts"]:
+            raise HTTPError(403)
+        if "%00" in self.request.path:  # no name of a file has it, and Python raises an error
+            raise HTTPError(400)
+
+    def set_default_headers(self) -> None:
+        """Say what other sites, and the browser itself, may do with the answer."""
+        for name, value in self.settings["headers"].items():
+            self.set_header(name, value)
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say what went wrong without a word of the request."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(self.settings["told"].get(status_code, f"{status_code} {self._reason}"))
+
+
+class Pages(Guarded, StaticFileHandler):
     """Gives the files of a book. A page may get more on its way, never on disk."""
 
     @abstractmethod
-    def page(self, place: Path) -> str | None:
-        """Return an HTML page as it is to be shown, or None for the file as it is."""
+    def page(self, place: Path, text: str) -> str:
+        """Return an HTML page as it is to be shown."""
 
     def set_extra_headers(self, path: str) -> None:
         """Complete the types that the machine's tables may not know."""
@@ -43,17 +67,15 @@ class Pages(StaticFileHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give a file."""
-        if "\0" in path:  # no name of a file has it, and Python raises an error
-            raise HTTPError(400)
         self.path = self.parse_url_path(path)
         place = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
         if place is None:  # a folder without its slash, which has led to the one with it
             return
-        text = self.page(Path(place)) if place.endswith(".html") else None
+        text = read_text(Path(place)) if place.endswith(".html") else None
         if text is None:
             await super().get(path, include_body)
         else:
-            self.finish(text)
+            self.finish(self.page(Path(place), text))
 
 
 def read_text(place: Path) -> str | None:
@@ -64,43 +86,14 @@ def read_text(place: Path) -> str | None:
         return None
 
 
-def listen(port: int = 0) -> Listener:
+def listen(port: int = 0) -> socket.socket:
     """Listen on a port, or on another one if it is taken."""
-    listener = Listener(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setblocking(False)  # noqa: FBT003
-    if os.name == "posix":  # elsewhere a second server would take the first one's requests
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener = socket.create_server((HOST, port))
     except OSError:
-        listener.bind((HOST, 0))
-    listener.listen()
+        listener = socket.create_server((HOST, 0))
+    listener.setblocking(False)  # noqa: FBT003
     return listener
-
-
-class Listener(socket.socket):
-    """Takes connections, but rests for a while where the system has no more of them.
-
-    Tornado would try again at once, and tell of each try.
-    """
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Take a connection; a `BlockingIOError` says that there is none now."""
-        try:
-            return super().accept()
-        except OSError as error:
-            if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                raise
-            logger.warning("no connection can be taken for a while: %s", error.strerror)
-            loop = IOLoop.current()
-            loop.update_handler(self, 0)
-            loop.call_later(PAUSE, self.resume, loop)
-            raise BlockingIOError from error
-
-    def resume(self, loop: IOLoop) -> None:
-        """Go on, unless this was closed meanwhile."""
-        if self.fileno() >= 0:
-            loop.update_handler(self, IOLoop.READ)
 
 
 class PrintableFormatter(logging.Formatter):

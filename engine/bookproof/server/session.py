@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from myst_nb.core.render import strip_ansi
@@ -146,8 +146,6 @@ class Session:
         reply: Mapping[str, Any] = {}
         async for reply in outputs_and_reply(client, request):  # noqa: B007 (the last is kept)
             pass
-        if reply["lost"]:
-            await _come_again(client)
         if failure := start_failure(reply["content"]):
             if (how := how_it_ended(reply["content"])) == "failed":  # who has stopped it knows
                 await self.tell({"output": {"kind": "error", "text": failure}})
@@ -159,8 +157,6 @@ class Session:
         room, cut = self.limits.output, False
         async for message in outputs_and_reply(client, request):
             if message["msg_type"] == "execute_reply":
-                if message["lost"]:
-                    await _come_again(client)
                 cut = cut or message["lost"]
                 await self.tell({"done": "cut" if cut else how_it_ended(message["content"])})
             elif message["msg_type"] == "execute_input" and self.was_too_early(message):
@@ -203,20 +199,18 @@ async def _kernel(
     """
     with private_folder(socket_folder()) as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
-        folder = working_folder(page, private)
-        with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
-            start = asyncio.ensure_future(start_kernel(manager, page, folder, nowhere, limits))
-            try:
-                # left half-way, a start would leave things behind: so it is not, and is soon done
-                client = await asyncio.shield(start)
-                yield manager, client
-            finally:
-                await asyncio.wait([start])
-                if not start.exception():
-                    start.result().stop_channels()
-                if manager.has_kernel:
-                    with ended_with(manager):
-                        await manager.shutdown_kernel(now=True)
+        start = asyncio.ensure_future(start_kernel(manager, page, private, limits))
+        try:
+            # left half-way, a start would leave things behind: so it is not, and is soon done
+            client = await asyncio.shield(start)
+            yield manager, client
+        finally:
+            await asyncio.wait([start])
+            if not start.exception():
+                start.result().stop_channels()
+            if manager.has_kernel:
+                with ended_with(manager):
+                    await manager.shutdown_kernel(now=True)
 
 
 async def _watch(pid: int, limits: Limits) -> None:
@@ -246,16 +240,18 @@ def _use(pid: int) -> tuple[int, int]:
 
 
 async def start_kernel(
-    manager: AsyncKernelManager, page: Page, folder: Path, nowhere: IO[bytes], limits: Limits
+    manager: AsyncKernelManager, page: Page, private: Path, limits: Limits
 ) -> BoundedKernelClient:
     """Start a kernel, and return its client as soon as it answers."""
-    await manager.start_kernel(
-        extra_arguments=OPTIONS,
-        env=variables(page, folder),
-        cwd=str(folder),
-        stdout=nowhere,
-        stderr=nowhere,
-    )
+    folder = working_folder(page, private)
+    with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
+        await manager.start_kernel(
+            extra_arguments=OPTIONS,
+            env=variables(page, folder),
+            cwd=str(folder),
+            stdout=nowhere,
+            stderr=nowhere,
+        )
     _bound_memory(manager, limits.memory)
     client: Any = manager.client()
     client.start_channels()
@@ -277,14 +273,6 @@ class BoundedKernelClient(PromptKernelClient):
         return context
 
 
-async def _come_again(client: BoundedKernelClient) -> None:
-    """Wait for outputs after some were lost: none come any more after one that was too large."""
-    try:
-        await client.wait_for_ready(RECOVERY_SECONDS)
-    except (RuntimeError, TimeoutError) as error:
-        raise EndError(CUT) from error
-
-
 def _bound_memory(manager: AsyncKernelManager, size: int) -> None:
     """Let a kernel, and each that it starts, allocate no more: it then has a `MemoryError`."""
     if sys.platform == "linux":
@@ -304,7 +292,7 @@ async def outputs_and_reply(
     Outputs can be lost: one that is too large, many in a flood, and among them the word that all
     have come; and the reply, if a stop comes just as the kernel writes it. The reply then has
     ``lost``. A kernel answers in turn: what is asked in a silence it answers after the reply.
-    Raises `EndError` if the kernel dies.
+    Raises `EndError` if the kernel dies, or if its outputs do not come again.
     """
     whole, later, reply = False, "", None
     while not (whole and reply):
@@ -326,7 +314,17 @@ async def outputs_and_reply(
             later = later or client.kernel_info()
             if not await client.is_alive():
                 raise EndError(DIED)
+    if not whole:
+        await _come_again(client)
     yield {**reply, "lost": not whole}
+
+
+async def _come_again(client: BoundedKernelClient) -> None:
+    """Wait for outputs after some were lost: none come any more after one that was too large."""
+    try:
+        await client.wait_for_ready(RECOVERY_SECONDS)
+    except (RuntimeError, TimeoutError) as error:
+        raise EndError(CUT) from error
 
 
 async def _reply(client: BoundedKernelClient, request: str, later: str) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ const KEPT = "book-watch";
 // Elements that stay themselves when the text around them changes.
 const LANDMARKS = "section[id], dt[id], figure[id]";
 
-let { since } = data;
+let { files } = data; // Digests of what the book held when this page was sent.
 
 // ---- The place of the reader ----
 
@@ -54,15 +54,15 @@ function path(url) {
 function swap(link) {
   const next = link.cloneNode();
   const url = new URL(link.href);
-  url.searchParams.set("since", since);
+  url.searchParams.set("digest", files[path(link.href)]);
   next.href = url;
   next.addEventListener("load", () => link.remove());
   link.after(next);
 }
 
-function follow({ stamp, changed, messages }) {
-  since = stamp;
-  const names = new Set(changed);
+function follow({ files: now, messages }) {
+  const names = new Set(Object.keys({ ...files, ...now }).filter((name) => files[name] !== now[name]));
+  files = now;
   const styles = [...document.querySelectorAll("link[rel=stylesheet]")];
   const others = performance.getEntriesByType("resource").filter(
     ({ name }) => new URL(name).origin === location.origin && !styles.some((link) => path(link.href) === path(name)),
@@ -163,10 +163,10 @@ function listen() {
   events?.close();
   events = null;
   if (document.hidden) return;
-  events = new EventSource(`/.book/events?since=${since}`);
+  events = new EventSource("/.book/events");
   events.onmessage = ({ data }) => follow(JSON.parse(data));
   events.onerror = () => {
-    events.close(); // By itself it would come back with what was news when it began.
+    events.close(); // Not every browser comes back by itself.
     setTimeout(listen, 1000);
   };
 }

@@ -13,6 +13,7 @@ import argparse
 import importlib
 import json
 import logging
+import multiprocessing
 import os
 import re
 import subprocess
@@ -21,10 +22,10 @@ import sysconfig
 import tempfile
 import time
 import webbrowser
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sphinx.cmd.build import get_parser
 from sphinx.cmd.build import main as sphinx_build
@@ -32,11 +33,11 @@ from sphinx.errors import ConfigError
 from watchfiles import DefaultFilter, watch
 
 from bookproof.kernels.warm import FORKS, warm_up
+from bookproof.server.pages import HOST
 from bookproof.settings import find_settings
-from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from watchfiles import Change
 
@@ -61,39 +62,9 @@ class Outcome(NamedTuple):
 
     status: int
     imported: list[str]
-    """The names of the installed modules that it took."""
+    """The names of the installed modules that it took, if the next is a fork of this process."""
     messages: list[dict[str, str]]
     """What it complained of: a place, a level, a text each."""
-
-
-class Server:
-    """The process that serves the book. It ends with this object, or with this process."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        # -P: no file of the book, where it starts, is taken for one of Python's modules
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "bookproof.server.watched", str(folder), str(port)],
-            stdin=subprocess.PIPE,  # closes when this process ends, however it ends
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
-        )
-        assert self.process.stdin  # noqa: S101
-        assert self.process.stdout  # noqa: S101
-        self.builds = self.process.stdin
-        self.address = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/"
-
-    def tell(self, messages: list[dict[str, str]], words: Mapping[str, str]) -> None:
-        """Tell the pages that are open, in the book's words, that a build has ended."""
-        self.builds.write(json.dumps({"messages": messages, "words": dict(words)}) + "\n")
-        self.builds.flush()
-
-    def close(self) -> None:
-        """Let it end."""
-        self.builds.close()
-        self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,12 +80,12 @@ def _watch(arguments: Sequence[str]) -> None:
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what was saved is said below
     output = Path(options.outputdir).resolve()
     output.mkdir(parents=True, exist_ok=True)
-    with closing(Server(output, own.port)) as server:
-        _say(f"the book is at {server.address}")
-        words: Mapping[str, str] = WORDS
-        if FORKS:
-            settings = find_settings(Path(options.sourcedir, "index"))
-            warm_up(settings.modules, settings.environment)
+    book = Path(options.sourcedir, "index")
+    settings = find_settings(book)
+    warm_up(settings.modules, settings.environment)
+    with _server(output, own.port) as server:
+        address = f"http://{HOST}:{server.stdout.readline().strip()}/"
+        _say(f"the book is at {address}")
         built = False
         # the first time-out says that changes are seen from now on, also those during a build
         for changes in watch(
@@ -130,14 +101,28 @@ def _watch(arguments: Sequence[str]) -> None:
             if changes or not built:
                 outcome = build(others)
                 with suppress(ConfigError):  # which the build has told
-                    words = find_settings(Path(options.sourcedir, "index")).words
-                server.tell(outcome.messages, words)
+                    settings = find_settings(book)
+                told = {"messages": outcome.messages, "words": dict(settings.words)}
+                server.stdin.write(json.dumps(told) + "\n")
                 for name in outcome.imported:
                     with suppress(Exception):  # some names belong to a module that made them
                         importlib.import_module(name)
             if own.open and not built:
-                webbrowser.open(server.address)
+                webbrowser.open(address)
             built = True
+
+
+def _server(folder: Path, port: int) -> Any:  # noqa: ANN401 (a process, sure to have both pipes)
+    """Start the process that serves the book. It is told of each build in a line of JSON."""
+    return subprocess.Popen(  # noqa: S603
+        # -P: no file of the book, where it starts, is taken for one of Python's modules
+        [sys.executable, "-P", "-m", "bookproof.server.watched", str(folder), str(port)],
+        stdin=subprocess.PIPE,  # closes when this process ends, however it ends, and ends it
+        stdout=subprocess.PIPE,
+        bufsize=1,  # a line is sent at once
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -153,25 +138,35 @@ def _say(line: str) -> None:
 
 
 def build(arguments: Sequence[str]) -> Outcome:
-    """Build once."""
+    """Build once, in a process of its own."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="book-") as folder:
-        file = Path(folder, "messages")
+        said, imported = Path(folder, "messages"), Path(folder, "imported")
         # Sphinx writes there what it also writes to the terminal, without colours
-        arguments = [*arguments, "--warning-file", str(file)]
-        if FORKS:
-            status, imported = _in_a_fork(arguments)
-        else:
-            command = [sys.executable, "-m", "sphinx", *arguments]
-            status, imported = subprocess.run(command, check=False).returncode, []  # noqa: S603
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        arguments = [*arguments, "--warning-file", str(said)]
+        processes: Any = multiprocessing.get_context("fork" if FORKS else "spawn")
+        process = processes.Process(target=_build, args=(arguments, imported))
+        process.start()
+        process.join()
+        status = process.exitcode
+        text = said.read_text(encoding="utf-8") if said.exists() else ""
+        names = imported.read_text(encoding="utf-8").split() if imported.exists() else []
     seconds = time.perf_counter() - start
     _say(f"{'failed' if status else 'built'} in {seconds:.1f} s")
     found = messages(text)
     if status and not found:
         failed = f"the build failed with exit status {status}; the terminal says more"
         found = [{"place": "", "level": "ERROR", "text": failed}]
-    return Outcome(status, imported, found)
+    return Outcome(status, names if FORKS else [], found)
+
+
+def _build(arguments: Sequence[str], imported: Path) -> None:
+    """Build, and write down the names of the installed modules that this took."""
+    status = sphinx_build(arguments)
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    names = [name for name, file in files.items() if file and file.startswith(INSTALLED)]
+    imported.write_text("\n".join(names), encoding="utf-8")
+    sys.exit(status)
 
 
 def messages(text: str) -> list[dict[str, str]]:
@@ -188,26 +183,3 @@ def _message(text: str) -> dict[str, str]:
         place, level = match["place"] or "", match["level"]
         return {"place": place, "level": level, "text": text[match.end() :]}
     return {"place": "", "level": "ERROR", "text": text}
-
-
-def _in_a_fork(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            status = sphinx_build(arguments)
-            files = {
-                name: getattr(module, "__file__", None) for name, module in sys.modules.items()
-            }
-            names = [name for name, file in files.items() if file and file.startswith(INSTALLED)]
-            os.write(writer, json.dumps(names).encode())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        names = json.loads(pipe.read() or "[]")
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), names

@@ -3,8 +3,8 @@
 `bookproof.server.watch` starts it as a process of its own, which ends with its standard input,
 however the watcher ends: ``python -m bookproof.server.watched FOLDER PORT``. It prints the port it
 got, then reads a line of JSON after each build: what the build complained of, and the words in
-which pages say so. Pages get a script, ``watch.js``, as they are served; it is told which files a
-build has changed, and loads again what its page shows.
+which pages say so. Pages get a script, ``watch.js``, as they are served; after each build, it is
+told the digests of the files that there are, and loads again what its page shows.
 
 Others that do this build the book themselves, and cold (sphinx-autobuild), or reload every page for
 every file (livereload); neither shows in the page what is wrong.
@@ -17,36 +17,23 @@ import hashlib
 import html
 import json
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application
 
-from bookproof.server.pages import FILES, HOST, Pages, listen, log_to_terminal, read_text
+from bookproof.server.pages import FILES, HEADERS, HOST, Guarded, Pages, listen, log_to_terminal
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
-
-    class SupportsReadline(Protocol):
-        """What builds are told through, line by line; an empty one is the end."""
-
-        def readline(self) -> str:
-            """Wait for the next line."""
-
+    from typing import TextIO
 
 OWN_PATH = "/.book/"
 """How the addresses begin that are not the book's."""
-HEARTBEAT = 15.0
-"""Seconds of silence after which a stream of events says that it is there: a closed tab is seen."""
-DIGITS = 30
-"""Digits that a stamp may have; Python refuses to read some thousands."""
 HEAD = Template("""\
 <script type="application/json" id="book-watch-data">$data</script>
 <script type="module" src="${own}watch.js"></script>
@@ -55,80 +42,44 @@ MISSING = "<!doctype html><html><head><title>404</title></head><body><p>404: {}<
 
 
 class Site:
-    """The files of a built book, when each changed, and what the last build complained of."""
+    """The files of a built book, what the last build complained of, and who is to know."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.news = folder, asyncio.Event()
-        # Goes up also over a restart: a tab that has a page of an earlier server loads it again.
-        self.stamp = time.time_ns()
-        self.digests = self._digests()
-        self.changed = dict.fromkeys(self.digests, self.stamp)
+        self.folder = folder
+        self.tabs: set[Events] = set()
+        self.files = self._digests()
         self.messages: list[dict[str, str]] = []
         self.words: Mapping[str, str] = WORDS
 
     def note_build(self, messages: list[dict[str, str]], words: Mapping[str, str] = WORDS) -> None:
-        """Look at what a build has changed, and tell everyone."""
-        digests = self._digests()
-        self.stamp = max(time.time_ns(), self.stamp + 1)
-        names = digests.keys() | self.digests.keys()
-        changed = [name for name in names if digests.get(name) != self.digests.get(name)]
-        self.changed |= dict.fromkeys(changed, self.stamp)
-        self.digests, self.messages, self.words = digests, messages, words
-        self.news.set()
-        self.news = asyncio.Event()
-
-    def state(self, since: int) -> dict[str, Any]:
-        """Return what someone should know who has seen the book as it was at a time."""
-        changed = sorted(name for name, stamp in self.changed.items() if stamp > since)
-        # The stamp is text: a number of JavaScript does not hold it.
-        return {"stamp": str(self.stamp), "changed": changed, "messages": self.messages}
+        """Look at what a build has made, and tell everyone."""
+        self.files, self.messages, self.words = self._digests(), messages, words
+        for tab in self.tabs:
+            tab.tell()
 
     def with_script(self, page: str) -> str:
         """Return a page with what makes it follow the builds."""
-        data = json.dumps({"since": str(self.stamp), "words": dict(self.words)})
+        data = json.dumps({"files": self.files, "words": dict(self.words)})
         head = HEAD.substitute(own=OWN_PATH, data=data.replace("<", r"\u003c"))
         return page.replace("</head>", head, 1)
 
-    def _digests(self) -> dict[str, bytes]:
+    def _digests(self) -> dict[str, str]:
         digests = {}
         for path in self.folder.rglob("*"):
             if path.is_file():
                 with suppress(FileNotFoundError):  # it may go meanwhile: make clean
-                    digest = hashlib.sha256(path.read_bytes()).digest()
+                    digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
                     digests[path.relative_to(self.folder).as_posix()] = digest
         return digests
 
 
-class OwnHost(RequestHandler):
-    """What every request must pass."""
-
-    def prepare(self) -> None:
-        """Refuse a request that came by another name: some site's, that leads to this machine."""
-        port = self.settings["port"]
-        if self.request.headers.get_list("Host") not in ([f"{HOST}:{port}"], [f"localhost:{port}"]):
-            raise HTTPError(403)
-
-    def set_default_headers(self) -> None:
-        """Let nothing be kept, or be taken into another site's page."""
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Content-Security-Policy", "frame-ancestors 'none'")
-
-    def write_error(self, status_code: int, **_: object) -> None:
-        """Say what went wrong without a word of the request."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{status_code} {self._reason}")
-
-
-class File(OwnHost, Pages):
+class File(Pages):
     """Gives the files of the book, with the script in each page, and the script."""
 
-    def page(self, place: Path) -> str | None:
+    def page(self, _place: Path, text: str) -> str:
         """Return a page with the script."""
-        text = read_text(place)
         site: Site = self.settings["site"]
-        return None if text is None else site.with_script(text)
+        return site.with_script(text)
 
     def write_error(self, status_code: int, **arguments: object) -> None:
         """Let a page that is not there yet wait for the build that makes it."""
@@ -140,37 +91,31 @@ class File(OwnHost, Pages):
         self.finish(site.with_script(MISSING.format(html.escape(site.words["no_page"]))))
 
 
-class Events(OwnHost):
-    """Tells what is new since a time, now and after each build, until the tab is closed."""
+class Events(Guarded):
+    """Tells what the book holds now and after each build, until the tab is closed."""
+
+    def initialize(self) -> None:
+        """Be told of the end."""
+        self.closed = asyncio.Event()
 
     async def get(self) -> None:
         """Send a stream of events."""
-        since = self.get_query_argument("since", "")
-        if not since.isdecimal() or len(since) > DIGITS:
-            raise HTTPError(400)
         self.set_header("Content-Type", "text/event-stream")
-        seen = int(since)
         site: Site = self.settings["site"]
-        with suppress(StreamClosedError):
-            while True:
-                news, state, seen = site.news, site.state(seen), site.stamp
-                await self._send(f"data: {json.dumps(state)}\n\n")
-                while not await _happens(news):
-                    await self._send(":\n\n")
+        site.tabs.add(self)
+        self.tell()
+        await self.closed.wait()
+        site.tabs.remove(self)
 
-    async def _send(self, event: str) -> None:
-        self.write(event)
-        await self.flush()
+    def tell(self) -> None:
+        """Send what there is now."""
+        site: Site = self.settings["site"]
+        self.write(f"data: {json.dumps({'files': site.files, 'messages': site.messages})}\n\n")
+        self.flush()
 
-
-async def _happens(news: asyncio.Event) -> bool:
-    """Wait for the next build; return whether there was one, or just silence."""
-    try:
-        async with asyncio.timeout(HEARTBEAT):
-            await news.wait()
-    except TimeoutError:
-        return False
-    return True
+    def on_connection_close(self) -> None:
+        """End."""
+        self.closed.set()
 
 
 def application(site: Site, port: int) -> Application:
@@ -183,14 +128,14 @@ def application(site: Site, port: int) -> Application:
             (r"/(.*)", File, files),
         ],
         site=site,
-        port=port,
+        hosts=(f"{HOST}:{port}", f"localhost:{port}"),
+        headers=HEADERS | {"Content-Security-Policy": "frame-ancestors 'none'"},
+        told={},
         log_function=lambda _: None,  # the terminal is left to the builds
     )
 
 
-async def serve(
-    site: Site, port: int, opened: Callable[[int], None], builds: SupportsReadline
-) -> None:
+async def serve(site: Site, port: int, opened: Callable[[int], None], builds: TextIO) -> None:
     """Serve a site until there are no more builds to come, on this port or on another one."""
     listener = listen(port)
     port = listener.getsockname()[1]
@@ -203,7 +148,7 @@ async def serve(
     await server.close_all_connections()
 
 
-def main(folder: str, port: str, builds: SupportsReadline = sys.stdin) -> None:
+def main(folder: str, port: str, builds: TextIO = sys.stdin) -> None:
     """Run the command line."""
 
     def opened(port: int) -> None:
