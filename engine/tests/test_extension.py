@@ -183,7 +183,7 @@ def test_a_second_clean_build_publishes_the_same_bytes(book):
     ("conf", "message"),
     [
         ("nb_execution_mode = 'lazy'", "nb_execution_mode is 'lazy', but takes one of auto, "),
-        ("book_modules = 3", "book_modules is 3, but takes a list of names of modules"),
+        ("book_modules = 3", "book_modules is 3, but takes a list of texts"),
         ("nb_execution_timeout = 'x'", "nb_execution_timeout is 'x': 'execution_timeout' must be"),
         ("exclude_patterns = 'x'", "exclude_patterns is 'x', but takes a list of texts"),
     ],

@@ -23,7 +23,7 @@ from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
-from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, names, read_settings
+from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, read_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def add_counts(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
-    for name, (usual, rebuild) in OWN_SETTINGS.items():
+    for name, (usual, rebuild, _) in OWN_SETTINGS.items():
         app.add_config_value(name, copy.copy(usual), rebuild, type(usual))
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
@@ -283,7 +283,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 
 
 def _settings(app: Sphinx) -> Settings:
-    values = {name: app.config[name] for name in names() if name in app.config}
+    values = {setting.name: setting.value for setting in app.config}
     return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
 
 
