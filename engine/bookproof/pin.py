@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bookproof.compare import matches
-from bookproof.page import Expected
+from bookproof.page import FLAGS, Expected
 from bookproof.room import INTEGERS, Tolerance, amount, kind, parts
 from bookproof.vary import ENOUGH, Block, rounded
 
@@ -39,7 +39,6 @@ VOLATILE = re.compile(
 """What no two runs need print alike: addresses, moments and how long something took."""
 SLIGHT, RESIDUE = Decimal("0.01"), Decimal("1e-6")
 """The share of a number, or the amount, by which it may differ between two runs to be pinned."""
-FLAGS = doctest.DONT_ACCEPT_TRUE_FOR_1
 
 
 @dataclass(frozen=True, slots=True)
