@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import BOUNDLESS, PRECISE, distance, kind, last_digit, parts
+from bookproof.room import BOUNDLESS, PRECISE, Tolerance, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
 
@@ -56,6 +56,11 @@ class Number:
         """The room that is enough."""
         return max(ENOUGH * self.spread, self.unit)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be off by a unit at least."""
+        return self.may_differ and self.room >= self.unit
+
     def told(self) -> str:
         """Say what was seen."""
         lowest, *_, highest = sorted([self.want, *self.seen], key=_order)
@@ -85,18 +90,15 @@ class Block:
         rows = [paired_numbers(self.expected, v.got) for v in self.verdicts.values()]
         if not all(rows):
             return []
-        tolerance = self.expected.tolerance
-        return [
-            Number(
-                place,
-                pairs[0][0],
-                tuple(got for _, got, _ in pairs),
-                pairs[0][2],
-                tolerance.room(pairs[0][0]) if tolerance else Decimal(0),
-                _unit(self.expected, pairs[0][0]),
-            )
-            for place, pairs in enumerate(zip(*rows, strict=True), 1)
-        ]
+        found = []
+        for place, pairs in enumerate(zip(*rows, strict=True), 1):
+            want, _, may_differ = pairs[0]
+            seen = tuple(got for _, got, _ in pairs)
+            room = (self.expected.tolerance or Tolerance()).room(want)
+            # inf and nan have none, whatever the block says
+            may_differ = may_differ and room.is_finite()
+            found.append(Number(place, want, seen, may_differ, room, _unit(self.expected, want)))
+        return found
 
     def narrow(self) -> list[Number]:
         """Return the numbers that vary and whose room is not enough."""
@@ -104,16 +106,16 @@ class Block:
 
     def steady(self) -> list[Number]:
         """Return the numbers that never vary, and whose room is too little to let them."""
-        return [n for n in self.numbers() if not n.spread and n.may_differ and n.room < n.unit]
+        return [n for n in self.numbers() if not n.spread and n.may_differ and not n.has_room]
 
     def wide(self) -> bool:
         """Whether all numbers have much more room than they need."""
-        own = [n for n in self.numbers() if n.may_differ and n.needed and n.room >= n.unit]
+        own = [n for n in self.numbers() if n.has_room and n.needed]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
 
     def proposal(self) -> str:
         """Return the option that gives each number that varies, or has room, the room it needs."""
-        own = [n for n in self.numbers() if n.spread or (n.may_differ and n.room >= n.unit)]
+        own = [n for n in self.numbers() if n.spread or n.has_room]
         with localcontext(PRECISE):
             sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
             atol = max((number.needed for number in own), default=Decimal(0))
@@ -175,7 +177,7 @@ def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:
     for name, each in runs.items():
         for run in each:
             for verdict in run.verdicts:
-                if verdict.cell.expected and not verdict.missing and not verdict.reason:
+                if verdict.cell.expected and not verdict.reason:
                     key = str(run.page.path), verdict.cell.index
                     block = found.setdefault(key, Block(run.page, verdict.cell.expected))
                     block.verdicts[name] = verdict
