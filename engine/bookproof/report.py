@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bookproof.compare import Verdict
+    from bookproof.page import Page
     from bookproof.result import Run
 
 UNSTEADY = (
@@ -71,23 +72,25 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    if not verdict.page.has_lines:
-        return cell_location(verdict)
-    return f"{shown_path(_file(verdict).path)}:{_line(verdict)}"
+    return _place(verdict.page, _file(verdict).path, _line(verdict))
 
 
 def cell_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    place = "" if verdict.page.has_lines else "cell "
-    return f"{shown_path(verdict.page.path)}:{place}{verdict.cell.line}"
+    return _place(verdict.page, verdict.page.path, verdict.cell.line)
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
     expected = verdict.cell.expected
-    if not expected or not verdict.page.has_lines:
+    if expected is None:
         return cell_location(verdict)
-    return f"{shown_path(verdict.page.blocks.path)}:{expected.line}"
+    return _place(verdict.page, verdict.page.blocks.path, expected.line)
+
+
+def _place(page: Page, path: Path, line: int) -> str:
+    """Return ``path:line``, or ``path:cell number`` in a notebook, whose lines nobody knows."""
+    return f"{shown_path(path)}:{'' if page.has_lines else 'cell '}{line}"
 
 
 def describe_at(verdict: Verdict) -> str:
@@ -97,8 +100,7 @@ def describe_at(verdict: Verdict) -> str:
     # not splitlines: a form feed or U+2028 ends no line of the file
     lines = (_file(verdict).text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
-    cut = _cut_inside if verdict.status is Status.FAILED else _cut
-    shown = [f"    {line}".rstrip() for line in cut(body, MOST_LINES)]
+    shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
 
@@ -225,13 +227,7 @@ def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
-    if len(lines) <= most:
-        return lines
-    return [*lines[:most], f"… and {len(lines) - most} lines more"]
-
-
-def _cut_inside(lines: list[str], most: int) -> list[str]:
-    """Cut a traceback where it matters least: its last line says what the error is."""
+    """Cut lines where it matters least: the last one of a traceback says what the error is."""
     if len(lines) <= most:
         return lines
     half = most // 2
