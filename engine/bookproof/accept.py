@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bookproof.beside import FENCE, File, names
@@ -23,29 +22,26 @@ if TYPE_CHECKING:
     from bookproof.result import Run
 
 
-def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({})) -> str:
-    """Return the text with a page's blocks: those that differ are new, and nothing else is.
+def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
+    """Return the page with new blocks, by the places of their cells, and nothing else changed.
 
-    ``first_blocks`` has what those of a page without any say, by the places of their cells.
+    It refuses an output that a block can't hold, such as one with an odd control character.
     """
-    if not run.page.has_lines:
-        new = {v.cell.index: v for v in run.verdicts if is_rewritten(v)}
-        outputs = {index: run.notebook.cells[index].outputs for index in new}
-        return with_outputs(run.page.text, outputs) if new else run.page.text
-    if run.page.beside:
-        text = _beside_text(run, first_blocks)
-        _require_expressed(run, run.page.text, File(run.page.beside.path, text))
-        return text
-    lines = run.page.text.split("\n")
-    # from the end, so that the lines before a change keep their numbers
-    for verdict in reversed(run.verdicts):
-        if is_rewritten(verdict):
-            first, last = _place(verdict)
-            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
-            lines[first:last] = _block(verdict, said, lines)
-    text = "\n".join(lines)
-    _require_expressed(run, text)
-    return text
+    page, text, other = run.page, run.page.text, None
+    if page.beside:
+        other = File(page.beside.path, _beside_text(run, new))
+    elif page.has_lines:
+        text = _page_text(run, new)
+    elif new:
+        text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
+    after = parse_page(page.path, text, page.settings, other)
+    for verdict, cell in zip(run.verdicts, after.cells, strict=True):
+        if verdict.cell.index in new and not _says(cell, verdict.got):
+            raise PageError(
+                page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
+                "hold (a control character?); print its repr() instead"
+            )  # fmt: skip
+    return after
 
 
 def run_again(runs: Sequence[Run]) -> dict[Page, Run]:
@@ -67,23 +63,37 @@ def unsteady(run: Run, second: Run) -> list[Verdict]:
     ]
 
 
+def is_new(page: Page) -> bool:
+    """Whether a page could have blocks, and has none."""
+    return page.has_lines and not page.has_blocks
+
+
 def pins(run: Run, second: Run) -> dict[int, Pin]:
-    """Return what the first blocks of a page say, by the places of their cells."""
+    """Return what the new blocks of a page say: the first ones what two runs share."""
     return {
-        verdict.cell.index: pin(verdict, other)
+        verdict.cell.index: pin(verdict, other) if is_new(run.page) else Pin(verdict.got)
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
         if is_rewritten(verdict)
     }
 
 
-def _beside_text(run: Run, first_blocks: Mapping[int, Pin]) -> str:
+def _page_text(run: Run, new: Mapping[int, Pin]) -> str:
+    lines = run.page.text.split("\n")
+    # from the end, so that the lines before a change keep their numbers
+    for verdict in reversed(run.verdicts):
+        if said := new.get(verdict.cell.index):
+            first, last = _place(verdict)
+            lines[first:last] = _block(verdict, said, lines)
+    return "\n".join(lines)
+
+
+def _beside_text(run: Run, new: Mapping[int, Pin]) -> str:
     """Return the text of the file beside a page: its blocks, in the order of their cells."""
     old, blocks = run.page.blocks.text.split("\n"), []
     known = names([cell.source for cell in run.page.cells])
     for verdict, name in zip(run.verdicts, known, strict=True):
         expected = verdict.cell.expected
-        if is_rewritten(verdict) and verdict.got:
-            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
+        if verdict.got and (said := new.get(verdict.cell.index)):
             kept = old[expected.line : expected.text_line - 1] if expected else []
             blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
         elif expected and verdict.status is not Status.MISSING:
@@ -135,17 +145,6 @@ def _body(got: str, options: list[str]) -> list[str]:
 def _fence(got: str, fence: str) -> str:
     longest = max((len(run) for run in re.findall(r"^\s*(`+|~+)", got, re.MULTILINE)), default=0)
     return fence[0] * max(len(fence), longest + 1)
-
-
-def _require_expressed(run: Run, text: str, beside: File | None = None) -> None:
-    """Refuse an output that a block can't hold, such as one with an odd control character."""
-    page = parse_page(run.page.path, text, run.page.settings, beside)
-    for verdict, cell in zip(run.verdicts, page.cells, strict=True):
-        if is_rewritten(verdict) and not _says(cell, verdict.got):
-            raise PageError(
-                run.page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
-                "hold (a control character?); print its repr() instead"
-            )  # fmt: skip
 
 
 def _says(cell: Cell, got: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import accepted_text, pins, run_again, unsteady
+from bookproof.accept import accepted, is_new, pins, run_again, unsteady
 from bookproof.beside import File, place_beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bookproof.compare import Verdict
-    from bookproof.page import Page
+    from bookproof.page import Cell, Page
     from bookproof.pin import Pin
     from bookproof.result import Run
 
@@ -102,9 +102,9 @@ def _show(runs: Sequence[Run]) -> int:
     verdicts = [verdict for run in runs for verdict in run.verdicts]
     for verdict in verdicts:
         if verdict.got and verdict.status is not Status.FAILED:
-            sys.stdout.write(f"{report.cell_location(verdict)}\n{verdict.got}\n")
+            sys.stdout.write(f"{report.cell_location(verdict.page, verdict.cell)}\n{verdict.got}\n")
         if verdict.missing:
-            place = report.cell_location(verdict)
+            place = report.cell_location(verdict.page, verdict.cell)
             sys.stdout.write(f"{place}: {verdict.status}: {verdict.reason}\n\n")
     return _tell([verdict for verdict in verdicts if verdict.status is Status.FAILED])
 
@@ -191,7 +191,7 @@ def _accept(runs: Sequence[Run]) -> int:
     errors, ends = [], []
     for run in runs:
         try:
-            ends.append(_rewrite(run, again.get(run.page)))
+            ends.append(_rewrite(run, again.get(run.page, run)))
         except PageError as error:
             errors.append(error)
     rest = [verdict for verdict in report.wrong(runs) if not report.is_rewritten(verdict)]
@@ -203,57 +203,56 @@ def _accept(runs: Sequence[Run]) -> int:
     return status
 
 
-def _rewrite(run: Run, second: Run | None) -> bool | None:
+def _rewrite(run: Run, second: Run) -> bool | None:
     """Rewrite a page's blocks and show the difference, if any, or say why the page is left.
 
     One with blocks is left if it prints something else in a second run: its author says what of
     that is right. One without gets blocks for what is steady, unless a cell fails.
     """
-    if reasons := _left(run, second):
+    new = pins(run, second)
+    if reasons := _left(run, second, new):
         sys.stdout.writelines(f"{line}\n" for line in reasons)
         return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
         sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
-    found = pins(run, second) if second and _is_new(run.page) else {}
-    changed = _write(run.page, accepted_text(run, found))
-    after = read_page(run.page.path, run.page.settings)
-    sys.stdout.writelines(f"{line}\n" for line in _remarks(run, found, after))
+    after = accepted(run, new)
+    changed = _write(run.page, after.blocks.text)
+    sys.stdout.writelines(f"{line}\n" for line in _remarks(run, new, after))
     return changed
 
 
-def _is_new(page: Page) -> bool:
-    return page.has_lines and not page.has_blocks
-
-
-def _left(run: Run, second: Run | None) -> list[str]:
+def _left(run: Run, second: Run, new: Mapping[int, Pin]) -> list[str]:
     """Say why a page is left as it is, if it is."""
     name = report.shown_path(run.page.path)
-    if run.failed and (_is_new(run.page) or not second):
+    if run.failed and (is_new(run.page) or not new):
         return [f"{name}: {report.FAILS}"]
-    if second and second.failed and not run.failed:
+    if second.failed and not run.failed:
         return [report.describe(report.wrong([second])[-1]), f"{name}: {report.FAILS_AGAIN}"]
-    if second and not _is_new(run.page):
-        told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
-        return [f"{report.cell_location(each)}: {told}\n" for each in unsteady(run, second)]
-    return []
+    if is_new(run.page):
+        return []
+    told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
+    shaky = [report.cell_location(each.page, each.cell) for each in unsteady(run, second)]
+    return [f"{place}: {told}\n" for place in shaky]
 
 
-def _remarks(run: Run, found: Mapping[int, Pin], after: Page) -> Iterator[str]:
+def _remarks(run: Run, new: Mapping[int, Pin], after: Page) -> Iterator[str]:
     """Yield what an author should know of what was written: failures, and what is not compared."""
-    for verdict, cell in zip(run.verdicts, after.cells, strict=True):
-        if report.is_rewritten(verdict) and _fails(run, verdict):
-            yield f"{report.cell_location(verdict)}: {report.FAILURE_SAID}"
-        if verdict.cell.index in found and (reason := found[verdict.cell.index].reason):
-            yield f"{report.shown_path(run.page.path)}:{cell.line}: {reason}"
+    for cell, written in zip(run.page.cells, after.cells, strict=True):
+        if said := new.get(cell.index):
+            place = report.cell_location(after, written)
+            if _fails(run, cell):
+                yield f"{place}: {report.FAILURE_SAID}"
+            if said.reason:
+                yield f"{place}: {said.reason}"
 
 
-def _fails(run: Run, verdict: Verdict) -> bool:
+def _fails(run: Run, cell: Cell) -> bool:
     """Whether a cell ends in an error that it is not marked for."""
-    cell = run.notebook.cells[verdict.cell.index]
-    meant = "raises-exception" in cell.metadata.get("tags", ())
-    return not meant and any(output.output_type == "error" for output in cell.outputs)
+    ran = run.notebook.cells[cell.index]
+    meant = "raises-exception" in ran.metadata.get("tags", ())
+    return not meant and any(output.output_type == "error" for output in ran.outputs)
 
 
 def _write(page: Page, new: str) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bookproof.compare import Verdict
-    from bookproof.page import Page
+    from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 UNSTEADY = (
@@ -75,16 +75,16 @@ def location(verdict: Verdict) -> str:
     return _place(verdict.page, _file(verdict).path, _line(verdict))
 
 
-def cell_location(verdict: Verdict) -> str:
+def cell_location(page: Page, cell: Cell) -> str:
     """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    return _place(verdict.page, verdict.page.path, verdict.cell.line)
+    return _place(page, page.path, cell.line)
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
     expected = verdict.cell.expected
     if expected is None:
-        return cell_location(verdict)
+        return cell_location(verdict.page, verdict.cell)
     return _place(verdict.page, verdict.page.blocks.path, expected.line)
 
 
