@@ -53,7 +53,7 @@ def execute(options: Namespace) -> int:
     if errors:
         return _refuse(errors)
     reasons = {page.path: page.why_not_run for page in pages}
-    stored = {page.path for page in pages if not page.has_lines and page.settings.stored}
+    stored = {page.path for page in pages if page.compared and not page.has_lines}
     named = [path for path in options.paths if path.is_file() and path not in reasons]
     for path, reason in [*reasons.items(), *((path, EMPTY) for path in named)]:
         if reason and (path in options.paths or path in stored or reason == UNRUN):
@@ -74,21 +74,21 @@ def _say(line: str) -> None:
 
 def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
     """Return the pages, and what keeps others from being read."""
+    accepts = options.command == "accept"
     pages, errors = [], []
     for path in find_pages(options.paths):
-        settings = find_settings(path)
-        if options.command == "accept" and path in options.paths:
-            settings = dataclasses.replace(settings, strict=True)
         try:
-            pages.append(read_page(path, settings, lenient=options.command == "accept"))
+            pages.append(read_page(path, find_settings(path), lenient=accepts))
         except PageError as error:
             errors.append(error)
-    if options.command == "accept" and not any(page.has_blocks for page in pages):
+    if accepts:
+        has_blocks = any(page.has_blocks for page in pages)
         pages = [
-            dataclasses.replace(page, strict=page.strict or page.has_lines or page.settings.stored)
+            page if has_blocks and page.path not in options.paths
+            else dataclasses.replace(page, strict=page.compared)
             for page in pages
-        ]
-    if options.command == "accept" and options.beside:
+        ]  # fmt: skip
+    if accepts and options.beside:
         pages = [
             page if page.has_blocks or not page.strict
             else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
@@ -262,7 +262,7 @@ def _write(page: Page, new: str) -> bool:
         if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
             raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        told = "" if page.has_lines or page.settings.stored else f": {UNCOMPARED}"
+        told = "" if page.compared else f": {UNCOMPARED}"
         sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return False
     path.touch()  # a new file is as open as others are

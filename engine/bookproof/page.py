@@ -120,6 +120,8 @@ class Page:
     """MyST-NB's configuration, with what the page's own front matter changes."""
     settings: Settings
     """What the book says about all its pages."""
+    compared: bool
+    """Whether what its cells print is compared, where the page or a notebook's file says it."""
     strict: bool
     """Whether a cell that prints must have its block: it must, where one of the page has."""
     depends: Mapping[str, tuple[Path, ...]]
@@ -236,7 +238,7 @@ def parse_page(
         own = _own(path, notebook, settings)
     code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None
-    compared = settings.stored and path.suffix == ".ipynb"
+    compared = myst or (settings.stored and path.suffix == ".ipynb")
     if not myst:  # no blocks, and no lines that a person would know
         cells = [
             _bare_cell(path, index, cell, number, compared=compared)
@@ -266,7 +268,8 @@ def parse_page(
         tuple(cells),
         config,
         settings,
-        (myst or compared) and (settings.strict or told),
+        compared,
+        compared and (settings.strict or told),
         **own,
         has_lines=myst,
         why_not_run=why_not_run,

@@ -122,8 +122,7 @@ def summarize(runs: Sequence[Run]) -> str:
 
 def is_unpinned(run: Run) -> bool:
     """Whether a page says nothing of what its cells print, where it could."""
-    could = run.page.has_lines or run.page.settings.stored
-    return could and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
+    return run.page.compared and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
 
 
 def skipped(runs: Sequence[Run]) -> list[str]:
