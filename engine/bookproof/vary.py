@@ -155,18 +155,12 @@ def run_under(
     folder = re.sub(r"\W+", "-", name)
     own = []
     for page, condition in pages:
-        if (condition.environment, condition.start) == (
-            page.settings.environment,
-            page.settings.start,
-        ):
-            own.append(page)  # what the book's own builds keep
-            continue
         settings = dataclasses.replace(
-            page.settings,
-            environment=condition.environment,
-            start=condition.start,
-            results=page.settings.results / "conditions" / folder,
+            page.settings, environment=condition.environment, start=condition.start
         )
+        if settings != page.settings:  # else it is what the book's own builds keep
+            results = settings.results / "conditions" / folder
+            settings = dataclasses.replace(settings, results=results)
         own.append(dataclasses.replace(page, settings=settings))
     return run_outdated(own, Results(), tell=tell)
 
