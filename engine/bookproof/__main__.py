@@ -18,11 +18,10 @@ COMMANDS = {
     "do not hold any more run",
     "accept": "rewrite the blocks that differ and show the difference; a page without blocks "
     "that is named itself, and all of a book that has none, get one for every cell that prints",
+    "vary": "run the pages under each condition of book_conditions, tell how far each number "
+    "varies, and report what does not hold; a command after -- is run in the environment of each, "
+    "too",
 }
-VARY = (
-    "run the pages under each condition of book_conditions, tell how far each number varies, and "
-    "report what does not hold; a command after -- is run in the environment of each, too"
-)
 SERVERS = {
     "watch": "serve the book and build it again whenever a file is saved; takes the arguments of "
     "sphinx-build",
@@ -66,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in {**COMMANDS, "vary": VARY}.items():
+    for name, does in COMMANDS.items():
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument(
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",

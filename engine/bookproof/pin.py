@@ -6,6 +6,7 @@ otherwise is not compared.
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import re
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bookproof.compare import matches
 from bookproof.page import FLAGS, Expected
-from bookproof.room import INTEGERS, Tolerance, amount, kind, parts
+from bookproof.room import INTEGERS, Tolerance, kind, parts
 from bookproof.vary import ENOUGH, Block, rounded
 
 if TYPE_CHECKING:
@@ -99,13 +100,13 @@ def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
     exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in numbers) else ()
     if not varying or any(spread > max(RESIDUE, SLIGHT * size) for spread, size in varying):
         return ()
-    name, room = "rtol", max(spread / size if size else spread for spread, size in varying)
-    if room > SLIGHT:
-        name, room = "atol", max(spread for spread, _ in varying)
-    options = f":{name}: {rounded(ENOUGH * room)}", *(f":exact: {each}" for each in exact)
-    tolerance = Tolerance(exact=exact, **{name: amount(rounded(ENOUGH * room))[0]})
-    holds = matches(Expected(1, 1, 1, bare.text, FLAGS, tolerance), second.got)
-    return options if holds else ()
+    name, apart = "rtol", max(spread / size if size else spread for spread, size in varying)
+    if apart > SLIGHT:
+        name, apart = "atol", max(spread for spread, _ in varying)
+    room = rounded(ENOUGH * apart)
+    tolerance = Tolerance(exact=exact, **{name: Decimal(room)})
+    holds = matches(dataclasses.replace(bare, tolerance=tolerance), second.got)
+    return (f":{name}: {room}", *(f":exact: {each}" for each in exact)) if holds else ()
 
 
 def _size(number: str) -> Decimal:
