@@ -82,8 +82,11 @@ def _page_text(run: Run, new: Mapping[int, Pin]) -> str:
     # from the end, so that the lines before a change keep their numbers
     for verdict in reversed(run.verdicts):
         if said := new.get(verdict.cell.index):
-            first, last = _place(verdict)
-            lines[first:last] = _block(verdict, said, lines)
+            wanted = verdict.wanted
+            if verdict.status is Status.MISSING:  # the blank lines before its block go, too
+                lines[verdict.cell.end : wanted.end] = []
+            else:
+                lines[wanted.line - 1 : wanted.end] = _block(verdict, said, lines)
     return "\n".join(lines)
 
 
@@ -101,25 +104,14 @@ def _beside_text(run: Run, new: Mapping[int, Pin]) -> str:
     return "\n\n".join(blocks) + "\n" * bool(blocks)
 
 
-def _place(verdict: Verdict) -> tuple[int, int]:
-    """Return the lines to replace, as a slice."""
-    cell, expected = verdict.cell, verdict.cell.expected
-    if expected is None:
-        return cell.end, cell.end
-    # the blank lines before a block that is deleted go with it
-    return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
-
-
 def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
     """Return the lines of the new block, in the style of the old one or of the cell."""
-    if verdict.status is Status.MISSING:
-        return []
-    expected = verdict.cell.expected
-    model = lines[(expected.end if expected else verdict.cell.end) - 1]
+    wanted = verdict.wanted
+    model = lines[wanted.end - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
-    kept = lines[expected.line : expected.text_line - 1] if expected else []
+    kept = lines[wanted.line : wanted.text_line - 1]
     block = _fenced(said, kept, f"{indent}{model.strip()}")
-    return [line + end for line in ([] if expected else [""]) + block]
+    return [line + end for line in ([] if verdict.cell.expected else [""]) + block]
 
 
 def _fenced(said: Pin, kept: list[str], model: str, name: str = "") -> list[str]:

@@ -189,17 +189,14 @@ def is_rewritten(verdict: Verdict) -> bool:
 
 def differs_in_numbers(verdict: Verdict) -> bool:
     """Whether a cell prints what the page says but for some numbers."""
-    expected = verdict.cell.expected
-    differs = verdict.status is Status.DIFFERS and expected
-    return bool(differs and far_numbers(differs, verdict.got))
+    differs = verdict.status is Status.DIFFERS
+    return differs and bool(far_numbers(verdict.wanted, verdict.got))
 
 
 def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
     """Return the lines that differ: as the page has them, and as the cell printed them."""
-    expected = verdict.cell.expected
-    if expected is None:
-        return [("", verdict.got.rstrip("\n"))]
-    want, got = (text.rstrip("\n").split("\n") for text in (as_printed(expected), verdict.got))
+    texts = as_printed(verdict.wanted), verdict.got
+    want, got = (text.rstrip("\n").split("\n") for text in texts)
     _, fitted = _both(verdict)
     if len(fitted) != len(got):  # a tolerance lets the cell break its lines elsewhere
         fitted = got
@@ -209,7 +206,7 @@ def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
             rows += [
                 (w, g)
                 for w, g in zip(want[a:b], got[c:d], strict=True)
-                if not matches(dataclasses.replace(expected, text=w), f"{g}\n")
+                if not matches(dataclasses.replace(verdict.wanted, text=w), f"{g}\n")
             ]
         elif kind != "equal":
             rows.append(("\n".join(want[a:b]), "\n".join(got[c:d])))
@@ -218,11 +215,8 @@ def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
 
 def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Return the lines of the page and of the cell; numbers that are near enough do not differ."""
-    expected = verdict.cell.expected
-    if expected is None:
-        return [], verdict.got.splitlines()
-    got = as_on_page(expected, verdict.got)
-    return normalize(expected.text).splitlines(), got.splitlines()
+    got = as_on_page(verdict.wanted, verdict.got)
+    return normalize(verdict.wanted.text).splitlines(), got.splitlines()
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
@@ -235,8 +229,7 @@ def _cut(lines: list[str], most: int) -> list[str]:
 
 def _numbers(verdict: Verdict) -> list[str]:
     """Say which numbers differ and by how much, if nothing else does."""
-    expected = verdict.cell.expected
-    far = far_numbers(expected, verdict.got) if expected else []
+    far = far_numbers(verdict.wanted, verdict.got)
     told = [
         f"number {place}: {want} on the page, {got} from the cell{_apart(want, got)}"
         for place, want, got in far[:MOST_NUMBERS]
