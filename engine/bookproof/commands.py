@@ -47,7 +47,7 @@ def execute(options: Namespace) -> int:
         return 2
     try:
         pages, errors = _pages(options)
-    except (PageError, ConfigError, FileNotFoundError) as error:
+    except (PageError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if errors:
@@ -121,8 +121,6 @@ def _check(runs: Sequence[Run]) -> int:
 def _vary(pages: Sequence[Page], options: Namespace) -> int:
     """Run pages, and then a command, under all conditions; report what does not hold under all."""
     found, status = _measured(pages, rare=options.all)
-    if found is None:
-        return status
     for line in vary.told(found):
         sys.stdout.write(f"{line}\n")
     wrong = [block for block in found if block.wrong]
@@ -135,12 +133,11 @@ def _vary(pages: Sequence[Page], options: Namespace) -> int:
     return max(status, 1 if wrong or narrow else 0, _under_each(pages, options))
 
 
-def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block] | None, int]:
+def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block], int]:
     """Run pages under all conditions; return their blocks, and 1 if a cell without one failed."""
     by_name, lacking = vary.conditions_of(pages, rare=rare)
     if not by_name:
-        sys.stderr.write("conf.py has no book_conditions that this processor could run\n")
-        return None, 2
+        raise ConfigError("conf.py has no book_conditions that this processor could run")
     runs = {}
     for name, each in by_name.items():
         _say(name)
@@ -179,8 +176,8 @@ def _accept_room(paths: Sequence[Path]) -> int:
     if not pages:
         return 0
     found, status = _measured(pages, rare=False)
-    for page in pages if found else ():
-        own = [block for block in found or () if block.page.path == page.path]
+    for page in pages:
+        own = [block for block in found if block.page.path == page.path]
         _write(page, vary.with_room(page.blocks.text, own))
     return status
 
