@@ -179,6 +179,13 @@ def test_a_second_clean_build_publishes_the_same_bytes(book):
     assert book.build().html() == first
 
 
+def test_a_wrong_option_of_a_block_is_told_once(book):
+    book.write("page.md", page(cell("print(1)", ":atol: x\n\n1")))
+    built = book.build()
+    assert built.status == 1
+    assert built.messages.count("must be a number from 0 up") == 1
+
+
 @pytest.mark.parametrize(
     ("conf", "message"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from myst_nb.core.execute.base import ExecutionResult
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import ConfigError
@@ -51,6 +52,9 @@ class block(nodes.Invisible, nodes.Element):  # noqa: N801
 
 class TestOutput(SphinxDirective, ExpectedOutput):
     """The ``{testoutput}`` block. It shows nothing: the cell's own output is on the page."""
+
+    # `read_page` has said what is wrong with their values
+    option_spec = dict.fromkeys(ExpectedOutput.option_spec, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         """Leave a mark."""
