@@ -177,7 +177,7 @@ def _accept_room(paths: Sequence[Path]) -> int:
         return 0
     found, status = _measured(pages, rare=False)
     for page in pages:
-        own = [block for block in found if block.page.path == page.path]
+        own = [block for block in found if block.verdict.page.path == page.path]
         _write(page, vary.with_room(page.blocks.text, own))
     return status
 

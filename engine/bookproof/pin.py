@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bookproof.compare import matches
 from bookproof.page import FLAGS, Expected
 from bookproof.room import INTEGERS, Tolerance, kind, parts
-from bookproof.vary import ENOUGH, Block, rounded
+from bookproof.vary import ENOUGH, numbers, rounded
 
 if TYPE_CHECKING:
     from bookproof.compare import Verdict
@@ -95,9 +95,9 @@ def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
     if CLOCK.search(first.cell.source):
         return ()
     bare = Expected(1, 1, 1, first.got.removesuffix("\n"), FLAGS)
-    numbers = Block(first.page, bare, {"first": first, "second": second}).numbers()
-    varying = [(number.spread, _size(number.want)) for number in numbers if number.spread]
-    exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in numbers) else ()
+    found = numbers(bare, [first.got, second.got])
+    varying = [(number.spread, _size(number.want)) for number in found if number.spread]
+    exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in found) else ()
     if not varying or any(spread > max(RESIDUE, SLIGHT * size) for spread, size in varying):
         return ()
     name, apart = "rtol", max(spread / size if size else spread for spread, size in varying)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from bookproof.store import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from bookproof.compare import Verdict
     from bookproof.page import Expected, Page
@@ -67,55 +68,32 @@ class Number:
         return f"number {self.place}: {lowest} … {highest} (page: {self.want})"
 
 
-@dataclass(slots=True)
 class Block:
     """A block of a page, and what its cell prints under each condition."""
 
-    page: Page
-    expected: Expected
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-
-    @property
-    def location(self) -> str:
-        """Where it is."""
-        return report.block_location(next(iter(self.verdicts.values())))
-
-    @property
-    def wrong(self) -> dict[str, Verdict]:
+    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+        self.verdict = next(iter(verdicts.values()))
+        """One of them: they are all of one block."""
+        self.numbers = numbers(self.verdict.wanted, [one.got for one in verdicts.values()])
+        self.wrong = {name: verdict for name, verdict in verdicts.items() if not verdict.ok}
         """The conditions under which the output is not the page's."""
-        return {name: verdict for name, verdict in self.verdicts.items() if not verdict.ok}
-
-    def numbers(self) -> list[Number]:
-        """Return the numbers, if under all conditions nothing else differs."""
-        rows = [paired_numbers(self.expected, v.got) for v in self.verdicts.values()]
-        if not all(rows):
-            return []
-        found = []
-        for place, pairs in enumerate(zip(*rows, strict=True), 1):
-            want, _, may_differ = pairs[0]
-            seen = tuple(got for _, got, _ in pairs)
-            room = (self.expected.tolerance or Tolerance()).room(want)
-            # inf and nan have none, whatever the block says
-            may_differ = may_differ and room.is_finite()
-            found.append(Number(place, want, seen, may_differ, room, _unit(self.expected, want)))
-        return found
 
     def narrow(self) -> list[Number]:
         """Return the numbers that vary and whose room is not enough."""
-        return [n for n in self.numbers() if n.spread and n.may_differ and n.room < n.needed]
+        return [n for n in self.numbers if n.spread and n.may_differ and n.room < n.needed]
 
     def steady(self) -> list[Number]:
         """Return the numbers that never vary, and whose room is too little to let them."""
-        return [n for n in self.numbers() if not n.spread and n.may_differ and not n.has_room]
+        return [n for n in self.numbers if not n.spread and n.may_differ and not n.has_room]
 
     def wide(self) -> bool:
         """Whether all numbers have much more room than they need."""
-        own = [n for n in self.numbers() if n.has_room and n.needed]
+        own = [n for n in self.numbers if n.has_room and n.needed]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
 
     def proposal(self) -> str:
         """Return the option that gives each number that varies, or has room, the room it needs."""
-        own = [n for n in self.numbers() if n.spread or n.has_room]
+        own = [n for n in self.numbers if n.spread or n.has_room]
         with localcontext(PRECISE):
             sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
             atol = max((number.needed for number in own), default=Decimal(0))
@@ -165,48 +143,63 @@ def run_under(
     return run_outdated(own, Results(), tell=tell)
 
 
+def numbers(block: Expected, outputs: Sequence[str]) -> list[Number]:
+    """Return the numbers of a block, if in none of the outputs anything else differs."""
+    rows = [paired_numbers(block, got) for got in outputs]
+    if not all(rows):
+        return []
+    tolerance = block.tolerance or Tolerance()
+    found = []
+    for place, pairs in enumerate(zip(*rows, strict=True), 1):
+        want, _, may_differ = pairs[0]
+        seen = tuple(got for _, got, _ in pairs)
+        room = tolerance.room(want)
+        # inf and nan have none, whatever the block says
+        may_differ = may_differ and room.is_finite()
+        found.append(Number(place, want, seen, may_differ, room, _unit(want, tolerance)))
+    return found
+
+
 def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:
     """Return the blocks of the pages, each with its outputs under all conditions."""
-    found: dict[tuple[str, int], Block] = {}
+    found: dict[tuple[Path, int], dict[str, Verdict]] = defaultdict(dict)
     for name, each in runs.items():
-        for run in each:
-            for verdict in run.verdicts:
-                if verdict.cell.expected and not verdict.reason:
-                    key = str(run.page.path), verdict.cell.index
-                    block = found.setdefault(key, Block(run.page, verdict.cell.expected))
-                    block.verdicts[name] = verdict
-    return list(found.values())
+        for verdict in (verdict for run in each for verdict in run.verdicts):
+            if verdict.cell.expected and not verdict.reason:
+                found[verdict.page.path, verdict.cell.index][name] = verdict
+    return [Block(verdicts) for verdicts in found.values()]
 
 
 def told(found: Sequence[Block]) -> list[str]:
     """Say of each block what varies, what is wrong, and what room would be right."""
     lines = []
     for block in found:
-        numbers = {number.place: number for number in block.numbers() if number.spread}
-        lines += [f"{block.location}: {number.told()}" for number in numbers.values()]
+        place = report.block_location(block.verdict)
+        varying = [number for number in block.numbers if number.spread]
+        lines += [f"{place}: {number.told()}" for number in varying]
         for number in block.narrow():
             lines.append(
-                f"{block.location}: number {number.place} ({number.want}) has a room of "
+                f"{place}: number {number.place} ({number.want}) has a room of "
                 f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
                 f"write {block.proposal()}"
             )
         if steady := block.steady():
             places = ", ".join(str(number.place) for number in steady)
             lines.append(
-                f"{block.location}: as good as exact, since the room is less than a counted unit: "
+                f"{place}: as good as exact, since the room is less than a counted unit: "
                 f"number {places}"
             )
         if block.wide():
             lines.append(
-                f"{block.location}: the room is more than {TOO_MUCH} times what was needed; "
+                f"{place}: the room is more than {TOO_MUCH} times what was needed; "
                 f"{block.proposal()} would do"
             )
         for names, verdict in _alike(block.wrong):
             told_wrong = report.describe(verdict)
-            proposed = block.proposal() if numbers else ""
+            proposed = block.proposal() if varying else ""
             room = f"\n  Or give it room: {proposed}" if proposed else ""
             left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
-            advice = room if block.page.has_lines else left_out
+            advice = room if verdict.page.has_lines else left_out
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
 
@@ -214,11 +207,13 @@ def told(found: Sequence[Block]) -> list[str]:
 def with_room(text: str, found: Iterable[Block]) -> str:
     """Return the text with a page's blocks, with the room that they need in those that lack it."""
     lines = text.split("\n")
-    for block in sorted(found, key=lambda block: -block.expected.line):
-        proposed = block.proposal() if block.numbers() and (block.narrow() or block.wrong) else ""
+    needy = [block for block in found if block.narrow() or block.wrong]
+    # from the end, so that the lines before a change keep their numbers
+    for block in sorted(needy, key=lambda block: -block.verdict.wanted.line):
+        proposed = block.proposal()
         if not proposed:
             continue
-        first, last = block.expected.line, block.expected.text_line - 1
+        first, last = block.verdict.wanted.line, block.verdict.wanted.text_line - 1
         indent = re.match(r" *", lines[first - 1])[0]  # type: ignore[index]
         options = [line for line in lines[first:last] if line.strip()]
         kept = [line for line in options if not re.match(r" *:[ar]tol:", line)]
@@ -234,12 +229,12 @@ def _alike(wrong: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
     return [(", ".join(names), wrong[names[0]]) for names in groups.values()]
 
 
-def _unit(expected: Expected, number: str) -> Decimal:
+def _unit(number: str, tolerance: Tolerance) -> Decimal:
     """Return the least by which a number can be off: one that is counted, or a last digit."""
     if kind(number) == "integer":
         return Decimal(1)
-    if expected.tolerance and expected.tolerance.unit:
-        return expected.tolerance.unit
+    if tolerance.unit:
+        return tolerance.unit
     # torch and numpy write whole floats as 1., and 0e+00 has no last digit
     whole = number.endswith(".") or ("e" in number.lower() and not Decimal(parts(number)[0]))
     return Decimal(0) if whole else last_digit(number)
