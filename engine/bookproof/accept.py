@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
-from bookproof.page import PageError, parse_page
+from bookproof.page import BLOCK, PageError, parse_page
 from bookproof.pin import Pin, pin
 from bookproof.report import is_rewritten
 from bookproof.run import run_pages
 from bookproof.stored import with_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bookproof.compare import Verdict
     from bookproof.page import Cell, Page
@@ -31,7 +31,7 @@ def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
     if page.beside:
         other = File(page.beside.path, _beside_text(run, new))
     elif page.has_lines:
-        text = _page_text(run, new)
+        text = with_blocks(page.text, run.verdicts, new)
     elif new:
         text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
     after = parse_page(page.path, text, page.settings, other)
@@ -77,16 +77,17 @@ def pins(run: Run, second: Run) -> dict[int, Pin]:
     }
 
 
-def _page_text(run: Run, new: Mapping[int, Pin]) -> str:
-    lines = run.page.text.split("\n")
+def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) -> str:
+    """Return a text with new blocks, by the places of their cells, instead of the old ones."""
+    lines = text.split("\n")
+    rewritten = [verdict for verdict in verdicts if verdict.cell.index in new]
     # from the end, so that the lines before a change keep their numbers
-    for verdict in reversed(run.verdicts):
-        if said := new.get(verdict.cell.index):
-            wanted = verdict.wanted
-            if verdict.status is Status.MISSING:  # the blank lines before its block go, too
-                lines[verdict.cell.end : wanted.end] = []
-            else:
-                lines[wanted.line - 1 : wanted.end] = _block(verdict, said, lines)
+    for verdict in sorted(rewritten, key=lambda verdict: verdict.wanted.line, reverse=True):
+        wanted = verdict.wanted
+        if verdict.status is Status.MISSING:  # the blank lines before its block go, too
+            lines[verdict.cell.end : wanted.end] = []
+        else:
+            lines[wanted.line - 1 : wanted.end] = _block(verdict, new[verdict.cell.index], lines)
     return "\n".join(lines)
 
 
@@ -109,19 +110,23 @@ def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
     wanted = verdict.wanted
     model = lines[wanted.end - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
+    name = lines[wanted.line - 1].partition(BLOCK)[2].rstrip() if verdict.cell.expected else ""
     kept = lines[wanted.line : wanted.text_line - 1]
-    block = _fenced(said, kept, f"{indent}{model.strip()}")
+    block = _fenced(said, kept, f"{indent}{model.strip()}", name)
     return [line + end for line in ([] if verdict.cell.expected else [""]) + block]
 
 
-def _fenced(said: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
+def _fenced(said: Pin, kept: list[str], model: str, name: str) -> list[str]:
     """Return the lines of a block, whose fence is like another one and as long as is needed."""
     indent = " " * (len(model) - len(model.lstrip()))
     fence = indent + _fence(said.text, model.strip())
-    own = [*said.options, ""] if said.options and said.text else said.options
-    options = [*own, *(line.strip() for line in kept)]
+    old = [line.strip() for line in kept if line.strip()]
+    if said.options:  # which give other room, if any
+        old = [line for line in old if not re.match(r":[ar]tol:", line)]
+    options = [*said.options, *old]
     body = [f"{indent}{line}".rstrip() for line in _body(said.text, options)]
-    return [f"{fence}{{testoutput}}{name}", *options, *body, fence]
+    between = [""] if options and body else []
+    return [f"{fence}{BLOCK}{name}", *options, *between, *body, fence]
 
 
 def _body(got: str, options: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import accepted, is_new, pins, run_again, unsteady
+from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
 from bookproof.beside import File, place_beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
@@ -21,6 +21,7 @@ from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
 from bookproof.kernels.warm import environment
 from bookproof.page import EMPTY, PageError, read_page
+from bookproof.pin import Pin
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from bookproof.compare import Verdict
     from bookproof.page import Cell, Page
-    from bookproof.pin import Pin
     from bookproof.result import Run
 
 
@@ -178,7 +178,12 @@ def _accept_room(paths: Sequence[Path]) -> int:
     found, status = _measured(pages, rare=False)
     for page in pages:
         own = [block for block in found if block.verdict.page.path == page.path]
-        _write(page, vary.with_room(page.blocks.text, own))
+        new = {
+            block.verdict.cell.index: Pin(block.verdict.wanted.text, (room,))
+            for block in own
+            if (block.narrow() or block.wrong) and (room := block.proposal())
+        }
+        _write(page, with_blocks(page.blocks.text, [block.verdict for block in own], new))
     return status
 
 

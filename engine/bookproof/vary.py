@@ -204,23 +204,6 @@ def told(found: Sequence[Block]) -> list[str]:
     return lines
 
 
-def with_room(text: str, found: Iterable[Block]) -> str:
-    """Return the text with a page's blocks, with the room that they need in those that lack it."""
-    lines = text.split("\n")
-    needy = [block for block in found if block.narrow() or block.wrong]
-    # from the end, so that the lines before a change keep their numbers
-    for block in sorted(needy, key=lambda block: -block.verdict.wanted.line):
-        proposed = block.proposal()
-        if not proposed:
-            continue
-        first, last = block.verdict.wanted.line, block.verdict.wanted.text_line - 1
-        indent = re.match(r" *", lines[first - 1])[0]  # type: ignore[index]
-        options = [line for line in lines[first:last] if line.strip()]
-        kept = [line for line in options if not re.match(r" *:[ar]tol:", line)]
-        lines[first:last] = [f"{indent}{proposed}", *kept, ""]
-    return "\n".join(lines)
-
-
 def _alike(wrong: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
     """Join the conditions under which a cell is wrong in the same way."""
     groups: dict[str, list[str]] = defaultdict(list)
