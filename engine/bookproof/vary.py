@@ -93,19 +93,18 @@ class Block:
 
     def proposal(self) -> str:
         """Return the option that gives each number that varies, or has room, the room it needs."""
-        own = [n for n in self.numbers if n.spread or n.has_room]
-        with localcontext(PRECISE):
-            sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
-            atol = max((number.needed for number in own), default=Decimal(0))
-            shares = [n.needed / size for n, size in zip(own, sizes, strict=True) if size]
-            if not 0 < atol <= BOUNDLESS * max(Decimal(1), *sizes):  # which no page may say
-                return ""
-            # whichever gives the others less room than they need many times
-            waste = max(atol / number.needed for number in own if number.needed)
-            if len(shares) == len(own) and max(shares) < 1:
-                rtol = max(shares)
-                if max(rtol * s / n.needed for n, s in zip(own, sizes, strict=True)) < waste:
-                    return f":rtol: {rounded(rtol)}"
+        own = [n for n in self.numbers if n.needed and (n.spread or n.has_room)]
+        with localcontext(PRECISE):  # in which a needed amount is an infinite share of 0
+            sized = [(n.needed, abs(Decimal(parts(n.want)[0]))) for n in own]
+            atol = max((needed for needed, _ in sized), default=Decimal(0))
+            if not 0 < atol <= BOUNDLESS * max(Decimal(1), *(size for _, size in sized)):
+                return ""  # which no page may say
+            rtol = max(needed / size for needed, size in sized)
+            # how many times the room that it needs one of the others gets
+            by_atol = max(atol / needed for needed, _ in sized)
+            by_rtol = max(rtol * size / needed for needed, size in sized)
+            if rtol < 1 and by_rtol < by_atol:
+                return f":rtol: {rounded(rtol)}"
         return f":atol: {rounded(atol)}"
 
 
