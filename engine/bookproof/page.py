@@ -67,7 +67,7 @@ def _at(path: Path, line: int) -> Iterator[None]:
     """Say where in a page it is that can't be read."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (NotImplementedError, TypeError, ValueError) as error:  # as pathlib refuses a pattern
         raise PageError(path, line, str(error)) from error
 
 

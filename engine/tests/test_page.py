@@ -171,6 +171,10 @@ def test_room_that_can_not_be_meant_is_refused(options, text, told):
     assert caught.value.line == LINE + 4
 
 
+def test_a_block_may_wait_for_its_numbers():
+    assert block(":atol: 0.1", ":exact: integers", text="").tolerance
+
+
 def test_an_output_is_skipped_for_a_reason():
     expected = block(":options: +SKIP", ":reason: needs a GPU")
     assert expected.flags & doctest.SKIP
@@ -268,6 +272,8 @@ def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
         ("book: {complete: 1}", "book: complete: is 1, but takes true or false"),
         ("book: {alone: maybe}", "book: alone: is 'maybe', but takes true or false"),
         ("book: {depends: [nothing.csv]}", "no file beside the page matches 'nothing.csv'"),
+        ("book: {depends: [/a.csv]}", "Non-relative patterns are unsupported"),
+        ("book: {depends: ['']}", "Unacceptable pattern"),
     ],
 )
 def test_an_option_of_a_page_that_is_not_honoured_is_refused(extra, told):
