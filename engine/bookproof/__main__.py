@@ -80,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
                 help="then run the pages under book_conditions, and write the tolerances that "
                 "their numbers need",
             )
+            command.add_argument(
+                "--beside",
+                action="store_true",
+                help="put the blocks of a page that has none yet beside it, into page.outputs",
+            )
         if name == "check":
             command.add_argument("--anew", action="store_true", help="run every page")
     for name, does in SERVERS.items():

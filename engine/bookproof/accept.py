@@ -6,6 +6,7 @@ import doctest
 import re
 from typing import TYPE_CHECKING
 
+from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
 from bookproof.page import BLOCK, PageError, parse_page
 from bookproof.pin import Pin, pin
@@ -26,15 +27,14 @@ def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
 
     It refuses an output that a block can't hold, such as one with an odd control character.
     """
-    page = run.page
-    if not new:
-        return page
-    if page.has_lines:
+    page, text, other = run.page, run.page.text, None
+    if page.beside:
+        other = File(page.beside.path, _beside_text(run, new))
+    elif page.has_lines:
         text = with_blocks(page.text, run.verdicts, new)
-    else:
-        outputs = {index: run.notebook.cells[index].outputs for index in new}
-        text = with_outputs(page.text, outputs)
-    after = parse_page(page.path, text, page.settings)
+    elif new:
+        text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
+    after = parse_page(page.path, text, page.settings, other)
     for verdict, cell in zip(run.verdicts, after.cells, strict=True):
         if verdict.cell.index in new and not _says(cell, verdict.got):
             raise PageError(
@@ -91,24 +91,42 @@ def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) 
     return "\n".join(lines)
 
 
-def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
-    """Return the lines of the new block, in the style of the old one or of the cell.
+def _beside_text(run: Run, new: Mapping[int, Pin]) -> str:
+    """Return the text of the file beside a page: its blocks, in the order of their cells."""
+    old, blocks = run.page.blocks.text.split("\n"), []
+    known = names([cell.source for cell in run.page.cells])
+    for verdict, name in zip(run.verdicts, known, strict=True):
+        expected = verdict.cell.expected
+        if verdict.got and (said := new.get(verdict.cell.index)):
+            kept = old[expected.line : expected.text_line - 1] if expected else []
+            blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
+        elif expected and verdict.status is not Status.MISSING:
+            blocks.append("\n".join(old[expected.line - 1 : expected.end]))
+    return "\n\n".join(blocks) + "\n" * bool(blocks)
 
-    Its fence is as long as is needed.
-    """
+
+def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
+    """Return the lines of the new block, in the style of the old one or of the cell."""
     wanted = verdict.wanted
     model = lines[wanted.end - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
+    name = lines[wanted.line - 1].partition(BLOCK)[2].rstrip() if verdict.cell.expected else ""
+    kept = lines[wanted.line : wanted.text_line - 1]
+    block = _fenced(said, kept, f"{indent}{model.strip()}", name)
+    return [line + end for line in ([] if verdict.cell.expected else [""]) + block]
+
+
+def _fenced(said: Pin, kept: list[str], model: str, name: str) -> list[str]:
+    """Return the lines of a block, whose fence is like another one and as long as is needed."""
+    indent = " " * (len(model) - len(model.lstrip()))
     fence = indent + _fence(said.text, model.strip())
-    old = [line.strip() for line in lines[wanted.line : wanted.text_line - 1] if line.strip()]
+    old = [line.strip() for line in kept if line.strip()]
     if said.options:  # which give other room, if any
         old = [line for line in old if not re.match(r":[ar]tol:", line)]
     options = [*said.options, *old]
     body = [f"{indent}{line}".rstrip() for line in _body(said.text, options)]
-    before = [] if verdict.cell.expected else [""]
     between = [""] if options and body else []
-    block = [*before, f"{fence}{BLOCK}", *options, *between, *body, fence]
-    return [line + end for line in block]
+    return [f"{fence}{BLOCK}{name}", *options, *between, *body, fence]
 
 
 def _body(got: str, options: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
+from bookproof.beside import File, place_beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
@@ -73,17 +74,24 @@ def _say(line: str) -> None:
 
 def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
     """Return the pages, and what keeps others from being read."""
+    accepts = options.command == "accept"
     pages, errors = [], []
     for path in find_pages(options.paths):
         try:
-            pages.append(read_page(path, find_settings(path)))
+            pages.append(read_page(path, find_settings(path), lenient=accepts))
         except PageError as error:
             errors.append(error)
-    if options.command == "accept":
+    if accepts:
         has_blocks = any(page.has_blocks for page in pages)
         pages = [
             page if has_blocks and page.path not in options.paths
             else dataclasses.replace(page, strict=page.compared)
+            for page in pages
+        ]  # fmt: skip
+    if accepts and options.beside:
+        pages = [
+            page if page.has_blocks or not page.strict
+            else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
             for page in pages
         ]  # fmt: skip
     return pages, errors
@@ -175,7 +183,7 @@ def _accept_room(paths: Sequence[Path]) -> int:
             for block in own
             if (block.narrow() or block.wrong) and (room := block.proposal())
         }
-        _write(page, with_blocks(page.text, [block.verdict for block in own], new))
+        _write(page, with_blocks(page.blocks.text, [block.verdict for block in own], new))
     return status
 
 
@@ -212,7 +220,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
         sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
     after = accepted(run, new)
-    changed = _write(run.page, after.text)
+    changed = _write(run.page, after.blocks.text)
     sys.stdout.writelines(f"{line}\n" for line in _remarks(run, new, after))
     return changed
 
@@ -250,15 +258,18 @@ def _fails(run: Run, cell: Cell) -> bool:
 
 
 def _write(page: Page, new: str) -> bool:
-    """Write a page's file anew, if it changes, and show the difference."""
-    name, old = report.shown_path(page.path), page.text
-    if not page.path.exists() or page.path.read_bytes() != old.encode():
-        raise PageError(page.path, 1, "the page was edited while its cells ran; accept again")
+    """Write the file with a page's blocks anew, if it changes, and show the difference."""
+    path, old = page.blocks.path, page.blocks.text
+    for file in (File(page.path, page.text), page.blocks):
+        if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
+            raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
         told = "" if page.compared else f": {UNCOMPARED}"
-        sys.stdout.write(f"{name}: nothing to accept{told}\n")
+        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return False
-    write_atomically(page.path, new.encode())
+    path.touch()  # a new file is as open as others are
+    write_atomically(path, new.encode())
+    name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
     return True

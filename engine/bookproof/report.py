@@ -19,6 +19,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bookproof.beside import File
 from bookproof.compare import Status, as_on_page, far_numbers, matches
 from bookproof.outputs import normalize
 from bookproof.result import as_printed
@@ -71,22 +72,25 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    return _place(verdict.page, _line(verdict))
+    return _place(verdict.page, _file(verdict).path, _line(verdict))
 
 
 def cell_location(page: Page, cell: Cell) -> str:
     """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    return _place(page, cell.line)
+    return _place(page, page.path, cell.line)
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
-    return _place(verdict.page, (verdict.cell.expected or verdict.cell).line)
+    expected = verdict.cell.expected
+    if expected is None:
+        return cell_location(verdict.page, verdict.cell)
+    return _place(verdict.page, verdict.page.blocks.path, expected.line)
 
 
-def _place(page: Page, line: int) -> str:
+def _place(page: Page, path: Path, line: int) -> str:
     """Return ``path:line``, or ``path:cell number`` in a notebook, whose lines nobody knows."""
-    return f"{shown_path(page.path)}:{'' if page.has_lines else 'cell '}{line}"
+    return f"{shown_path(path)}:{'' if page.has_lines else 'cell '}{line}"
 
 
 def describe_at(verdict: Verdict) -> str:
@@ -94,8 +98,7 @@ def describe_at(verdict: Verdict) -> str:
     headline, body, advice = _parts(verdict)
     number = _line(verdict) if verdict.page.has_lines else 1
     # not splitlines: a form feed or U+2028 ends no line of the file
-    text = verdict.page.text if verdict.page.has_lines else verdict.cell.source
-    lines = text.split("\n")
+    lines = (_file(verdict).text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
     shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
@@ -248,6 +251,12 @@ def _apart(want: str, got: str) -> str:
         two = f"{float(by / size * 100):.2g}" if size else ""  # digits; 140, not 1.4e+02
         share = f", {float(two):g} %" if two else ""
     return f" (differs by {float(by):.6g}{share})"
+
+
+def _file(verdict: Verdict) -> File:
+    """Return the file that has the line which is wrong."""
+    page, in_cell = verdict.page, verdict.line is not None or verdict.status in CELLS
+    return File(page.path, page.text) if in_cell or not verdict.cell.expected else page.blocks
 
 
 def _line(verdict: Verdict) -> int:

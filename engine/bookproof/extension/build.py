@@ -106,7 +106,7 @@ class Build:
         self.failures.begin_reading(docnames)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
-            name: {cell.expected.line for cell in page.cells if cell.expected}
+            name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
             for name, page in pages.items()
         }
         for page in pages.values():
