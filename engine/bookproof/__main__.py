@@ -18,11 +18,10 @@ COMMANDS = {
     "do not hold any more run",
     "accept": "rewrite the blocks that differ and show the difference; a page without blocks "
     "that is named itself, and all of a book that has none, get one for every cell that prints",
+    "vary": "run the pages under each condition of book_conditions, tell how far each number "
+    "varies, and report what does not hold; a command after -- is run in the environment of each, "
+    "too",
 }
-VARY = (
-    "run the pages under each condition of book_conditions, tell how far each number varies, and "
-    "report what does not hold; a command after -- is run in the environment of each, too"
-)
 SERVERS = {
     "watch": "serve the book and build it again whenever a file is saved; takes the arguments of "
     "sphinx-build",
@@ -36,22 +35,21 @@ those of the nearest conf.py above a page: nb_execution_timeout, book_strict and
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    from sphinx.errors import ConfigError  # noqa: PLC0415
+
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] and given[0] in SERVERS:  # which read the rest themselves
-        from sphinx.errors import ConfigError  # noqa: PLC0415
-
-        try:
-            return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
-        except ConfigError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-    own = list(itertools.takewhile("--".__ne__, given))
-    options = _parser().parse_args(own)
-    options.then = given[len(own) + 1 :]
-    from bookproof import commands  # noqa: PLC0415
-
     try:
+        if given[:1] and given[0] in SERVERS:  # which read the rest themselves
+            return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
+        own = list(itertools.takewhile("--".__ne__, given))
+        options = _parser().parse_args(own)
+        options.then = given[len(own) + 1 :]
+        from bookproof import commands  # noqa: PLC0415
+
         return commands.execute(options)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; the outputs of pages that have ended are kept\n")
         return 130
@@ -66,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in {**COMMANDS, "vary": VARY}.items():
+    for name, does in COMMANDS.items():
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument(
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",

@@ -4,48 +4,44 @@ from __future__ import annotations
 
 import doctest
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
-from bookproof.page import PageError, parse_page
+from bookproof.page import BLOCK, PageError, parse_page
 from bookproof.pin import Pin, pin
 from bookproof.report import is_rewritten
 from bookproof.run import run_pages
 from bookproof.stored import with_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bookproof.compare import Verdict
     from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 
-def accepted_text(run: Run, first_blocks: Mapping[int, Pin] = MappingProxyType({})) -> str:
-    """Return the text with a page's blocks: those that differ are new, and nothing else is.
+def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
+    """Return the page with new blocks, by the places of their cells, and nothing else changed.
 
-    ``first_blocks`` has what those of a page without any say, by the places of their cells.
+    It refuses an output that a block can't hold, such as one with an odd control character.
     """
-    if not run.page.has_lines:
-        new = {v.cell.index: v for v in run.verdicts if is_rewritten(v)}
-        outputs = {index: run.notebook.cells[index].outputs for index in new}
-        return with_outputs(run.page.text, outputs) if new else run.page.text
-    if run.page.beside:
-        text = _beside_text(run, first_blocks)
-        _require_expressed(run, run.page.text, File(run.page.beside.path, text))
-        return text
-    lines = run.page.text.split("\n")
-    # from the end, so that the lines before a change keep their numbers
-    for verdict in reversed(run.verdicts):
-        if is_rewritten(verdict):
-            first, last = _place(verdict)
-            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
-            lines[first:last] = _block(verdict, said, lines)
-    text = "\n".join(lines)
-    _require_expressed(run, text)
-    return text
+    page, text, other = run.page, run.page.text, None
+    if page.beside:
+        other = File(page.beside.path, _beside_text(run, new))
+    elif page.has_lines:
+        text = with_blocks(page.text, run.verdicts, new)
+    elif new:
+        text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
+    after = parse_page(page.path, text, page.settings, other)
+    for verdict, cell in zip(run.verdicts, after.cells, strict=True):
+        if verdict.cell.index in new and not _says(cell, verdict.got):
+            raise PageError(
+                page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
+                "hold (a control character?); print its repr() instead"
+            )  # fmt: skip
+    return after
 
 
 def run_again(runs: Sequence[Run]) -> dict[Page, Run]:
@@ -67,23 +63,41 @@ def unsteady(run: Run, second: Run) -> list[Verdict]:
     ]
 
 
+def is_new(page: Page) -> bool:
+    """Whether a page could have blocks, and has none."""
+    return page.has_lines and not page.has_blocks
+
+
 def pins(run: Run, second: Run) -> dict[int, Pin]:
-    """Return what the first blocks of a page say, by the places of their cells."""
+    """Return what the new blocks of a page say: the first ones what two runs share."""
     return {
-        verdict.cell.index: pin(verdict, other)
+        verdict.cell.index: pin(verdict, other) if is_new(run.page) else Pin(verdict.got)
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
         if is_rewritten(verdict)
     }
 
 
-def _beside_text(run: Run, first_blocks: Mapping[int, Pin]) -> str:
+def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) -> str:
+    """Return a text with new blocks, by the places of their cells, instead of the old ones."""
+    lines = text.split("\n")
+    rewritten = [verdict for verdict in verdicts if verdict.cell.index in new]
+    # from the end, so that the lines before a change keep their numbers
+    for verdict in sorted(rewritten, key=lambda verdict: verdict.wanted.line, reverse=True):
+        wanted = verdict.wanted
+        if verdict.status is Status.MISSING:  # the blank lines before its block go, too
+            lines[verdict.cell.end : wanted.end] = []
+        else:
+            lines[wanted.line - 1 : wanted.end] = _block(verdict, new[verdict.cell.index], lines)
+    return "\n".join(lines)
+
+
+def _beside_text(run: Run, new: Mapping[int, Pin]) -> str:
     """Return the text of the file beside a page: its blocks, in the order of their cells."""
     old, blocks = run.page.blocks.text.split("\n"), []
     known = names([cell.source for cell in run.page.cells])
     for verdict, name in zip(run.verdicts, known, strict=True):
         expected = verdict.cell.expected
-        if is_rewritten(verdict) and verdict.got:
-            said = first_blocks.get(verdict.cell.index, Pin(verdict.got))
+        if verdict.got and (said := new.get(verdict.cell.index)):
             kept = old[expected.line : expected.text_line - 1] if expected else []
             blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
         elif expected and verdict.status is not Status.MISSING:
@@ -91,35 +105,28 @@ def _beside_text(run: Run, first_blocks: Mapping[int, Pin]) -> str:
     return "\n\n".join(blocks) + "\n" * bool(blocks)
 
 
-def _place(verdict: Verdict) -> tuple[int, int]:
-    """Return the lines to replace, as a slice."""
-    cell, expected = verdict.cell, verdict.cell.expected
-    if expected is None:
-        return cell.end, cell.end
-    # the blank lines before a block that is deleted go with it
-    return cell.end if verdict.status is Status.MISSING else expected.line - 1, expected.end
-
-
 def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
     """Return the lines of the new block, in the style of the old one or of the cell."""
-    if verdict.status is Status.MISSING:
-        return []
-    expected = verdict.cell.expected
-    model = lines[(expected.end if expected else verdict.cell.end) - 1]
+    wanted = verdict.wanted
+    model = lines[wanted.end - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
-    kept = lines[expected.line : expected.text_line - 1] if expected else []
-    block = _fenced(said, kept, f"{indent}{model.strip()}")
-    return [line + end for line in ([] if expected else [""]) + block]
+    name = lines[wanted.line - 1].partition(BLOCK)[2].rstrip() if verdict.cell.expected else ""
+    kept = lines[wanted.line : wanted.text_line - 1]
+    block = _fenced(said, kept, f"{indent}{model.strip()}", name)
+    return [line + end for line in ([] if verdict.cell.expected else [""]) + block]
 
 
-def _fenced(said: Pin, kept: list[str], model: str, name: str = "") -> list[str]:
+def _fenced(said: Pin, kept: list[str], model: str, name: str) -> list[str]:
     """Return the lines of a block, whose fence is like another one and as long as is needed."""
     indent = " " * (len(model) - len(model.lstrip()))
     fence = indent + _fence(said.text, model.strip())
-    own = [*said.options, ""] if said.options and said.text else said.options
-    options = [*own, *(line.strip() for line in kept)]
+    old = [line.strip() for line in kept if line.strip()]
+    if said.options:  # which give other room, if any
+        old = [line for line in old if not re.match(r":[ar]tol:", line)]
+    options = [*said.options, *old]
     body = [f"{indent}{line}".rstrip() for line in _body(said.text, options)]
-    return [f"{fence}{{testoutput}}{name}", *options, *body, fence]
+    between = [""] if options and body else []
+    return [f"{fence}{BLOCK}{name}", *options, *between, *body, fence]
 
 
 def _body(got: str, options: list[str]) -> list[str]:
@@ -135,17 +142,6 @@ def _body(got: str, options: list[str]) -> list[str]:
 def _fence(got: str, fence: str) -> str:
     longest = max((len(run) for run in re.findall(r"^\s*(`+|~+)", got, re.MULTILINE)), default=0)
     return fence[0] * max(len(fence), longest + 1)
-
-
-def _require_expressed(run: Run, text: str, beside: File | None = None) -> None:
-    """Refuse an output that a block can't hold, such as one with an odd control character."""
-    page = parse_page(run.page.path, text, run.page.settings, beside)
-    for verdict, cell in zip(run.verdicts, page.cells, strict=True):
-        if is_rewritten(verdict) and not _says(cell, verdict.got):
-            raise PageError(
-                run.page.path, verdict.cell.line, "the cell prints what a {testoutput} block can't "
-                "hold (a control character?); print its repr() instead"
-            )  # fmt: skip
 
 
 def _says(cell: Cell, got: str) -> bool:

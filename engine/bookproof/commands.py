@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import accepted_text, pins, run_again, unsteady
+from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
 from bookproof.beside import File, place_beside
 from bookproof.compare import Status
 from bookproof.files import write_atomically
@@ -21,6 +21,7 @@ from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
 from bookproof.kernels.warm import environment
 from bookproof.page import EMPTY, PageError, read_page
+from bookproof.pin import Pin
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bookproof.compare import Verdict
-    from bookproof.page import Page
-    from bookproof.pin import Pin
+    from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 
@@ -47,13 +47,13 @@ def execute(options: Namespace) -> int:
         return 2
     try:
         pages, errors = _pages(options)
-    except (PageError, ConfigError, FileNotFoundError) as error:
+    except (PageError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if errors:
         return _refuse(errors)
     reasons = {page.path: page.why_not_run for page in pages}
-    stored = {page.path for page in pages if not page.has_lines and page.settings.stored}
+    stored = {page.path for page in pages if page.compared and not page.has_lines}
     named = [path for path in options.paths if path.is_file() and path not in reasons]
     for path, reason in [*reasons.items(), *((path, EMPTY) for path in named)]:
         if reason and (path in options.paths or path in stored or reason == UNRUN):
@@ -74,21 +74,21 @@ def _say(line: str) -> None:
 
 def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
     """Return the pages, and what keeps others from being read."""
+    accepts = options.command == "accept"
     pages, errors = [], []
     for path in find_pages(options.paths):
-        settings = find_settings(path)
-        if options.command == "accept" and path in options.paths:
-            settings = dataclasses.replace(settings, strict=True)
         try:
-            pages.append(read_page(path, settings, lenient=options.command == "accept"))
+            pages.append(read_page(path, find_settings(path), lenient=accepts))
         except PageError as error:
             errors.append(error)
-    if options.command == "accept" and not any(page.has_blocks for page in pages):
+    if accepts:
+        has_blocks = any(page.has_blocks for page in pages)
         pages = [
-            dataclasses.replace(page, strict=page.strict or page.has_lines or page.settings.stored)
+            page if has_blocks and page.path not in options.paths
+            else dataclasses.replace(page, strict=page.compared)
             for page in pages
-        ]
-    if options.command == "accept" and options.beside:
+        ]  # fmt: skip
+    if accepts and options.beside:
         pages = [
             page if page.has_blocks or not page.strict
             else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
@@ -102,9 +102,9 @@ def _show(runs: Sequence[Run]) -> int:
     verdicts = [verdict for run in runs for verdict in run.verdicts]
     for verdict in verdicts:
         if verdict.got and verdict.status is not Status.FAILED:
-            sys.stdout.write(f"{report.cell_location(verdict)}\n{verdict.got}\n")
+            sys.stdout.write(f"{report.cell_location(verdict.page, verdict.cell)}\n{verdict.got}\n")
         if verdict.missing:
-            place = report.cell_location(verdict)
+            place = report.cell_location(verdict.page, verdict.cell)
             sys.stdout.write(f"{place}: {verdict.status}: {verdict.reason}\n\n")
     return _tell([verdict for verdict in verdicts if verdict.status is Status.FAILED])
 
@@ -121,8 +121,6 @@ def _check(runs: Sequence[Run]) -> int:
 def _vary(pages: Sequence[Page], options: Namespace) -> int:
     """Run pages, and then a command, under all conditions; report what does not hold under all."""
     found, status = _measured(pages, rare=options.all)
-    if found is None:
-        return status
     for line in vary.told(found):
         sys.stdout.write(f"{line}\n")
     wrong = [block for block in found if block.wrong]
@@ -135,12 +133,11 @@ def _vary(pages: Sequence[Page], options: Namespace) -> int:
     return max(status, 1 if wrong or narrow else 0, _under_each(pages, options))
 
 
-def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block] | None, int]:
+def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block], int]:
     """Run pages under all conditions; return their blocks, and 1 if a cell without one failed."""
     by_name, lacking = vary.conditions_of(pages, rare=rare)
     if not by_name:
-        sys.stderr.write("conf.py has no book_conditions that this processor could run\n")
-        return None, 2
+        raise ConfigError("conf.py has no book_conditions that this processor could run")
     runs = {}
     for name, each in by_name.items():
         _say(name)
@@ -179,9 +176,14 @@ def _accept_room(paths: Sequence[Path]) -> int:
     if not pages:
         return 0
     found, status = _measured(pages, rare=False)
-    for page in pages if found else ():
-        own = [block for block in found or () if block.page.path == page.path]
-        _write(page, vary.with_room(page.blocks.text, own))
+    for page in pages:
+        own = [block for block in found if block.verdict.page.path == page.path]
+        new = {
+            block.verdict.cell.index: Pin(block.verdict.wanted.text, (room,))
+            for block in own
+            if (block.narrow() or block.wrong) and (room := block.proposal())
+        }
+        _write(page, with_blocks(page.blocks.text, [block.verdict for block in own], new))
     return status
 
 
@@ -191,7 +193,7 @@ def _accept(runs: Sequence[Run]) -> int:
     errors, ends = [], []
     for run in runs:
         try:
-            ends.append(_rewrite(run, again.get(run.page)))
+            ends.append(_rewrite(run, again.get(run.page, run)))
         except PageError as error:
             errors.append(error)
     rest = [verdict for verdict in report.wrong(runs) if not report.is_rewritten(verdict)]
@@ -203,57 +205,56 @@ def _accept(runs: Sequence[Run]) -> int:
     return status
 
 
-def _rewrite(run: Run, second: Run | None) -> bool | None:
+def _rewrite(run: Run, second: Run) -> bool | None:
     """Rewrite a page's blocks and show the difference, if any, or say why the page is left.
 
     One with blocks is left if it prints something else in a second run: its author says what of
     that is right. One without gets blocks for what is steady, unless a cell fails.
     """
-    if reasons := _left(run, second):
+    new = pins(run, second)
+    if reasons := _left(run, second, new):
         sys.stdout.writelines(f"{line}\n" for line in reasons)
         return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
         sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
-    found = pins(run, second) if second and _is_new(run.page) else {}
-    changed = _write(run.page, accepted_text(run, found))
-    after = read_page(run.page.path, run.page.settings)
-    sys.stdout.writelines(f"{line}\n" for line in _remarks(run, found, after))
+    after = accepted(run, new)
+    changed = _write(run.page, after.blocks.text)
+    sys.stdout.writelines(f"{line}\n" for line in _remarks(run, new, after))
     return changed
 
 
-def _is_new(page: Page) -> bool:
-    return page.has_lines and not page.has_blocks
-
-
-def _left(run: Run, second: Run | None) -> list[str]:
+def _left(run: Run, second: Run, new: Mapping[int, Pin]) -> list[str]:
     """Say why a page is left as it is, if it is."""
     name = report.shown_path(run.page.path)
-    if run.failed and (_is_new(run.page) or not second):
+    if run.failed and (is_new(run.page) or not new):
         return [f"{name}: {report.FAILS}"]
-    if second and second.failed and not run.failed:
+    if second.failed and not run.failed:
         return [report.describe(report.wrong([second])[-1]), f"{name}: {report.FAILS_AGAIN}"]
-    if second and not _is_new(run.page):
-        told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
-        return [f"{report.cell_location(each)}: {told}\n" for each in unsteady(run, second)]
-    return []
+    if is_new(run.page):
+        return []
+    told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
+    shaky = [report.cell_location(each.page, each.cell) for each in unsteady(run, second)]
+    return [f"{place}: {told}\n" for place in shaky]
 
 
-def _remarks(run: Run, found: Mapping[int, Pin], after: Page) -> Iterator[str]:
+def _remarks(run: Run, new: Mapping[int, Pin], after: Page) -> Iterator[str]:
     """Yield what an author should know of what was written: failures, and what is not compared."""
-    for verdict, cell in zip(run.verdicts, after.cells, strict=True):
-        if report.is_rewritten(verdict) and _fails(run, verdict):
-            yield f"{report.cell_location(verdict)}: {report.FAILURE_SAID}"
-        if verdict.cell.index in found and (reason := found[verdict.cell.index].reason):
-            yield f"{report.shown_path(run.page.path)}:{cell.line}: {reason}"
+    for cell, written in zip(run.page.cells, after.cells, strict=True):
+        if said := new.get(cell.index):
+            place = report.cell_location(after, written)
+            if _fails(run, cell):
+                yield f"{place}: {report.FAILURE_SAID}"
+            if said.reason:
+                yield f"{place}: {said.reason}"
 
 
-def _fails(run: Run, verdict: Verdict) -> bool:
+def _fails(run: Run, cell: Cell) -> bool:
     """Whether a cell ends in an error that it is not marked for."""
-    cell = run.notebook.cells[verdict.cell.index]
-    meant = "raises-exception" in cell.metadata.get("tags", ())
-    return not meant and any(output.output_type == "error" for output in cell.outputs)
+    ran = run.notebook.cells[cell.index]
+    meant = "raises-exception" in ran.metadata.get("tags", ())
+    return not meant and any(output.output_type == "error" for output in ran.outputs)
 
 
 def _write(page: Page, new: str) -> bool:
@@ -263,7 +264,7 @@ def _write(page: Page, new: str) -> bool:
         if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
             raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
-        told = "" if page.has_lines or page.settings.stored else f": {UNCOMPARED}"
+        told = "" if page.compared else f": {UNCOMPARED}"
         sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return False
     path.touch()  # a new file is as open as others are

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bookproof.outputs import normalize, printed
+from bookproof.page import FLAGS, Expected
 from bookproof.room import NUMBER, NUMBERS, kind, parts
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from bookproof.page import Cell, Expected, Page
+    from bookproof.page import Cell, Page
 
 
 class Status(StrEnum):
@@ -62,13 +63,18 @@ class Verdict:
         return self.status in RIGHT
 
     @property
+    def wanted(self) -> Expected:
+        """What the page says that the cell prints: where it has no block, an empty one there."""
+        last = self.cell.end
+        return self.cell.expected or Expected(last + 1, last + 2, last, "", FLAGS)
+
+    @property
     def reason(self) -> str:
         """Why there was nothing to compare, if there was not."""
         if self.status is Status.RECORDED:
             verb = "is" if len(self.missing) == 1 else "are"
             return f"{', '.join(self.missing)} {verb} not installed"
-        skipped = self.status is Status.SKIPPED and self.cell.expected
-        return skipped.reason if skipped else ""
+        return self.wanted.reason if self.status is Status.SKIPPED else ""
 
 
 class _Checker(doctest.OutputChecker):

@@ -37,7 +37,6 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
     cells is left out beside pages, as ``*.md`` has it, and is a mistake alone.
     """
     found: list[Path] = []
-    bare: list[PageError] = []
     for path in paths:
         if path.is_dir():
             found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
@@ -45,12 +44,8 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
             raise FileNotFoundError(f"no such page or folder: {path}")
         elif is_page_of_its_book(path, named=True):
             found.append(path)
-        else:
-            bare.append(PageError(path, 1, NO_NOTEBOOK))
-            if CELL.encode() in path.read_bytes():
-                raise bare[-1]
-    if bare and not found:
-        raise bare[0]
+        elif len(paths) == 1 or CELL.encode() in path.read_bytes():
+            raise PageError(path, 1, NO_NOTEBOOK)
     return list(dict.fromkeys(found))
 
 

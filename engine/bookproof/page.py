@@ -16,7 +16,9 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +30,12 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.beside import File, names, place_beside
 from bookproof.optional import required
-from bookproof.room import INTEGERS, NUMBER, PLACE, Tolerance, amount, patterns
+from bookproof.room import NUMBER, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
 from bookproof.stored import UNRUN, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from markdown_it.token import Token
     from myst_nb.core.config import NbParserConfig
@@ -46,7 +48,8 @@ NO_NOTEBOOK = "not a MyST notebook; start it with `file_format: mystnb`"
 OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
            "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
 """The option flags of doctest and pytest that change a comparison."""
-
+FLAGS = doctest.DONT_ACCEPT_TRUE_FOR_1
+"""Those of a block that names none."""
 
 EMPTY = "it has no cell"
 INLINE = "MyST-NB runs it while it reads it, since its execution_mode is inline"
@@ -59,6 +62,15 @@ class PageError(ValueError):
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path}:{line}: {message}")
         self.path, self.line, self.message = path, line, message
+
+
+@contextmanager
+def _at(path: Path, line: int) -> Iterator[None]:
+    """Say where in a page it is that can't be read."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, ValueError) as error:  # as pathlib refuses a pattern
+        raise PageError(path, line, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ class Page:
     """MyST-NB's configuration, with what the page's own front matter changes."""
     settings: Settings
     """What the book says about all its pages."""
+    compared: bool
+    """Whether what its cells print is compared, where the page or a notebook's file says it."""
     strict: bool
     """Whether a cell that prints must have its block: it must, where one of the page has."""
     depends: Mapping[str, tuple[Path, ...]]
@@ -136,13 +150,36 @@ class Page:
         return any(cell.expected for cell in self.cells)
 
 
+def _flags(text: str) -> int:
+    """Read the option flags of a block. Raises `ValueError` for one that it does not take."""
+    flags = FLAGS
+    for option in text.replace(",", " ").split():
+        sign, name = option[0], option[1:]
+        if sign not in "+-" or name not in OPTIONS:
+            raise ValueError(
+                f"{option!r} is no option of {BLOCK}; write + or - and one of {', '.join(OPTIONS)}"
+            )
+        flag = doctest.OPTIONFLAGS_BY_NAME[name]
+        flags = flags | flag if sign == "+" else flags & ~flag
+    return flags
+
+
+def _given(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let docutils read an option that has a value."""
+    return lambda text: read(directives.unchanged_required(text))
+
+
 class ExpectedOutput(Directive):
     """What docutils needs to know of a ``{testoutput}`` block to parse it."""
 
     has_content = True
-    option_spec = dict.fromkeys(
-        ("options", "rtol", "atol", "exact", "reason"), directives.unchanged_required
-    )
+    option_spec = {  # noqa: RUF012 (as docutils has it)
+        "options": _given(_flags),
+        "rtol": _given(amount),
+        "atol": _given(amount),
+        "exact": _given(patterns),
+        "reason": directives.unchanged_required,
+    }
 
 
 def is_page(path: Path, settings: Settings | None = None) -> bool:
@@ -196,24 +233,34 @@ def parse_page(
         raise PageError(path, 1, f"can't be read as a notebook: {error}") from error
     if reader is None or notebook is None:
         raise PageError(path, 1, NO_NOTEBOOK)
-    config = _config(path, notebook, settings.notebooks)
-    places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    with _at(path, 1):
+        config = _config(notebook, settings.notebooks)
+        own = _own(path, notebook, settings)
+    code = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     myst = reader.read_fmt is not None
-    compared = settings.stored and path.suffix == ".ipynb"
+    compared = myst or (settings.stored and path.suffix == ".ipynb")
     if not myst:  # no blocks, and no lines that a person would know
         cells = [
-            _bare_cell(path, notebook, i, n, compared=compared) for n, i in enumerate(places, 1)
+            _bare_cell(path, index, cell, number, compared=compared)
+            for number, (index, cell) in enumerate(code, 1)
         ]
     else:
         fences = _cells_with_blocks(path, unix, settings.markdown)
-        pairs = zip(places, fences, strict=True)
-        cells = [_cell(path, notebook, index, fence, block) for index, (fence, block) in pairs]
+        cells = [
+            _cell(path, index, cell, fence, block)
+            for (index, cell), (fence, block) in zip(code, fences, strict=True)
+        ]
         if other:
             cells = _with_blocks_of(other, cells, path, settings.markdown, lenient=lenient)
     why_not_run = _why_not_run(path, notebook, config, settings)
-    if myst:  # a notebook holds outputs whether or not anyone means them to be checked
-        _require_run(path, cells, why_not_run)
-    told = any(cell.expected for cell in cells) or other is not None
+    blocks = [cell.expected for cell in cells if cell.expected]
+    # a notebook holds outputs whether or not anyone means them to be checked
+    if why_not_run and myst and blocks:
+        raise PageError(
+            path, blocks[0].line,
+            f"this {BLOCK} block can't be checked, since the page is not run: {why_not_run}"
+        )  # fmt: skip
+    told = bool(blocks) or other is not None
     return Page(
         path,
         text,
@@ -221,8 +268,9 @@ def parse_page(
         tuple(cells),
         config,
         settings,
-        (myst or compared) and (settings.strict or told),
-        **_own(path, notebook, settings),
+        compared,
+        compared and (settings.strict or told),
+        **own,
         has_lines=myst,
         why_not_run=why_not_run,
         beside=other if myst else None,
@@ -238,34 +286,30 @@ def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, An
     """Read what ``book:`` in the front matter says: what the page depends on, and when it runs."""
     own = notebook.metadata.get("book", {})
     if not isinstance(own, dict) or not set(own) <= {"depends", "complete", "after", "alone"}:
-        raise PageError(
-            path, 1, f"book: is {own!r}, but takes depends:, complete:, after: and alone:"
-        )
+        raise ValueError(f"book: is {own!r}, but takes depends:, complete:, after: and alone:")
     usual = {"complete": settings.complete, "alone": False}
     marks = {name: own.get(name, value) for name, value in usual.items()}
     for name, value in marks.items():
         if not isinstance(value, bool):
-            raise PageError(path, 1, f"book: {name}: is {value!r}, but takes true or false")
+            raise TypeError(f"book: {name}: is {value!r}, but takes true or false")
     after = _named(path, own, "after")
     earlier = tuple(file.resolve() for files in after.values() for file in files)
-    depends = _named(path, own, "depends")
-    return {"depends": depends, "after": earlier, **marks}
+    return {"depends": _named(path, own, "depends"), "after": earlier, **marks}
 
 
 def _named(path: Path, own: dict[str, Any], name: str) -> dict[str, tuple[Path, ...]]:
     """Return the files that a list of patterns stands for, by pattern."""
     patterns = own.get(name, [])
     if not isinstance(patterns, list):
-        raise PageError(path, 1, f"book: {name}: is {patterns!r}, but takes a list of files")
+        raise TypeError(f"book: {name}: is {patterns!r}, but takes a list of files")
     found = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
     for pattern, files in found.items():
         if not files:
-            told = f"book: {name}: no file beside the page matches {pattern!r}"
-            raise PageError(path, 1, told)
+            raise ValueError(f"book: {name}: no file beside the page matches {pattern!r}")
     return found
 
 
-def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
+def _config(notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
     """Apply the page's own configuration and kernel alias, as MyST-NB does."""
     spec = notebook.metadata.get("kernelspec", {})
     for pattern, alias in config.kernel_rgx_aliases.items():
@@ -281,16 +325,14 @@ def _config(path: Path, notebook: NotebookNode, config: NbParserConfig) -> NbPar
     mode = own.get("execution_mode", "off")
     if mode not in MODES:
         known = ", ".join(map(repr, MODES))  # in quotes: to YAML, off is False
-        raise PageError(
-            path, 1, f"this page's execution_mode is {mode!r}, but takes one of {known}"
-        )
+        raise ValueError(f"this page's execution_mode is {mode!r}, but takes one of {known}")
     for name in ("execution_cache_path", "execution_excludepatterns"):
         if name in own:
-            raise PageError(path, 1, f"a page can't have its own {name}; delete it")
+            raise ValueError(f"a page can't have its own {name}; delete it")
     try:
         return config.copy(**own)
     except (TypeError, ValueError) as error:
-        raise PageError(path, 1, f"{config.metadata_key}: {error}") from error
+        raise ValueError(f"{config.metadata_key}: {error}") from error
 
 
 def _why_not_run(
@@ -310,15 +352,6 @@ def _why_not_run(
     auto = "auto" in {settings.notebooks.execution_mode, config.execution_mode}
     # MyST-NB's mode "auto" runs no file that holds an output of each cell
     return UNRUN if auto and not settings.stored and all(cell.outputs for cell in code) else ""
-
-
-def _require_run(path: Path, cells: Sequence[Cell], why_not_run: str) -> None:
-    for cell in cells:
-        if why_not_run and cell.expected:
-            raise PageError(
-                path, cell.expected.line,
-                f"this {BLOCK} block can't be checked, since the page is not run: {why_not_run}"
-            )  # fmt: skip
 
 
 def _cells_with_blocks(
@@ -369,24 +402,17 @@ def _with_blocks_of(
     return [dataclasses.replace(cell, expected=found.get(name)) for cell, name in pairs]
 
 
-def _bare_cell(
-    path: Path, notebook: NotebookNode, index: int, number: int, *, compared: bool
-) -> Cell:
+def _bare_cell(path: Path, index: int, own: NotebookNode, number: int, *, compared: bool) -> Cell:
     """Return a cell of a file without blocks, which may hold its output."""
-    own = notebook.cells[index]
     text, reason = said(own) if compared else ("", "")
     expected = None
     if text:
-        flags = doctest.DONT_ACCEPT_TRUE_FOR_1 | doctest.DONT_ACCEPT_BLANKLINE
-        flags |= doctest.SKIP if reason else 0
+        flags = FLAGS | doctest.DONT_ACCEPT_BLANKLINE | (doctest.SKIP if reason else 0)
         expected = Expected(number, number, number, text, flags, reason=reason)
-    requires = _requires(path, notebook, index, number)
-    return Cell(index, number, number, own.source, expected, requires)
+    return Cell(index, number, number, own.source, expected, _requires(path, number, own))
 
 
-def _cell(
-    path: Path, notebook: NotebookNode, index: int, fence: Token, block: Token | None
-) -> Cell:
+def _cell(path: Path, index: int, own: NotebookNode, fence: Token, block: Token | None) -> Cell:
     _require_closed(path, fence)
     body = parse_directive_text(ExpectedOutput, "", fence.content, validate_options=False)
     if block and block.info.removeprefix(BLOCK).strip():
@@ -395,118 +421,80 @@ def _cell(
         )
     expected = _expected(path, block) if block else None
     line = _line(fence) + 1 + body.body_offset
-    requires = _requires(path, notebook, index, line)
-    return Cell(index, line, _end(fence), notebook.cells[index].source, expected, requires)
+    return Cell(index, line, _end(fence), own.source, expected, _requires(path, line, own))
 
 
-def _requires(path: Path, notebook: NotebookNode, index: int, line: int) -> tuple[str, ...]:
+def _requires(path: Path, line: int, own: NotebookNode) -> tuple[str, ...]:
     """Return the packages that the tags of a cell name."""
-    tags = notebook.cells[index].metadata.get("tags", [])
-    try:
+    tags = own.metadata.get("tags", [])
+    with _at(path, line):
         return required(tags if isinstance(tags, list) else [tags])
-    except ValueError as error:
-        raise PageError(path, line, str(error)) from error
 
 
 def _expected(path: Path, block: Token) -> Expected:
     _require_closed(path, block)
     line = _line(block)
     body = parse_directive_text(ExpectedOutput, "", block.content)
-    if body.warnings:
-        known = ", ".join(f"`:{name}:`" for name in ExpectedOutput.option_spec)
-        raise PageError(path, line, f"{BLOCK}: {body.warnings[0].msg}; it knows only {known}")
-    flags = _flags(path, line, body.options)
-    tolerance = _tolerance(path, line, body.options, "\n".join(body.body))
-    if conflict := _conflict(flags, tolerance, body.options):
-        raise PageError(path, line, f"{BLOCK}: {conflict}")
-    return Expected(
-        line,
-        line + 1 + body.body_offset,
-        _end(block),
-        "\n".join(body.body),
-        flags,
-        tolerance,
-        body.options.get("reason", ""),
-    )
+    text, options = "\n".join(body.body), body.options
+    flags = options.get("options", FLAGS)
+    with _at(path, line):
+        if body.warnings:
+            raise ValueError(f"{BLOCK}: {body.warnings[0].msg}")
+        _require_agreement(flags, options)
+        tolerance = _tolerance(options, text)
+    start = line + 1 + body.body_offset
+    return Expected(line, start, _end(block), text, flags, tolerance, options.get("reason", ""))
 
 
-def _flags(path: Path, line: int, options: dict[str, Any]) -> int:
-    flags = doctest.DONT_ACCEPT_TRUE_FOR_1
-    for option in options.get("options", "").replace(",", " ").split():
-        sign, name = option[0], option[1:]
-        if sign not in "+-" or name not in OPTIONS:
-            raise PageError(
-                path, line, f"{option!r} is no option of {BLOCK}; "
-                f"write + or - and one of {', '.join(OPTIONS)}"
-            )  # fmt: skip
-        flag = doctest.OPTIONFLAGS_BY_NAME[name]
-        flags = flags | flag if sign == "+" else flags & ~flag
-    return flags
-
-
-def _tolerance(path: Path, line: int, options: dict[str, Any], text: str) -> Tolerance | None:
-    amounts, unit = {}, None
-    for name in ("rtol", "atol"):
-        if name in options:
-            try:
-                amounts[name], one = amount(options[name])
-            except ValueError as error:
-                raise PageError(
-                    path, line, f"{BLOCK}: `:{name}:` must be a number from 0 up, such as 1e-5, or "
-                    f"a share such as 2/450, but {options[name]!r} came"
-                ) from error  # fmt: skip
-            unit = one or unit
-    if amounts.get("rtol", 0) >= 1:
-        raise PageError(path, line, f"{BLOCK}: `:rtol:` must be below 1, which allows any number")
-    exact = _exact(path, line, options, text)
-    if not amounts:
-        return None
-    tolerance = Tolerance(exact=exact, unit=unit, **amounts)
-    if text.strip() and not any(tolerance.reach(text)):
-        raise PageError(
-            path, line, f"{BLOCK}: its tolerance reaches no number of this block; delete it, or "
-            "what `:exact:` says"
-        )  # fmt: skip
-    if text.strip() and tolerance.is_boundless(text):
-        raise PageError(
-            path, line, f"{BLOCK}: `:atol:` is more than a million times the largest number that "
-            f"it reaches here, and so allows any, but {options['atol']!r} came"
-        )  # fmt: skip
-    return tolerance
-
-
-def _exact(path: Path, line: int, options: dict[str, Any], text: str) -> tuple[str, ...]:
-    """Return which numbers are exact in spite of the tolerance."""
-    try:
-        given = patterns(options.get("exact", ""))
-    except ValueError as error:
-        raise PageError(
-            path, line, f"{BLOCK}: `:exact:` takes {INTEGERS}, or texts in which {PLACE} stands "
-            f"for a number, such as epoch {PLACE}, with ; between; {str(error)!r} is neither"
-        ) from error  # fmt: skip
-    for pattern in given if text.strip() else ():
-        if all(Tolerance(exact=(pattern,)).reach(text)):
-            raise PageError(path, line, f"{BLOCK}: `:exact:` {pattern} finds no number here")
-    return given
-
-
-def _conflict(flags: int, tolerance: Tolerance | None, options: dict[str, Any]) -> str:
-    """Say what to mend where the options of a block contradict each other."""
+def _require_agreement(flags: int, options: Mapping[str, Any]) -> None:
+    """Refuse options of a block that contradict each other."""
+    tolerance = "rtol" in options or "atol" in options
     if flags & doctest.SKIP and not options.get("reason"):
-        return "+SKIP needs a reason, which the report lists; add `:reason: needs a GPU`"
+        raise ValueError("+SKIP needs a reason, which the report lists; add `:reason: needs a GPU`")
     if "reason" in options and not flags & doctest.SKIP:
-        return "`:reason:` says why an output is not compared; add `:options: +SKIP` or delete it"
+        raise ValueError(
+            "`:reason:` says why an output is not compared; add `:options: +SKIP` or delete it"
+        )
     if "exact" in options and not tolerance:
-        return "`:exact:` names what a tolerance does not reach; add `:rtol:` or `:atol:`"
+        raise ValueError(
+            "`:exact:` names what a tolerance does not reach; add `:rtol:` or `:atol:`"
+        )
     if flags & NUMBER and tolerance:
-        return "NUMBER and `:rtol:` or `:atol:` both say how exact a number is; keep one of them"
+        raise ValueError(
+            "NUMBER and `:rtol:` or `:atol:` both say how exact a number is; keep one of them"
+        )
     if flags & doctest.ELLIPSIS and (flags & NUMBER or tolerance):
         # numbers pair off in their order, which `...` would hide
-        return (
+        raise ValueError(
             "ELLIPSIS does not go with NUMBER, `:rtol:` or `:atol:`; keep one of them, "
             "or print what changes in a cell of its own"
         )
-    return ""
+
+
+def _tolerance(options: Mapping[str, Any], text: str) -> Tolerance | None:
+    """Return how far the numbers of a block may be off, if they may."""
+    if "rtol" not in options and "atol" not in options:
+        return None
+    rtol, _ = options.get("rtol", (Decimal(0), None))
+    atol, unit = options.get("atol", (Decimal(0), None))
+    tolerance = Tolerance(rtol, atol, options.get("exact", ()), unit)
+    if rtol >= 1:
+        raise ValueError("`:rtol:` must be below 1, which allows any number")
+    if not text.strip():  # `accept` writes it
+        return tolerance
+    for pattern in tolerance.exact:
+        if all(Tolerance(exact=(pattern,)).reach(text)):
+            raise ValueError(f"`:exact:` {pattern} finds no number here")
+    if not any(tolerance.reach(text)):
+        raise ValueError(
+            "its tolerance reaches no number of this block; delete it, or what `:exact:` says"
+        )
+    if tolerance.is_boundless(text):
+        raise ValueError(
+            "`:atol:` is more than a million times the largest number that it reaches here, and "
+            "so allows any"
+        )
+    return tolerance
 
 
 def _require_closed(path: Path, fence: Token) -> None:

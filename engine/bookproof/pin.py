@@ -6,6 +6,7 @@ otherwise is not compared.
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import re
 import time
@@ -14,9 +15,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bookproof.compare import matches
-from bookproof.page import Expected
-from bookproof.room import INTEGERS, Tolerance, amount, kind, parts
-from bookproof.vary import ENOUGH, Block, rounded
+from bookproof.page import FLAGS, Expected
+from bookproof.room import INTEGERS, Tolerance, kind, parts
+from bookproof.vary import ENOUGH, numbers, rounded
 
 if TYPE_CHECKING:
     from bookproof.compare import Verdict
@@ -39,7 +40,6 @@ VOLATILE = re.compile(
 """What no two runs need print alike: addresses, moments and how long something took."""
 SLIGHT, RESIDUE = Decimal("0.01"), Decimal("1e-6")
 """The share of a number, or the amount, by which it may differ between two runs to be pinned."""
-FLAGS = doctest.DONT_ACCEPT_TRUE_FOR_1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +95,18 @@ def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
     if CLOCK.search(first.cell.source):
         return ()
     bare = Expected(1, 1, 1, first.got.removesuffix("\n"), FLAGS)
-    numbers = Block(first.page, bare, {"first": first, "second": second}).numbers()
-    varying = [(number.spread, _size(number.want)) for number in numbers if number.spread]
-    exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in numbers) else ()
+    found = numbers(bare, [first.got, second.got])
+    varying = [(number.spread, _size(number.want)) for number in found if number.spread]
+    exact = (INTEGERS,) if any(kind(number.want) == "integer" for number in found) else ()
     if not varying or any(spread > max(RESIDUE, SLIGHT * size) for spread, size in varying):
         return ()
-    name, room = "rtol", max(spread / size if size else spread for spread, size in varying)
-    if room > SLIGHT:
-        name, room = "atol", max(spread for spread, _ in varying)
-    options = f":{name}: {rounded(ENOUGH * room)}", *(f":exact: {each}" for each in exact)
-    tolerance = Tolerance(exact=exact, **{name: amount(rounded(ENOUGH * room))[0]})
-    holds = matches(Expected(1, 1, 1, bare.text, FLAGS, tolerance), second.got)
-    return options if holds else ()
+    name, apart = "rtol", max(spread / size if size else spread for spread, size in varying)
+    if apart > SLIGHT:
+        name, apart = "atol", max(spread for spread, _ in varying)
+    room = rounded(ENOUGH * apart)
+    tolerance = Tolerance(exact=exact, **{name: Decimal(room)})
+    holds = matches(dataclasses.replace(bare, tolerance=tolerance), second.got)
+    return (f":{name}: {room}", *(f":exact: {each}" for each in exact)) if holds else ()
 
 
 def _size(number: str) -> Decimal:

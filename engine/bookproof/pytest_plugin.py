@@ -24,18 +24,10 @@ if TYPE_CHECKING:
 
     from _pytest._code.code import TerminalRepr, TracebackStyle
 
-    from bookproof.compare import Verdict
     from bookproof.result import Run
 
 RUNS = pytest.StashKey[dict[Page, "Run"]]()
 ENVIRONMENT = pytest.StashKey[dict[str, str]]()
-
-
-class WrongCellError(Exception):
-    """The page is wrong about a cell."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(report.describe(verdict))
 
 
 class PageFile(pytest.File):
@@ -83,13 +75,13 @@ class CellItem(pytest.Item):
         if verdict.reason:
             pytest.skip(verdict.reason)
         if not verdict.ok:
-            raise WrongCellError(verdict)
+            pytest.fail(report.describe(verdict))
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: TracebackStyle | None = None
     ) -> str | TerminalRepr:
         """Show the report alone: a traceback of this plugin helps nobody."""
-        if isinstance(excinfo.value, WrongCellError):
+        if isinstance(excinfo.value, pytest.fail.Exception):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bookproof.compare import Verdict
+    from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 UNSTEADY = (
@@ -71,23 +72,25 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    if not verdict.page.has_lines:
-        return cell_location(verdict)
-    return f"{shown_path(_file(verdict).path)}:{_line(verdict)}"
+    return _place(verdict.page, _file(verdict).path, _line(verdict))
 
 
-def cell_location(verdict: Verdict) -> str:
+def cell_location(page: Page, cell: Cell) -> str:
     """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    place = "" if verdict.page.has_lines else "cell "
-    return f"{shown_path(verdict.page.path)}:{place}{verdict.cell.line}"
+    return _place(page, page.path, cell.line)
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
     expected = verdict.cell.expected
-    if not expected or not verdict.page.has_lines:
-        return cell_location(verdict)
-    return f"{shown_path(verdict.page.blocks.path)}:{expected.line}"
+    if expected is None:
+        return cell_location(verdict.page, verdict.cell)
+    return _place(verdict.page, verdict.page.blocks.path, expected.line)
+
+
+def _place(page: Page, path: Path, line: int) -> str:
+    """Return ``path:line``, or ``path:cell number`` in a notebook, whose lines nobody knows."""
+    return f"{shown_path(path)}:{'' if page.has_lines else 'cell '}{line}"
 
 
 def describe_at(verdict: Verdict) -> str:
@@ -97,8 +100,7 @@ def describe_at(verdict: Verdict) -> str:
     # not splitlines: a form feed or U+2028 ends no line of the file
     lines = (_file(verdict).text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
-    cut = _cut_inside if verdict.status is Status.FAILED else _cut
-    shown = [f"    {line}".rstrip() for line in cut(body, MOST_LINES)]
+    shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
 
@@ -120,8 +122,7 @@ def summarize(runs: Sequence[Run]) -> str:
 
 def is_unpinned(run: Run) -> bool:
     """Whether a page says nothing of what its cells print, where it could."""
-    could = run.page.has_lines or run.page.settings.stored
-    return could and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
+    return run.page.compared and any(verdict.status is Status.UNCHECKED for verdict in run.verdicts)
 
 
 def skipped(runs: Sequence[Run]) -> list[str]:
@@ -188,17 +189,14 @@ def is_rewritten(verdict: Verdict) -> bool:
 
 def differs_in_numbers(verdict: Verdict) -> bool:
     """Whether a cell prints what the page says but for some numbers."""
-    expected = verdict.cell.expected
-    differs = verdict.status is Status.DIFFERS and expected
-    return bool(differs and far_numbers(differs, verdict.got))
+    differs = verdict.status is Status.DIFFERS
+    return differs and bool(far_numbers(verdict.wanted, verdict.got))
 
 
 def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
     """Return the lines that differ: as the page has them, and as the cell printed them."""
-    expected = verdict.cell.expected
-    if expected is None:
-        return [("", verdict.got.rstrip("\n"))]
-    want, got = (text.rstrip("\n").split("\n") for text in (as_printed(expected), verdict.got))
+    texts = as_printed(verdict.wanted), verdict.got
+    want, got = (text.rstrip("\n").split("\n") for text in texts)
     _, fitted = _both(verdict)
     if len(fitted) != len(got):  # a tolerance lets the cell break its lines elsewhere
         fitted = got
@@ -208,7 +206,7 @@ def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
             rows += [
                 (w, g)
                 for w, g in zip(want[a:b], got[c:d], strict=True)
-                if not matches(dataclasses.replace(expected, text=w), f"{g}\n")
+                if not matches(dataclasses.replace(verdict.wanted, text=w), f"{g}\n")
             ]
         elif kind != "equal":
             rows.append(("\n".join(want[a:b]), "\n".join(got[c:d])))
@@ -217,21 +215,12 @@ def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
 
 def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Return the lines of the page and of the cell; numbers that are near enough do not differ."""
-    expected = verdict.cell.expected
-    if expected is None:
-        return [], verdict.got.splitlines()
-    got = as_on_page(expected, verdict.got)
-    return normalize(expected.text).splitlines(), got.splitlines()
+    got = as_on_page(verdict.wanted, verdict.got)
+    return normalize(verdict.wanted.text).splitlines(), got.splitlines()
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
-    if len(lines) <= most:
-        return lines
-    return [*lines[:most], f"… and {len(lines) - most} lines more"]
-
-
-def _cut_inside(lines: list[str], most: int) -> list[str]:
-    """Cut a traceback where it matters least: its last line says what the error is."""
+    """Cut lines where it matters least: the last one of a traceback says what the error is."""
     if len(lines) <= most:
         return lines
     half = most // 2
@@ -240,8 +229,7 @@ def _cut_inside(lines: list[str], most: int) -> list[str]:
 
 def _numbers(verdict: Verdict) -> list[str]:
     """Say which numbers differ and by how much, if nothing else does."""
-    expected = verdict.cell.expected
-    far = far_numbers(expected, verdict.got) if expected else []
+    far = far_numbers(verdict.wanted, verdict.got)
     told = [
         f"number {place}: {want} on the page, {got} from the cell{_apart(want, got)}"
         for place, want, got in far[:MOST_NUMBERS]

@@ -119,12 +119,13 @@ def last_digit(number: str) -> Decimal:
 
 def amount(text: str) -> tuple[Decimal, Decimal | None]:
     """Read an amount of room and, of one like 4/450, what one of them is. Raises `ValueError`."""
+    wrong = "must be a number from 0 up, such as 1e-5, or a share such as 2/450"
     found = AMOUNT.fullmatch(text.strip())
     if not found or not float(found[1]) < math.inf or (found[2] and not int(found[2])):
-        raise ValueError(text)
+        raise ValueError(wrong)
     with localcontext(PRECISE):
         if not Decimal(found[1]).is_finite():  # its exponent has more digits than any has
-            raise ValueError(text)
+            raise ValueError(wrong)
         unit = 1 / Decimal(found[2]) if found[2] else None
         return Decimal(found[1]) * (1 if unit is None else unit), unit
 
@@ -134,7 +135,10 @@ def patterns(text: str) -> tuple[str, ...]:
     given = tuple(part.strip() for part in text.split(";") if part.strip())
     for part in given:
         if part != INTEGERS and PLACE not in part:
-            raise ValueError(part)
+            raise ValueError(
+                f"takes {INTEGERS}, or texts in which {PLACE} stands for a number, such as epoch "
+                f"{PLACE}, with ; between; {part!r} is neither"
+            )
     return given
 
 

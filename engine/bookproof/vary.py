@@ -8,19 +8,20 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import BOUNDLESS, PRECISE, distance, kind, last_digit, parts
+from bookproof.room import BOUNDLESS, PRECISE, Tolerance, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from bookproof.compare import Verdict
     from bookproof.page import Expected, Page
@@ -56,76 +57,54 @@ class Number:
         """The room that is enough."""
         return max(ENOUGH * self.spread, self.unit)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be off by a unit at least."""
+        return self.may_differ and self.room >= self.unit
+
     def told(self) -> str:
         """Say what was seen."""
         lowest, *_, highest = sorted([self.want, *self.seen], key=_order)
         return f"number {self.place}: {lowest} … {highest} (page: {self.want})"
 
 
-@dataclass(slots=True)
 class Block:
     """A block of a page, and what its cell prints under each condition."""
 
-    page: Page
-    expected: Expected
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-
-    @property
-    def location(self) -> str:
-        """Where it is."""
-        return report.block_location(next(iter(self.verdicts.values())))
-
-    @property
-    def wrong(self) -> dict[str, Verdict]:
+    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+        self.verdict = next(iter(verdicts.values()))
+        """One of them: they are all of one block."""
+        self.numbers = numbers(self.verdict.wanted, [one.got for one in verdicts.values()])
+        self.wrong = {name: verdict for name, verdict in verdicts.items() if not verdict.ok}
         """The conditions under which the output is not the page's."""
-        return {name: verdict for name, verdict in self.verdicts.items() if not verdict.ok}
-
-    def numbers(self) -> list[Number]:
-        """Return the numbers, if under all conditions nothing else differs."""
-        rows = [paired_numbers(self.expected, v.got) for v in self.verdicts.values()]
-        if not all(rows):
-            return []
-        tolerance = self.expected.tolerance
-        return [
-            Number(
-                place,
-                pairs[0][0],
-                tuple(got for _, got, _ in pairs),
-                pairs[0][2],
-                tolerance.room(pairs[0][0]) if tolerance else Decimal(0),
-                _unit(self.expected, pairs[0][0]),
-            )
-            for place, pairs in enumerate(zip(*rows, strict=True), 1)
-        ]
 
     def narrow(self) -> list[Number]:
         """Return the numbers that vary and whose room is not enough."""
-        return [n for n in self.numbers() if n.spread and n.may_differ and n.room < n.needed]
+        return [n for n in self.numbers if n.spread and n.may_differ and n.room < n.needed]
 
     def steady(self) -> list[Number]:
         """Return the numbers that never vary, and whose room is too little to let them."""
-        return [n for n in self.numbers() if not n.spread and n.may_differ and n.room < n.unit]
+        return [n for n in self.numbers if not n.spread and n.may_differ and not n.has_room]
 
     def wide(self) -> bool:
         """Whether all numbers have much more room than they need."""
-        own = [n for n in self.numbers() if n.may_differ and n.needed and n.room >= n.unit]
+        own = [n for n in self.numbers if n.has_room and n.needed]
         return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
 
     def proposal(self) -> str:
         """Return the option that gives each number that varies, or has room, the room it needs."""
-        own = [n for n in self.numbers() if n.spread or (n.may_differ and n.room >= n.unit)]
-        with localcontext(PRECISE):
-            sizes = [abs(Decimal(parts(number.want)[0])) for number in own]
-            atol = max((number.needed for number in own), default=Decimal(0))
-            shares = [n.needed / size for n, size in zip(own, sizes, strict=True) if size]
-            if not 0 < atol <= BOUNDLESS * max(Decimal(1), *sizes):  # which no page may say
-                return ""
-            # whichever gives the others less room than they need many times
-            waste = max(atol / number.needed for number in own if number.needed)
-            if len(shares) == len(own) and max(shares) < 1:
-                rtol = max(shares)
-                if max(rtol * s / n.needed for n, s in zip(own, sizes, strict=True)) < waste:
-                    return f":rtol: {rounded(rtol)}"
+        own = [n for n in self.numbers if n.needed and (n.spread or n.has_room)]
+        with localcontext(PRECISE):  # in which a needed amount is an infinite share of 0
+            sized = [(n.needed, abs(Decimal(parts(n.want)[0]))) for n in own]
+            atol = max((needed for needed, _ in sized), default=Decimal(0))
+            if not 0 < atol <= BOUNDLESS * max(Decimal(1), *(size for _, size in sized)):
+                return ""  # which no page may say
+            rtol = max(needed / size for needed, size in sized)
+            # how many times the room that it needs one of the others gets
+            by_atol = max(atol / needed for needed, _ in sized)
+            by_rtol = max(rtol * size / needed for needed, size in sized)
+            if rtol < 1 and by_rtol < by_atol:
+                return f":rtol: {rounded(rtol)}"
         return f":atol: {rounded(atol)}"
 
 
@@ -153,81 +132,75 @@ def run_under(
     folder = re.sub(r"\W+", "-", name)
     own = []
     for page, condition in pages:
-        if (condition.environment, condition.start) == (
-            page.settings.environment,
-            page.settings.start,
-        ):
-            own.append(page)  # what the book's own builds keep
-            continue
         settings = dataclasses.replace(
-            page.settings,
-            environment=condition.environment,
-            start=condition.start,
-            results=page.settings.results / "conditions" / folder,
+            page.settings, environment=condition.environment, start=condition.start
         )
+        if settings != page.settings:  # else it is what the book's own builds keep
+            results = settings.results / "conditions" / folder
+            settings = dataclasses.replace(settings, results=results)
         own.append(dataclasses.replace(page, settings=settings))
     return run_outdated(own, Results(), tell=tell)
 
 
+def numbers(block: Expected, outputs: Sequence[str]) -> list[Number]:
+    """Return the numbers of a block, if in none of the outputs anything else differs."""
+    rows = [paired_numbers(block, got) for got in outputs]
+    if not all(rows):
+        return []
+    tolerance = block.tolerance or Tolerance()
+    found = []
+    for place, pairs in enumerate(zip(*rows, strict=True), 1):
+        want, _, may_differ = pairs[0]
+        seen = tuple(got for _, got, _ in pairs)
+        room = tolerance.room(want)
+        # inf and nan have none, whatever the block says
+        may_differ = may_differ and room.is_finite()
+        found.append(Number(place, want, seen, may_differ, room, _unit(want, tolerance)))
+    return found
+
+
 def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:
     """Return the blocks of the pages, each with its outputs under all conditions."""
-    found: dict[tuple[str, int], Block] = {}
+    found: dict[tuple[Path, int], dict[str, Verdict]] = defaultdict(dict)
     for name, each in runs.items():
-        for run in each:
-            for verdict in run.verdicts:
-                if verdict.cell.expected and not verdict.missing and not verdict.reason:
-                    key = str(run.page.path), verdict.cell.index
-                    block = found.setdefault(key, Block(run.page, verdict.cell.expected))
-                    block.verdicts[name] = verdict
-    return list(found.values())
+        for verdict in (verdict for run in each for verdict in run.verdicts):
+            if verdict.cell.expected and not verdict.reason:
+                found[verdict.page.path, verdict.cell.index][name] = verdict
+    return [Block(verdicts) for verdicts in found.values()]
 
 
 def told(found: Sequence[Block]) -> list[str]:
     """Say of each block what varies, what is wrong, and what room would be right."""
     lines = []
     for block in found:
-        numbers = {number.place: number for number in block.numbers() if number.spread}
-        lines += [f"{block.location}: {number.told()}" for number in numbers.values()]
+        place = report.block_location(block.verdict)
+        varying = [number for number in block.numbers if number.spread]
+        lines += [f"{place}: {number.told()}" for number in varying]
         for number in block.narrow():
             lines.append(
-                f"{block.location}: number {number.place} ({number.want}) has a room of "
+                f"{place}: number {number.place} ({number.want}) has a room of "
                 f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
                 f"write {block.proposal()}"
             )
         if steady := block.steady():
             places = ", ".join(str(number.place) for number in steady)
             lines.append(
-                f"{block.location}: as good as exact, since the room is less than a counted unit: "
+                f"{place}: as good as exact, since the room is less than a counted unit: "
                 f"number {places}"
             )
         if block.wide():
             lines.append(
-                f"{block.location}: the room is more than {TOO_MUCH} times what was needed; "
+                f"{place}: the room is more than {TOO_MUCH} times what was needed; "
                 f"{block.proposal()} would do"
             )
         for names, verdict in _alike(block.wrong):
             told_wrong = report.describe(verdict)
-            proposed = block.proposal() if numbers else ""
+            proposed = block.proposal() if varying else ""
             room = f"\n  Or give it room: {proposed}" if proposed else ""
             left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
-            advice = room if block.page.has_lines else left_out
+            advice = room if verdict.page.has_lines else left_out
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
-
-
-def with_room(text: str, found: Iterable[Block]) -> str:
-    """Return the text with a page's blocks, with the room that they need in those that lack it."""
-    lines = text.split("\n")
-    for block in sorted(found, key=lambda block: -block.expected.line):
-        proposed = block.proposal() if block.numbers() and (block.narrow() or block.wrong) else ""
-        if not proposed:
-            continue
-        first, last = block.expected.line, block.expected.text_line - 1
-        indent = re.match(r" *", lines[first - 1])[0]  # type: ignore[index]
-        options = [line for line in lines[first:last] if line.strip()]
-        kept = [line for line in options if not re.match(r" *:[ar]tol:", line)]
-        lines[first:last] = [f"{indent}{proposed}", *kept, ""]
-    return "\n".join(lines)
 
 
 def _alike(wrong: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
@@ -238,12 +211,12 @@ def _alike(wrong: Mapping[str, Verdict]) -> list[tuple[str, Verdict]]:
     return [(", ".join(names), wrong[names[0]]) for names in groups.values()]
 
 
-def _unit(expected: Expected, number: str) -> Decimal:
+def _unit(number: str, tolerance: Tolerance) -> Decimal:
     """Return the least by which a number can be off: one that is counted, or a last digit."""
     if kind(number) == "integer":
         return Decimal(1)
-    if expected.tolerance and expected.tolerance.unit:
-        return expected.tolerance.unit
+    if tolerance.unit:
+        return tolerance.unit
     # torch and numpy write whole floats as 1., and 0e+00 has no last digit
     whole = number.endswith(".") or ("e" in number.lower() and not Decimal(parts(number)[0]))
     return Decimal(0) if whole else last_digit(number)

@@ -12,7 +12,7 @@ from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
 from bookproof import accept
-from bookproof.accept import accepted_text, run_again, unsteady
+from bookproof.accept import pins, run_again, unsteady
 from bookproof.compare import Status, judge
 from bookproof.page import PageError, parse_page
 from bookproof.result import Run
@@ -30,7 +30,11 @@ def run(body, *texts):
 
 
 def accepted(body, *texts):
-    return accepted_text(run(body, *texts)).removeprefix(FRONT_MATTER)
+    return text_of(run(body, *texts)).removeprefix(FRONT_MATTER)
+
+
+def text_of(done):
+    return accept.accepted(done, pins(done, done)).text
 
 
 CELL = "```{code-cell}\nprint(x)\n```\n"
@@ -73,7 +77,7 @@ def test_indentation_is_kept():
 
 def test_line_ends_are_kept():
     body = f"{CELL}\n```{{testoutput}}\n1\n```\n\n{CELL}".replace("\n", "\r\n")
-    text = accepted_text(run(body, "2\n3\n", "4\n"))
+    text = text_of(run(body, "2\n3\n", "4\n"))
     assert text.removeprefix(FRONT_MATTER).replace("\r\n", "").find("\n") == -1
 
 
@@ -101,7 +105,7 @@ def test_whatever_a_cell_prints_is_accepted_and_then_right(text, block):
     once = accepted(f"{CELL}{block}\nafter\n", text)
     again = run(once, text)
     assert again.verdicts[0].status is Status.MATCHES
-    assert accepted_text(again) == FRONT_MATTER + once
+    assert text_of(again) == FRONT_MATTER + once
     assert once.endswith("\nafter\n")
 
 
@@ -129,7 +133,7 @@ def test_cells_that_failed_are_left_alone():
     done = run(body, "2")
     for status in (Status.FAILED, Status.NOT_RUN):
         failed = replace(done.verdicts[0], status=status)
-        assert accepted_text(replace(done, verdicts=(failed,))) == FRONT_MATTER + body
+        assert text_of(replace(done, verdicts=(failed,))) == FRONT_MATTER + body
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,7 @@ def test_a_page_without_blocks_is_left_alone_unless_all_must_have_theirs():
     assert accepted(CELL, "1") == CELL + "\n```{testoutput}\n1\n```\n"
     page = parse_page(Path("page.md"), FRONT_MATTER + CELL)
     verdict = judge(page, page.cells[0], [new_output("stream", text="1")])
-    assert accepted_text(Run(page, page.notebook, (verdict,))) == page.text
+    assert text_of(Run(page, page.notebook, (verdict,))) == page.text
 
 
 def test_what_prints_something_else_in_a_second_run_is_unsteady(monkeypatch):

@@ -243,9 +243,11 @@ def test_accept_leaves_a_page_that_was_edited_meanwhile(book, capsys, monkeypatc
     path = book.write("a.md", WRONG)
     book.write("b.md", WRONG)
 
-    def edit(_):
+    again = commands.run_again
+
+    def edit(runs):
         path.write_text(f"{WRONG}\nedited\n")
-        return {}
+        return again(runs)
 
     monkeypatch.setattr(commands, "run_again", edit)
     assert main(["accept", "."]) == 2

@@ -179,11 +179,18 @@ def test_a_second_clean_build_publishes_the_same_bytes(book):
     assert book.build().html() == first
 
 
+def test_a_wrong_option_of_a_block_is_told_once(book):
+    book.write("page.md", page(cell("print(1)", ":atol: x\n\n1")))
+    built = book.build()
+    assert built.status == 1
+    assert built.messages.count("must be a number from 0 up") == 1
+
+
 @pytest.mark.parametrize(
     ("conf", "message"),
     [
         ("nb_execution_mode = 'lazy'", "nb_execution_mode is 'lazy', but takes one of auto, "),
-        ("book_modules = 3", "book_modules is 3, but takes a list of names of modules"),
+        ("book_modules = 3", "book_modules is 3, but takes a list of texts"),
         ("nb_execution_timeout = 'x'", "nb_execution_timeout is 'x': 'execution_timeout' must be"),
         ("exclude_patterns = 'x'", "exclude_patterns is 'x', but takes a list of texts"),
     ],

@@ -99,7 +99,7 @@ def test_a_cell_that_was_not_run_blames_the_one_that_failed():
 def test_a_long_difference_is_cut():
     told = describe(verdict("```{testoutput}\nx\n```\n", "\n".join(map(str, range(1000)))))
     assert len(told.splitlines()) < MOST_LINES + 10
-    assert "lines more" in told
+    assert "lines left out" in told
 
 
 def test_only_the_cells_that_were_run_are_reported():
@@ -217,7 +217,7 @@ def test_the_line_told_is_that_of_a_number_beyond_the_tolerance():
 def test_the_numbers_are_told_even_below_a_long_difference():
     want, got = ("\n".join(f"{n + more}" for n in range(100)) for more in (0, 1000))
     told = describe(verdict(block(want), got))
-    assert "lines more" in told
+    assert "lines left out" in told
     assert "number 1: 0 on the page, 1000 from the cell (differs by 1000)" in told
     assert len(told.splitlines()) < MOST_LINES + 10
 

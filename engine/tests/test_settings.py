@@ -22,7 +22,6 @@ from bookproof.settings import (
     Condition,
     Settings,
     find_settings,
-    names,
 )
 from bookproof.words import WORDS
 
@@ -123,13 +122,14 @@ def test_conditions_are_as_the_book_where_they_say_nothing(conf):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("book_start = 1", "book_start is 1, but takes the text of a Python program"),
+        ("book_start = 1", "book_start is 1, but takes a text"),
         ("book_start = 'if'", "book_start is no Python program: "),
         ("book_conditions = []", "but takes names with their settings"),
-        ("book_conditions = {'a': 1}", "has 'a': 1, but it takes environment "),
-        ("book_conditions = {'a': {'threads': 2}}", "but it takes environment (dict), start (str)"),
-        ("book_conditions = {'a': {'start': 'if'}}", "start of the condition a is no Python"),
+        ("book_conditions = {'a': 1}", "book_conditions['a'] is 1, but takes these names: env"),
+        ("book_conditions = {'a': {'threads': 2}}", "but takes these names: environment, start, "),
+        ("book_conditions = {'a': {'start': 'if'}}", "book_conditions['a']['start'] is no Python"),
         ("book_conditions = {'a': {'environment': {'A': 1}}}", "takes names with their texts"),
+        ("book_conditions = {'a': {'rare': 1}}", "['rare'] is 1, but takes True or False"),
     ],
 )
 def test_starts_and_conditions_that_are_none_are_refused(conf, text, told):
@@ -185,11 +185,11 @@ def test_an_older_name_of_the_mode_counts(conf):
         ("myst_heading_anchors = 'x'", ": myst_heading_anchors is 'x': 'heading_anchors' must be"),
         ("book_strict = 'no'", ": book_strict is 'no', but takes True or False"),
         ("book_stored = 1", ": book_stored is 1, but takes True or False"),
-        ("book_modules = 'torch'", ": book_modules is 'torch', but takes a list of names"),
+        ("book_modules = 'torch'", ": book_modules is 'torch', but takes a list of texts"),
         ("book_environment = 3", ": book_environment is 3, but takes names with their texts"),
         ("book_pages_at_once = 'two'", ": book_pages_at_once is 'two', but takes a number from"),
         ("book_longest_output = -1", ": book_longest_output is -1, but takes a number from 0 up"),
-        ("book_modules = [3]", ": book_modules is [3], but takes a list of names of modules"),
+        ("book_modules = [3]", ": book_modules is [3], but takes a list of texts"),
     ],
 )
 def test_a_conf_py_that_cannot_be_used_is_told_with_its_place(conf, tmp_path, text, message):
@@ -271,9 +271,3 @@ def test_a_book_gives_live_cells_its_own_labels(conf):
 def test_labels_that_live_cells_do_not_have_are_refused(conf, value, error):
     with pytest.raises(ConfigError, match=re.escape(error)):
         conf(f"book_words = {value}")
-
-
-def test_the_names_are_those_of_sphinx(book):
-    book.write("conf.py", CONF + "def setup(app):\n  print(*app.config.values, 'END')\n")
-    _, said, _ = sphinx_build("-b", "dummy", ".", "_build/out")
-    assert set(names()) <= set(said.partition(" END\n")[0].split())

@@ -105,6 +105,13 @@ def test_a_number_without_a_last_digit_needs_no_unit(varied, number):
     assert "too much: 0" in said
 
 
+@pytest.mark.parametrize("room", [":atol: 0.1", ":rtol: 0.1", ":rtol: 0.1\n:atol: 0.1"])
+def test_what_is_no_finite_number_has_no_room(varied, room):
+    status, said = varied(room, code="print('inf nan 0.5')", text="inf nan 0.5")
+    assert status == 0
+    assert "with too little room: 0" in said
+
+
 def test_only_pages_that_have_changed_run_again(varied, ran):
     varied(":atol: 7\n:exact: of *")
     assert ran.take() == ["page"] * 2

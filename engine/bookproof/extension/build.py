@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from myst_nb.core.execute.base import ExecutionResult
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import ConfigError
@@ -23,7 +24,7 @@ from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
-from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, names, read_settings
+from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, read_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class block(nodes.Invisible, nodes.Element):  # noqa: N801
 
 class TestOutput(SphinxDirective, ExpectedOutput):
     """The ``{testoutput}`` block. It shows nothing: the cell's own output is on the page."""
+
+    # `read_page` has said what is wrong with their values
+    option_spec = dict.fromkeys(ExpectedOutput.option_spec, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         """Leave a mark."""
@@ -227,7 +231,7 @@ def add_counts(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
-    for name, (usual, rebuild) in OWN_SETTINGS.items():
+    for name, (usual, rebuild, _) in OWN_SETTINGS.items():
         app.add_config_value(name, copy.copy(usual), rebuild, type(usual))
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
@@ -262,7 +266,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 
 
 def _settings(app: Sphinx) -> Settings:
-    values = {name: app.config[name] for name in names() if name in app.config}
+    values = {setting.name: setting.value for setting in app.config}
     return read_settings(values, Path(app.confdir), Path(app.outdir).parent)
 
 
