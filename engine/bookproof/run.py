@@ -37,7 +37,7 @@ from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
 from bookproof.report import RAN_TOO_LONG, ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
-from bookproof.schedule import Turns
+from bookproof.schedule import Turns, all_before
 from bookproof.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,15 +109,14 @@ def run_outdated(
 
 def _with_later(outdated: list[Page], pages: Sequence[Page], results: Results) -> list[Page]:
     """Return the pages that run, with those that come after one and may read what it writes."""
-    again = {page.path.resolve() for page in outdated}
-    before = -1
-    while len(again) > before:
-        before = len(again)
-        for page in pages:
-            if again.intersection(page.after) and page.path.resolve() not in again:
-                again.add(page.path.resolve())
-                results.reasons[page.path] = "a page runs that it comes after"
-    return [page for page in pages if page.path.resolve() in again]
+    there = {page.path.resolve(): page for page in pages}
+    again = set(outdated)
+    for page in pages:
+        earlier = {there[path] for path in all_before(page, there)}
+        if page not in again and earlier & again:
+            again.add(page)
+            results.reasons[page.path] = "a page runs that it comes after"
+    return [page for page in pages if page in again]
 
 
 async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], None]) -> Run:
