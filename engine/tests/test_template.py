@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from book_project import cell, needs
-from book_runs import PATIENCE, alive_with, is_alive, printed, run, template, until, write
+from book_runs import alive_with, is_alive, printed, run, template, until, write
 
 from bookproof.kernels import warm
 from bookproof.kernels.libraries import USUAL
@@ -29,7 +29,8 @@ MANY_THREADS = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
 
 def end_of(forked):
     """Wait for the end of a kernel, but not for ever; return its exit status."""
-    return asyncio.run(asyncio.wait_for(forked.wait(), PATIENCE))
+    until(lambda: forked.poll() is not None)
+    return forked.wait()
 
 
 @pytest.fixture

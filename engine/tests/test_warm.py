@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -85,7 +84,7 @@ def test_a_status_is_an_exit_status(answered):
     assert forked.poll() is None
     theirs.sendall(b'{"status": -11}\n')
     assert forked.poll() == -11
-    assert forked.poll() == asyncio.run(forked.wait()) == -11
+    assert forked.poll() == forked.wait() == -11
     forked.kill()  # no error: it has ended
 
 

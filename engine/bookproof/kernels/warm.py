@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -149,10 +150,10 @@ class ForkedKernel:
                     os.killpg(self.pid, signal.SIGKILL)
         return self.returncode
 
-    async def wait(self) -> int:
+    def wait(self) -> int:
         """Wait for the kernel's end and return its exit status."""
-        while (status := self.poll()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
+        while (status := self.poll()) is None:
+            time.sleep(0.002)
         return status
 
     def send_signal(self, number: int) -> None:
