@@ -148,8 +148,7 @@ class Results:
             "page": str(run.page.path.resolve()),
             "text": _text_digest(run.page),
             "cells": cells_digest(run.page),
-            "settings": _settings(run.page.settings)
-            | _completeness(run.page.settings, unseen=bool(trace.unseen)),
+            "settings": _settings(run.page.settings, unseen=bool(trace.unseen)),
             "environment": self.environment,
             "files": files,
             "declared": {
@@ -188,7 +187,7 @@ class Results:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
             return "Python, a package, bookproof or the processor is another one"
-        now = _settings(settings) | _completeness(settings, unseen=head["unseen"])
+        now = _settings(settings, unseen=head["unseen"])
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
@@ -289,7 +288,7 @@ def _place(path: Path, settings: Settings) -> Path:
     return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
 
 
-def _settings(settings: Settings) -> dict[str, str]:
+def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
     """Return what identifies each setting that kernels run by, and each that they round by."""
     book = settings.notebooks
     values = {
@@ -300,12 +299,9 @@ def _settings(settings: Settings) -> dict[str, str]:
         "book_start": settings.start,
         **arithmetic(environment(settings.environment)),
     }
+    if unseen:  # a page that goes where nobody can follow depends on it, too
+        values["book_complete"] = settings.complete
     return {name: _digest(value) for name, value in values.items()}
-
-
-def _completeness(settings: Settings, *, unseen: bool) -> dict[str, str]:
-    """Return what a page that goes where nobody can follow depends on besides."""
-    return {"book_complete": _digest(settings.complete)} if unseen else {}
 
 
 def _files(run: Run) -> list[str]:
