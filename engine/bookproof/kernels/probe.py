@@ -152,8 +152,6 @@ class Probe:
         """Variables of the environment that it has read, and that it has set itself."""
         self.unasked: set[str] = set()
         """Those that installed packages have read: what they set then may be what they found."""
-        self.passing: dict[int, object] = {}
-        """The very names that were given to who goes through all of them."""
         self.restore: list[Callable[[], object]] = []
         """What takes away again what stands before others."""
 
@@ -281,10 +279,10 @@ class Probe:
 
     def note_variable(self, name: Any) -> None:  # noqa: ANN401
         """Note that a variable is read or set: both encode its name first."""
-        caller, given, name = _frame(2), id(name), _decode(name)
+        caller, name = _frame(2), _decode(name)
         if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
             self.set |= {name} - self.unasked
-        elif name in self.set or given in self.passing:
+        elif name in self.set:
             return
         elif name.startswith((self.own_variables(caller), *STEERING)):
             self.asked.add(name)
@@ -365,10 +363,8 @@ class Probe:
             return encode(name)
 
         def decode_noting(name: Any) -> Any:  # noqa: ANN401
-            known = decode(name)
-            self.passing[id(known)] = known  # whoever goes through all asks for its value
             self.asked.add(self.own_variables(_frame(1)) + ALL)
-            return known
+            return decode(name)
 
         self.put(variables, "encodekey", encode_noting)
         self.put(variables, "decodekey", decode_noting)
