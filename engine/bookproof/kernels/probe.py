@@ -44,7 +44,7 @@ MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 """What is in a folder, but counts for nobody who lists it."""
 FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
 """The packages that look for modules, and for what is installed, wherever modules may be."""
-MACHINE = "/dev", "/proc", "/sys"
+MACHINE = "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
 AGENTS = {*sys.stdlib_module_names, "IPython"}
 """The packages that read variables for whoever calls them."""
@@ -130,7 +130,6 @@ class Probe:
         paths += site.getsitepackages() + [f for f in sys.path if f.endswith(archive)]
         self.installed = set(paths)
         """The folders of what is installed, which is known by its records."""
-        self.machine: tuple[str, ...] = MACHINE
         self.read: dict[str, str] = {}
         """By path, the stamp of what was opened or listed."""
         self.looked: dict[str, dict[str, str]] = {}
@@ -159,8 +158,6 @@ class Probe:
         """Watch from here on, in the place where the process is now."""
         self.before, self.there = processes(), {}
         here = _absolute(".")
-        # a book may be in /dev/shm
-        self.machine = tuple(folder for folder in MACHINE if not below(here, [folder]))
         with _scandir(".") as entries:
             if not any(entries):  # made for the page: all in there will be its own
                 self.made.add(here)
@@ -170,7 +167,9 @@ class Probe:
             if self.counts(folder):
                 self.modules(folder)
         asking = {"stat": "time", "lstat": "link", "access": "kind", "readlink": "link"}
-        hide([self.stand_before(name, question) for name, question in asking.items()])
+        for name, question in asking.items():
+            self.stand_before(name, question)
+        hide_frames()
         self.watch_variables(os.environ)
         if os.supports_bytes_environ:
             self.watch_variables(os.environb)
@@ -282,12 +281,9 @@ class Probe:
         caller, name = _frame(2), _decode(name)
         if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
             self.set |= {name} - self.unasked
-        elif name in self.set:
-            return
-        elif name.startswith((self.own_variables(caller), *STEERING)):
-            self.asked.add(name)
-        else:
-            self.unasked.add(name)
+        elif name not in self.set:
+            counts = name.startswith((self.own_variables(caller), *STEERING))
+            (self.asked if counts else self.unasked).add(name)
 
     def own_variables(self, caller: Any) -> str:  # noqa: ANN401
         """Return how the variables begin that are meant for whoever reads them: all are for a page.
@@ -329,14 +325,14 @@ class Probe:
 
     def counts(self, file: str) -> bool:
         """Whether it may change while the installed packages and the machine stay the same."""
-        return not below(file, self.installed) and not below(file, self.machine)
+        return not below(file, self.installed) and not below(file, MACHINE)
 
     def is_own(self, file: str) -> bool:
         """Whether the page itself has made what is there."""
         return file in self.written or below(file, self.made)
 
-    def stand_before(self, name: str, question: str) -> Any:  # noqa: ANN401
-        """Stand before a function of `os` that answers a question about a file; return the code."""
+    def stand_before(self, name: str, question: str) -> None:
+        """Stand before a function of `os` that answers a question about a file."""
         original = getattr(os, name)
 
         def noting(path: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
@@ -352,7 +348,6 @@ class Probe:
             if original in able:
                 able.add(noting)
         self.put(os, name, noting)
-        return noting.__code__
 
     def watch_variables(self, variables: Any) -> None:  # noqa: ANN401
         """Note which variables are read: by their names, or, by who goes through them, all."""
@@ -490,7 +485,7 @@ def _is_there(name: str) -> bool:
     return True
 
 
-def hide(codes: list[Any]) -> None:
+def hide_frames() -> None:
     """Keep the functions of the probe out of the tracebacks that IPython shows."""
     shell = _shell()
     if shell is None:
@@ -503,9 +498,9 @@ def hide(codes: list[Any]) -> None:
         while error is not None:
             trace = error.__traceback__
             while trace is not None:
-                while trace.tb_next is not None and trace.tb_next.tb_frame.f_code in codes:
-                    trace.tb_next = trace.tb_next.tb_next
-                trace = trace.tb_next
+                while (later := trace.tb_next) and later.tb_frame.f_globals is globals():
+                    trace.tb_next = later.tb_next
+                trace = later
             error = error.__cause__ or error.__context__
         return kind, value, first
 
