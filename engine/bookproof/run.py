@@ -31,7 +31,6 @@ from bookproof.kernels.start import (
     working_folder,
 )
 from bookproof.kernels.trace import READ_TRACE, START_TRACE, Trace, read_trace
-from bookproof.kernels.warm import socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
 from bookproof.report import RAN_TOO_LONG, ended, shown_path
@@ -175,7 +174,7 @@ class Execution:
     async def _client(self) -> AsyncIterator[Client]:
         """Start a kernel with its sockets in a private folder, and end it at the end."""
         config = self.page.config
-        with private_folder(socket_folder()) as private:
+        with private_folder() as private:
             manager = new_manager(self.page, private, warm=self.warm)
             client = Client(
                 self.page,

@@ -208,7 +208,7 @@ class Probe:
 
         return note  # no method: to call one takes three times as long
 
-    def note_unseen(self, event: str, what: str = "") -> None:
+    def note_unseen(self, event: str, what: str) -> None:
         """Note that the page goes where it can't be followed."""
         shell = _shell()
         # not execution_count, which goes up before a cell runs or after it, as the version has it

@@ -118,7 +118,7 @@ def kernel_config(folder: str, modules: Sequence[str]) -> Config:
         # a socket in a private folder: a TCP port is open to every user of the machine
         manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
     warm = {"modules": list(modules)}
-    return Config(KernelManager=manager, AsyncKernelManager=manager, WarmProvisioner=warm)
+    return Config(KernelManager=manager, WarmProvisioner=warm)
 
 
 def new_manager(

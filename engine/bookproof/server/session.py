@@ -28,7 +28,6 @@ from bookproof.kernels.start import (
     variables,
     working_folder,
 )
-from bookproof.kernels.warm import socket_folder
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -201,7 +200,7 @@ async def _kernel(
     runs before the first cell. Before each cell, live.js sends those above it that have not run
     as they now read. Nothing is undone but by another kernel.
     """
-    with private_folder(socket_folder()) as private:
+    with private_folder() as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
         folder = working_folder(page, private)
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
