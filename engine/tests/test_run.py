@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -337,20 +336,14 @@ def test_a_page_keeps_what_it_has_started_while_others_end(tmp_path):
 
 @pytest.mark.slow
 @linux
-def test_no_process_and_no_folder_outlives_a_build_that_is_killed(tmp_path):
+def test_no_process_outlives_a_build_that_is_killed(tmp_path):
     seconds = unique_seconds()
     write(tmp_path, cell(LEAVERS.format(seconds=seconds)), cell("while True: pass"))
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     command = [sys.executable, "-m", "bookproof", "run", "page.md"]
-    environment = os.environ | {"TMPDIR": "temporary"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
-    ) as build:
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as build:
         until(lambda: len(sleepers(seconds)) == 3)
         build.kill()
     until(lambda: not sleepers(seconds))
-    until(lambda: not list(temporary.glob("book-*")))
 
 
 @pytest.mark.slow

@@ -26,7 +26,6 @@ import importlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import sysconfig
@@ -52,8 +51,6 @@ KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ip
 PACKAGES = "purelib", "platlib"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
-PREFIX = "book-"
-"""How the names of folders start that this engine makes, and that nobody else has files in."""
 REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
@@ -78,7 +75,6 @@ class Forker:
         # IPython looks into a page's folder after the standard library
         self.loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
         self.kernels: dict[int, socket.socket] = {}
-        self.folders: set[str] = set()
         adopt_orphans()
         self.helpers = children()  # what imported modules have started lives as long as they do
         self.wakeup = socket.socketpair()
@@ -124,7 +120,6 @@ class Forker:
             connection.close()
             return None
         self.kernels[pid] = connection
-        self.folders.add(private_folder(job["argv"]))
         self.reply(connection, pid=pid)
         self.selector.register(connection, selectors.EVENT_READ, lambda: self.kill(pid))
         return None
@@ -168,10 +163,6 @@ class Forker:
         while left := children():
             kill_all(left)
             os.waitpid(-1, 0)
-        # who started it removes them, unless that was killed
-        for folder in {*self.folders, os.getcwd()}:
-            if os.path.basename(folder).startswith(PREFIX):
-                shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     def leave(self, connection: socket.socket) -> None:
@@ -182,12 +173,6 @@ class Forker:
         self.selector.close()
         for end in (self.listener, connection, *self.wakeup, *self.kernels.values()):
             end.close()
-
-
-def private_folder(arguments: Sequence[str]) -> str:
-    """Return the folder of a kernel's connection file."""
-    after = arguments.index("-f") + 1 if "-f" in arguments else len(arguments)
-    return os.path.dirname(os.path.abspath(arguments[after])) if arguments[after:] else ""
 
 
 def adopt_orphans() -> None:
