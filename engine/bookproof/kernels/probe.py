@@ -149,8 +149,6 @@ class Probe:
         self.asked: set[str] = set()
         self.set: set[str] = set()
         """Variables of the environment that it has read, and that it has set itself."""
-        self.unasked: set[str] = set()
-        """Those that installed packages have read: what they set then may be what they found."""
         self.restore: list[Callable[[], object]] = []
         """What takes away again what stands before others."""
 
@@ -279,11 +277,12 @@ class Probe:
     def note_variable(self, name: Any) -> None:  # noqa: ANN401
         """Note that a variable is read or set: both encode its name first."""
         caller, name = _frame(2), _decode(name)
+        own = self.own_variables(caller)
         if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
-            self.set |= {name} - self.unasked
-        elif name not in self.set:
-            counts = name.startswith((self.own_variables(caller), *STEERING))
-            (self.asked if counts else self.unasked).add(name)
+            if not own:  # what a package sets may be what it found
+                self.set.add(name)
+        elif name not in self.set and name.startswith((own, *STEERING)):
+            self.asked.add(name)
 
     def own_variables(self, caller: Any) -> str:  # noqa: ANN401
         """Return how the variables begin that are meant for whoever reads them: all are for a page.
