@@ -26,7 +26,6 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from bookproof.beside import place_beside
 from bookproof.files import write_atomically
-from bookproof.kernels.libraries import FILES
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
@@ -131,7 +130,7 @@ class Results:
             "environment": self.environment,
             "files": files,
             "declared": {
-                pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
+                pattern: list(map(str, found)) for pattern, found in run.page.depends.items()
             },
             "looked": trace.looked,
             "sought": trace.sought,
@@ -275,18 +274,13 @@ def _files(run: Run) -> list[str]:
     page = run.page
     loads = [page.notebook.cells[cell.index].metadata.get("load") for cell in page.cells]
     files = [page.path.parent / name for name in loads if name]
-    files += [file for found in _declared(page).values() for file in found]
+    files += [file for found in page.depends.values() for file in found]
     files += map(Path, run.trace.files if run.trace else ())
     with suppress(NoSuchKernel):
         name = page.notebook.metadata.get("kernelspec", {}).get("name", "python3")
         files.append(Path(KernelSpecManager().get_kernel_spec(name).resource_dir, "kernel.json"))
     # not resolved: a link may come to lead elsewhere
     return sorted({os.path.abspath(file) for file in files})  # noqa: PTH100
-
-
-def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
-    """Return the files that a page declares, and those that are never seen in a warm kernel."""
-    return {**page.depends, **{name: find_declared(page.path, name) for name in FILES}}
 
 
 def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]) -> str:

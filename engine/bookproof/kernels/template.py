@@ -330,7 +330,9 @@ def main() -> None:
     state = LIBRARIES.state()
     job = Forker(listener, trouble, sources).serve()
     enter(job, changed)
+    probe = PROBE.watch()  # a page may have the settings of a library beside it
     LIBRARIES.renew(state)
+    probe.stop()
     become_kernel(job["argv"]).start()
 
 
