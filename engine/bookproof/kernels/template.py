@@ -78,8 +78,7 @@ class Forker:
         adopt_orphans()
         self.helpers = children()  # what imported modules have started lives as long as they do
         self.wakeup = socket.socketpair()
-        for end in self.wakeup:
-            end.setblocking(False)  # noqa: FBT003
+        self.wakeup[1].setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(self.wakeup[1].fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only signals with a handler wake it up
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its standard input
@@ -131,9 +130,7 @@ class Forker:
 
     def reap(self) -> None:
         """Pass on how kernels ended, and end what they left running."""
-        with suppress(BlockingIOError):
-            while self.wakeup[0].recv(1024):
-                pass
+        self.wakeup[0].recv(1024)  # a byte for each signal
         # first look, then kill the group, then reap: until then nobody else can have the number
         while (pid := ended()) is not None:
             self.kill(pid)
