@@ -24,7 +24,7 @@ import tempfile
 from functools import wraps
 from importlib.machinery import all_suffixes
 from importlib.util import source_from_cache
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -76,8 +76,8 @@ def processes() -> Any:  # noqa: ANN401
 def look(name: str, question: str) -> str:
     """Answer what a page asked of a file without opening it."""
     try:
-        if question == "link" and (target := _link(name)):
-            return f"leads to {target}"
+        if question == "link" and S_ISLNK(_lstat(name).st_mode):
+            return f"leads to {_readlink(name)}"
         found = _stat(name)
     except (OSError, ValueError):
         return ""
@@ -215,13 +215,13 @@ class Probe:
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for modules or packages there."""
-        if _frame(2).f_globals.get("__name__", "").partition(".")[0] not in FINDERS:
+        if _package(_frame(2)) not in FINDERS:
             self.note_read(_name(path or "."))
 
     def note_made(self, path: Any, *_: object) -> None:  # noqa: ANN401
         """Note that a folder is made, or would be, were it not there."""
         if name := _name(path):
-            (self.wanted if _is_there(name) else self.made).add(name)
+            (self.wanted if look(name, "kind") else self.made).add(name)
 
     def note_renamed(self, path: Any, new: Any, *_: object) -> None:  # noqa: ANN401
         """Note that what the page has written gets another name."""
@@ -231,9 +231,10 @@ class Probe:
     def note_opened(self, path: Any, mode: str | None, flags: int) -> None:  # noqa: ANN401
         """Note that a file is opened: what a page makes anew, it need not have read."""
         file = _name(path)
-        if mode is not None and _is_there(file) and S_ISDIR(_stat(file).st_mode):
+        there = look(file, "kind")
+        if mode is not None and there == "folder":
             return  # no folder opens so: something else is opened in it
-        anew = flags & (os.O_TRUNC | os.O_EXCL) or (flags & os.O_CREAT and not _is_there(file))
+        anew = flags & (os.O_TRUNC | os.O_EXCL) or (flags & os.O_CREAT and not there)
         if file and anew:
             self.written.add(file)
         else:
@@ -244,7 +245,7 @@ class Probe:
         name = _decode(given)
         address = re.sub("^file:(//[^/]*)?", "", name.partition("?")[0].partition("#")[0])
         for file in {name, unquote(address)} - {"", ":memory:"}:
-            if _is_there(_name(file)):
+            if look(_name(file), "kind"):
                 self.note_read(_name(file))
             else:
                 self.written.add(_name(file))
@@ -448,14 +449,6 @@ def _name(path: Any) -> str:  # noqa: ANN401
         return ""
 
 
-def _link(name: str) -> str:
-    """Return where a link leads, or nothing where there is none."""
-    try:
-        return _decode(_readlink(name))
-    except (OSError, ValueError):
-        return ""
-
-
 def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
     """Return the command or the address that an event tells of, in one short line."""
     if place is None:
@@ -474,14 +467,6 @@ def _shell() -> Any:  # noqa: ANN401
     """Return what runs the cells here, if anything does."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
-
-
-def _is_there(name: str) -> bool:
-    try:
-        _lstat(name)
-    except OSError:
-        return False
-    return True
 
 
 def hide_frames() -> None:
