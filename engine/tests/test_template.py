@@ -72,7 +72,7 @@ def fork(tmp_path):
 
     yield fork
     for forked in kernels:
-        forked.kill()
+        forked.send_signal(signal.SIGKILL)
         end_of(forked)
 
 
@@ -100,7 +100,7 @@ class TestKernels:
     def test_it_can_be_killed_before_it_has_begun(self, shared, fork):
         for _ in range(5):
             forked = fork(shared, wait=False)
-            forked.kill()
+            forked.send_signal(signal.SIGKILL)
             assert end_of(forked) == -signal.SIGKILL
 
     def test_it_writes_where_it_is_told(self, shared, fork, tmp_path):

@@ -121,7 +121,7 @@ def end_template(process: subprocess.Popen[bytes], folder: str, owner: int) -> N
 
 
 class ForkedKernel:
-    """A kernel that a template forked, with the part of `subprocess.Popen` that clients use."""
+    """A kernel that a template forked, with the part of `subprocess.Popen` that Jupyter uses."""
 
     stdin = stdout = stderr = None
 
@@ -160,14 +160,6 @@ class ForkedKernel:
                 with suppress(ProcessLookupError):
                     send(self.pid, number)
                     return
-
-    def kill(self) -> None:
-        """Kill the kernel."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the kernel to end."""
-        self.send_signal(signal.SIGTERM)
 
 
 TEMPLATES: dict[tuple[object, ...], Template] = {}
