@@ -123,9 +123,11 @@ def test_sockets_are_in_a_private_folder_that_goes_with_the_kernel(tmp_path):
     assert not Path(file).parent.exists()
 
 
-def test_windows_has_no_such_sockets(monkeypatch):
+def test_windows_has_no_such_sockets(tmp_path, monkeypatch):
+    page = read_page(write(tmp_path, cell("1")))
+
     def options():
-        return starting.kernel_config("folder", ())["KernelManager"]
+        return starting.new_manager(page, tmp_path).config["KernelManager"]
 
     assert options()["transport"] == "ipc"
     monkeypatch.setattr(starting.sys, "platform", "win32")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 import time
@@ -20,7 +19,7 @@ from traitlets.config import Config
 from bookproof.kernels.warm import KERNEL, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -111,14 +110,9 @@ def _is_this_python(name: str) -> bool:
     return here and plain and rest == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
-def kernel_config(folder: str, modules: Sequence[str]) -> Config:
-    """Return the settings of a kernel whose files are in a folder."""
-    manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
-    if sys.platform != "win32":
-        # a socket in a private folder: a TCP port is open to every user of the machine
-        manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
-    warm = {"modules": list(modules)}
-    return Config(KernelManager=manager, WarmProvisioner=warm)
+SETS = re.compile(r"environ(b?\[[^]\n]*\]\s*=(?!=)|\.(update|setdefault|pop)\b)|putenv|"
+                  r"^\s*%(set_)?env\s+\w+[ =]", re.MULTILINE)  # fmt: skip
+"""Code that sets a variable of the environment."""
 
 
 def new_manager(
@@ -132,25 +126,18 @@ def new_manager(
 
     The kernel starts with `OPTIONS`, in `working_folder`, with its `variables`.
     """
+    manager = {"connection_file": str(private / "kernel.json")}
+    if sys.platform != "win32":
+        # a socket in a private folder: a TCP port is open to every user of the machine
+        manager |= {"transport": "ipc", "ip": str(private / "k")}
+    # MPLBACKEND, OMP_NUM_THREADS and the like count when a module is imported, and not after
+    sets = any(SETS.search(cell.source) for cell in page.cells)
+    modules = [] if sets else list(page.settings.modules)
     return AsyncKernelManager(
         kernel_name=kernel_name(page.notebook, warm=warm),
         client_factory=client,
-        config=kernel_config(str(private), _modules(page)),
+        config=Config(KernelManager=manager, WarmProvisioner={"modules": modules}),
     )
-
-
-SETS = re.compile(r"environ(b?\[[^]\n]*\]\s*=(?!=)|\.(update|setdefault|pop)\b)|putenv|"
-                  r"^\s*%(set_)?env\s+\w+[ =]", re.MULTILINE)  # fmt: skip
-"""Code that sets a variable of the environment."""
-
-
-def _modules(page: Page) -> Sequence[str]:
-    """Return what is imported before a page's cells run: nothing, if they set the environment.
-
-    MPLBACKEND, OMP_NUM_THREADS and the like count when a module is imported, and not after.
-    """
-    sets = any(SETS.search(cell.source) for cell in page.cells)
-    return () if sets else page.settings.modules
 
 
 def working_folder(page: Page, private: Path) -> Path:
