@@ -21,7 +21,7 @@ import sqlite3
 import sys
 import sysconfig
 import tempfile
-from functools import wraps
+from functools import cache, wraps
 from importlib.machinery import all_suffixes
 from importlib.util import source_from_cache
 from stat import S_ISDIR, S_ISLNK, S_ISREG
@@ -37,9 +37,14 @@ LEAVES = {"subprocess.Popen": 1, "os.system": 0, "os.exec": 1, "os.posix_spawn":
 """The events by which a page goes where it can't be followed, and which argument tells for what."""
 A_PROCESS = "a process"
 """What stands for an event of a process that was started without any."""
-KINDS = {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir",
-         "is_symlink", "is_mount", "samefile", "_joinrealpath", "realpath"}  # fmt: skip
-"""The functions to which all that matters of a file is whether it is there, and of which kind."""
+ASKING = {
+    "getsize": "size",
+    # all that matters to these is whether a file is there, and of which kind
+    **dict.fromkeys(("exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file",
+                     "is_dir", "is_symlink", "is_mount", "samefile", "_joinrealpath",
+                     "realpath"), "kind"),
+}  # fmt: skip
+"""What functions that call `os.stat` ask of a file, where it is not its time."""
 MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 """What is in a folder, but counts for nobody who lists it."""
 FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
@@ -136,8 +141,8 @@ class Probe:
         """By path, what it asked of the file there (its kind, size or time, or where it leads)."""
         self.sought: dict[str, dict[str, bool]] = {}
         """By folder, the modules that it looked for there, and whether they were there."""
-        self.there: dict[str, set[str]] = {}
-        """By folder, the modules that are there."""
+        self.modules = cache(modules_in)
+        """By folder, the modules that were there when it was first of interest."""
         self.written: set[str] = set()
         self.made: set[str] = set()
         """The files that it wrote, and the folders that it made, in which all is its own."""
@@ -154,7 +159,8 @@ class Probe:
 
     def start(self) -> None:
         """Watch from here on, in the place where the process is now."""
-        self.before, self.there = processes(), {}
+        self.before = processes()
+        self.modules.cache_clear()
         here = _absolute(".")
         with _scandir(".") as entries:
             if not any(entries):  # made for the page: all in there will be its own
@@ -265,10 +271,8 @@ class Probe:
             caller = caller.f_back or caller
         if caller.f_globals.get("__name__") == "linecache" or not (file := _name(path)):
             return  # for a traceback, of modules that are known
-        if question == "time" and caller.f_code.co_name in KINDS:
-            question = "kind"
-        elif question == "time" and caller.f_code.co_name == "getsize":
-            question = "size"
+        if question == "time":
+            question = ASKING.get(caller.f_code.co_name, question)
         # a text of several lines that is shown: IPython asks whether it names a file
         if "\n" not in file and not self.is_own(file) and self.counts(file):
             asked = self.looked.setdefault(file, {})
@@ -302,7 +306,7 @@ class Probe:
         """Note the database that a statement opens besides, and allow all."""
         if action == sqlite3.SQLITE_ATTACH:
             if name is None:
-                self.note_unseen("sqlite3 ATTACH")
+                self.note_unseen("sqlite3 ATTACH", "")
             else:
                 self.note_database(name)
         return sqlite3.SQLITE_OK
@@ -317,12 +321,6 @@ class Probe:
         if self.counts(folder):
             self.sought.setdefault(folder, {}).setdefault(module, module in self.modules(folder))
 
-    def modules(self, folder: str) -> set[str]:
-        """Return the modules that are in a folder, as it was when it was first of interest."""
-        if folder not in self.there:
-            self.there[folder] = modules_in(folder)
-        return self.there[folder]
-
     def counts(self, file: str) -> bool:
         """Whether it may change while the installed packages and the machine stay the same."""
         return not below(file, self.installed) and not below(file, MACHINE)
@@ -335,14 +333,13 @@ class Probe:
         """Stand before a function of `os` that answers a question about a file."""
         original = getattr(os, name)
 
+        @wraps(original)
         def noting(path: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
             if options.get("dir_fd") is None:
                 to_link = name == "stat" and options.get("follow_symlinks") is False
                 self.note_look(path, "link" if to_link else question)
             return original(path, *rest, **options)
 
-        noting.__name__ = noting.__qualname__ = name
-        noting.__doc__, noting.__module__ = original.__doc__, original.__module__
         for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks,
                      os.supports_effective_ids):  # fmt: skip
             if original in able:
@@ -449,10 +446,8 @@ def _name(path: Any) -> str:  # noqa: ANN401
         return ""
 
 
-def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
+def _told(arguments: Any, place: Any) -> str:  # noqa: ANN401
     """Return the command or the address that an event tells of, in one short line."""
-    if place is None:
-        return ""
     try:
         given = arguments[place]
         parts = [given] if isinstance(given, str | bytes | os.PathLike) else given
