@@ -30,7 +30,7 @@ from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
-from bookproof.processor import arithmetic, features
+from bookproof.processor import ARITHMETIC, features, threads
 from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 
 # as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
 PATH = tuple(dict.fromkeys(filter(None, sys.path)))
-BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR"
-"""The variables that Python and the C library read themselves; a star is one letter or more, since
-PYTHON alone is a Makefile's."""
+BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR", *ARITHMETIC
+"""The variables that Python, libc and numerical libraries read themselves; a star is one letter or
+more, since PYTHON alone is a Makefile's."""
 PROCESS, NETWORK = "starts a process", "asks the network"
 UNSEEN = {
     "another Python": "runs in another Python",
@@ -254,7 +254,7 @@ def _place(path: Path, settings: Settings) -> Path:
 
 
 def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
-    """Return what identifies each setting that kernels run by, and each that they round by."""
+    """Return what identifies each setting that kernels run by."""
     book = settings.notebooks
     values = {
         "nb_execution_allow_errors": book.execution_allow_errors,
@@ -262,7 +262,7 @@ def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
         "nb_kernel_rgx_aliases": book.kernel_rgx_aliases,
         "book_environment": dict(settings.environment),
         "book_start": settings.start,
-        **arithmetic(environment(settings.environment)),
+        "processors": threads(environment(settings.environment)),
     }
     if unseen:  # a page that goes where nobody can follow depends on it, too
         values["book_complete"] = settings.complete
