@@ -279,10 +279,7 @@ class Client(NotebookClient):
         await self.async_start_new_kernel(
             env=variables(self.page, folder), cwd=str(folder), stdout=log, stderr=log
         )
-        try:
-            kernel: Any = await self.async_start_new_kernel_client()
-        except RuntimeError as error:
-            raise DeadKernelError(str(error)) from error
+        kernel: Any = await self.async_start_new_kernel_client()
         self.nb.metadata["language_info"] = kernel.language_info
 
     async def prepare(self) -> None:

@@ -14,6 +14,7 @@ import psutil
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
 from bookproof.kernels.warm import KERNEL, environment
@@ -56,7 +57,7 @@ class PromptKernelClient(AsyncKernelClient):
         end = time.monotonic() + seconds
         while not await self._answers():
             if not await self.is_alive():
-                raise RuntimeError("the kernel died before it answered")
+                raise DeadKernelError("the kernel died before it answered")
             if time.monotonic() > end:
                 raise TimeoutError(f"the kernel did not answer within {seconds} s")
 
@@ -84,7 +85,7 @@ class StartError(Exception):
 def starting(code: str) -> str:
     """Return code that runs a book's own as a module of its own: it leaves no name behind."""
     box = {"__name__": "book_start"}
-    return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})" if code else "pass"
+    return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})"
 
 
 def start_failure(reply: Mapping[str, Any]) -> str:
