@@ -21,14 +21,12 @@ from nbformat import ValidationError as NotebookValidationError
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
-    OPTIONS,
     StartError,
-    ended_with,
+    kill,
+    launch,
     new_manager,
     start_failure,
     starting,
-    variables,
-    working_folder,
 )
 from bookproof.kernels.trace import READ_TRACE, START_TRACE, Trace, read_trace
 from bookproof.optional import question, read_answer
@@ -187,11 +185,10 @@ class Execution:
                 iopub_timeout=KERNEL_SECONDS,
                 raise_on_iopub_timeout=True,  # a lost output must not pass for none
                 record_timing=False,  # notebooks to download would differ from build to build
-                extra_arguments=OPTIONS,
             )
             with (private / "log").open("w+b") as log:
                 try:
-                    await client.start(working_folder(self.page, private), log)
+                    await client.start(private, log)
                     yield client
                 except DeadKernelError as error:
                     raise DeadKernelError(await _epitaph(client, manager, log)) from error
@@ -273,12 +270,10 @@ class Client(NotebookClient):
         super().__init__(notebook, **kwargs)
         self.page = page
 
-    async def start(self, folder: Path, log: IO[bytes]) -> None:
-        """Start the kernel; what it prints outside of cells goes into the log."""
+    async def start(self, private: Path, log: IO[bytes]) -> None:
+        """Start the kernel, and wait until it answers."""
         self.reset_execution_trackers()
-        await self.async_start_new_kernel(
-            env=variables(self.page, folder), cwd=str(folder), stdout=log, stderr=log
-        )
+        await launch(cast("AsyncKernelManager", self.km), self.page, private, log)
         kernel: Any = await self.async_start_new_kernel_client()
         self.nb.metadata["language_info"] = kernel.language_info
 
@@ -308,9 +303,8 @@ class Client(NotebookClient):
             await manager.shutdown_kernel(now=False)
         if self.kc:
             self.kc.stop_channels()
-        if manager and manager.has_kernel:  # nbclient lets go of one that has not answered
-            with ended_with(manager):
-                await manager.shutdown_kernel(now=True)
+        if manager:  # nbclient lets go of one that has not answered
+            await kill(manager)
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int

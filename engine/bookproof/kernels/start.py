@@ -6,9 +6,9 @@ import asyncio
 import re
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -20,7 +20,7 @@ from traitlets.config import Config
 from bookproof.kernels.warm import KERNEL, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -123,10 +123,7 @@ def new_manager(
     warm: bool = True,
     client: type[PromptKernelClient] = PromptKernelClient,
 ) -> AsyncKernelManager:
-    """Return the manager of a kernel for a page, whose sockets and files are in a private folder.
-
-    The kernel starts with `OPTIONS`, in `working_folder`, with its `variables`.
-    """
+    """Return the manager of a kernel for a page, with its sockets and files in a private folder."""
     manager = {"connection_file": str(private / "kernel.json")}
     if sys.platform != "win32":
         # a socket in a private folder: a TCP port is open to every user of the machine
@@ -141,32 +138,40 @@ def new_manager(
     )
 
 
-def working_folder(page: Page, private: Path) -> Path:
-    """Return the folder in which a page's kernel works: the page's own, or a fresh one."""
-    if not page.config.execution_in_temp:
-        return page.path.parent.resolve()
-    folder = private / "work"
-    folder.mkdir()
-    return folder
+async def launch(manager: AsyncKernelManager, page: Page, private: Path, log: IO[bytes]) -> None:
+    """Start a page's kernel in the page's folder, or in a fresh one.
 
-
-def variables(page: Page, folder: Path) -> dict[str, str]:
-    """Return the environment of a page's kernel, as a shell in its folder has it."""
-    return environment({"PWD": str(folder)} | dict(page.settings.environment))
-
-
-@contextmanager
-def ended_with(manager: AsyncKernelManager) -> Iterator[None]:
-    """Kill what a kernel has started, too: workers in sessions of their own do not end with it.
-
-    A template sees to that for its own kernels, also where they have lost track of it themselves.
+    What it prints outside of cells goes into the log.
     """
+    folder = page.path.parent.resolve()
+    if page.config.execution_in_temp:
+        folder = private / "work"
+        folder.mkdir()
+    # as a shell in this folder has them
+    variables = {"PWD": str(folder)} | dict(page.settings.environment)
+    await manager.start_kernel(
+        extra_arguments=OPTIONS,
+        env=environment(variables),
+        cwd=str(folder),
+        stdout=log,
+        stderr=log,
+    )
+
+
+async def kill(manager: AsyncKernelManager) -> None:
+    """Kill a kernel, if it is there, and what it has started.
+
+    Workers in sessions of their own do not end with it. A template sees to that for its own
+    kernels, also where they have lost track of it themselves.
+    """
+    if not manager.has_kernel:
+        return
     started: list[psutil.Process] = []
     if pid := getattr(manager.provisioner, "pid", None):
         with suppress(psutil.NoSuchProcess):
             started = psutil.Process(pid).children(recursive=True)
     try:
-        yield
+        await manager.shutdown_kernel(now=True)
     finally:
         for process in started:
             with suppress(psutil.NoSuchProcess):

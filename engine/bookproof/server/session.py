@@ -19,14 +19,12 @@ from myst_nb.core.render import strip_ansi
 
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
-    OPTIONS,
     PromptKernelClient,
-    ended_with,
+    kill,
+    launch,
     new_manager,
     start_failure,
     starting,
-    variables,
-    working_folder,
 )
 
 if TYPE_CHECKING:
@@ -202,9 +200,8 @@ async def _kernel(
     """
     with private_folder() as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
-        folder = working_folder(page, private)
         with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
-            start = asyncio.ensure_future(start_kernel(manager, page, folder, nowhere, limits))
+            start = asyncio.ensure_future(start_kernel(manager, page, private, nowhere, limits))
             try:
                 # left half-way, a start would leave things behind: so it is not, and is soon done
                 client = await asyncio.shield(start)
@@ -213,9 +210,7 @@ async def _kernel(
                 await asyncio.wait([start])
                 if not start.exception():
                     start.result().stop_channels()
-                if manager.has_kernel:
-                    with ended_with(manager):
-                        await manager.shutdown_kernel(now=True)
+                await kill(manager)
 
 
 async def _watch(pid: int, limits: Limits) -> None:
@@ -245,16 +240,10 @@ def _use(pid: int) -> tuple[int, int]:
 
 
 async def start_kernel(
-    manager: AsyncKernelManager, page: Page, folder: Path, nowhere: IO[bytes], limits: Limits
+    manager: AsyncKernelManager, page: Page, private: Path, nowhere: IO[bytes], limits: Limits
 ) -> BoundedKernelClient:
     """Start a kernel, and return its client as soon as it answers."""
-    await manager.start_kernel(
-        extra_arguments=OPTIONS,
-        env=variables(page, folder),
-        cwd=str(folder),
-        stdout=nowhere,
-        stderr=nowhere,
-    )
+    await launch(manager, page, private, nowhere)
     _bound_memory(manager, limits.memory)
     client: Any = manager.client()
     client.start_channels()
