@@ -50,6 +50,7 @@ more, since PYTHON alone is a Makefile's."""
 PROCESS, NETWORK = "starts a process", "asks the network"
 UNSEEN = {
     "another Python": "runs in another Python",
+    "sqlite3 ATTACH": "attaches a database whose name it works out",
     "socket.connect": NETWORK,
     "socket.getaddrinfo": NETWORK,
 }

@@ -121,6 +121,14 @@ CHANGES = {
         ),
         database("a.db", 2),
     ),
+    "sqlite3 by ATTACH": (
+        (
+            "import sqlite3\nbase = sqlite3.connect(':memory:')\n"
+            "_ = base.execute(\"attach 'file:a.db' as other\")\n"
+            "base.execute('select * from other.t').fetchall()"
+        ),
+        database("a.db", 2),
+    ),
     "the folder for temporary files": (
         (
             "import tempfile\nfrom pathlib import Path\n"

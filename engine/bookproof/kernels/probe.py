@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 import site
+import sqlite3
 import sys
 import sysconfig
 import tempfile
@@ -176,6 +177,7 @@ class Probe:
         self.watch_variables(os.environ)
         if os.supports_bytes_environ:
             self.watch_variables(os.environb)
+        self.watch_databases()
         sys.meta_path.insert(0, self)
         self.restore.append(lambda: sys.meta_path.remove(self))
 
@@ -188,7 +190,7 @@ class Probe:
     # coverage sees nothing from here: Python lets nothing trace what an audit hook does
     def hook(self) -> Callable[[str, Any], None]:
         """Return the function that notes an event."""
-        counting = {"bookproof.probe", "bookproof.trace", *LEAVES, *NOTED}
+        counting = {"bookproof.probe", "bookproof.trace", "sqlite3.connect", *LEAVES, *NOTED}
 
         def note(event: str, arguments: Any) -> None:  # noqa: ANN401
             if event not in counting:  # first: h5py alone tells of a million `builtins.id`
@@ -201,6 +203,8 @@ class Probe:
                 if processes() != self.before:
                     self.unseen.setdefault(A_PROCESS, (0, ""))
                 arguments[0].update(self.answer())
+            elif event == "sqlite3.connect":
+                self.note_database(arguments[0])
             elif event in LEAVES:
                 self.note_unseen(event, _told(arguments, LEAVES[event]))
             elif _frame(1).f_globals is not globals():
@@ -298,6 +302,15 @@ class Probe:
         installed = below(_absolute(caller.f_code.co_filename), self.installed)
         return package.upper() if installed else ""
 
+    def note_attached(self, action: int, name: str | None, *_: object) -> int:
+        """Note the database that a statement opens besides, and allow all."""
+        if action == sqlite3.SQLITE_ATTACH:
+            if name is None:
+                self.note_unseen("sqlite3 ATTACH", "")
+            else:
+                self.note_database(name)
+        return sqlite3.SQLITE_OK
+
     def find_spec(self, name: str, path: Any = None, _target: object = None) -> None:  # noqa: ANN401
         """Note that a module is looked for: as the first finder, which finds none."""
         for folder in _folders(sys.path if path is None else path):
@@ -348,6 +361,17 @@ class Probe:
         self.put(variables, "encodekey", encode_noting)
         self.put(variables, "decodekey", decode_noting)
 
+    def watch_databases(self) -> None:
+        """Note which databases a statement attaches to one that is open: no event tells."""
+        connect = sqlite3.connect
+
+        def connect_noting(*given: Any, **options: Any) -> Any:  # noqa: ANN401
+            connection = connect(*given, **options)
+            connection.set_authorizer(self.note_attached)
+            return connection
+
+        self.put(sqlite3, "connect", wraps(connect)(connect_noting))
+
     def put(self, place: Any, name: str, value: Any) -> None:  # noqa: ANN401
         """Put something in another's place until it is over."""
         original = getattr(place, name)
@@ -395,7 +419,6 @@ NOTED: dict[str, Callable[..., None]] = {
     "os.scandir": Probe.note_listed,
     "os.mkdir": Probe.note_made,
     "os.rename": Probe.note_renamed,
-    "sqlite3.connect": Probe.note_database,
 }
 
 
