@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbformat import ValidationError, validate
+from nbformat.v4 import new_code_cell, new_notebook
 
 from bookproof.beside import place_beside
 from bookproof.files import write_atomically
@@ -35,7 +37,9 @@ from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from nbformat import NotebookNode
 
     from bookproof.page import Page
     from bookproof.settings import Settings
@@ -57,6 +61,9 @@ UNSEEN = {
 """What a page does where it can't be followed, by the event; all others start processes."""
 SHOWN = ("hide-", "remove-", "remove_", "scroll-", "output_scroll")
 """How the tags begin by which MyST-NB shows a cell in another way."""
+DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+          ValidationError, ValueError)  # fmt: skip
+"""What reading a result ends in that no engine has written so, whether or not its seal is right."""
 
 
 class Results:
@@ -73,16 +80,22 @@ class Results:
         This does without parsing the page, and without reading its outputs.
         """
         texts = _joined(self._file(str(path)), self._file(str(place_beside(path))))
-        head = _read_head(_place(path, settings))
-        holds = head and not self._change(head, settings) and head["text"] == texts
-        return str(head["outputs"]) if head and holds else ""
+        try:
+            head = _read_head(_place(path, settings))
+            holds = head and not self._change(head, settings) and head["text"] == texts
+            return str(head["outputs"]) if head and holds else ""
+        except DAMAGE:
+            return ""
 
     def any_outdated(self, settings: Settings, source: Path) -> bool:
         """Whether some page below a folder is sure to run, as far as its results tell."""
-        heads = [_read_head(place) for place in settings.results.glob("*.json")]
-        # not the results of pages that are gone, or were elsewhere when they ran
-        own = [head for head in heads if not head or _is_there(head, source.resolve())]
-        return not own or any(not head or self._change(head, settings) for head in own)
+        try:
+            heads = [_read_head(place) for place in settings.results.glob("*.json")]
+            # not the results of pages that are gone, or were elsewhere when they ran
+            own = [head for head in heads if not head or _is_there(head, source.resolve())]
+            return not own or any(not head or self._change(head, settings) for head in own)
+        except DAMAGE:
+            return True
 
     def load(self, page: Page) -> Run | None:
         """Return the result of a page as if it had run now, if it holds."""
@@ -91,19 +104,27 @@ class Results:
             line, _, body = place.read_bytes().partition(b"\n")
         except OSError:
             return None
+        try:
+            return self._loaded(page, line, body)
+        except DAMAGE:
+            self.reasons[page.path] = "its result is damaged"
+            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
+            return None
+
+    def _loaded(self, page: Page, line: bytes, body: bytes) -> Run | None:
+        """Return what a result says of a page, if it holds; raise for one that is damaged."""
         head = _opened(line)
         if head and (change := self._change(head, page.settings) or _page_change(head, page)):
             self.reasons[page.path] = change
             return None
         if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
-            self.reasons[page.path] = "its result is damaged"
-            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
-            return None
+            raise ValueError(line)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
+        _require_whole(notebook)
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
         verdicts = judged(page, notebook, missing=absent)
-        started, seconds = head["started"], head["seconds"]
+        started, seconds = float(head["started"]), float(head["seconds"])
         text = _text_digest(page)
         if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
@@ -187,6 +208,19 @@ class Results:
             logger.warning(
                 "%s will run again next time: its result can't be kept: %s", page.path, error
             )
+
+
+def _require_whole(notebook: NotebookNode) -> None:
+    """Raise an error for outputs that no notebook can hold."""
+    made: Callable[..., NotebookNode] = new_code_cell
+    cells = [
+        made(outputs=cell.outputs, execution_count=cell.execution_count)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    language = notebook.metadata.get("language_info", {"name": ""})
+    whole: Callable[..., NotebookNode] = new_notebook
+    validate(whole(cells=cells, metadata={"language_info": language}))
 
 
 def _other_answer(head: dict[str, Any], settings: Settings) -> str:
