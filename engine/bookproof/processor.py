@@ -42,8 +42,6 @@ def features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
     return frozenset([platform.machine(), *makers[:1], *told])
 
 
-def arithmetic(variables: Mapping[str, str]) -> dict[str, str | float | None]:
-    """Return what decides how kernels round that start with these variables, by name."""
-    found: dict[str, str | float | None] = {name: variables.get(name) for name in ARITHMETIC}
-    free = any(name not in variables for name in THREADS)
-    return found | {"processors": processors() if free else None}
+def threads(variables: Mapping[str, str]) -> float | None:
+    """Return the processors, if kernels that start with these variables have a thread for each."""
+    return processors() if any(name not in variables for name in THREADS) else None

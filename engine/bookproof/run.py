@@ -10,7 +10,6 @@ import math
 import re
 import signal
 import time
-from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -22,26 +21,22 @@ from nbformat import ValidationError as NotebookValidationError
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
-    OPTIONS,
     StartError,
-    ended_with,
+    kill,
+    launch,
     new_manager,
     start_failure,
     starting,
-    variables,
-    working_folder,
 )
 from bookproof.kernels.trace import READ_TRACE, START_TRACE, Trace, read_trace
-from bookproof.kernels.warm import socket_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
 from bookproof.report import RAN_TOO_LONG, ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
-from bookproof.schedule import Turns
-from bookproof.settings import Settings
+from bookproof.schedule import Turns, all_before
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from jupyter_client.client import KernelClient
@@ -109,15 +104,14 @@ def run_outdated(
 
 def _with_later(outdated: list[Page], pages: Sequence[Page], results: Results) -> list[Page]:
     """Return the pages that run, with those that come after one and may read what it writes."""
-    again = {page.path.resolve() for page in outdated}
-    before = -1
-    while len(again) > before:
-        before = len(again)
-        for page in pages:
-            if again.intersection(page.after) and page.path.resolve() not in again:
-                again.add(page.path.resolve())
-                results.reasons[page.path] = "a page runs that it comes after"
-    return [page for page in pages if page.path.resolve() in again]
+    there = {page.path.resolve(): page for page in pages}
+    again = set(outdated)
+    for page in pages:
+        earlier = {there[path] for path in all_before(page, there)}
+        if page not in again and earlier & again:
+            again.add(page)
+            results.reasons[page.path] = "a page runs that it comes after"
+    return [page for page in pages if page in again]
 
 
 async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], None]) -> Run:
@@ -148,7 +142,6 @@ class Execution:
     def __init__(self, page: Page, notebook: NotebookNode, *, warm: bool, share: float) -> None:
         self.page, self.notebook, self.warm, self.share = page, notebook, warm, share
         self.index = page.cells[0].index
-        self.numbers: dict[int, int] = {}
         self.failure: Failure | None = None
         self.trace: Trace | None = None
         self.missing: frozenset[str] = frozenset()
@@ -179,13 +172,12 @@ class Execution:
     async def _client(self) -> AsyncIterator[Client]:
         """Start a kernel with its sockets in a private folder, and end it at the end."""
         config = self.page.config
-        with private_folder(socket_folder()) as private:
+        with private_folder() as private:
             manager = new_manager(self.page, private, warm=self.warm)
             client = Client(
+                self.page,
                 self.notebook,
-                numbers=self.numbers,
                 km=manager,
-                on_cell_execute=self._note,
                 on_cell_executed=self._note_reply,
                 timeout=self._patience(),
                 allow_errors=config.execution_allow_errors,
@@ -193,14 +185,10 @@ class Execution:
                 iopub_timeout=KERNEL_SECONDS,
                 raise_on_iopub_timeout=True,  # a lost output must not pass for none
                 record_timing=False,  # notebooks to download would differ from build to build
-                extra_arguments=OPTIONS,
             )
-            client.longest = self.page.settings.longest
-            folder = working_folder(self.page, private)
-            client.environment = variables(self.page, folder)
             with (private / "log").open("w+b") as log:
                 try:
-                    await client.start(folder, log)
+                    await client.start(private, log)
                     yield client
                 except DeadKernelError as error:
                     raise DeadKernelError(await _epitaph(client, manager, log)) from error
@@ -216,11 +204,11 @@ class Execution:
         left_out = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
             await client.ask(START_TRACE)
-            await client.prepare(self.page.settings.start)
-        for index, cell in enumerate(self.notebook.cells):
-            if index not in left_out:
-                count = client.code_cells_executed + 1
-                await client.async_execute_cell(cell, index, execution_count=count)
+            await client.prepare()
+        for cell in self.page.cells:
+            if cell.index not in left_out:
+                self.index = cell.index
+                await client.async_execute_cell(self.notebook.cells[cell.index], cell.index)
         client.set_widgets_metadata()
         if python and not self.has_left:
             self.trace = read_trace(await client.ask("", READ_TRACE))
@@ -237,9 +225,6 @@ class Execution:
             given += f" is {seconds}, and {self.share:g} pages share a processor"
         return f"{RAN_TOO_LONG} {limit} s ({given})"
 
-    def _note(self, *, cell_index: int, **_: object) -> None:
-        self.index = cell_index
-
     def _note_reply(self, *, execute_reply: dict[str, Any], **_: object) -> None:
         payload = execute_reply["content"].get("payload", [])
         self.has_left = any(part.get("source") == "ask_exit" for part in payload)
@@ -254,12 +239,12 @@ class Execution:
         shown = [output.traceback for output in outputs if output.output_type == "error"]
         # a magic that is not there is told in the stream of errors, and has none
         traceback = shown[-1] if shown else [f"{error.ename}: {error.evalue}"]
-        cells = {cell.index: cell for cell in self.page.cells}
+        cells = {self.notebook.cells[c.index].execution_count: c for c in self.page.cells}
         failed: int | None = None
 
         def place(found: re.Match[str]) -> str:
             nonlocal failed
-            cell = cells.get(self.numbers.get(int(found[1]), -1))
+            cell = cells.get(int(found[1]))
             if not cell:
                 return found[0]
             code = cell.source.lstrip()  # IPython leaves out empty lines at the start
@@ -280,29 +265,21 @@ class Client(NotebookClient):
     """nbclient with a start and an end of its own, since nbclient's catch Ctrl-C and go on."""
 
     put_out = 0
-    longest = Settings.longest
-    environment: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, notebook: NotebookNode, *, numbers: dict[int, int], **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, page: Page, notebook: NotebookNode, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(notebook, **kwargs)
-        self.numbers = numbers
-        """Takes in the place of each cell, by the number that the kernel gives it."""
+        self.page = page
 
-    async def start(self, folder: Path, log: IO[bytes]) -> None:
-        """Start the kernel; what it prints outside of cells goes into the log."""
+    async def start(self, private: Path, log: IO[bytes]) -> None:
+        """Start the kernel, and wait until it answers."""
         self.reset_execution_trackers()
-        await self.async_start_new_kernel(
-            env=self.environment, cwd=str(folder), stdout=log, stderr=log
-        )
-        try:
-            kernel: Any = await self.async_start_new_kernel_client()
-        except RuntimeError as error:
-            raise DeadKernelError(str(error)) from error
+        await launch(cast("AsyncKernelManager", self.km), self.page, private, log)
+        kernel: Any = await self.async_start_new_kernel_client()
         self.nb.metadata["language_info"] = kernel.language_info
 
-    async def prepare(self, code: str) -> None:
+    async def prepare(self) -> None:
         """Run the code that the book has its kernels start with."""
-        if code:
+        if code := self.page.settings.start:
             reply = await self._reply(starting(code))
             if failure := start_failure(reply):
                 raise StartError(failure)
@@ -326,29 +303,27 @@ class Client(NotebookClient):
             await manager.shutdown_kernel(now=False)
         if self.kc:
             self.kc.stop_channels()
-        if manager and manager.has_kernel:
-            with ended_with(manager):
-                await manager.shutdown_kernel(now=True)
+        if manager:  # nbclient lets go of one that has not answered
+            await kill(manager)
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Take an output, but stop a page that never ends to put some out."""
         content = msg["content"]
-        if msg["msg_type"] == "execute_input":
-            self.numbers[content["execution_count"]] = cell_index
         texts = [content.get("text", ""), *content.get("data", {}).values()]
         self.put_out += sum(len(str(text)) for text in texts)
-        if self.put_out > self.longest and self.task_poll_for_reply:
+        if self.put_out > self.page.settings.longest and self.task_poll_for_reply:
             self.task_poll_for_reply.cancel()  # to nbclient this means that the kernel died
         return super().process_message(msg, cell, cell_index)
 
 
 async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) -> str:
     """Say how a kernel ended."""
-    if client.put_out > client.longest:
+    longest = client.page.settings.longest
+    if client.put_out > longest:
         return (
-            f"the page put out more than {client.longest} characters; put out less, or, if it is "
+            f"the page put out more than {longest} characters; put out less, or, if it is "
             "meant (an animation, say), let conf.py say more: book_longest_output"
         )
     status = await manager.provisioner.poll() if manager.provisioner else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from bookproof import machine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
 
     from bookproof.page import Page
 
@@ -39,51 +39,29 @@ class Turns:
         """How many pages each processor may run at the same time, so how much longer one takes."""
         self.slots, self.alone = asyncio.Semaphore(self.most), asyncio.Lock()
 
-    def earlier(self, page: Page) -> list[Path]:
-        """Return the pages that come before one, as far as they run now."""
-        return [path for path in page.after if path in self.pages]
-
-    def _circle(self, page: Page) -> bool:
-        """Whether a page comes, over others, after itself."""
-        start, seen = page.path.resolve(), set[Path]()
-        todo = self.earlier(page)
-        while todo:
-            path = todo.pop()
-            if path == start:
-                return True
-            if path not in seen:
-                seen.add(path)
-                todo += self.earlier(self.pages[path])
-        return False
-
     @asynccontextmanager
     async def turn(self, page: Page) -> AsyncIterator[bool]:
         """Wait until a page may run, and say whether it can: not if it comes after itself."""
-        circle = self._circle(page)
-        try:
-            if not circle:
-                for path in self.earlier(page):
-                    await self.ended[path].wait()
-            async with self._slots(page):
-                yield not circle
-        finally:
-            self.ended[page.path.resolve()].set()
+        path = page.path.resolve()
+        circle = path in all_before(page, self.pages)
+        async with AsyncExitStack() as stack:
+            stack.callback(self.ended[path].set)
+            for earlier in page.after:
+                if earlier in self.pages and not circle:
+                    await self.ended[earlier].wait()
+            if page.alone:  # two that hold some slots each would wait for each other for ever
+                await stack.enter_async_context(self.alone)
+            for _ in range(self.most if page.alone else 1):
+                await stack.enter_async_context(self.slots)
+            yield not circle
 
-    @asynccontextmanager
-    async def _slots(self, page: Page) -> AsyncIterator[None]:
-        """Take a slot, or, for a page that runs alone, all: one such page after the other."""
-        taken = 0
-        try:
-            if page.alone:
-                # two that hold some slots each would wait for each other for ever
-                async with self.alone:
-                    for _ in range(self.most):
-                        await self.slots.acquire()
-                        taken += 1
-            else:
-                await self.slots.acquire()
-                taken = 1
-            yield
-        finally:
-            for _ in range(taken):
-                self.slots.release()
+
+def all_before(page: Page, pages: Mapping[Path, Page]) -> set[Path]:
+    """Return which of some pages are to end before one, also over others."""
+    found: set[Path] = set()
+    todo = [page]
+    while todo:
+        new = (pages.keys() & todo.pop().after) - found
+        found |= new
+        todo += [pages[path] for path in new]
+    return found

@@ -28,12 +28,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from bookproof.beside import place_beside
 from bookproof.files import write_atomically
-from bookproof.kernels.libraries import FILES
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
-from bookproof.processor import arithmetic, features
+from bookproof.processor import ARITHMETIC, features, threads
 from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
@@ -49,9 +48,9 @@ logger = logging.getLogger(__name__)
 
 # as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
 PATH = tuple(dict.fromkeys(filter(None, sys.path)))
-BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR"
-"""The variables that Python and the C library read themselves; a star is one letter or more, since
-PYTHON alone is a Makefile's."""
+BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR", *ARITHMETIC
+"""The variables that Python, libc and numerical libraries read themselves; a star is one letter or
+more, since PYTHON alone is a Makefile's."""
 PROCESS, NETWORK = "starts a process", "asks the network"
 UNSEEN = {
     "another Python": "runs in another Python",
@@ -148,12 +147,11 @@ class Results:
             "page": str(run.page.path.resolve()),
             "text": _text_digest(run.page),
             "cells": cells_digest(run.page),
-            "settings": _settings(run.page.settings)
-            | _completeness(run.page.settings, unseen=bool(trace.unseen)),
+            "settings": _settings(run.page.settings, unseen=bool(trace.unseen)),
             "environment": self.environment,
             "files": files,
             "declared": {
-                pattern: list(map(str, found)) for pattern, found in _declared(run.page).items()
+                pattern: list(map(str, found)) for pattern, found in run.page.depends.items()
             },
             "looked": trace.looked,
             "sought": trace.sought,
@@ -188,7 +186,7 @@ class Results:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
             return "Python, a package, bookproof or the processor is another one"
-        now = _settings(settings) | _completeness(settings, unseen=head["unseen"])
+        now = _settings(settings, unseen=head["unseen"])
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
@@ -289,8 +287,8 @@ def _place(path: Path, settings: Settings) -> Path:
     return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
 
 
-def _settings(settings: Settings) -> dict[str, str]:
-    """Return what identifies each setting that kernels run by, and each that they round by."""
+def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
+    """Return what identifies each setting that kernels run by."""
     book = settings.notebooks
     values = {
         "nb_execution_allow_errors": book.execution_allow_errors,
@@ -298,14 +296,11 @@ def _settings(settings: Settings) -> dict[str, str]:
         "nb_kernel_rgx_aliases": book.kernel_rgx_aliases,
         "book_environment": dict(settings.environment),
         "book_start": settings.start,
-        **arithmetic(environment(settings.environment)),
+        "processors": threads(environment(settings.environment)),
     }
+    if unseen:  # a page that goes where nobody can follow depends on it, too
+        values["book_complete"] = settings.complete
     return {name: _digest(value) for name, value in values.items()}
-
-
-def _completeness(settings: Settings, *, unseen: bool) -> dict[str, str]:
-    """Return what a page that goes where nobody can follow depends on besides."""
-    return {"book_complete": _digest(settings.complete)} if unseen else {}
 
 
 def _files(run: Run) -> list[str]:
@@ -313,18 +308,13 @@ def _files(run: Run) -> list[str]:
     page = run.page
     loads = [page.notebook.cells[cell.index].metadata.get("load") for cell in page.cells]
     files = [page.path.parent / name for name in loads if name]
-    files += [file for found in _declared(page).values() for file in found]
+    files += [file for found in page.depends.values() for file in found]
     files += map(Path, run.trace.files if run.trace else ())
     with suppress(NoSuchKernel):
         name = page.notebook.metadata.get("kernelspec", {}).get("name", "python3")
         files.append(Path(KernelSpecManager().get_kernel_spec(name).resource_dir, "kernel.json"))
     # not resolved: a link may come to lead elsewhere
     return sorted({os.path.abspath(file) for file in files})  # noqa: PTH100
-
-
-def _declared(page: Page) -> dict[str, tuple[Path, ...]]:
-    """Return the files that a page declares, and those that are never seen in a warm kernel."""
-    return {**page.depends, **{name: find_declared(page.path, name) for name in FILES}}
 
 
 def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]) -> str:

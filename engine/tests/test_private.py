@@ -12,16 +12,19 @@ import pytest
 from bookproof.kernels import private
 
 MAKES = """
-import sys, time
+import sys, tempfile, time
 from bookproof.kernels import private
-print(private.make(sys.argv[1]), flush=True)
+tempfile.tempdir, private.LONGEST = sys.argv[1], 999
+print(private.make(), flush=True)
 time.sleep(1000)
 """
 
 
 @pytest.fixture
-def other(tmp_path):
+def other(tmp_path, monkeypatch):
     """A run in another process, and its folder, which looks old."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(private, "LONGEST", 999)
     command = [sys.executable, "-c", MAKES, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         folder = tmp_path / process.stdout.readline().rstrip().rpartition("/")[2]
@@ -33,11 +36,11 @@ def other(tmp_path):
 
 def test_the_folder_of_a_run_that_was_killed_is_removed_by_the_next(other, tmp_path):
     process, folder = other
-    with private.private_folder(str(tmp_path)):
+    with private.private_folder():
         assert folder.exists()  # its run goes on
     process.kill()
     process.wait()
-    with private.private_folder(str(tmp_path)) as own:
+    with private.private_folder() as own:
         assert [own] == list(tmp_path.iterdir())
     assert not own.exists()
 
@@ -48,6 +51,6 @@ def test_a_young_folder_and_one_of_another_program_stay(other, tmp_path):
     process.kill()
     process.wait()
     os.utime(folder / private.LOCK)
-    with private.private_folder(str(tmp_path)):
+    with private.private_folder():
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"book-of-mine", folder.name}

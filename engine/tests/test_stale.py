@@ -255,6 +255,7 @@ FREE = {
         "import os\nos.makedirs('data', exist_ok=True)",
         lambda book: shutil.rmtree(book.folder / "data"),
     ),
+    "a device": ("open('/dev/null').read()", lambda _: Path("/dev/null").write_text("1")),
     "the processes of the machine": ("import os\nlen(os.listdir('/proc')) > 1", {}),
     "a file that C code writes": (BY_C.format("'own'", "'own'"), {}),
     "a file that C code writes in a folder of the page's own": (
@@ -431,7 +432,7 @@ def test_what_the_machine_and_packages_have_is_known_otherwise():
         "/homes/x/.y",
     ):
         assert probe.counts(file), file
-    for file in ("/proc", "/proc/cpuinfo", "/dev/null", os.__file__, pytest.__file__):
+    for file in ("/proc", "/proc/cpuinfo", os.__file__, pytest.__file__):
         assert not probe.counts(file), file
 
 

@@ -530,17 +530,20 @@ def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, r
 
 
 @needs("torch", "matplotlib")
-def test_matplotlibs_settings_beside_the_page_count(book, runs):
-    for change in (
-        lambda: None,
-        lambda: book.write("matplotlibrc", "figure.dpi: 50\n"),
-        lambda: book.write("matplotlibrc", "figure.dpi: 70\n"),
-        (book.folder / "matplotlibrc").unlink,
+@pytest.mark.parametrize("modules", [[], ["matplotlib.pyplot"]])
+def test_matplotlibs_settings_beside_the_page_count(book, ran, modules):
+    book.write("conf.py", f"{CONF}book_modules = {modules}\n")
+    book.write("page.md", page(cell("import matplotlib as m\nprint(m.rcParams['figure.dpi'])")))
+    for change, dpi in (
+        (lambda: None, "100.0\n"),
+        (lambda: book.write("matplotlibrc", "figure.dpi: 50\n"), "50.0\n"),
+        (lambda: book.write("matplotlibrc", "figure.dpi: 70\n"), "70.0\n"),
+        ((book.folder / "matplotlibrc").unlink, "100.0\n"),
     ):
         change()
-        outcome(book)
-        outcome(book)
-        assert runs.take() == ["page"]
+        for _ in range(2):
+            assert outcome(book)[0].verdicts[0].got == dpi
+        assert ran.take() == ["page"]
 
 
 def test_the_kernelspec_counts(book, runs, monkeypatch):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from book_project import cell, needs
-from book_runs import PATIENCE, alive_with, is_alive, printed, run, template, until, write
+from book_runs import alive_with, is_alive, printed, run, template, until, write
 
 from bookproof.kernels import warm
 from bookproof.kernels.libraries import USUAL
@@ -29,7 +29,8 @@ MANY_THREADS = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}
 
 def end_of(forked):
     """Wait for the end of a kernel, but not for ever; return its exit status."""
-    return asyncio.run(asyncio.wait_for(forked.wait(), PATIENCE))
+    until(lambda: forked.poll() is not None)
+    return forked.wait()
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def fork(tmp_path):
 
     yield fork
     for forked in kernels:
-        forked.kill()
+        forked.send_signal(signal.SIGKILL)
         end_of(forked)
 
 
@@ -99,7 +100,7 @@ class TestKernels:
     def test_it_can_be_killed_before_it_has_begun(self, shared, fork):
         for _ in range(5):
             forked = fork(shared, wait=False)
-            forked.kill()
+            forked.send_signal(signal.SIGKILL)
             assert end_of(forked) == -signal.SIGKILL
 
     def test_it_writes_where_it_is_told(self, shared, fork, tmp_path):

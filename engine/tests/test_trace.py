@@ -40,6 +40,8 @@ SEEN = {
     # what the page itself wrote, it need not have read
     "open('own.txt', 'w').write('1')\nopen('own.txt').read()": [],
     "open('new.txt', 'x').write('1')\nopen('new.txt').read()": [],
+    "import os\nos.symlink('led.txt', 'leads')\n"
+    "open('leads', 'w').write('1')\nopen('leads').read()": [],
     "import tempfile\nf = tempfile.NamedTemporaryFile()\nopen(f.name).read()": [],
     "open('log.txt').read()\nopen('log.txt', 'w').write('1')": ["log.txt"],
     "open('log2.txt', 'a+').write('1')\nopen('log2.txt').read()": ["log2.txt"],

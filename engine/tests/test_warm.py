@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -85,8 +84,8 @@ def test_a_status_is_an_exit_status(answered):
     assert forked.poll() is None
     theirs.sendall(b'{"status": -11}\n')
     assert forked.poll() == -11
-    assert forked.poll() == asyncio.run(forked.wait()) == -11
-    forked.kill()  # no error: it has ended
+    assert forked.poll() == forked.wait() == -11
+    forked.send_signal(signal.SIGKILL)  # no error: it has ended
 
 
 def test_an_end_without_a_status_is_that_of_the_template(answered):
@@ -102,5 +101,5 @@ def test_a_status_that_came_with_the_first_answer_counts():
 
 
 def test_a_signal_to_a_kernel_that_is_about_to_end_is_no_error(answered):
-    answered[0].terminate()
+    answered[0].send_signal(signal.SIGTERM)
     assert answered[0].poll() is None

@@ -29,8 +29,6 @@ IMPORTED_LATE = {
 """What these libraries import when it is first needed, which each kernel would wait for."""
 TIED = ("matplotlib.pyplot", "matplotlib_inline.backend_inline")
 """Modules that look for the kernel's shell when they are imported, and tie themselves to it."""
-FILES = ("matplotlibrc",)
-"""What these libraries read in a page's folder, which nobody sees: they were imported before."""
 INLINE = "module://matplotlib_inline.backend_inline"
 
 

@@ -24,12 +24,17 @@ LOCK = ".bookproof"
 """The file in each of them that is locked as long as its run goes on."""
 YOUNG = 60
 """Seconds that a folder may be there before it is locked."""
+LONGEST = 70
+"""Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
 _locks: dict[str, int] = {}
 
 
-def make(parent: str | None) -> str:
+def make() -> str:
     """Make a folder, and remove those that nobody has any more. It is to be given to `remove`."""
-    _sweep(Path(parent or tempfile.gettempdir()))
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > LONGEST:
+        parent = "/tmp"  # noqa: S108
+    _sweep(Path(parent))
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
     _locks[folder] = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
     if fcntl:
@@ -45,9 +50,9 @@ def remove(folder: str) -> None:
 
 
 @contextmanager
-def private_folder(parent: str | None) -> Iterator[Path]:
+def private_folder() -> Iterator[Path]:
     """Make a folder for a while."""
-    folder = make(parent)
+    folder = make()
     try:
         yield Path(folder)
     finally:

@@ -21,10 +21,10 @@ import sqlite3
 import sys
 import sysconfig
 import tempfile
-from functools import wraps
+from functools import cache, wraps
 from importlib.machinery import all_suffixes
 from importlib.util import source_from_cache
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -37,14 +37,19 @@ LEAVES = {"subprocess.Popen": 1, "os.system": 0, "os.exec": 1, "os.posix_spawn":
 """The events by which a page goes where it can't be followed, and which argument tells for what."""
 A_PROCESS = "a process"
 """What stands for an event of a process that was started without any."""
-KINDS = {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file", "is_dir",
-         "is_symlink", "is_mount", "samefile", "_joinrealpath", "realpath"}  # fmt: skip
-"""The functions to which all that matters of a file is whether it is there, and of which kind."""
+ASKING = {
+    "getsize": "size",
+    # all that matters to these is whether a file is there, and of which kind
+    **dict.fromkeys(("exists", "lexists", "isfile", "isdir", "islink", "ismount", "is_file",
+                     "is_dir", "is_symlink", "is_mount", "samefile", "_joinrealpath",
+                     "realpath"), "kind"),
+}  # fmt: skip
+"""What functions that call `os.stat` ask of a file, where it is not its time."""
 MADE_BY_TOOLS = {"__pycache__", ".ipynb_checkpoints"}
 """What is in a folder, but counts for nobody who lists it."""
 FINDERS = {"importlib", "importlib_metadata", "pkg_resources"}
 """The packages that look for modules, and for what is installed, wherever modules may be."""
-MACHINE = "/dev", "/proc", "/sys"
+MACHINE = "/proc", "/sys"
 """The folders that hold no files, but what the system says of itself."""
 AGENTS = {*sys.stdlib_module_names, "IPython"}
 """The packages that read variables for whoever calls them."""
@@ -76,8 +81,8 @@ def processes() -> Any:  # noqa: ANN401
 def look(name: str, question: str) -> str:
     """Answer what a page asked of a file without opening it."""
     try:
-        if question == "link" and (target := _link(name)):
-            return f"leads to {target}"
+        if question == "link" and S_ISLNK(_lstat(name).st_mode):
+            return f"leads to {_readlink(name)}"
         found = _stat(name)
     except (OSError, ValueError):
         return ""
@@ -130,15 +135,14 @@ class Probe:
         paths += site.getsitepackages() + [f for f in sys.path if f.endswith(archive)]
         self.installed = set(paths)
         """The folders of what is installed, which is known by its records."""
-        self.machine: tuple[str, ...] = MACHINE
         self.read: dict[str, str] = {}
         """By path, the stamp of what was opened or listed."""
         self.looked: dict[str, dict[str, str]] = {}
         """By path, what it asked of the file there (its kind, size or time, or where it leads)."""
         self.sought: dict[str, dict[str, bool]] = {}
         """By folder, the modules that it looked for there, and whether they were there."""
-        self.there: dict[str, set[str]] = {}
-        """By folder, the modules that are there."""
+        self.modules = cache(modules_in)
+        """By folder, the modules that were there when it was first of interest."""
         self.written: set[str] = set()
         self.made: set[str] = set()
         """The files that it wrote, and the folders that it made, in which all is its own."""
@@ -150,19 +154,14 @@ class Probe:
         self.asked: set[str] = set()
         self.set: set[str] = set()
         """Variables of the environment that it has read, and that it has set itself."""
-        self.unasked: set[str] = set()
-        """Those that installed packages have read: what they set then may be what they found."""
-        self.passing: dict[int, object] = {}
-        """The very names that were given to who goes through all of them."""
         self.restore: list[Callable[[], object]] = []
         """What takes away again what stands before others."""
 
     def start(self) -> None:
         """Watch from here on, in the place where the process is now."""
-        self.before, self.there = processes(), {}
+        self.before = processes()
+        self.modules.cache_clear()
         here = _absolute(".")
-        # a book may be in /dev/shm
-        self.machine = tuple(folder for folder in MACHINE if not below(here, [folder]))
         with _scandir(".") as entries:
             if not any(entries):  # made for the page: all in there will be its own
                 self.made.add(here)
@@ -172,7 +171,9 @@ class Probe:
             if self.counts(folder):
                 self.modules(folder)
         asking = {"stat": "time", "lstat": "link", "access": "kind", "readlink": "link"}
-        hide([self.stand_before(name, question) for name, question in asking.items()])
+        for name, question in asking.items():
+            self.stand_before(name, question)
+        hide_frames()
         self.watch_variables(os.environ)
         if os.supports_bytes_environ:
             self.watch_variables(os.environb)
@@ -211,7 +212,7 @@ class Probe:
 
         return note  # no method: to call one takes three times as long
 
-    def note_unseen(self, event: str, what: str = "") -> None:
+    def note_unseen(self, event: str, what: str) -> None:
         """Note that the page goes where it can't be followed."""
         shell = _shell()
         # not execution_count, which goes up before a cell runs or after it, as the version has it
@@ -220,13 +221,13 @@ class Probe:
 
     def note_listed(self, path: Any) -> None:  # noqa: ANN401
         """Note that a folder is listed, but not by who looks for modules or packages there."""
-        if _frame(2).f_globals.get("__name__", "").partition(".")[0] not in FINDERS:
+        if _package(_frame(2)) not in FINDERS:
             self.note_read(_name(path or "."))
 
     def note_made(self, path: Any, *_: object) -> None:  # noqa: ANN401
         """Note that a folder is made, or would be, were it not there."""
         if name := _name(path):
-            (self.wanted if _is_there(name) else self.made).add(name)
+            (self.wanted if look(name, "kind") else self.made).add(name)
 
     def note_renamed(self, path: Any, new: Any, *_: object) -> None:  # noqa: ANN401
         """Note that what the page has written gets another name."""
@@ -236,9 +237,10 @@ class Probe:
     def note_opened(self, path: Any, mode: str | None, flags: int) -> None:  # noqa: ANN401
         """Note that a file is opened: what a page makes anew, it need not have read."""
         file = _name(path)
-        if mode is not None and _is_there(file) and S_ISDIR(_stat(file).st_mode):
+        there = look(file, "kind")
+        if mode is not None and there == "folder":
             return  # no folder opens so: something else is opened in it
-        anew = flags & (os.O_TRUNC | os.O_EXCL) or (flags & os.O_CREAT and not _is_there(file))
+        anew = flags & (os.O_TRUNC | os.O_EXCL) or (flags & os.O_CREAT and not there)
         if file and anew:
             self.written.add(file)
         else:
@@ -249,7 +251,7 @@ class Probe:
         name = _decode(given)
         address = re.sub("^file:(//[^/]*)?", "", name.partition("?")[0].partition("#")[0])
         for file in {name, unquote(address)} - {"", ":memory:"}:
-            if _is_there(_name(file)):
+            if look(_name(file), "kind"):
                 self.note_read(_name(file))
             else:
                 self.written.add(_name(file))
@@ -269,10 +271,8 @@ class Probe:
             caller = caller.f_back or caller
         if caller.f_globals.get("__name__") == "linecache" or not (file := _name(path)):
             return  # for a traceback, of modules that are known
-        if question == "time" and caller.f_code.co_name in KINDS:
-            question = "kind"
-        elif question == "time" and caller.f_code.co_name == "getsize":
-            question = "size"
+        if question == "time":
+            question = ASKING.get(caller.f_code.co_name, question)
         # a text of several lines that is shown: IPython asks whether it names a file
         if "\n" not in file and not self.is_own(file) and self.counts(file):
             asked = self.looked.setdefault(file, {})
@@ -281,15 +281,13 @@ class Probe:
 
     def note_variable(self, name: Any) -> None:  # noqa: ANN401
         """Note that a variable is read or set: both encode its name first."""
-        caller, given, name = _frame(2), id(name), _decode(name)
+        caller, name = _frame(2), _decode(name)
+        own = self.own_variables(caller)
         if caller.f_code.co_name in {"__setitem__", "__delitem__"}:
-            self.set |= {name} - self.unasked
-        elif name in self.set or given in self.passing:
-            return
-        elif name.startswith((self.own_variables(caller), *STEERING)):
+            if not own:  # what a package sets may be what it found
+                self.set.add(name)
+        elif name not in self.set and name.startswith((own, *STEERING)):
             self.asked.add(name)
-        else:
-            self.unasked.add(name)
 
     def own_variables(self, caller: Any) -> str:  # noqa: ANN401
         """Return how the variables begin that are meant for whoever reads them: all are for a page.
@@ -308,7 +306,7 @@ class Probe:
         """Note the database that a statement opens besides, and allow all."""
         if action == sqlite3.SQLITE_ATTACH:
             if name is None:
-                self.note_unseen("sqlite3 ATTACH")
+                self.note_unseen("sqlite3 ATTACH", "")
             else:
                 self.note_database(name)
         return sqlite3.SQLITE_OK
@@ -323,38 +321,30 @@ class Probe:
         if self.counts(folder):
             self.sought.setdefault(folder, {}).setdefault(module, module in self.modules(folder))
 
-    def modules(self, folder: str) -> set[str]:
-        """Return the modules that are in a folder, as it was when it was first of interest."""
-        if folder not in self.there:
-            self.there[folder] = modules_in(folder)
-        return self.there[folder]
-
     def counts(self, file: str) -> bool:
         """Whether it may change while the installed packages and the machine stay the same."""
-        return not below(file, self.installed) and not below(file, self.machine)
+        return not below(file, self.installed) and not below(file, MACHINE)
 
     def is_own(self, file: str) -> bool:
         """Whether the page itself has made what is there."""
         return file in self.written or below(file, self.made)
 
-    def stand_before(self, name: str, question: str) -> Any:  # noqa: ANN401
-        """Stand before a function of `os` that answers a question about a file; return the code."""
+    def stand_before(self, name: str, question: str) -> None:
+        """Stand before a function of `os` that answers a question about a file."""
         original = getattr(os, name)
 
+        @wraps(original)
         def noting(path: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
             if options.get("dir_fd") is None:
                 to_link = name == "stat" and options.get("follow_symlinks") is False
                 self.note_look(path, "link" if to_link else question)
             return original(path, *rest, **options)
 
-        noting.__name__ = noting.__qualname__ = name
-        noting.__doc__, noting.__module__ = original.__doc__, original.__module__
         for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks,
                      os.supports_effective_ids):  # fmt: skip
             if original in able:
                 able.add(noting)
         self.put(os, name, noting)
-        return noting.__code__
 
     def watch_variables(self, variables: Any) -> None:  # noqa: ANN401
         """Note which variables are read: by their names, or, by who goes through them, all."""
@@ -365,10 +355,8 @@ class Probe:
             return encode(name)
 
         def decode_noting(name: Any) -> Any:  # noqa: ANN401
-            known = decode(name)
-            self.passing[id(known)] = known  # whoever goes through all asks for its value
             self.asked.add(self.own_variables(_frame(1)) + ALL)
-            return known
+            return decode(name)
 
         self.put(variables, "encodekey", encode_noting)
         self.put(variables, "decodekey", decode_noting)
@@ -458,18 +446,8 @@ def _name(path: Any) -> str:  # noqa: ANN401
         return ""
 
 
-def _link(name: str) -> str:
-    """Return where a link leads, or nothing where there is none."""
-    try:
-        return _decode(_readlink(name))
-    except (OSError, ValueError):
-        return ""
-
-
-def _told(arguments: Any, place: int | None) -> str:  # noqa: ANN401
+def _told(arguments: Any, place: Any) -> str:  # noqa: ANN401
     """Return the command or the address that an event tells of, in one short line."""
-    if place is None:
-        return ""
     try:
         given = arguments[place]
         parts = [given] if isinstance(given, str | bytes | os.PathLike) else given
@@ -486,15 +464,7 @@ def _shell() -> Any:  # noqa: ANN401
     return ipython.get_ipython() if ipython else None
 
 
-def _is_there(name: str) -> bool:
-    try:
-        _lstat(name)
-    except OSError:
-        return False
-    return True
-
-
-def hide(codes: list[Any]) -> None:
+def hide_frames() -> None:
     """Keep the functions of the probe out of the tracebacks that IPython shows."""
     shell = _shell()
     if shell is None:
@@ -507,9 +477,9 @@ def hide(codes: list[Any]) -> None:
         while error is not None:
             trace = error.__traceback__
             while trace is not None:
-                while trace.tb_next is not None and trace.tb_next.tb_frame.f_code in codes:
-                    trace.tb_next = trace.tb_next.tb_next
-                trace = trace.tb_next
+                while (later := trace.tb_next) and later.tb_frame.f_globals is globals():
+                    trace.tb_next = later.tb_next
+                trace = later
             error = error.__cause__ or error.__context__
         return kind, value, first
 

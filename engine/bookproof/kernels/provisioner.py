@@ -61,18 +61,10 @@ class WarmProvisioner(LocalProvisioner):
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002
         """Kill the kernel, and wait until it has ended: Jupyter looks again only after 0.1 s."""
         await super().kill(restart)
-        if isinstance(self.process, warm.ForkedKernel):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ENDS):
-                    await self.process.wait()
-
-    async def wait(self) -> int | None:
-        """Wait for the kernel's end."""
-        if not isinstance(self.process, warm.ForkedKernel):
-            status: int | None = await super().wait()
-            return status
-        forked, self.process = self.process, None
-        return await forked.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDS):
+                while await self.poll() is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.002)
 
 
 def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 
 from bookproof.kernels.warm import KERNEL, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -57,7 +57,7 @@ class PromptKernelClient(AsyncKernelClient):
         end = time.monotonic() + seconds
         while not await self._answers():
             if not await self.is_alive():
-                raise RuntimeError("the kernel died before it answered")
+                raise DeadKernelError("the kernel died before it answered")
             if time.monotonic() > end:
                 raise TimeoutError(f"the kernel did not answer within {seconds} s")
 
@@ -85,7 +85,7 @@ class StartError(Exception):
 def starting(code: str) -> str:
     """Return code that runs a book's own as a module of its own: it leaves no name behind."""
     box = {"__name__": "book_start"}
-    return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})" if code else "pass"
+    return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})"
 
 
 def start_failure(reply: Mapping[str, Any]) -> str:
@@ -111,14 +111,9 @@ def _is_this_python(name: str) -> bool:
     return here and plain and rest == ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
-def kernel_config(folder: str, modules: Sequence[str]) -> Config:
-    """Return the settings of a kernel whose files are in a folder."""
-    manager = {"connection_file": os.path.join(folder, "kernel.json")}  # noqa: PTH118
-    if sys.platform != "win32":
-        # a socket in a private folder: a TCP port is open to every user of the machine
-        manager |= {"transport": "ipc", "ip": os.path.join(folder, "k")}  # noqa: PTH118
-    warm = {"modules": list(modules)}
-    return Config(KernelManager=manager, AsyncKernelManager=manager, WarmProvisioner=warm)
+SETS = re.compile(r"environ(b?\[[^]\n]*\]\s*=(?!=)|\.(update|setdefault|pop)\b)|putenv|"
+                  r"^\s*%(set_)?env\s+\w+[ =]", re.MULTILINE)  # fmt: skip
+"""Code that sets a variable of the environment."""
 
 
 def new_manager(
@@ -128,57 +123,55 @@ def new_manager(
     warm: bool = True,
     client: type[PromptKernelClient] = PromptKernelClient,
 ) -> AsyncKernelManager:
-    """Return the manager of a kernel for a page, whose sockets and files are in a private folder.
-
-    The kernel starts with `OPTIONS`, in `working_folder`, with its `variables`.
-    """
+    """Return the manager of a kernel for a page, with its sockets and files in a private folder."""
+    manager = {"connection_file": str(private / "kernel.json")}
+    if sys.platform != "win32":
+        # a socket in a private folder: a TCP port is open to every user of the machine
+        manager |= {"transport": "ipc", "ip": str(private / "k")}
+    # MPLBACKEND, OMP_NUM_THREADS and the like count when a module is imported, and not after
+    sets = any(SETS.search(cell.source) for cell in page.cells)
+    modules = [] if sets else list(page.settings.modules)
     return AsyncKernelManager(
         kernel_name=kernel_name(page.notebook, warm=warm),
         client_factory=client,
-        config=kernel_config(str(private), _modules(page)),
+        config=Config(KernelManager=manager, WarmProvisioner={"modules": modules}),
     )
 
 
-SETS = re.compile(r"environ(b?\[[^]\n]*\]\s*=(?!=)|\.(update|setdefault|pop)\b)|putenv|"
-                  r"^\s*%(set_)?env\s+\w+[ =]", re.MULTILINE)  # fmt: skip
-"""Code that sets a variable of the environment."""
+async def launch(manager: AsyncKernelManager, page: Page, private: Path, log: IO[bytes]) -> None:
+    """Start a page's kernel in the page's folder, or in a fresh one.
 
-
-def _modules(page: Page) -> Sequence[str]:
-    """Return what is imported before a page's cells run: nothing, if they set the environment.
-
-    MPLBACKEND, OMP_NUM_THREADS and the like count when a module is imported, and not after.
+    What it prints outside of cells goes into the log.
     """
-    sets = any(SETS.search(cell.source) for cell in page.cells)
-    return () if sets else page.settings.modules
+    folder = page.path.parent.resolve()
+    if page.config.execution_in_temp:
+        folder = private / "work"
+        folder.mkdir()
+    # as a shell in this folder has them
+    variables = {"PWD": str(folder)} | dict(page.settings.environment)
+    await manager.start_kernel(
+        extra_arguments=OPTIONS,
+        env=environment(variables),
+        cwd=str(folder),
+        stdout=log,
+        stderr=log,
+    )
 
 
-def working_folder(page: Page, private: Path) -> Path:
-    """Return the folder in which a page's kernel works: the page's own, or a fresh one."""
-    if not page.config.execution_in_temp:
-        return page.path.parent.resolve()
-    folder = private / "work"
-    folder.mkdir()
-    return folder
+async def kill(manager: AsyncKernelManager) -> None:
+    """Kill a kernel, if it is there, and what it has started.
 
-
-def variables(page: Page, folder: Path) -> dict[str, str]:
-    """Return the environment of a page's kernel, as a shell in its folder has it."""
-    return environment({"PWD": str(folder)} | dict(page.settings.environment))
-
-
-@contextmanager
-def ended_with(manager: AsyncKernelManager) -> Iterator[None]:
-    """Kill what a kernel has started, too: workers in sessions of their own do not end with it.
-
-    A template sees to that for its own kernels, also where they have lost track of it themselves.
+    Workers in sessions of their own do not end with it. A template sees to that for its own
+    kernels, also where they have lost track of it themselves.
     """
+    if not manager.has_kernel:
+        return
     started: list[psutil.Process] = []
     if pid := getattr(manager.provisioner, "pid", None):
         with suppress(psutil.NoSuchProcess):
             started = psutil.Process(pid).children(recursive=True)
     try:
-        yield
+        await manager.shutdown_kernel(now=True)
     finally:
         for process in started:
             with suppress(psutil.NoSuchProcess):

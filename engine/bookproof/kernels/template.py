@@ -26,7 +26,6 @@ import importlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import sysconfig
@@ -52,8 +51,6 @@ KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel_launcher", "ip
 PACKAGES = "purelib", "platlib"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
-PREFIX = "book-"
-"""How the names of folders start that this engine makes, and that nobody else has files in."""
 REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
@@ -78,12 +75,10 @@ class Forker:
         # IPython looks into a page's folder after the standard library
         self.loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
         self.kernels: dict[int, socket.socket] = {}
-        self.folders: set[str] = set()
         adopt_orphans()
         self.helpers = children()  # what imported modules have started lives as long as they do
         self.wakeup = socket.socketpair()
-        for end in self.wakeup:
-            end.setblocking(False)  # noqa: FBT003
+        self.wakeup[1].setblocking(False)  # noqa: FBT003
         signal.set_wakeup_fd(self.wakeup[1].fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only signals with a handler wake it up
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its standard input
@@ -124,7 +119,6 @@ class Forker:
             connection.close()
             return None
         self.kernels[pid] = connection
-        self.folders.add(private_folder(job["argv"]))
         self.reply(connection, pid=pid)
         self.selector.register(connection, selectors.EVENT_READ, lambda: self.kill(pid))
         return None
@@ -136,9 +130,7 @@ class Forker:
 
     def reap(self) -> None:
         """Pass on how kernels ended, and end what they left running."""
-        with suppress(BlockingIOError):
-            while self.wakeup[0].recv(1024):
-                pass
+        self.wakeup[0].recv(1024)  # a byte for each signal
         # first look, then kill the group, then reap: until then nobody else can have the number
         while (pid := ended()) is not None:
             self.kill(pid)
@@ -168,10 +160,6 @@ class Forker:
         while left := children():
             kill_all(left)
             os.waitpid(-1, 0)
-        # who started it removes them, unless that was killed
-        for folder in {*self.folders, os.getcwd()}:
-            if os.path.basename(folder).startswith(PREFIX):
-                shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     def leave(self, connection: socket.socket) -> None:
@@ -182,12 +170,6 @@ class Forker:
         self.selector.close()
         for end in (self.listener, connection, *self.wakeup, *self.kernels.values()):
             end.close()
-
-
-def private_folder(arguments: Sequence[str]) -> str:
-    """Return the folder of a kernel's connection file."""
-    after = arguments.index("-f") + 1 if "-f" in arguments else len(arguments)
-    return os.path.dirname(os.path.abspath(arguments[after])) if arguments[after:] else ""
 
 
 def adopt_orphans() -> None:
@@ -345,7 +327,9 @@ def main() -> None:
     state = LIBRARIES.state()
     job = Forker(listener, trouble, sources).serve()
     enter(job, changed)
+    probe = PROBE.watch()  # a page may have the settings of a library beside it
     LIBRARIES.renew(state)
+    probe.stop()
     become_kernel(job["argv"]).start()
 
 

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -31,8 +31,6 @@ FORKS = sys.platform == "linux"
 ANSWERS = 4096
 TEMPLATE_SECONDS = 60
 """Seconds that a template may take to answer, and to end."""
-LONGEST_FOLDER = 70
-"""Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
 # The same hashes and the same order of sums on every machine, unless the book wants it otherwise.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # No compiled modules: Python takes one for the source's own if that was saved again within a
@@ -61,7 +59,7 @@ class Template:
     """A template process, seen from outside. It ends with this object, or with this process."""
 
     def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
-        self.folder = private.make(socket_folder())
+        self.folder = private.make()
         self.address = os.path.join(self.folder, "template")  # noqa: PTH118
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
@@ -123,7 +121,7 @@ def end_template(process: subprocess.Popen[bytes], folder: str, owner: int) -> N
 
 
 class ForkedKernel:
-    """A kernel that a template forked, with the part of `subprocess.Popen` that clients use."""
+    """A kernel that a template forked, with the part of `subprocess.Popen` that Jupyter uses."""
 
     stdin = stdout = stderr = None
 
@@ -149,10 +147,10 @@ class ForkedKernel:
                     os.killpg(self.pid, signal.SIGKILL)
         return self.returncode
 
-    async def wait(self) -> int:
+    def wait(self) -> int:
         """Wait for the kernel's end and return its exit status."""
-        while (status := self.poll()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
+        while (status := self.poll()) is None:
+            time.sleep(0.002)
         return status
 
     def send_signal(self, number: int) -> None:
@@ -163,23 +161,14 @@ class ForkedKernel:
                     send(self.pid, number)
                     return
 
-    def kill(self) -> None:
-        """Kill the kernel."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the kernel to end."""
-        self.send_signal(signal.SIGTERM)
-
 
 TEMPLATES: dict[tuple[object, ...], Template] = {}
 
 
 def template(modules: Sequence[str], environment: Mapping[str, str]) -> Template:
     """Return the running template of these modules and this environment, or start one."""
-    own = {name: environment[name] for name in sorted(environment)
-           if not name.startswith("JPY_") and name not in PASSING}  # fmt: skip
-    key = (*modules, *own.items())
+    own = lasting(environment)
+    key = (*modules, *sorted(own.items()))
     if key not in TEMPLATES or not TEMPLATES[key].is_there():
         TEMPLATES[key] = Template(modules, own)
     return TEMPLATES[key]
@@ -193,12 +182,11 @@ def warm_up(modules: Sequence[str], variables: Mapping[str, str] = ENVIRONMENT) 
 
 def environment(variables: Mapping[str, str] = ENVIRONMENT) -> dict[str, str]:
     """Return the environment in which the kernels of pages start, with a book's own variables."""
+    return lasting(os.environ) | BYTECODE | dict(variables)
+
+
+def lasting(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are the same from build to build."""
     # in a test, ipykernel would not capture what is written to file descriptors
-    own = {name: value for name, value in os.environ.items()
-           if name not in PASSING and not name.startswith("JPY_")}  # fmt: skip
-    return own | BYTECODE | dict(variables)
-
-
-def socket_folder() -> str | None:
-    """Return where sockets may be: not in a folder for temporary files with a long name."""
-    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER else None  # noqa: S108
+    return {name: value for name, value in variables.items()
+            if name not in PASSING and not name.startswith("JPY_")}  # fmt: skip

@@ -19,16 +19,13 @@ from myst_nb.core.render import strip_ansi
 
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
-    OPTIONS,
     PromptKernelClient,
-    ended_with,
+    kill,
+    launch,
     new_manager,
     start_failure,
     starting,
-    variables,
-    working_folder,
 )
-from bookproof.kernels.warm import socket_folder
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -197,7 +194,7 @@ async def _kernel(
     runs before the first cell. Before each cell, live.js sends those above it that have not run
     as they now read. Nothing is undone but by another kernel.
     """
-    with private_folder(socket_folder()) as private:
+    with private_folder() as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
         start = asyncio.ensure_future(start_kernel(manager, page, private, limits))
         try:
@@ -208,9 +205,7 @@ async def _kernel(
             await asyncio.wait([start])
             if not start.exception():
                 start.result().stop_channels()
-            if manager.has_kernel:
-                with ended_with(manager):
-                    await manager.shutdown_kernel(now=True)
+            await kill(manager)
 
 
 async def _watch(pid: int, limits: Limits) -> None:
@@ -243,15 +238,8 @@ async def start_kernel(
     manager: AsyncKernelManager, page: Page, private: Path, limits: Limits
 ) -> BoundedKernelClient:
     """Start a kernel, and return its client as soon as it answers."""
-    folder = working_folder(page, private)
     with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230
-        await manager.start_kernel(
-            extra_arguments=OPTIONS,
-            env=variables(page, folder),
-            cwd=str(folder),
-            stdout=nowhere,
-            stderr=nowhere,
-        )
+        await launch(manager, page, private, nowhere)
     _bound_memory(manager, limits.memory)
     client: Any = manager.client()
     client.start_channels()
