@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -259,13 +258,11 @@ def dated(pdf: bytes) -> bytes:
     return re.sub(rb"(/(?:CreationDate|ModDate) \()D:\d{14}", date, pdf)
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register both. What the site's pages need mended, an EPUB must not have either."""
-    app.setup_extension("book.web.mends")
+def setup(app: Sphinx) -> None:
+    """Register both."""
     for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
         ET.register_namespace(prefix, namespace)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_post_transform(FixedFigures)
     app.add_builder(Ebook, override=True)
     app.add_builder(Paper)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

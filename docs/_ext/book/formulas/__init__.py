@@ -22,11 +22,8 @@ from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-from book.files import bring
-
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 SOURCE = Path(__file__).with_name("katex.min.js")
@@ -112,10 +109,8 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the renderer ``html_math_renderer = "katex"``."""
-    bring(app, __file__)
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file(STYLE)
     app.add_css_file("formulas.css")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,13 +22,13 @@ from docutils.parsers.rst import directives
 from py_mini_racer import MiniRacer
 from sphinx.util.docutils import SphinxDirective
 
-from book.files import bring, write_atomically
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.util.typing import OptionSpec
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).parent
@@ -217,12 +217,10 @@ def add_files(
             app.add_js_file(script, loading_method="defer")
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the directive and what follows from it."""
-    bring(app, __file__)
     app.add_node(InteractiveNode, html=(visit, None))
     app.add_directive("interactive", Interactive)
     app.connect("doctree-resolved", put_into_words)
     app.add_css_file(STYLE)
     app.connect("html-page-context", add_files)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

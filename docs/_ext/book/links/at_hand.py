@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
 
 EXPLAINED = "explained"
 
@@ -121,11 +120,10 @@ def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     return env.found_docs if known is not None and known != now else ()
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Bring the script and its style, and begin with the build."""
     app.add_css_file("at_hand.css")
     app.add_js_file("at_hand.js")
     app.connect("builder-inited", begin)
     app.connect("doctree-read", note)
     app.connect("env-updated", changed)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

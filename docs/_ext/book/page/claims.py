@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +109,9 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         app.env.resolve_references(box, docname, app.builder)  # type: ignore[arg-type]
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the directives."""
     app.add_node(claims)
     app.add_directive("claim", Claim)
     app.add_directive("claims", Claims)
     app.connect("doctree-resolved", fill_in)
-    # A higher env_version has every page read anew: needed when what is kept of it is another.
-    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

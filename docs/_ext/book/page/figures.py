@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
     from sphinx.builders import Builder
-    from sphinx.util.typing import ExtensionMetadata
 
 COLOURS = {
     "#000000": "--pst-color-text-base",
@@ -252,10 +251,9 @@ def number_by_page(app: Sphinx, builder: Builder) -> None:
             kinds[kind] = {name: (number,) for number, name in enumerate(numbers, 1)}
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the post-transforms and the numbers."""
     app.add_css_file("figures.css")
     app.connect("write-started", number_by_page)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(FoldTogether)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

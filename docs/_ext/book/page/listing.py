@@ -17,7 +17,7 @@ from sphinx.directives.code import LiteralInclude
 if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.util.typing import OptionSpec
 
 KEPT_OPTIONS = ("pyobject", "caption", "name", "emphasize-lines", "class", "dedent")
 
@@ -70,7 +70,6 @@ class Listing(LiteralInclude):
         return included
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("listing", Listing)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term, nodes.strong
@@ -71,9 +70,8 @@ def depart_text(translator: HTML5Translator, node: nodes.Text) -> None:
     """Nothing follows it."""
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Write texts so."""
     app.add_css_file("phrases.css")
     text: Any = nodes.Text  # Sphinx takes it, as any class of nodes, though it says elements.
     app.add_node(text, override=True, html=(visit_text, depart_text))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 # Sphinx's and the theme's own: page.js and search.js do what is left for them to do.
 UNUSED = {
@@ -37,8 +36,7 @@ def choose_scripts(
         script.attributes.setdefault("defer", "defer")
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Choose, after everybody has added theirs."""
     app.add_js_file("page.js")
     app.connect("html-page-context", choose_scripts, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
