@@ -16,6 +16,7 @@ from sphinx import addnodes
 from sphinx.locale import admonitionlabels
 
 from book.formulas import lines_aligned
+from book.nodes import around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -169,10 +170,7 @@ class Writer:
 
     def heading(self, node: nodes.title) -> str:
         """Write a title, as deep as its section lies."""
-        depth, parent = 0, node.parent
-        while parent is not None:
-            depth += isinstance(parent, nodes.section)
-            parent = parent.parent
+        depth = sum(isinstance(each, nodes.section) for each in around(node))
         return f"{'#' * max(1, depth)} {self.line(node)}"
 
     def paragraph(self, node: nodes.Element) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import budoux
 from docutils import nodes
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from book.nodes import around
 
+if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.writers.html5 import HTML5Translator
 
@@ -39,13 +39,6 @@ def phrases(text: str) -> tuple[str, ...]:
         else:
             whole.append(phrase)
     return tuple(whole)
-
-
-def around(node: nodes.Node) -> Iterator[nodes.Element]:
-    """Yield what a node lies in, from the inside."""
-    while node.parent is not None:
-        node = node.parent
-        yield node
 
 
 def stands_alone(text: nodes.Text) -> bool:
