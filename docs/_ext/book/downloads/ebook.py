@@ -27,13 +27,11 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-from book.formulas import lines_aligned, render
+from book.formulas import render, tex_of
 from book.page.figures import InlineFigures
 from book.place import outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sphinx.application import Sphinx
     from sphinx.writers.html5 import HTML5Translator
 
@@ -68,9 +66,8 @@ def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
 
 def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number if it has one."""
-    tex = lines_aligned(node.astext())
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    translator.body.append(mathml(tex, display=True))
+    translator.body.append(mathml(tex_of(node), display=True))
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})</span>')
@@ -108,10 +105,6 @@ class Ebook(Epub3Builder):
         shutil.rmtree(self.outdir, ignore_errors=True)
         self.outdir.mkdir(parents=True)
         super().init()
-
-    def get_outdated_docs(self) -> Iterator[str]:
-        """Write every page each time."""
-        yield from self.env.found_docs
 
     def toc_metadata(self, level: int, navpoints: list[Any]) -> dict[str, Any]:
         """Identify the older table of contents by what identifies the book."""

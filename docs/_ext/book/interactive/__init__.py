@@ -8,9 +8,7 @@ the page, and is all there is where no script runs. They are no modules: browser
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -19,10 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from py_mini_racer import MiniRacer
 from sphinx.util.docutils import SphinxDirective
 
 from book.files import write_atomically
+from book.v8 import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,20 +144,10 @@ def bundle(name: str) -> str:
     return f'"use strict";\n{{\n{code}start(figure);\n}}\n'
 
 
-@cache
-def engine(name: str, _pid: int) -> MiniRacer:
-    """Load a figure. Once for each process: a forked one cannot use its parent's threads."""
-    racer = MiniRacer()
-    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
-    atexit.register(racer.close)
-    racer.eval(definitions(name))
-    return racer
-
-
 def first_state(name: str, form: str, *arguments: str) -> str:
     """Return a figure before anybody has touched it: its ``markup``, ``still`` or ``words``."""
     written = ", ".join(["figure", *map(json.dumps, arguments)])
-    return str(engine(name, os.getpid()).eval(f"{form}({written})"))
+    return str(running(definitions(name)).eval(f"{form}({written})"))
 
 
 class Interactive(SphinxDirective):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 from sphinx import addnodes
 
-from book.formulas import lines_aligned, render
+from book.formulas import render, tex_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,9 +50,7 @@ def formulas(doctree: nodes.document) -> Iterator[tuple[str, str]]:
     """Yield the anchor of each formula that has a number, and its HTML."""
     for formula in doctree.findall(nodes.math_block):
         if formula["number"]:
-            as_written = formula.get("no-wrap", formula.get("nowrap", False))
-            tex = formula.astext() if as_written else lines_aligned(formula.astext())
-            yield formula["ids"][0], f"<p>{render(tex.strip(), display=True)}</p>"
+            yield formula["ids"][0], f"<p>{render(tex_of(formula).strip(), display=True)}</p>"
 
 
 def linked(doctree: nodes.document, pagename: str) -> Iterator[tuple[str, str, str]]:
