@@ -70,8 +70,6 @@ def place(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
     """Tell templates of the parts, and where the page is in them."""
-    if app.builder.name != "html":
-        return
     parts = outline(app.env)
     relations = app.builder.relations  # type: ignore[attr-defined]
     trail = [pagename]  # The page, what it is a page of, and so on.

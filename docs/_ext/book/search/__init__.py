@@ -179,8 +179,7 @@ def earlier(file: Path) -> dict[str, list[Passage]]:
 
 def without_stock(app: Sphinx) -> None:
     """Have Sphinx make no index, which takes longer than ours and would not be looked at."""
-    if app.builder.name == "html":
-        app.builder.search = False  # type: ignore[attr-defined]
+    app.builder.search = False  # type: ignore[attr-defined]
 
 
 def search_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:

@@ -21,11 +21,9 @@ SHOWING = {"_static/at_hand.js"}
 
 
 def choose_scripts(
-    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
     """Leave out what is not used, and let the rest wait until the page is there."""
-    if app.builder.name != "html":
-        return
     body = context.get("body", "")
     copying = set() if "<pre" in body else COPYING
     showing = set() if 'class="reference internal"' in body else SHOWING
