@@ -182,13 +182,6 @@ def visit(translator: HTML5Translator, node: InteractiveNode) -> None:
     raise nodes.SkipNode
 
 
-def put_into_words(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
-    """Say what a figure shows, where neither HTML nor SVG is understood."""
-    if app.builder.format != "html":
-        for node in list(doctree.findall(InteractiveNode)):
-            node.replace_self(nodes.paragraph("", node.astext()))
-
-
 def add_files(
     app: Sphinx,
     _page: str,
@@ -209,6 +202,5 @@ def setup(app: Sphinx) -> None:
     """Register the directive and what follows from it."""
     app.add_node(InteractiveNode, html=(visit, None))
     app.add_directive("interactive", Interactive)
-    app.connect("doctree-resolved", put_into_words)
     app.add_css_file(STYLE)
     app.connect("html-page-context", add_files)
