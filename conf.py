@@ -19,14 +19,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
-    "book.page",
-    "book.place",
-    "book.formulas",
-    "book.interactive",
-    "book.links",
-    "book.search",
-    "book.web",
-    "book.downloads",
+    "book",
 ]
 
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.

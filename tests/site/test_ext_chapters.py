@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sphinx_project import build
+from sphinx_project import EXTENSIONS, build
 
 INDEX = """# 本
 
@@ -29,8 +29,9 @@ PAGES = {
     "more.md": "# 表\n\n```{toctree}\n:hidden:\nbelow\n```\n",
     "below.md": "# 表の一部\n\n文。\n",
 }
-SETTINGS = """html_theme = "sphinx_book_theme"
-html_theme_options = {"article_header_start": ["place.html"]}
+SETTINGS = f"""html_theme = "sphinx_book_theme"
+html_theme_options = {{"article_header_start": ["place.html"]}}
+templates_path = [{str(EXTENSIONS / "place" / "templates")!r}]
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from book import PARTS
 from book.downloads import ebook
 from pypdf import PdfReader
 from sphinx.errors import ExtensionError
@@ -60,11 +61,15 @@ second
 ```
 """
 SECOND = "# 二つ目\n\n(here)=\n## 節\n\n[戻る](index.md)\n\n## 節\n\n### 項\n\n[外](https://example.org/)\n"
+USED = ["book.downloads.ebook", "book.formulas", "book.web.mends"]
+USED += [f"book.{part}" for part in PARTS if part.startswith("page.")]
 SETTINGS = f"""\
 import sys
 sys.path.insert(0, {str(EXTENSIONS.parent)!r})
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-extensions += ["book.downloads.ebook", "book.page", "book.formulas"]
+extensions += {USED!r}
+html_static_path = [{str(EXTENSIONS / "formulas" / "static")!r}]
+templates_path = [{str(EXTENSIONS / "page" / "templates")!r}]
 project, language, version = "小さな<本>", "ja", "1"
 myst_enable_extensions = ["dollarmath", "deflist"]
 nb_execution_mode = "cache"

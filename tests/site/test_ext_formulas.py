@@ -144,7 +144,7 @@ def test_wrong_formulas_fail_the_build_where_they_stand(tmp_path):
 def test_stylesheet_fonts_and_script_are_of_one_release():
     style = (SITE / "katex.min.css").read_text(encoding="utf-8")
     (version,) = re.findall(r"^/\* KaTeX ([\d.]+),", style)
-    assert f'version:"{version}"' in formulas.SOURCE.read_text(encoding="utf-8")
+    assert f'version:"{version}"' in formulas.SCRIPT
     assert set(re.findall(r"url\((.+?)\)", style)) == {
         f"fonts/{path.name}" for path in (SITE / "fonts").iterdir()
     }

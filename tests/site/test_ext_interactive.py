@@ -15,7 +15,7 @@ from book import interactive
 from bs4 import BeautifulSoup
 from interactive_runs import tables, worked
 from py_mini_racer import MiniRacer
-from sphinx_project import build, sphinx_build
+from sphinx_project import build
 
 from snn_docs import ALIF, IF, LIF, Heaviside, data, encoding, network, surrogate
 
@@ -507,28 +507,13 @@ def test_a_mistake_is_told_with_its_line(tmp_path, directive, said):
 # ---- Where there is no browser ----
 
 
-def build_as(builder: str, folder: Path, pattern: str) -> str:
-    """Build the page once more, and return the file of that name."""
-    build(folder, {"index.md": PAGE}, *EXTENSIONS, settings=SETTINGS)
-    out = folder / builder
-    options = ("-n", "-W", "-b", builder, "-d", str(folder / "doctrees"))
-    code, _, messages = sphinx_build(*options, str(folder / "docs"), str(out))
-    assert code == 0, messages
-    (file,) = out.glob(pattern)
-    return file.read_text(encoding="utf-8")
-
-
 def test_an_e_book_has_the_still_figure(tmp_path):
-    page = build_as("epub", tmp_path, "index.xhtml")
+    made = build(tmp_path, {"index.md": PAGE}, *EXTENSIONS, settings=SETTINGS, builder="epub")
+    assert made.code == 0, made.messages
+    page = (made.folder / "index.xhtml").read_text(encoding="utf-8")
     assert ET.fromstring(page) is not None
     assert "<svg xmlns" in page
     assert "5回（4、8、12、16、20ステップ目）" in page
     for unwanted in ("<form", "<input", "interactive/if-neuron.js", 'role="status"'):
         assert unwanted not in page
-    assert not (tmp_path / "epub" / "_static" / "interactive").exists()
-
-
-@pytest.mark.parametrize(("builder", "pattern"), [("latex", "*.tex"), ("text", "index.txt")])
-def test_text_says_what_the_figure_shows(tmp_path, builder, pattern):
-    page = build_as(builder, tmp_path, pattern)
-    assert "5回（4、8、12、16、20ステップ目）" in "".join(page.split())
+    assert not (made.folder / "_static" / "interactive").exists()

@@ -37,12 +37,6 @@ SHOWN = '''class Neuron:
 '''
 
 
-def without(source: str) -> str:
-    hidden = listing.docstring_lines(source)
-    lines = enumerate(source.splitlines(keepends=True), 1)
-    return "".join(line for number, line in lines if number not in hidden)
-
-
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
@@ -56,12 +50,8 @@ def without(source: str) -> str:
     ],
 )
 def test_docstrings_are_found(source, shown):
-    assert without(source) == shown
+    assert listing.without_docstrings(source) == shown
     compile(shown, "shown", "exec")
-
-
-def test_ranges():
-    assert listing.ranges([1, 2, 3, 7, 9, 10]) == "1-3,7-7,9-10"
 
 
 def page(*options: str, name: str = "code.py") -> str:

@@ -174,12 +174,19 @@ def test_a_figure_is_put_into_the_words_of_what_draws_it():
     assert WRITER.block(figure) == "三角が5つある。\n\n**図4** 発火。"
 
 
+def test_a_figure_that_is_a_drawing_is_put_into_the_words_of_its_description():
+    drawing = nodes.raw("", "<svg><path/></svg>", format="html", alt="三角が5つある。")
+    figure = nodes.figure("", drawing, nodes.caption("", "発火。"), ids=["spikes"])
+    assert WRITER.block(figure) == "三角が5つある。\n\n**図4** 発火。"
+
+
 @pytest.mark.parametrize(
     "node",
     [
         nodes.line_block(),
         addnodes.desc("", addnodes.desc_content()),
         nodes.figure("", nodes.image(), nodes.caption("", "発火。")),
+        nodes.figure("", nodes.raw("", "<svg/>", format="html"), nodes.caption("", "発火。")),
         nodes.paragraph("", "", nodes.raw("", "<b>", format="html")),
         nodes.table("", nodes.tgroup("", nodes.tbody("", nodes.row("", nodes.entry(morecols=1))))),
     ],

@@ -188,24 +188,7 @@ def test_a_definition_names_what_a_term_is_also_called(definition, names):
     assert list(words.other_names(definition)) == names
 
 
-@pytest.mark.parametrize(
-    ("name", "term", "pair"),
-    [
-        ("膜ポテンシャル", "膜電位", ("ポテンシャル", "電位")),
-        ("サロゲート勾配", "代理勾配", ("サロゲート", "代理")),
-        ("ヘビサイド関数", "Heaviside関数", ("ヘビサイド", "Heaviside")),
-        ("スレッショルド", "閾値", None),  # Nothing else: it is the name itself.
-        ("擬似勾配", "代理勾配", None),
-        ("ラスター図", "ラスタープロット", None),
-        ("デルタのスパイク", "変化のスパイク", None),
-        ("値の値", "値", None),
-    ],
-)
-def test_a_loanword_stands_for_what_it_takes_the_place_of(name, term, pair):
-    assert words.loanword(name, term) == pair
-
-
-def test_a_part_that_is_a_term_itself_keeps_its_meaning():
+def test_names_are_folded_and_a_part_of_one_that_is_a_term_itself_keeps_its_meaning():
     glossary = {"Heaviside関数": "ＡＢ関数、ステップ関数ともいう。", "ステップ": "step。"}
     assert words.variants(glossary) == {
         "ステップ関数": "Heaviside関数",
@@ -221,7 +204,6 @@ def test_names_come_from_glossaries_alone(tmp_path):
     )
     project(tmp_path, {"index.md": text})
     assert book(tmp_path)["variants"] == {
-        "ポテンシャル": "電位",
         "膜ポテンシャル": "膜電位",
         "しきい値": "閾値",
     }

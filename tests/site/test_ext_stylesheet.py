@@ -8,6 +8,7 @@ from pathlib import Path
 import pydata_sphinx_theme
 import pytest
 import tinycss2
+from book import PARTS
 from book.web import stylesheet
 from fontTools.ttLib import TTFont
 from sphinx_project import EXTENSIONS, build, opening
@@ -199,8 +200,9 @@ def test_what_the_theme_brings_in_vain_is_not_published(built_site):
 SETTINGS = """
 html_theme = "sphinx_book_theme"
 html_copy_source = False
-head_descriptions = {"*": "説明。"}
-"""
+head_descriptions = {{"*": "説明。"}}
+templates_path = [{!r}]
+""".format(str(EXTENSIONS / "web" / "templates"))
 
 
 def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
@@ -210,7 +212,7 @@ def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
             tmp_path,
             {"index.md": text},
             "myst_nb",
-            "book.web",
+            *[f"book.{part}" for part in PARTS if part.startswith("web.")],
             settings=SETTINGS,
         )
         assert built.code == 0, built.messages

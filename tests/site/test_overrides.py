@@ -106,7 +106,7 @@ def test_myst_nb_still_folds_with_paragraphs_in_a_summary():
 )
 def test_katex_still_writes_what_mathml_forbids(tex, fault):
     racer = MiniRacer()
-    racer.eval(formulas.SOURCE.read_text(encoding="utf-8"))
+    racer.eval(formulas.SCRIPT)
     stock = racer.call("katex.renderToString", tex, {"displayMode": True})
     racer.close()
     assert fault in stock

@@ -1,4 +1,4 @@
-"""Files of the site: where a feature keeps its own, and how they are written.
+"""How files of the site are written.
 
 The engine writes its own files by itself: none of these extensions knows it.
 """
@@ -6,32 +6,10 @@ The engine writes its own files by itself: none of these extensions knows it.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-    from sphinx.config import Config
-    from sphinx.util.typing import ExtensionMetadata
-
-
-def bring(app: Sphinx, module: str, *parts: str) -> ExtensionMetadata:
-    """Use the folders ``static`` and ``templates`` beside a module, then set up its parts.
-
-    A template of a feature comes before the theme's of the same name, and after the book's own.
-    """
-    beside = Path(module).parent
-
-    def add(_: Sphinx, config: Config) -> None:
-        if (beside / "static").is_dir():
-            config.html_static_path = [*config.html_static_path, str(beside / "static")]
-        if (beside / "templates").is_dir():
-            config.templates_path = [*config.templates_path, str(beside / "templates")]
-
-    app.connect("config-inited", add)
-    for part in parts:
-        app.setup_extension(part)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    from pathlib import Path
 
 
 def write_atomically(file: Path, content: str | bytes) -> None:

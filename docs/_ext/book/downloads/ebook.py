@@ -22,21 +22,17 @@ from xml.etree import ElementTree as ET
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-from book import formulas
-from book.formulas import lines_aligned, render
+from book.formulas import render, tex_of
 from book.page.figures import InlineFigures
+from book.place import outline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -47,7 +43,6 @@ HTML, SVG, MATHML = (
 # What a manifest says of a page that holds what some readers can't show.
 PROPERTIES = {"mathml": "<math", "svg": "<svg"}
 KEPT = {"pygments.css", "ebook.css", "cover.png"}
-KATEX = Path(formulas.__file__).parent / "static" / "katex"
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +66,8 @@ def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
 
 def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number if it has one."""
-    tex = lines_aligned(node.astext())
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    translator.body.append(mathml(tex, display=True))
+    translator.body.append(mathml(tex_of(node), display=True))
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})</span>')
@@ -112,26 +106,15 @@ class Ebook(Epub3Builder):
         self.outdir.mkdir(parents=True)
         super().init()
 
-    def get_outdated_docs(self) -> Iterator[str]:
-        """Write every page each time."""
-        yield from self.env.found_docs
-
-    def copy_static_files(self) -> None:
-        """Copy what the pages load, and nothing of the site."""
-        shutil.rmtree(self._static_dir, ignore_errors=True)
-        self._static_dir.mkdir(parents=True)
-        self.create_pygments_style_file()
-        self.copy_theme_static_files(self.globalcontext.copy())
-
     def toc_metadata(self, level: int, navpoints: list[Any]) -> dict[str, Any]:
         """Identify the older table of contents by what identifies the book."""
         uid = escape(self.config.epub_identifier)
         return super().toc_metadata(level, navpoints) | {"uid": uid}
 
     def build_content(self) -> None:
-        """Leave out what came from elsewhere, and say which pages hold formulas and drawings."""
-        for file in self._static_dir.iterdir():
-            if file.name not in KEPT:
+        """Leave out what is the site's, and say which pages hold formulas and drawings."""
+        for file in list(self._static_dir.rglob("*")):
+            if file.is_file() and file.name not in KEPT:
                 file.unlink()
         super().build_content()
         package = Path(self.outdir, "content.opf")
@@ -183,16 +166,11 @@ class Paper(Ebook):
         self.name = Ebook.name  # type: ignore[misc]
         super().init()
 
-    def copy_static_files(self) -> None:
-        """Add KaTeX's type."""
-        super().copy_static_files()
-        shutil.copytree(KATEX, self._static_dir / "katex")
-
     def handle_finish(self) -> None:
         """Put the pages into one, and print it."""
         self.get_toc()
         book = self.outdir / f"{self.config.epub_basename}.xhtml"
-        ET.ElementTree(self.bound()).write(book, encoding="utf-8", xml_declaration=True)
+        book.write_text(self.bound(), encoding="utf-8")
         browser = find_browser()
         if browser is None:
             tell_skipped(f"the PDF, which needs a browser: set CHROMIUM, or install {BROWSERS[0]}")
@@ -201,68 +179,34 @@ class Paper(Ebook):
         print_pages(browser, book, pdf)
         pdf.write_bytes(dated(pdf.read_bytes()))
 
-    def bound(self) -> ET.Element:
+    def bound(self) -> str:
         """Return the whole book as one page: cover, contents, pages."""
         names = [Path(node["refuri"]).stem for node in self.refnodes if "#" not in node["refuri"]]
-        titles = {name: self.env.longtitles[name].astext() for name in names}
-        parts = self.parts()
-        book = element("html", lang=self.config.language or "en")
-        head = element("head", element("title", self.config.project))
-        for name in ("pygments.css", "katex/katex.min.css", "ebook.css", "paper.css"):
-            head.append(element("link", rel="stylesheet", href=f"_static/{name}"))
-        cover = element("img", src=self.config.epub_cover[0], alt=self.config.project)
-        body = element("body", element("div", cover, {"class": "cover"}), contents(titles, parts))
-        for name in names:
-            if name in parts:
-                body.append(element("h1", parts[name], {"class": "part"}))
-            tree = ET.parse(self.outdir / f"{name}{self.out_suffix}").getroot()  # noqa: S314  # Ours.
-            body.append(chapter(name, tree, depth=int(name != self.config.root_doc)))
-        book.extend([head, body])
-        return book
+        parts = {part.chapters[0].name: part.title for part in outline(self.env)}
+        chapters = [
+            {
+                "name": name,
+                "title": self.env.longtitles[name].astext(),
+                "part": parts.get(name, ""),
+                "text": self.chapter(name),
+            }
+            for name in names
+        ]
+        context = {"cover": self.config.epub_cover[0], "chapters": chapters}
+        return str(self.templates.render("paper.html", {**self.globalcontext, **context}))
 
-    def parts(self) -> dict[str, str]:
-        """Map the first page of each part of the book to the part's name."""
-        root = self.env.get_doctree(self.config.root_doc)
-        trees = [tree for tree in root.findall(addnodes.toctree) if tree["includefiles"]]
-        return {tree["includefiles"][0]: tree["caption"] for tree in trees if tree["caption"]}
-
-
-def element(tag: str, *content: ET.Element | str | dict[str, str], **attributes: str) -> ET.Element:
-    """Make an element of a page."""
-    made = ET.Element(f"{{{HTML}}}{tag}", attributes)
-    for part in content:
-        if isinstance(part, str):
-            made.text = part
-        elif isinstance(part, dict):
-            made.attrib |= part
-        else:
-            made.append(part)
-    return made
-
-
-def contents(titles: dict[str, str], parts: dict[str, str]) -> ET.Element:
-    """Write the contents: links to pages, by parts."""
-    made = element("nav", element("h1", "目次"), {"class": "contents"})
-    for name, title in titles.items():
-        if name in parts:
-            made.append(element("p", parts[name], {"class": "part"}))
-        made.append(element("p", element("a", title, href=f"#{name}")))
-    return made
-
-
-def chapter(name: str, page: ET.Element, *, depth: int) -> ET.Element:
-    """Return a page as a chapter: with ids of its own, links into the book, lower headings."""
-    body = page.find(f"{{{HTML}}}body")
-    if body is None:
-        raise ExtensionError(f"{name} has no body")
-    made = element("div", *body, {"class": "chapter", "id": name})
-    for node in made.iter():
-        heading = re.fullmatch(rf"\{{{HTML}\}}h([1-5])", str(node.tag))
-        if heading:
-            node.tag = f"{{{HTML}}}h{int(heading[1]) + depth}"
-        for key, value in node.items():
-            node.set(key, placed(name, key, value) if node is not made else value)
-    return made
+    def chapter(self, name: str) -> str:
+        """Return a page as a chapter: with ids of its own, links into the book, lower headings."""
+        depth = int(name != self.config.root_doc)
+        page = ET.parse(self.outdir / f"{name}{self.out_suffix}").getroot()  # noqa: S314  # Ours.
+        body = page[1]
+        for node in body.iter():
+            heading = re.fullmatch(rf"\{{{HTML}\}}h([1-5])", str(node.tag))
+            if heading:
+                node.tag = f"{{{HTML}}}h{int(heading[1]) + depth}"
+            for key, value in node.items():
+                node.set(key, placed(name, key, value))
+        return "".join(ET.tostring(part, encoding="unicode") for part in body)
 
 
 def placed(name: str, key: str, value: str) -> str:
@@ -307,13 +251,11 @@ def dated(pdf: bytes) -> bytes:
     return re.sub(rb"(/(?:CreationDate|ModDate) \()D:\d{14}", date, pdf)
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register both. What the site's pages need mended, an EPUB must not have either."""
-    app.setup_extension("book.web.mends")
+def setup(app: Sphinx) -> None:
+    """Register both."""
     for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
         ET.register_namespace(prefix, namespace)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_post_transform(FixedFigures)
     app.add_builder(Ebook, override=True)
     app.add_builder(Paper)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

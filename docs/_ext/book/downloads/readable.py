@@ -16,6 +16,7 @@ from sphinx import addnodes
 from sphinx.locale import admonitionlabels
 
 from book.formulas import lines_aligned
+from book.nodes import around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,6 +67,11 @@ def literal(text: str) -> str:
     inside = max((len(run) for run in re.findall("`+", text)), default=0)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{'`' * (inside + 1)}{space}{text}{space}{'`' * (inside + 1)}"
+
+
+def shown_by(node: nodes.Node) -> str:
+    """Say what a picture shows: of a drawing its description, since its text is its source."""
+    return str(node.get("alt", "")) if isinstance(node, nodes.raw) else node.astext()
 
 
 class Writer:
@@ -131,9 +137,9 @@ class Writer:
 
     def drawing(self, node: nodes.raw, cell: bool) -> str:  # noqa: ARG002, FBT001
         """Say what a drawing shows that stands in a line."""
-        if "alt" not in node:
+        if not shown_by(node):
             raise Unwritable(node)
-        return f"（{escaped(node['alt'])}）"
+        return f"（{escaped(shown_by(node))}）"
 
     def part(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
         """Write a part that has no form of its own."""
@@ -169,10 +175,7 @@ class Writer:
 
     def heading(self, node: nodes.title) -> str:
         """Write a title, as deep as its section lies."""
-        depth, parent = 0, node.parent
-        while parent is not None:
-            depth += isinstance(parent, nodes.section)
-            parent = parent.parent
+        depth = sum(isinstance(each, nodes.section) for each in around(node))
         return f"{'#' * max(1, depth)} {self.line(node)}"
 
     def paragraph(self, node: nodes.Element) -> str:
@@ -193,7 +196,7 @@ class Writer:
     def figure(self, node: nodes.Element) -> str:
         """Write a figure that no cell draws: in words, as what draws it says, and its caption."""
         *drawn, caption = node.children
-        words = [escaped(part.astext()) for part in drawn]
+        words = [escaped(shown_by(part)) for part in drawn]
         if not all(words):
             raise Unwritable(node)
         return "\n\n".join([*words, self.caption("figure", node, caption)])

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 FOLDER = "download"
 BRANCH = "notebooks"
@@ -345,11 +344,10 @@ def start(app: Sphinx) -> None:
     app.connect("html-page-context", partial(add_page, books), priority=400)
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the settings, and what makes the files."""
     app.add_config_value("takeaway_repository", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_requirement", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_books", default=[], rebuild="html", types=list)
     app.add_css_file("takeaway.css")
     app.connect("builder-inited", start)
-    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,27 +9,24 @@ katex``); change both together.
 
 from __future__ import annotations
 
-import atexit
-import os
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
-from py_mini_racer import JSEvalException, MiniRacer
+from py_mini_racer import JSEvalException
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-from book.files import bring
+from book.v8 import running
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
-SOURCE = Path(__file__).with_name("katex.min.js")
+SCRIPT = Path(__file__).with_name("katex.min.js").read_text(encoding="utf-8")
 STYLE = "katex/katex.min.css"
 APPLIED_TO_NOTHING = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
 # The parts between its signs that make a formula too long for what is left of a line on a phone.
@@ -38,21 +35,11 @@ logger = logging.getLogger(__name__)
 
 
 @cache
-def engine(_pid: int) -> MiniRacer:
-    """Start KaTeX. Once for each process: a forked one cannot use its parent's threads."""
-    racer = MiniRacer()
-    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
-    atexit.register(racer.close)
-    racer.eval(SOURCE.read_text(encoding="utf-8"))
-    return racer
-
-
-@cache
 def render(tex: str, *, display: bool, output: str = "htmlAndMathml") -> str:
     """Typeset one formula. Raise ValueError if it cannot be read."""
     options = {"displayMode": display, "output": output, "strict": "error"}
     try:
-        shown = str(engine(os.getpid()).call("katex.renderToString", tex, options))
+        shown = str(running(SCRIPT).call("katex.renderToString", tex, options))
     except JSEvalException as error:
         message = next(line for line in str(error).splitlines() if "Error: " in line)
         raise ValueError(message.partition("Error: ")[2]) from None
@@ -74,6 +61,12 @@ def lines_aligned(tex: str) -> str:
     if len(lines) > 1 or r"\\" in tex:
         return r"\begin{aligned}" + r"\\".join(lines) + r"\end{aligned}"
     return tex
+
+
+def tex_of(node: nodes.math_block) -> str:
+    """Return a formula that stands on lines of its own: aligned, unless that is forbidden."""
+    as_written = node.get("no-wrap", node.get("nowrap", False))
+    return node.astext() if as_written else lines_aligned(node.astext())
 
 
 def typeset(node: nodes.Element, tex: str, *, display: bool) -> str:
@@ -100,9 +93,7 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
     # A wide formula scrolls by itself. What scrolls must be reachable by keyboard.
     translator.body.append('<div class="math-scroll" tabindex="0">')
-    as_written = node.get("no-wrap", node.get("nowrap", False))
-    tex = node.astext() if as_written else lines_aligned(node.astext())
-    translator.body.append(f"{typeset(node, tex, display=True)}</div>")
+    translator.body.append(f"{typeset(node, tex_of(node), display=True)}</div>")
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})')
@@ -112,10 +103,8 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the renderer ``html_math_renderer = "katex"``."""
-    bring(app, __file__)
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file(STYLE)
     app.add_css_file("formulas.css")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

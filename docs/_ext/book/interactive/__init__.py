@@ -8,9 +8,7 @@ the page, and is all there is where no script runs. They are no modules: browser
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -19,16 +17,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from py_mini_racer import MiniRacer
 from sphinx.util.docutils import SphinxDirective
 
-from book.files import bring, write_atomically
+from book.files import write_atomically
+from book.v8 import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.util.typing import OptionSpec
     from sphinx.writers.html5 import HTML5Translator
 
 HERE = Path(__file__).parent
@@ -146,20 +144,10 @@ def bundle(name: str) -> str:
     return f'"use strict";\n{{\n{code}start(figure);\n}}\n'
 
 
-@cache
-def engine(name: str, _pid: int) -> MiniRacer:
-    """Load a figure. Once for each process: a forked one cannot use its parent's threads."""
-    racer = MiniRacer()
-    # Left to the interpreter's end, it would wait for a thread that runs no more (Python 3.13).
-    atexit.register(racer.close)
-    racer.eval(definitions(name))
-    return racer
-
-
 def first_state(name: str, form: str, *arguments: str) -> str:
     """Return a figure before anybody has touched it: its ``markup``, ``still`` or ``words``."""
     written = ", ".join(["figure", *map(json.dumps, arguments)])
-    return str(engine(name, os.getpid()).eval(f"{form}({written})"))
+    return str(running(definitions(name)).eval(f"{form}({written})"))
 
 
 class Interactive(SphinxDirective):
@@ -194,13 +182,6 @@ def visit(translator: HTML5Translator, node: InteractiveNode) -> None:
     raise nodes.SkipNode
 
 
-def put_into_words(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
-    """Say what a figure shows, where neither HTML nor SVG is understood."""
-    if app.builder.format != "html":
-        for node in list(doctree.findall(InteractiveNode)):
-            node.replace_self(nodes.paragraph("", node.astext()))
-
-
 def add_files(
     app: Sphinx,
     _page: str,
@@ -217,12 +198,9 @@ def add_files(
             app.add_js_file(script, loading_method="defer")
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the directive and what follows from it."""
-    bring(app, __file__)
     app.add_node(InteractiveNode, html=(visit, None))
     app.add_directive("interactive", Interactive)
-    app.connect("doctree-resolved", put_into_words)
     app.add_css_file(STYLE)
     app.connect("html-page-context", add_files)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

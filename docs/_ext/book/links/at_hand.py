@@ -11,20 +11,21 @@ from __future__ import annotations
 import hashlib
 import html
 import posixpath
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx import addnodes
 
-from book.formulas import lines_aligned, render
+from book.formulas import render, tex_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
+
+EXPLAINED = "explained"
 
 
 def flat(node: nodes.Node) -> str:
@@ -49,9 +50,7 @@ def formulas(doctree: nodes.document) -> Iterator[tuple[str, str]]:
     """Yield the anchor of each formula that has a number, and its HTML."""
     for formula in doctree.findall(nodes.math_block):
         if formula["number"]:
-            as_written = formula.get("no-wrap", formula.get("nowrap", False))
-            tex = formula.astext() if as_written else lines_aligned(formula.astext())
-            yield formula["ids"][0], f"<p>{render(tex.strip(), display=True)}</p>"
+            yield formula["ids"][0], f"<p>{render(tex_of(formula).strip(), display=True)}</p>"
 
 
 def linked(doctree: nodes.document, pagename: str) -> Iterator[tuple[str, str, str]]:
@@ -65,41 +64,39 @@ def linked(doctree: nodes.document, pagename: str) -> Iterator[tuple[str, str, s
             yield link["refuri"], page.removesuffix(".html"), anchor
 
 
-class AtHand:
-    """What the pages of a build have to show."""
+def add(
+    of_page: Callable[[str], dict[str, str]],
+    app: Sphinx,
+    pagename: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Put what a page links to on others at its end."""
+    if app.builder.name != "html" or doctree is None:
+        return
+    found = (
+        f'<div data-of="{html.escape(address)}">{text}</div>'
+        for address, page, anchor in linked(doctree, pagename)
+        if (text := of_page(page).get(anchor))
+    )
+    if texts := "\n".join(found):
+        context["body"] += f'<template id="at-hand">\n{texts}\n</template>\n'
 
-    def __init__(self, app: Sphinx) -> None:
-        """Look at each page once, when another links to it."""
 
-        @cache
-        def of_page(docname: str) -> dict[str, str]:
-            if docname not in app.env.found_docs:
-                return {}
-            doctree = app.env.get_doctree(docname)
-            if any(doctree.findall(addnodes.glossary)):  # Its definitions link to pages by title.
-                doctree = app.env.get_and_resolve_doctree(docname, app.builder)
-            return {**dict(formulas(doctree)), **dict(terms(doctree))}
+def begin(app: Sphinx) -> None:
+    """Have each page get it when the fonts have been chosen that it shows at once."""
 
-        self.of_page = of_page
+    @cache
+    def of_page(docname: str) -> dict[str, str]:
+        if docname not in app.env.found_docs:
+            return {}
+        doctree = app.env.get_doctree(docname)
+        if any(doctree.findall(addnodes.glossary)):  # Its definitions link to pages by title.
+            doctree = app.env.get_and_resolve_doctree(docname, app.builder)
+        return {**dict(formulas(doctree)), **dict(terms(doctree))}
 
-    def add(
-        self,
-        app: Sphinx,
-        pagename: str,
-        _template: str,
-        context: dict[str, Any],
-        doctree: nodes.document | None,
-    ) -> None:
-        """Put it at the end of a page."""
-        if app.builder.name != "html" or doctree is None:
-            return
-        found = (
-            f'<div data-of="{html.escape(address)}">{text}</div>'
-            for address, page, anchor in linked(doctree, pagename)
-            if (text := self.of_page(page).get(anchor))
-        )
-        if texts := "\n".join(found):
-            context["body"] += f'<template id="at-hand">\n{texts}\n</template>\n'
+    app.connect("html-page-context", partial(add, of_page), priority=800)
 
 
 def explained(doctree: nodes.document) -> str:
@@ -108,40 +105,23 @@ def explained(doctree: nodes.document) -> str:
     return hashlib.sha256("\0".join(part.astext() for part in parts).encode()).hexdigest()
 
 
-def note(_app: Sphinx, doctree: nodes.document) -> None:
-    """Note what a page explains that was read, and whether it explained something else before."""
-    env = doctree.settings.env
-    known, now = env.__dict__.setdefault("book_at_hand", {}), explained(doctree)
-    if known.get(env.docname, now) != now:
-        env.__dict__["book_at_hand_changed"] = True
-    known[env.docname] = now
-
-
-def merge(_app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-    """Take over what another process has noted."""
-    theirs = other.__dict__.get("book_at_hand", {})
-    known = env.__dict__.setdefault("book_at_hand", {})
-    known |= {name: theirs[name] for name in docnames if name in theirs}
-    if other.__dict__.get("book_at_hand_changed"):
-        env.__dict__["book_at_hand_changed"] = True
+def note(app: Sphinx, doctree: nodes.document) -> None:
+    """Note what a page explains that was read."""
+    app.env.metadata[app.env.current_document.docname][EXPLAINED] = explained(doctree)
 
 
 def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     """Have all pages written anew if one of them explains something else."""
-    return env.found_docs if env.__dict__.pop("book_at_hand_changed", False) else ()
+    known = getattr(env, "book_explained", None)
+    now = {docname: data.get(EXPLAINED) for docname, data in env.metadata.items()}
+    env.__dict__["book_explained"] = now
+    return env.found_docs if known is not None and known != now else ()
 
 
-def begin(app: Sphinx) -> None:
-    """Have each page get it when the fonts have been chosen that it shows at once."""
-    app.connect("html-page-context", AtHand(app).add, priority=800)
-
-
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Bring the script and its style, and begin with the build."""
     app.add_css_file("at_hand.css")
     app.add_js_file("at_hand.js")
     app.connect("builder-inited", begin)
     app.connect("doctree-read", note)
-    app.connect("env-merge-info", merge)
     app.connect("env-updated", changed)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 FOLDER = "_modules/"
 BACK = re.compile(
@@ -52,9 +51,8 @@ def module_of_property(_: Sphinx, modname: str | None, attribute: str) -> str | 
     return value.fget.__module__ if isinstance(value, property) else None
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Mend each page before it is written."""
     app.setup_extension("sphinx.ext.viewcode")
     app.connect("html-page-context", mend_backlinks)
     app.connect("viewcode-follow-imported", module_of_property)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

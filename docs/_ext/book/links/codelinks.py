@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sphinx import addnodes
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 # Pygments puts each name into an element of its own, and none into another.
@@ -125,10 +124,9 @@ def visit_literal_block(translator: HTML5Translator, node: nodes.literal_block) 
             translator.body[begin:] = [linked(written, node.rawsource, links)]
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register them all."""
     app.setup_extension("sphinx.ext.intersphinx")
     app.connect("missing-reference", find_elsewhere, priority=600)  # After intersphinx.
     app.add_post_transform(LinkNames)
     app.add_node(nodes.literal_block, override=True, html=(visit_literal_block, None))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,7 +14,6 @@ from sphinx.util import logging
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 # 500 characters a minute is the usual pace for Japanese prose.
 CHARACTERS_A_MINUTE = 500
@@ -77,7 +76,6 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         )
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Add the byline once the page's metadata has been collected."""
     app.connect("doctree-read", add_byline, priority=600)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from docutils import nodes
     from pybtex.database import Entry
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 CITED = AuthorYearReferenceStyle()
 
@@ -71,11 +70,10 @@ def leave_out_anchors(_app: Sphinx, doctree: nodes.document) -> None:
                 node["ids"] = []
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Make the style known, and mend each page."""
     app.add_css_file("works.css")
     app.connect("doctree-read", leave_out_anchors)
     register_plugin("pybtex.style.formatting", "author_year", AuthorYear)
     # It is asked for anew for each citation, and searched for among all installed packages: 10 ms.
     register_plugin("pybtex.backends", "plaintext", PlainText, force=True)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

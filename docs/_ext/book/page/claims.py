@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +29,8 @@ PARTS = {
     "seeds": "くり返し",
     "limit": "成り立たないところ",
 }
+KEPT = "claims"
+"""Where a page's are in what Sphinx keeps of it, and forgets with it."""
 NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
 OUTPUT = re.compile(r"^(`{3,}|~{3,})\{testoutput\}.*?^\1", re.MULTILINE | re.DOTALL)
 RECORD = re.compile(r"_data/\w+\.json")
@@ -57,8 +57,8 @@ class Claim(SphinxDirective):
         for name, label in PARTS.items():
             term = nodes.strong("", f"{label}: ", classes=["claim-part"])
             rows.append(nodes.paragraph("", "", term, *self._inline(self.options[name])))
-        kept: dict[str, list[nodes.paragraph]] = self.env.__dict__.setdefault("book_claims", {})
-        kept.setdefault(self.env.docname, []).extend(row.deepcopy() for row in rows)
+        kept = self.env.metadata[self.env.docname].setdefault(KEPT, [])
+        kept.extend(row.deepcopy() for row in rows)
         title = nodes.title("", "主張と反証")
         return [nodes.admonition("", title, *rows, classes=["claim", "dropdown"])]
 
@@ -95,36 +95,23 @@ class Claims(SphinxDirective):
 
 def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the claims where the mark is, in the order of the book."""
-    kept: dict[str, list[nodes.paragraph]] = getattr(app.env, "book_claims", {})
+    metadata = app.env.metadata
     for mark in list(doctree.findall(claims)):
         body: list[nodes.Node] = []
-        for name in [name for name in app.env.collect_relations() if name in kept]:
+        for name in [name for name in app.env.collect_relations() if KEPT in metadata[name]]:
             link = app.builder.get_relative_uri(docname, name)
             title = app.env.titles[name].astext()
             reference = nodes.reference("", title, internal=True, refuri=link)
             body.append(nodes.rubric("", "", reference))
-            body += [row.deepcopy() for row in kept[name]]
+            body += [row.deepcopy() for row in metadata[name][KEPT]]
         box = nodes.container("", *body, classes=["claims"])
         mark.replace_self(box)
         app.env.resolve_references(box, docname, app.builder)  # type: ignore[arg-type]
 
 
-def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    """Forget what a page claimed."""
-    getattr(env, "book_claims", {}).pop(docname, None)
-
-
-def merge(_app: Sphinx, env: BuildEnvironment, _names: set[str], other: BuildEnvironment) -> None:
-    """Take over what another process has read."""
-    env.__dict__.setdefault("book_claims", {}).update(getattr(other, "book_claims", {}))
-
-
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the directives, and keep the list."""
+def setup(app: Sphinx) -> None:
+    """Register the directives."""
     app.add_node(claims)
     app.add_directive("claim", Claim)
     app.add_directive("claims", Claims)
-    app.connect("env-purge-doc", purge)
-    app.connect("env-merge-info", merge)
     app.connect("doctree-resolved", fill_in)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

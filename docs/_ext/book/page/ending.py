@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 SECTIONS = {"まとめ": "book-summary", "もっと深く": "book-foot", "参考文献": "book-foot"}
 BEFORE = re.compile(r"\s*次の「$")
@@ -84,10 +83,9 @@ def tell_next(
         context["next"] = {**context["next"], "title": context["next"]["title"] + about}
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Mark the sections once a page is read, and fill in the link once its references are."""
     app.add_css_file("ending.css")
     app.connect("doctree-read", mark_sections)
     app.connect("doctree-resolved", take_next)
     app.connect("html-page-context", tell_next, priority=600)  # After its number is there.
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,12 +29,11 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from book.nodes import around
 
+if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.builders import Builder
-    from sphinx.util.typing import ExtensionMetadata
 
 COLOURS = {
     "#000000": "--pst-color-text-base",
@@ -59,7 +58,8 @@ DRAWINGS = "_figures/"
 # What matplotlib says in a stylesheet for every element. In a page that would be the whole page's.
 ROOT_STYLE = "stroke-linejoin: round; stroke-linecap: butt; fill: #000000"
 UNWANTED = {"metadata", "style"}
-REFERRING = ("clip-path", "fill", "filter", "mask", "stroke")
+ID = re.compile(r' id="([^"]*)"')
+POINTER = re.compile(r'(="(?:url\()?#)([^")]*)')
 
 logger = logging.getLogger(__name__)
 
@@ -81,15 +81,6 @@ def readable(style: str) -> str:
     return re.sub(r"font-size: ([\d.]+px)", r"font-size: max(\1, var(--least, 0px))", style)
 
 
-def references(element: ET.Element) -> Iterator[tuple[str, str, Callable[[str], str]]]:
-    """Yield each attribute that points at an id: its name, the id, and how to write another."""
-    for name, value in element.items():
-        if name == "href" and value.startswith("#"):
-            yield name, value[1:], "#{}".format
-        elif name in REFERRING and value.startswith("url(#"):
-            yield name, value[5:-1], "url(#{})".format
-
-
 def without_namespaces(element: ET.Element) -> None:
     """Name elements and attributes as HTML does, and drop what a page has no use for."""
     for node in element.iter():
@@ -98,6 +89,15 @@ def without_namespaces(element: ET.Element) -> None:
         node.tag = node.tag.rpartition("}")[2]
         for name in [name for name in node.attrib if name.startswith("{")]:
             node.set(name.rpartition("}")[2], node.attrib.pop(name))
+
+
+def with_ids_of(svg: str, prefix: str) -> str:
+    """Have each id begin with a prefix. One that nothing in the drawing points at goes."""
+    targets = {target for _, target in POINTER.findall(svg)}
+    kept = [name for name in ID.findall(svg) if name in targets]
+    names = {name: f"{prefix}-{number}" for number, name in enumerate(kept, 1)}
+    svg = ID.sub(lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", svg)
+    return POINTER.sub(lambda found: found[1] + names[found[2]], svg)
 
 
 def inline_svg(
@@ -112,17 +112,7 @@ def inline_svg(
     """
     root = ET.fromstring(source)  # noqa: S314  # Our own cells drew it.
     without_namespaces(root)
-    targets = {target for node in root.iter() for _, target, _ in references(node)}
-    numbers = itertools.count(1)
-    names: dict[str, str] = {}
     for node in root.iter():
-        identifier = node.attrib.pop("id", None)
-        if identifier in targets:
-            names[identifier] = f"{prefix}-{next(numbers)}"
-            node.set("id", names[identifier])
-    for node in root.iter():
-        for name, target, write in list(references(node)):
-            node.set(name, write(names[target]))
         if style := themed_style(node.get("style", ""), themed=themed):
             node.set("style", style)
     width = float(root.get("viewBox", "0 0 0 0").split()[2])
@@ -141,25 +131,18 @@ def inline_svg(
     }
     if not themed:
         root.set("xmlns", "http://www.w3.org/2000/svg")
-    return ET.tostring(root, encoding="unicode")
+    return with_ids_of(ET.tostring(root, encoding="unicode"), prefix)
 
 
 def line_of(node: nodes.Node) -> int | None:
     """Find where a node was written. Pictures are only told line 0; their cells know better."""
-    found: nodes.Node | None = node
-    while found is not None and not found.line:
-        found = found.parent
-    return found.line if found is not None else None
+    return next((each.line for each in (node, *around(node)) if each.line), None)
 
 
 def is_ours(image: nodes.image) -> bool:
     """Tell a drawing, or a picture that a cell has drawn, from pictures of other kinds."""
-    node: nodes.Node | None = image
-    while node is not None:
-        if isinstance(node, nodes.container) and node.get("nb_element") == "cell_code_output":
-            return True
-        node = node.parent
-    return str(image["uri"]).startswith(DRAWINGS)
+    of_cell = any(each.get("nb_element") == "cell_code_output" for each in around(image))
+    return of_cell or str(image["uri"]).startswith(DRAWINGS)
 
 
 class InlineFigures(SphinxPostTransform):
@@ -252,10 +235,9 @@ def number_by_page(app: Sphinx, builder: Builder) -> None:
             kinds[kind] = {name: (number,) for number, name in enumerate(numbers, 1)}
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the post-transforms and the numbers."""
     app.add_css_file("figures.css")
     app.connect("write-started", number_by_page)
     app.add_post_transform(InlineFigures)
     app.add_post_transform(FoldTogether)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

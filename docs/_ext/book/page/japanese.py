@@ -10,7 +10,6 @@ from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 SHORT = 18  # letters: half of the narrowest phone's line
@@ -63,11 +62,10 @@ def depart_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> N
         translator.body.append("</div>\n")
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Connect all four."""
     app.setup_extension("myst_nb")
     app.connect("builder-inited", read_markup_without_spaces)
     app.connect("doctree-read", write_dashes)
     app.connect("doctree-read", mark_short_code)
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_hidden_cell))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,21 +1,23 @@
 """``{listing}``: the code that runs, without its docstrings.
 
-A ``literalinclude`` whose ``lines`` are everything but docstrings, so the page shows the very file
-that is imported and stays short. Lines to emphasize are counted in what is shown.
+A ``literalinclude`` less its docstrings, so the page shows the very file that is imported and stays
+short. Lines to emphasize are counted in what is shown.
 """
 
 from __future__ import annotations
 
 import ast
 import itertools
+import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
-from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
+from docutils import nodes
+from sphinx.directives.code import LiteralInclude
 
 if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata, OptionSpec
+    from sphinx.util.typing import OptionSpec
 
 KEPT_OPTIONS = ("pyobject", "caption", "name", "emphasize-lines", "class", "dedent")
 
@@ -40,11 +42,11 @@ def docstring_lines(source: str) -> set[int]:
     return found
 
 
-def ranges(numbers: list[int]) -> str:
-    """Write sorted numbers as ``literalinclude`` reads them: ``1-3,7-9``."""
-    groups = itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
-    runs = [[number for _, number in group] for _, group in groups]
-    return ",".join(f"{run[0]}-{run[-1]}" for run in runs)
+def without_docstrings(source: str) -> str:
+    """Leave out those lines. A method that stands alone is read without its indentation."""
+    hidden = docstring_lines(textwrap.dedent(source))
+    lines = enumerate(source.splitlines(keepends=True), 1)
+    return "".join(line for number, line in lines if number not in hidden)
 
 
 class Listing(LiteralInclude):
@@ -55,24 +57,19 @@ class Listing(LiteralInclude):
     }
 
     def run(self) -> list[Node]:
-        """Choose the lines, then include them. What cannot be read is reported there."""
-        _, filename = self.env.relfn2path(self.arguments[0])
-        reader = LiteralIncludeReader(filename, {"lineno-match": None, **self.options}, self.config)
-        try:
-            source = reader.read_file(filename)
-            shown = reader.pyobject_filter(source)
-            hidden = docstring_lines("".join(source))
-        except (OSError, SyntaxError, ValueError) as error:
-            self.env.note_dependency(filename)
-            return [self.state.document.reporter.warning(error, line=self.lineno)]
-        first = reader.lineno_start
-        kept = [i for i in range(1, len(shown) + 1) if i + first - 1 not in hidden]
-        self.options["lines"] = ranges(kept)
+        """Include the code, then leave out lines. What cannot be read is reported there."""
         self.options.setdefault("language", "python")
-        return super().run()
+        included = super().run()
+        for code in [code for node in included for code in node.findall(nodes.literal_block)]:
+            try:
+                shown = without_docstrings(code.astext())
+            except SyntaxError as error:
+                return [self.state.document.reporter.warning(error, line=self.lineno)]
+            code.rawsource = shown
+            code[:] = [nodes.Text(shown)]
+        return included
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("listing", Listing)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import budoux
 from docutils import nodes
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from book.nodes import around
 
+if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term, nodes.strong
@@ -40,13 +39,6 @@ def phrases(text: str) -> tuple[str, ...]:
         else:
             whole.append(phrase)
     return tuple(whole)
-
-
-def around(node: nodes.Node) -> Iterator[nodes.Element]:
-    """Yield what a node lies in, from the inside."""
-    while node.parent is not None:
-        node = node.parent
-        yield node
 
 
 def stands_alone(text: nodes.Text) -> bool:
@@ -71,9 +63,8 @@ def depart_text(translator: HTML5Translator, node: nodes.Text) -> None:
     """Nothing follows it."""
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Write texts so."""
     app.add_css_file("phrases.css")
     text: Any = nodes.Text  # Sphinx takes it, as any class of nodes, though it says elements.
     app.add_node(text, override=True, html=(visit_text, depart_text))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

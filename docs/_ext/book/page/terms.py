@@ -13,7 +13,6 @@ from sphinx import addnodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 
 def choose_links(app: Sphinx, doctree: nodes.document) -> None:
@@ -30,8 +29,7 @@ def choose_links(app: Sphinx, doctree: nodes.document) -> None:
             seen.add(link["reftarget"])
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Choose once a page is read."""
     app.add_config_value("terms_everyday", [], "env", [list])
     app.connect("doctree-read", choose_links)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

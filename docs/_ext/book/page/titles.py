@@ -16,7 +16,6 @@ from docutils import nodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 COLON = ": "
 
@@ -41,8 +40,7 @@ def keep_anchor(app: Sphinx, doctree: nodes.document) -> None:
         section["ids"] += anchor.split()
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Set the claim apart before Sphinx takes the titles; the front matter is known after that."""
     app.connect("doctree-read", set_apart, priority=400)
     app.connect("doctree-read", keep_anchor, priority=600)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

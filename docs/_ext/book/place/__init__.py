@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx import addnodes
 
-from book.files import bring
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
 
 NUMBER = re.compile(r"第(\d+)部")
 
@@ -73,8 +70,6 @@ def place(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
     """Tell templates of the parts, and where the page is in them."""
-    if app.builder.name != "html":
-        return
     parts = outline(app.env)
     relations = app.builder.relations  # type: ignore[attr-defined]
     trail = [pagename]  # The page, what it is a page of, and so on.
@@ -102,12 +97,10 @@ def marked(number: str) -> str:
     return f'<span class="chapter-number">{number}</span> ' if number else ""
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Keep the outline, and tell each page."""
-    bring(app, __file__)
     app.add_css_file("chapters.css")
     app.add_css_file("door.css")
     app.add_js_file("chapters.js")
     app.connect("env-updated", changed)
     app.connect("html-page-context", place)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

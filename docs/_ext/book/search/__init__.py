@@ -24,7 +24,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
 from sphinx.util import logging
 
-from book.files import bring, write_atomically
+from book.files import write_atomically
 from book.formulas import render
 from book.search import words
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 logger = logging.getLogger(__name__)
 FILE = "searchtext.js"
@@ -180,8 +179,7 @@ def earlier(file: Path) -> dict[str, list[Passage]]:
 
 def without_stock(app: Sphinx) -> None:
     """Have Sphinx make no index, which takes longer than ours and would not be looked at."""
-    if app.builder.name == "html":
-        app.builder.search = False  # type: ignore[attr-defined]
+    app.builder.search = False  # type: ignore[attr-defined]
 
 
 def search_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:
@@ -189,9 +187,8 @@ def search_page(app: Sphinx) -> Iterable[tuple[str, dict[str, object], str]]:
     return [("search", {}, "search.html")] if app.builder.name == "html" else []
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Take the place of Sphinx's search."""
-    bring(app, __file__)
     app.add_config_value("search_words", "", "", str)
     index = Index()
     app.connect("builder-inited", without_stock)
@@ -200,5 +197,3 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("build-finished", index.write)
     app.add_css_file("search.css")
     app.add_js_file("search.js", loading_method="defer")
-    # A higher env_version has every page written anew: needed when passages are cut otherwise.
-    return {"env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NAMING = re.compile(r"([^。]+)とも(?:いう|書く)。")
 NAMING_MORE = re.compile(r"とも(?:いい|書き)$")
-LOANWORD = re.compile(r"[ァ-ヺー]{2,}")
 ENGLISH = re.compile(r"(?:[ぁ-んァ-ヺー]+、)?([A-Za-z][A-Za-z -]+[a-z])(?: \(([A-Za-z]+)\))?。")
 PAGE_NAMED = re.compile(r"「([^」]+)」")
 
@@ -38,19 +37,6 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
-def loanword(name: str, term: str) -> tuple[str, str] | None:
-    """Find the word that a name writes in katakana and the term does not: ポテンシャル for 電位.
-
-    The names are 膜ポテンシャル and 膜電位: all the rest must be the same.
-    """
-    found = LOANWORD.findall(name)
-    if len(found) != 1 or found[0] == name:
-        return None
-    before, word, after = name.partition(found[0])
-    same = re.fullmatch(f"{re.escape(before)}(.+){re.escape(after)}", term)
-    return (word, same[1]) if same else None
-
-
 def other_names(definition: str) -> Iterator[str]:
     """Yield the other names that a definition gives."""
     for sentence in NAMING.findall(definition):
@@ -65,13 +51,10 @@ def english(definition: str) -> list[str]:
 
 
 def variants(glossary: dict[str, str]) -> dict[str, str]:
-    """Map the other names in a glossary, and the loanwords in them, to the book's own terms."""
-    names = [(name, term) for term, text in glossary.items() for name in other_names(text)]
-    words = filter(None, (loanword(name, term) for name, term in names))
-    # ステップ is left out of ステップ関数: it is a term itself, and means something else.
-    known = {word: native for word, native in words if word not in glossary}
+    """Map the other names in a glossary to the book's own terms."""
     foreign = {name: term for term, text in glossary.items() for name in english(text)}
-    return {folded(name): term for name, term in (foreign | known | dict(names)).items()}
+    others = {name: term for term, text in glossary.items() for name in other_names(text)}
+    return {folded(name): term for name, term in (foreign | others).items()}
 
 
 def homes(glossary: dict[str, str], titles: dict[str, str]) -> Iterator[tuple[str, str]]:

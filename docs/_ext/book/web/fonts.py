@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 KATEX = "katex/fonts/KaTeX_{}.woff2".format
 # Where they lie among the static files, and what uses them. Formulas: lines, letters, code, signs
@@ -38,7 +37,6 @@ def ask_early(
     context["early_fonts"] = [context["pathto"](f"_static/{name}", 1) for name in needed]
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Ask when a page's text is known."""
     app.connect("html-page-context", ask_early)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
     from sphinx.config import Config
-    from sphinx.util.typing import ExtensionMetadata
 
 # Whatever a page needs comes from where it came from itself, files and WebSockets included; the
 # default is for fonts and connections too.
@@ -212,7 +211,7 @@ def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], 
             yield old, {"title": app.env.titles[new].astext(), "moved": new}, "moved.html"
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Add the settings, and connect everything."""
     app.add_config_value("head_book", {}, "html", dict)
     app.add_config_value("head_descriptions", DESCRIPTIONS, "html", dict)
@@ -221,4 +220,3 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
     app.connect("html-collect-pages", pages_without_source)
     app.connect("build-finished", write_files)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 # The parameters of a long signature, a line for each: a list without terms, within a term.
 SIGNATURE = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
@@ -45,7 +44,6 @@ def mend_page(
         context["body"] = mend(context["body"])
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Mend each page."""
     app.connect("html-page-context", mend_page)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
 
 # Sphinx's and the theme's own: page.js and search.js do what is left for them to do.
 UNUSED = {
@@ -22,11 +21,9 @@ SHOWING = {"_static/at_hand.js"}
 
 
 def choose_scripts(
-    app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
     """Leave out what is not used, and let the rest wait until the page is there."""
-    if app.builder.name != "html":
-        return
     body = context.get("body", "")
     copying = set() if "<pre" in body else COPYING
     showing = set() if 'class="reference internal"' in body else SHOWING
@@ -37,8 +34,7 @@ def choose_scripts(
         script.attributes.setdefault("defer", "defer")
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Choose, after everybody has added theirs."""
     app.add_js_file("page.js")
     app.connect("html-page-context", choose_scripts, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

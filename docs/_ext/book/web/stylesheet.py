@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from fontTools.ttLib import TTFont
     from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
     from tinycss2.ast import Node
 
 FILE = "style.css"
@@ -240,9 +239,8 @@ class Stylesheet:
             file.unlink(missing_ok=True)
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app: Sphinx) -> None:
     """Take the place of the other stylesheets."""
     stylesheet = Stylesheet()
     app.connect("html-page-context", stylesheet.link, priority=900)
     app.connect("build-finished", stylesheet.write, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
