@@ -7,9 +7,8 @@ from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
 from snn_docs._module import Neuron, asks_for, input_first, plain
-from snn_docs.bptt import tensor_of
-from snn_docs.equations import widened
-from snn_docs.kernels import number_of, update_by
+from snn_docs.equations import one_by_one, widened
+from snn_docs.kernels import number_of, tensor_of, update_by
 
 
 class LI(Neuron):
@@ -129,12 +128,11 @@ def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Ten
     decay = 1 - leak
     v_initial = 0.0 if state is None else (state * decay).expand(inputs.shape[1:])
     if needs_steps(inputs, v_initial, decay):
-        potentials = [inputs[0] + v_initial]
-        for current in inputs[1:]:
-            potentials.append(potentials[-1] * decay + current)
-        return torch.stack(potentials)
+        first = (inputs[0] + v_initial,)
+        (record,) = one_by_one(lambda x, v: (v * decay + x,), inputs, first)
+        return record
     decay = tensor_of(decay, inputs)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():  # a Function takes longer than small layers
         return leaky_sum(inputs, v_initial, decay)
     v: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
     return v
@@ -187,11 +185,7 @@ class Integral(Function):
         v, decay = ctx.saved_tensors  # type: ignore[misc]
         back: bool = ctx.back  # type: ignore[attr-defined]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        grad: Tensor = (
-            Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
-            if torch.is_grad_enabled()
-            else leaky_sum(grad_v, 0.0, decay, back=not back)
-        )
+        grad: Tensor = Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
         grad_decay = None
         if wanted[2]:
             later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])

@@ -100,12 +100,12 @@ def test_inputs_that_are_the_same_in_all_steps(dtype, reset):
     generator = torch.Generator().manual_seed(0)
     step, v_initial = torch.rand(2, 8, 5, generator=generator, dtype=dtype)
     one = torch.ones((), dtype=dtype)
-    constants = kernels.Constants(one, None, reset == "subtract", detach_reset=False)
+    rule = Rule(one, None, reset, detach_reset=False, surrogate=Heaviside.apply)
     for inputs in (step.expand(6, 8, 5), step.T.expand(6, 5, 8)):
         v, expected = torch.empty(inputs.shape, dtype=dtype), torch.empty(inputs.shape, dtype=dtype)
         for out, loops in ((v, kernels_numba), (expected, kernels)):
             out[0] = v_initial.view(inputs.shape[1:])
-            loops.advance(out, inputs, constants)
+            loops.advance(out, inputs, rule)
         assert torch.equal(v, expected)
 
 
