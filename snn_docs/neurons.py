@@ -267,9 +267,7 @@ class LIF(IF):
         surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、漏れ、リセットの規則を決めます。"""
-        super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
-        check_leak(leak)
-        self._add_constant("leak", leak)
+        Spiking.__init__(self, threshold, reset, detach_reset, surrogate, leak=leak)
 
 
 class PLIF(IF):
