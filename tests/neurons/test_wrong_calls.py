@@ -97,10 +97,15 @@ def test_what_a_network_is_not_made_of(arguments, words):
 
 
 @pytest.mark.parametrize(
-    "layers", [torch.nn.Linear(3, 2), [torch.nn.Linear(3, 2), LIF(leak=0.1)], [3, LIF(leak=0.1)]]
+    ("layers", "words"),
+    [
+        (torch.nn.Linear(3, 2), r"but a .*Linear came; .* put layers into a snn_docs\.Sequential"),
+        ([torch.nn.Linear(3, 2), LIF(leak=0.1)], r"sizes\[0\] must be an int, but a .*Linear came"),
+        ([3, LIF(leak=0.1)], r"sizes\[1\] must be an int, but a .*LIF came"),
+    ],
 )
-def test_layers_in_the_place_of_sizes(layers):
-    with pytest.raises(TypeError, match=r"but layers came; .* take snn_docs\.Sequential"):
+def test_layers_in_the_place_of_sizes(layers, words):
+    with pytest.raises(TypeError, match=words):
         Network(layers, IF)
 
 
