@@ -202,14 +202,19 @@ def check_state(state: object, names: tuple[str, ...]) -> dict[str, Tensor]:
     """
     if state is None:
         return {}
-    if not isinstance(state, tuple) or len(state) != len(names):
+    parts = check_parts(state, len(names), f"{len(names)} tensors, ({', '.join(names)})")
+    return dict(zip(PARTS, parts, strict=False))
+
+
+def check_parts(state: object, number: int, parts: str) -> tuple[Any, ...]:
+    """Return the state; raise TypeError unless it has so many parts, which are named."""
+    if not isinstance(state, tuple) or len(state) != number:
         came = f"one of {len(state)}" if isinstance(state, tuple) else f"a {type_name(state)}"
         raise TypeError(
-            f"state must be a tuple of {len(names)} tensors, ({', '.join(names)}), but {came} "
-            "came; inputs come first, then the state that step or run has returned, or None to "
-            "start afresh"
+            f"state must be a tuple of {parts}, but {came} came; inputs come first, then the state "
+            "that step or run has returned, or None to start afresh"
         )
-    return dict(zip(PARTS, state, strict=False))
+    return state
 
 
 def check_time(inputs: Tensor) -> Tensor:
