@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-PARTS = ("state[0]", "state[1]", "state[2]")  # as messages name the tensors of a state
 PLANES = {torch.nn.Conv1d: "L", torch.nn.Conv2d: "HW", torch.nn.Conv3d: "DHW"}
 """The dimensions that come after the channels."""
 
@@ -203,7 +202,7 @@ def check_state(state: object, names: tuple[str, ...]) -> dict[str, Tensor]:
     if state is None:
         return {}
     parts = check_parts(state, len(names), f"{len(names)} tensors, ({', '.join(names)})")
-    return dict(zip(PARTS, parts, strict=False))
+    return {f"state[{i}]": part for i, part in enumerate(parts)}
 
 
 def check_parts(state: object, number: int, parts: str) -> tuple[Any, ...]:
@@ -226,14 +225,6 @@ def check_time(inputs: Tensor) -> Tensor:
             "for a single step give inputs[None]"
         )
     return inputs[0] if len(inputs) else inputs.new_empty(inputs.shape[1:])
-
-
-def check_integration(
-    inputs: tuple[str, Tensor], before: tuple[str, Tensor | None], leak: float | Tensor
-) -> torch.Size:
-    """Return the shape of one step; raise unless it can be added to the potential before."""
-    tensors = dict([inputs] if before[1] is None else [inputs, before])
-    return check_tensors(inputs[0], tensors, leak=leak)  # type: ignore[arg-type]
 
 
 def check_alike_parameters(module: torch.nn.Module, inputs: Tensor) -> None:

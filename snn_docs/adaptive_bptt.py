@@ -120,6 +120,7 @@ def _solve(record: Record, arriving: Arriving, rule: Rule, *, keep: bool) -> Gra
     threshold, decay, adaptation = rule.threshold, rule.decay, rule.adaptation
     v, subtract = record[1], rule.reset == "subtract"
     factor = number_of(decay)
+    times = 1.0 if factor is None else factor
     potentials = v.unbind()
     at_spikes, at_v, at_a = ([None] * len(v) if x is None else x.unbind() for x in arriving)
     all_v = torch.empty_like(v)
@@ -139,8 +140,8 @@ def _solve(record: Record, arriving: Arriving, rule: Rule, *, keep: bool) -> Gra
                 grad.copy_(passed)
                 torch.mul(passed, -adaptation, out=trace)
             else:
-                grad_next, times = grads[t + 1], 1.0 if factor is None else factor
-                if decay is not None and factor is None:
+                grad_next = grads[t + 1]
+                if factor is None:
                     grad_next = torch.mul(grad_next, decay, out=grad_reset)
                 if arrives is None:
                     passed.copy_(traces[t + 1])

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
+from snn_docs._checks import check_leak, check_tensors, check_time, needs_steps
 from snn_docs._module import Neuron, asks_for, plain
 from snn_docs.equations import one_by_one, widened
 from snn_docs.kernels import number_of, tensor_of, update_by
@@ -75,7 +75,7 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        check_integration(("inputs", inputs), ("state", state), self.leak)
+        check_tensors("inputs", {"inputs": inputs} | _named(state), leak=self.leak)
         before = torch.zeros_like(inputs) if state is None else state
         v = before * (1 - self.leak) + inputs
         return v, v
@@ -109,7 +109,8 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        shape = check_integration(("inputs[0]", check_time(inputs)), ("state", state), self.leak)
+        tensors = {"inputs[0]": check_time(inputs)} | _named(state)
+        shape = check_tensors("inputs[0]", tensors, leak=self.leak)
         v = integrate(widened(inputs, shape), state, self.leak)
         if len(v):
             return v, v[-1]
@@ -118,6 +119,10 @@ class LI(Neuron):
     def extra_repr(self) -> str:
         """漏れを表示します。"""
         return f"leak={plain(self.leak)}"
+
+
+def _named(state: Tensor | None) -> dict[str, Tensor]:
+    return {} if state is None else {"state": state}
 
 
 def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
