@@ -33,8 +33,9 @@ def run(inputs: Tensor, v_initial: float | Tensor, trace: Tensor, rule: Rule) ->
     They start from the potential after reset and leak, or 0, and from the first step's trace.
     """
     constants = [tensor_of(getattr(rule, name), inputs) for name in CONSTANTS]
+    rule = _with(rule, constants)
     if not torch.is_grad_enabled():  # a Function takes longer than small layers
-        return advance(inputs, v_initial, trace, _with(rule, constants))
+        return advance(inputs, v_initial, trace, rule)
     record: Record = Run.apply(inputs, v_initial, trace, *constants, rule)  # type: ignore[no-untyped-call]
     return record
 
@@ -52,8 +53,7 @@ class Run(Function):
     ) -> Record:
         """Return spikes, potentials and traces of all steps."""
         *constants, rule = rest
-        rule = _with(rule, constants)  # type: ignore[arg-type]
-        record = advance(inputs.detach(), v_initial, trace, rule)
+        record = advance(inputs.detach(), v_initial, trace, rule)  # type: ignore[arg-type]
         ctx.save_for_backward(*record, *constants)  # type: ignore[arg-type]
         ctx.rule = rule  # type: ignore[attr-defined]
         ctx.set_materialize_grads(value=False)

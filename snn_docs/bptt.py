@@ -1,4 +1,4 @@
-"""All of time in one call, and backpropagation through time by its exact adjoint."""
+"""All of time in one call, and back by its exact adjoint, whose loop is `kernels.backward`."""
 
 from functools import partial
 from types import ModuleType
@@ -44,8 +44,9 @@ def run(
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps, from the potential after reset and leak, or 0."""
     threshold, decay = tensor_of(rule.threshold, inputs), tensor_of(rule.decay, inputs)
+    rule = rule._replace(threshold=threshold, decay=decay)
     if not torch.is_grad_enabled():  # a Function takes longer than small layers
-        return advance(inputs, v_initial, rule._replace(threshold=threshold, decay=decay), loops)
+        return advance(inputs, v_initial, rule, loops)
     spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule, loops)  # type: ignore[no-untyped-call]
     return spikes, v
 
@@ -79,7 +80,6 @@ class _Run(Function):
         loops: ModuleType,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        rule = rule._replace(threshold=threshold, decay=decay)
         spikes, v = advance(inputs.detach(), v_initial, rule, loops)
         ctx.rule, ctx.loops = rule, loops
         saved = needed(spikes, v, rule, ctx.needs_input_grad[2:4])

@@ -13,7 +13,7 @@ from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
 
-class IF(Spiking):
+class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
     .. math::
@@ -57,7 +57,6 @@ class IF(Spiking):
     出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
-    # The adjoint, by which gradients come back through time, is `kernels.backward`.
     _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
 
     def __init__(
