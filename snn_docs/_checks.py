@@ -269,34 +269,33 @@ def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
     """Raise ValueError where weights can't take what comes to them."""
     size, kind = list(x.shape[2:]), type(layer)
     if kind is torch.nn.Linear:
-        wanted, here, sizes = layer.in_features, -1, [layer.in_features]
-        fits = len(size) > 0
+        sizes = [layer.in_features]
+        fits = size[-1:] == sizes
     elif kind in PLANES:
-        wanted, here, sizes = layer.in_channels, 0, [layer.in_channels, *PLANES[kind]]
-        fits = len(size) == len(sizes)
+        sizes = [layer.in_channels, *PLANES[kind]]
+        fits = len(size) == len(sizes) and size[0] == layer.in_channels
     else:
         return
-    if fits and size[here] == wanted:
+    if fits:
         return
     if len(size) < len(sizes):
         instead = (
             "put time first, then the batch; to give the same inputs in every step take "
             "snn_docs.encoding.direct(inputs, steps)"
         )
-    elif not fits:
+    elif kind is not torch.nn.Linear and len(size) > len(sizes):
         instead = "take a layer for as many dimensions, or reshape what comes before it"
-    elif kind is torch.nn.Linear and len(size) > 1:
+    elif len(size) > len(sizes):
         instead, came = "put a torch.nn.Flatten() before it", math.prod(size)
-        if came != wanted:
+        if came != layer.in_features:
             instead += (
                 f" and make it Linear({came}, ...), or, to weigh the last dimension alone, "
                 f"Linear({size[-1]}, ...)"
             )
-    elif kind is torch.nn.Linear and x.shape[1] == wanted:
+    elif kind is torch.nn.Linear and x.shape[1] == layer.in_features:
         instead = "if time is last, put it first with inputs.permute(2, 0, 1)"
     else:
-        came = size[here]
-        instead = f"make it {kind.__name__}({came}, ...), or change what comes before it"
+        instead = f"make it {kind.__name__}({size[0]}, ...), or change what comes before it"
     raise ValueError(
         f"layer {name}, {layer}, takes {step_shape(sizes)}, but {step_shape(size)} came; {instead}"
     )
