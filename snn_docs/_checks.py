@@ -1,7 +1,8 @@
 """What a neuron accepts, and what it says about the rest."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +11,18 @@ from torch.autograd.forward_ad import unpack_dual
 
 PLANES = {torch.nn.Conv1d: "L", torch.nn.Conv2d: "HW", torch.nn.Conv3d: "DHW"}
 """The dimensions that come after the channels."""
+
+
+@contextmanager
+def optional(user: str, package: str, extra: str = "notebooks") -> Iterator[None]:
+    """Tell how to install a package that can't be imported."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(
+            f"{user} needs {package}, which could not be imported; install it with "
+            f'pip install "snn-docs[{extra}]"'
+        ) from error
 
 
 def type_name(value: object) -> str:

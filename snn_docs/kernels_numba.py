@@ -14,18 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snn_docs import kernels
+from snn_docs._checks import optional
 from snn_docs.equations import Rule
 from snn_docs.kernels import Record, blocks, slopes_of
 from snn_docs.surrogate import slope_is_spike
 
-try:
+with optional("the backend 'numba'", "the package numba", "fast"):
     from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
     from numba.extending import intrinsic
-except ImportError as error:
-    raise ImportError(
-        "the backend 'numba' needs the package numba, which could not be imported; "
-        'install it with pip install "snn-docs[fast]"'
-    ) from error
 
 NEURONS_AT_ONCE = 1024
 WIDE = 2**14  # neurons, from where on torch goes back with slopes as fast, or faster

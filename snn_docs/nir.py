@@ -52,20 +52,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_positive, type_name
+from snn_docs._checks import check_positive, optional, type_name
 from snn_docs.currents import CubaLIF
 from snn_docs.equations import Reset
 from snn_docs.integrator import LI
 from snn_docs.neurons import IF, LIF, PLIF
 
-try:
+with optional("snn_docs.nir", "the package nir"):
     import nir
-except ModuleNotFoundError as error:
-    raise ImportError(
-        'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[notebooks]"'
-    ) from error
 
-from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, Array, array, floats, read, written
+    from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, Array, array, floats, read, written
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"

@@ -25,19 +25,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_dense, check_number, type_name
+from snn_docs._checks import check_dense, check_number, optional, type_name
 
-try:
+with optional("snn_docs.plot", "matplotlib with matplotlib-fontja"):
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
     from matplotlib_fontja import japanize  # type: ignore[import-untyped]
-except ImportError as error:
-    raise ImportError(
-        "snn_docs.plot needs matplotlib and matplotlib-fontja, which could not be imported; "
-        'install them with pip install "snn-docs[notebooks]"'
-    ) from error
 
 japanize()  # the import sets the font, too, but only the first one in a process
 
