@@ -30,7 +30,7 @@ def record(inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule) -> tupl
     if state is not None:
         v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
     if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
-        spikes, v = run(inputs, v_initial, rule, loops if inputs.device.type == "cpu" else kernels)
+        spikes, v = run(inputs, v_initial, rule)
         if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
             return spikes, v
     v = inputs[0] + v_initial
@@ -39,31 +39,30 @@ def record(inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule) -> tupl
     return spikes, v
 
 
-def run(
-    inputs: Tensor, v_initial: float | Tensor, rule: Rule, loops: ModuleType
-) -> tuple[Tensor, Tensor]:
+def run(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps, from the potential after reset and leak, or 0."""
     threshold, decay = tensor_of(rule.threshold, inputs), tensor_of(rule.decay, inputs)
     rule = rule._replace(threshold=threshold, decay=decay)
     if not torch.is_grad_enabled():  # a Function takes longer than small layers
-        return advance(inputs, v_initial, rule, loops)
-    spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule, loops)  # type: ignore[no-untyped-call]
+        return advance(inputs, v_initial, rule)
+    spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule)  # type: ignore[no-untyped-call]
     return spikes, v
 
 
-def advance(
-    inputs: Tensor, v_initial: float | Tensor, rule: Rule, loops: ModuleType
-) -> tuple[Tensor, Tensor]:
+def advance(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps, on plain tensors."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], v_initial, out=v[0])
-    loops.advance(v, inputs, rule)
+    _loops_for(v).advance(v, inputs, rule)
     return torch.gt(v, rule.threshold, out=torch.empty_like(v)), v
+
+
+def _loops_for(x: Tensor) -> ModuleType:
+    return loops if x.device.type == "cpu" else kernels
 
 
 class _Context(BackwardCFunction):
     rule: Rule
-    loops: ModuleType
 
 
 class _Run(Function):
@@ -77,11 +76,10 @@ class _Run(Function):
         threshold: Tensor,
         decay: Tensor | None,
         rule: Rule,
-        loops: ModuleType,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        spikes, v = advance(inputs.detach(), v_initial, rule, loops)
-        ctx.rule, ctx.loops = rule, loops
+        spikes, v = advance(inputs.detach(), v_initial, rule)
+        ctx.rule = rule
         saved = needed(spikes, v, rule, ctx.needs_input_grad[2:4])
         # saved, not only kept: autograd sees changes in place, and its own graph
         ctx.save_for_backward(*saved, threshold, decay)  # type: ignore[arg-type]
@@ -105,9 +103,9 @@ class _Run(Function):
             )
         else:
             record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
-            grad, sums = solve(record, rule, wanted[2:4], ctx.loops)
+            grad, sums = solve(record, rule, wanted[2:4])
         # a copy: a view would share its memory with the gradient of the inputs
-        return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
+        return grad, grad[0].clone() if wanted[1] else None, *sums, None
 
 
 def needed(
@@ -127,12 +125,10 @@ def needed(
     return spikes if needs_spikes else None, v if needs_v else None
 
 
-def solve(
-    record: Record, rule: Rule, wanted: tuple[bool, ...], loops: ModuleType
-) -> tuple[Tensor, Sums]:
+def solve(record: Record, rule: Rule, wanted: tuple[bool, ...]) -> tuple[Tensor, Sums]:
     """Return the gradients of the potentials, and of threshold and decay where they are wanted."""
     grad = torch.empty_like(record.spikes)
-    loops.backward(grad, record, rule)
+    _loops_for(grad).backward(grad, record, rule)
     sums: Sums = [None, None]
     # the slopes once more: to keep those of all steps would take one more full buffer
     for steps in blocks(grad) if any(wanted) else ():

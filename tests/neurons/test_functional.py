@@ -714,13 +714,3 @@ except ImportError as error:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert 'pip install "snn-docs[fast]" torch' in done.stdout
-
-    def test_a_gradient_comes_from_the_backend_of_its_forward_pass(self, monkeypatch):
-        inputs = torch.rand(3, 2, requires_grad=True)
-        spikes, _ = record(inputs)
-        functional.backend("numba")
-        try:
-            monkeypatch.setattr("snn_docs.kernels_numba.backward", None)
-            spikes.sum().backward()
-        finally:
-            functional.backend("torch")
