@@ -119,8 +119,9 @@ def backward(grad: Tensor, record: Record, rule: Rule) -> None:
     theta = number_of(threshold) if subtract else None
     decayed, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
     grad_next = None
-    for steps in reversed(blocks(grad)):
-        derivatives = slopes_of(record.part(steps), rule).unbind()
+    whole = slice(0, len(grads))  # since spikes are there
+    for steps in [whole] if by_spikes else reversed(blocks(grad)):
+        derivatives = spikes if by_spikes else slopes_of(record.part(steps), rule).unbind()
         for i in reversed(range(len(derivatives))):
             t, slope = steps.start + i, derivatives[i]
             out, s, arrives = grads[t], spikes[t], arriving[t]

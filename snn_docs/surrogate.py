@@ -481,9 +481,9 @@ def slopes(
     create_graph = torch.is_grad_enabled()  # the slope may be differentiated again
     with torch.enable_grad():
         leaf = above if above.requires_grad else above.detach().requires_grad_()
-        spikes = surrogate(leaf)
+        fired = surrogate(leaf)
         (found,) = torch.autograd.grad(
-            spikes, leaf, torch.ones_like(spikes), create_graph=create_graph
+            fired, leaf, torch.ones_like(fired), create_graph=create_graph
         )
     return found
 
