@@ -303,6 +303,7 @@ class TestMemory:
                 spikes.sum().backward()
                 inputs.grad = threshold.grad = leak.grad = spikes = None
 
+        forward_and_backward_twice()  # numba may compile at the first call, and keeps tensors then
         most, left = allocated(forward_and_backward_twice)
         # beside them a few steps, or blocks of steps
         assert most < 3 * self.FULL + 4 * 4 * kernels.POTENTIALS_AT_ONCE + 20 * 4 * self.NEURONS
