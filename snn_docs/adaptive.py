@@ -7,7 +7,7 @@ from torch import Tensor
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
 from snn_docs._module import Spiking, State, asks_for
-from snn_docs.equations import Reset, Rule, widened
+from snn_docs.equations import Reset, Rule, decay_of, widened
 from snn_docs.surrogate import USUAL, confirms
 
 
@@ -176,5 +176,7 @@ class ALIF(Spiking):
 
     @property
     def _rule(self) -> Rule:
-        adaptation_decay = 1 - self.adaptation_leak
-        return super()._rule._replace(adaptation=self.adaptation, adaptation_decay=adaptation_decay)
+        # not of super()'s, which torch.compile can't trace
+        decay, adaptation_decay = decay_of(self.leak), 1 - self.adaptation_leak
+        fires = self.reset, self.detach_reset, self.surrogate
+        return Rule(self.threshold, decay, *fires, self.adaptation, adaptation_decay)
