@@ -453,7 +453,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("size", "words"),
         [
-            (((1, 8, 8),), r"size\[0\] must be an int, but a tuple came; give a whole number"),
+            (((1, 8, 8),), r"whole numbers, but a tuple came; .* one by one: describe\(1, 8, 8\)"),
+            ((torch.Size([3]),), r"but a torch\.Size came; .* describe\(3\)"),
             ((3.0,), r"size\[0\] must be an int, but a float came"),
         ],
     )
@@ -468,7 +469,14 @@ class TestErrors:
                 lambda: Sequential(nn.Linear(3, 2), LIF),
                 r"layer 1 must be a torch\.nn\.Module, but the class LIF came; make .*: LIF\(\.",
             ),
-            (lambda: Sequential([nn.Linear(3, 2), IF()]), "list is not a Module subclass"),
+            (
+                lambda: Sequential([nn.Linear(3, 2), IF()]),
+                r"layer 0 must be .*, but a list came; give the layers one by one: Sequential\(\*",
+            ),
+            (
+                lambda: Sequential(OrderedDict(fire=torch.relu)),
+                r"layer fire must be .*, but a .* came; wrap it in a torch\.nn\.Module",
+            ),
             (lambda: Sequential().append(IF), "layer 0 must be .*, but the class IF came"),
             (
                 lambda: Recurrent(LIF, nn.Linear(2, 2)),
