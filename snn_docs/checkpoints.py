@@ -20,14 +20,13 @@ class RunError(ValueError):
     """学習を、頼まれたとおりには進められないときの例外です。"""
 
 
-def make_new(out: Path) -> None:
-    """Make the folder of a run; raise RunError where one has been."""
+def check_new(out: Path) -> None:
+    """Raise RunError for a folder in which a run has been."""
     for name in FILES:
         if (out / name).exists():
             raise RunError(
                 f"{out} holds {name}: a run already; go on with resume, or give another folder"
             )
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def read(out: Path) -> Checkpoint:

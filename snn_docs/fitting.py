@@ -82,9 +82,10 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
             f"loss must be a function of the chosen samples, but a {type_name(loss)} came; give "
             "for example lambda chosen: cross_entropy(network(inputs[chosen]), labels[chosen])"
         )
+    learnt = learning(parameters)
     check_integer(minimum=1, samples=samples, epochs=epochs, batch=batch)
     check_positive(lr=lr)
-    optimizer = adam(parameters, lr)
+    optimizer = torch.optim.Adam(learnt, lr=lr)
     losses = []
     for epoch in range(1, epochs + 1):
         total = 0.0
@@ -98,16 +99,23 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
     return losses
 
 
-def adam(parameters: Iterable[Tensor], lr: float) -> torch.optim.Adam:
-    """Return the optimizer, which raises for what is no tensor; raise ValueError if none learns."""
-    optimizer = torch.optim.Adam(parameters, lr=lr)
-    given = [each for group in optimizer.param_groups for each in group["params"]]
-    if not any(each.requires_grad for each in given):
+def learning(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the tensors that learn; raise TypeError or ValueError if there are none."""
+    rows = isinstance(parameters, Tensor) or not isinstance(parameters, Iterable)
+    tensors = [] if rows else list(parameters)
+    wrong = [parameters] if rows else [each for each in tensors if not isinstance(each, Tensor)]
+    if wrong:
+        raise TypeError(
+            f"parameters must be tensors in a row, but a {type_name(wrong[0])} came; give for "
+            "example network.parameters(), or [weight, bias]"
+        )
+    learnt = [each for each in tensors if each.requires_grad]
+    if not learnt:
         raise ValueError(
-            f"one of the parameters must learn, but of {len(given)} none requires a gradient; "
+            f"one of the parameters must learn, but of {len(tensors)} none requires a gradient; "
             "give those of another network, or call requires_grad_()"
         )
-    return optimizer
+    return learnt
 
 
 def finite_loss(value: object, epoch: int) -> float:
@@ -240,7 +248,7 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     if resume:
         run.load(processes.agreed(lambda: saved(folder, epochs, lr)), folder)
     else:
-        processes.agreed(lambda: checkpoints.make_new(folder))
+        processes.agreed(lambda: make_new(folder))
     try:
         go_on(run, folder, epochs)
     except Exception:
@@ -373,7 +381,7 @@ class Run:
     ) -> None:
         self.network, self.place = network.to(place), place
         self.training, self.validation = training, validation
-        self.optimizer = adam(network.parameters(), lr)
+        self.optimizer = torch.optim.Adam(learning(network.parameters()), lr=lr)
         self.records: list[Record] = []
         self.best: Checkpoint = {}  # the network's, after the best epoch
 
@@ -455,6 +463,12 @@ class Run:
 def best(records: Sequence[Record]) -> Record:
     """Return the record of the epoch that was best in validation."""
     return max(records, key=lambda each: (each["validation_accuracy"], -each["validation_loss"]))
+
+
+def make_new(out: Path) -> None:
+    """Make the folder of a run; raise RunError where one has been."""
+    checkpoints.check_new(out)
+    out.mkdir(parents=True, exist_ok=True)
 
 
 def saved(out: Path, epochs: int, lr: float) -> Checkpoint:
