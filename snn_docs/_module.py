@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
-from typing import Any, ParamSpec, Protocol, runtime_checkable
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import USUAL, slope_is_spike
 
 P = ParamSpec("P")
+R = TypeVar("R")
 State = tuple[Tensor, ...]  # of the last step: spikes, potential, and what else a neuron carries
 
 
@@ -32,6 +33,25 @@ class Stateful(Protocol):
 
     def run(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
         """Return the outputs of all steps, and the state after the last one."""
+
+
+def input_first(method: Callable[P, R]) -> Callable[P, R]:
+    """Tell who gives the parts of a state one by one, as the article does, how it is written."""
+
+    @wraps(method)
+    def asking(*args: P.args, **named: P.kwargs) -> R:
+        if len(args) + len(named) > 3:  # noqa: PLR2004 - the layer, inputs and a state
+            layer: Any = args[0]
+            parts = ", ".join(layer.state_names)
+            state = f"({parts})" if len(layer.state_names) > 1 else parts
+            raise TypeError(
+                f"{type(layer).__name__} takes the inputs first, then the state in one piece, but "
+                f"{len(args) + len(named) - 1} arguments came; write layer.step(inputs, {state}) "
+                "for a step, and layer.run for all of time"
+            )
+        return method(*args, **named)
+
+    return asking
 
 
 class Neuron(torch.nn.Module):
@@ -72,6 +92,7 @@ class Neuron(torch.nn.Module):
     def run(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
         """Return the outputs of all steps, and the state after the last one."""
 
+    @input_first
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
         """すべての時刻を一度に進め、出力と、終わりの時刻の状態を返します。``run``と同じです。"""
         return self.run(inputs, state)

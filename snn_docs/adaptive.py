@@ -6,7 +6,7 @@ from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
-from snn_docs._module import Spiking, State, asks_for
+from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, Rule, decay_of, widened
 from snn_docs.surrogate import USUAL, confirms
 
@@ -80,6 +80,7 @@ class ALIF(Spiking):
         constants = {"leak": leak, "adaptation": adaptation, "adaptation_leak": adaptation_leak}
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
+    @input_first
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_run
-from snn_docs._module import Spiking, State, asks_for
+from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrate
 from snn_docs.surrogate import USUAL
@@ -75,6 +75,7 @@ class CubaLIF(Spiking):
         constants = {"leak": leak, "synapse_leak": synapse_leak}
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
+    @input_first
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 

@@ -6,7 +6,7 @@ from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
 from snn_docs._checks import check_leak, check_tensors, check_time, needs_steps
-from snn_docs._module import Neuron, asks_for, plain
+from snn_docs._module import Neuron, asks_for, input_first, plain
 from snn_docs.equations import one_by_one, widened
 from snn_docs.kernels import number_of, tensor_of, update_by
 
@@ -50,6 +50,7 @@ class LI(Neuron):
         check_leak(leak)
         self._add_constant("leak", leak)
 
+    @input_first
     def step(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""1ステップ進め、膜電位と、次に渡す状態を返します。状態は、膜電位そのものです。
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_tensors
-from snn_docs._module import Neuron, Spiking, State, asks_for
+from snn_docs._module import Neuron, Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
@@ -70,6 +70,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
         """閾値とリセットの規則を決めます。"""
         super().__init__(threshold, reset, detach_reset, surrogate)
 
+    @input_first
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 

@@ -184,13 +184,21 @@ class TestStateFirst:
     """As neurons were called once, and as the article calls its own."""
 
     @each_neuron
-    def test_a_step_takes_the_state_in_one_piece(self, neuron):
-        with pytest.raises(TypeError, match="takes from 2 to 3 positional arguments but 4 were"):
+    def test_a_step_says_how_it_is_written(self, neuron):
+        with pytest.raises(TypeError) as caught:
             neuron.step(*ARTICLE)
+        name, names = type(neuron).__name__, neuron.state_names
+        state = "v" if names == ("v",) else f"({', '.join(names)})"
+        assert str(caught.value) == (
+            f"{name} takes the inputs first, then the state in one piece, but 3 arguments came; "
+            f"write layer.step(inputs, {state}) for a step, and layer.run for all of time"
+        )
 
     @pytest.mark.parametrize("neuron", NEURONS[1:], ids=lambda neuron: type(neuron).__name__)
     def test_the_article_s_call_is_of_if_alone(self, neuron):
-        with pytest.raises(TypeError, match="takes from 2 to 3 positional arguments but 4 were"):
+        with pytest.raises(
+            TypeError, match=r"inputs first, .* 3 arguments came; write layer\.step"
+        ):
             neuron(*ARTICLE)
 
     @pytest.mark.parametrize("call", [LIF(leak=0.1).step, LIF(leak=0.1), LIF(leak=0.1).run, IF()])
