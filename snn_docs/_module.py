@@ -5,13 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_rule, check_state, check_tensors
+from snn_docs._checks import check_rule, check_state, check_tensors, type_name
 from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import USUAL, slope_is_spike
 
@@ -197,27 +197,35 @@ def plain(value: float | Tensor) -> object:
 
 
 def asks_for(example: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Tell who makes a neuron in a way it has not how its leaks come from time constants."""
+    """Tell who leaves out what a neuron needs by name how it comes from time constants."""
 
     def decorated(init: Callable[P, None]) -> Callable[P, None]:
-        accepted = signature(init)
+        parameters = signature(init).parameters.values()
+        in_order = [x.name for x in parameters if x.kind is Parameter.POSITIONAL_OR_KEYWORD]
+        _, *needed = [x.name for x in parameters if x.default is Parameter.empty]
 
         @wraps(init)
         def asking(*args: P.args, **named: P.kwargs) -> None:
-            try:
-                accepted.bind(*args, **named)
-            except TypeError as error:
-                name = type(args[0]).__name__
+            came = {*in_order[: len(args)], *named}
+            if missing := [name for name in needed if name not in came]:
+                layer, *values = args
+                given = [*map(_brief, values), *(f"{key}={_brief(x)}" for key, x in named.items())]
+                name = type(layer).__name__
                 raise TypeError(
-                    f"{name}: {error}; a leak is the part that is lost in each step, from 0 to 1: "
-                    f"for a time constant tau and steps of dt, both in ms, give {name}({example}), "
-                    f"for tau in steps {name}({example.replace('dt', '1')})"
-                ) from error
+                    f"{name} needs its {', '.join(missing)} by name, but "
+                    f"{name}({', '.join(given)}) came; a leak is the part that is lost in each "
+                    "step, from 0 to 1: for a time constant tau and steps of dt, both in ms, give "
+                    f"{name}({example}), for tau in steps {name}({example.replace('dt', '1')})"
+                )
             init(*args, **named)
 
         return asking
 
     return decorated
+
+
+def _brief(value: object) -> str:
+    return repr(value) if isinstance(value, int | float | str) else type_name(value)
 
 
 class Spiking(Neuron):
