@@ -1,31 +1,34 @@
 """What a neuron accepts, and what it says about the rest."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
-SHOWN = 10**20  # from here on an int is told by its size
-LONG = 2**63  # the first that torch's int64 does not hold
-PARTS = ("state[0]", "state[1]", "state[2]")  # as messages name the tensors of a state
 PLANES = {torch.nn.Conv1d: "L", torch.nn.Conv2d: "HW", torch.nn.Conv3d: "DHW"}
 """The dimensions that come after the channels."""
+
+
+@contextmanager
+def optional(user: str, package: str, extra: str = "notebooks") -> Iterator[None]:
+    """Tell how to install a package that can't be imported."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(
+            f"{user} needs {package}, which could not be imported; install it with "
+            f'pip install "snn-docs[{extra}]"'
+        ) from error
 
 
 def type_name(value: object) -> str:
     """Name a type so that numpy's float32 is not taken for torch's."""
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def shown(value: object) -> str:
-    """Show a value in a message; an int of thousands of digits would fill it, or raise."""
-    if isinstance(value, int) and abs(value) >= SHOWN:
-        return f"{'-' if value < 0 else ''}2**{value.bit_length() - 1} or more"
-    return str(value)
 
 
 def check_floating(**tensors: object) -> None:
@@ -64,16 +67,10 @@ def check_dense(name: str, value: Tensor) -> None:
 
 
 def check_number(name: str, value: object) -> float:
-    """Return the value; raise TypeError or ValueError unless it is a number that a float holds."""
+    """Return the value; raise TypeError or OverflowError unless a float holds it."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
-    try:
-        float(value)
-    except OverflowError as error:
-        raise ValueError(
-            f"{name} must be a number that a float can hold, but {shown(value)} came; "
-            "give a smaller one, or float('inf')"
-        ) from error
+    float(value)  # an int may be too large
     return value
 
 
@@ -82,7 +79,7 @@ def check_positive(**numbers: object) -> None:
     for name, value in numbers.items():
         if not 0 < check_number(name, value) < math.inf:
             raise ValueError(
-                f"{name} must be positive and finite, but {shown(value)} came; give for example 1.0"
+                f"{name} must be positive and finite, but {value} came; give for example 1.0"
             )
 
 
@@ -95,9 +92,7 @@ def check_integer(*, minimum: int, **values: object) -> None:
                 f"{minimum} or more"
             )
         if value < minimum:
-            raise ValueError(f"{name} must be {minimum} or more, but {shown(value)} came")
-        if value >= LONG:
-            raise ValueError(f"{name} must be less than 2**63, but {shown(value)} came")
+            raise ValueError(f"{name} must be {minimum} or more, but {value} came")
 
 
 def check_generator(generator: object, device: torch.device) -> None:
@@ -219,14 +214,19 @@ def check_state(state: object, names: tuple[str, ...]) -> dict[str, Tensor]:
     """
     if state is None:
         return {}
-    if not isinstance(state, tuple) or len(state) != len(names):
+    parts = check_parts(state, len(names), f"{len(names)} tensors, ({', '.join(names)})")
+    return {f"state[{i}]": part for i, part in enumerate(parts)}
+
+
+def check_parts(state: object, number: int, parts: str) -> tuple[Any, ...]:
+    """Return the state; raise TypeError unless it has so many parts, which are named."""
+    if not isinstance(state, tuple) or len(state) != number:
         came = f"one of {len(state)}" if isinstance(state, tuple) else f"a {type_name(state)}"
         raise TypeError(
-            f"state must be a tuple of {len(names)} tensors, ({', '.join(names)}), but {came} "
-            "came; inputs come first, then the state that step or run has returned, or None to "
-            "start afresh"
+            f"state must be a tuple of {parts}, but {came} came; inputs come first, then the state "
+            "that step or run has returned, or None to start afresh"
         )
-    return dict(zip(PARTS, state, strict=False))
+    return state
 
 
 def check_time(inputs: Tensor) -> Tensor:
@@ -238,14 +238,6 @@ def check_time(inputs: Tensor) -> Tensor:
             "for a single step give inputs[None]"
         )
     return inputs[0] if len(inputs) else inputs.new_empty(inputs.shape[1:])
-
-
-def check_integration(
-    inputs: tuple[str, Tensor], before: tuple[str, Tensor | None], leak: float | Tensor
-) -> torch.Size:
-    """Return the shape of one step; raise unless it can be added to the potential before."""
-    tensors = dict([inputs] if before[1] is None else [inputs, before])
-    return check_tensors(inputs[0], tensors, leak=leak)  # type: ignore[arg-type]
 
 
 def check_alike_parameters(module: torch.nn.Module, inputs: Tensor) -> None:
@@ -290,34 +282,33 @@ def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
     """Raise ValueError where weights can't take what comes to them."""
     size, kind = list(x.shape[2:]), type(layer)
     if kind is torch.nn.Linear:
-        wanted, here, sizes = layer.in_features, -1, [layer.in_features]
-        fits = len(size) > 0
+        sizes = [layer.in_features]
+        fits = size[-1:] == sizes
     elif kind in PLANES:
-        wanted, here, sizes = layer.in_channels, 0, [layer.in_channels, *PLANES[kind]]
-        fits = len(size) == len(sizes)
+        sizes = [layer.in_channels, *PLANES[kind]]
+        fits = len(size) == len(sizes) and size[0] == layer.in_channels
     else:
         return
-    if fits and size[here] == wanted:
+    if fits:
         return
     if len(size) < len(sizes):
         instead = (
             "put time first, then the batch; to give the same inputs in every step take "
             "snn_docs.encoding.direct(inputs, steps)"
         )
-    elif not fits:
+    elif kind is not torch.nn.Linear and len(size) > len(sizes):
         instead = "take a layer for as many dimensions, or reshape what comes before it"
-    elif kind is torch.nn.Linear and len(size) > 1:
+    elif len(size) > len(sizes):
         instead, came = "put a torch.nn.Flatten() before it", math.prod(size)
-        if came != wanted:
+        if came != layer.in_features:
             instead += (
                 f" and make it Linear({came}, ...), or, to weigh the last dimension alone, "
                 f"Linear({size[-1]}, ...)"
             )
-    elif kind is torch.nn.Linear and x.shape[1] == wanted:
+    elif kind is torch.nn.Linear and x.shape[1] == layer.in_features:
         instead = "if time is last, put it first with inputs.permute(2, 0, 1)"
     else:
-        came = size[here]
-        instead = f"make it {kind.__name__}({came}, ...), or change what comes before it"
+        instead = f"make it {kind.__name__}({size[0]}, ...), or change what comes before it"
     raise ValueError(
         f"layer {name}, {layer}, takes {step_shape(sizes)}, but {step_shape(size)} came; {instead}"
     )

@@ -119,15 +119,10 @@ def _padding(layer: Conv2d) -> str | tuple[int, ...]:
 
 
 def _pool_node(where: str, layer: AvgPool2d) -> nir.NIRNode:
-    if layer.ceil_mode or not layer.count_include_pad:
+    if layer.ceil_mode or not layer.count_include_pad or layer.divisor_override not in (None, 1):
         raise ValueError(
-            f"{where}, {layer}, counts its borders in a way that NIR can't say; make it with a "
-            "kernel, a stride and a padding alone"
-        )
-    if layer.divisor_override not in (None, 1):
-        raise ValueError(
-            f"{where}, {layer}, divides by a number of its own, and NIR has only means and sums; "
-            "leave divisor_override out for means, or give 1 for sums"
+            f"{where}, {layer}, is more than NIR can say; make it with a kernel, a stride and a "
+            "padding alone for means, and with divisor_override=1 besides for sums"
         )
     kind = nir.SumPool2d if layer.divisor_override == 1 else nir.AvgPool2d
     sizes = (layer.kernel_size, layer.stride, layer.padding)

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
 from snn_docs._module import Spiking, State, asks_for, input_first
-from snn_docs.bptt import tensor_of
-from snn_docs.equations import Reset, widened
+from snn_docs.equations import Reset, Rule, decay_of, widened
 from snn_docs.surrogate import USUAL, confirms
 
 
@@ -117,7 +115,8 @@ class ALIF(Spiking):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        after = self._next(inputs, *self._state_before(inputs, state, **self._constants))
+        before = self._state_before(inputs, state, **self._constants)
+        after = self._next(inputs, *before)
         return after[0], after
 
     def record(self, inputs: Tensor, state: State | None = None) -> State:
@@ -154,7 +153,7 @@ class ALIF(Spiking):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
+        rule = self._rule
         shape = check_run(inputs, state, self.state_names, **self._constants)
         inputs = widened(inputs, shape)
         if not len(inputs):
@@ -163,40 +162,22 @@ class ALIF(Spiking):
         trace = inputs.new_zeros(shape)
         if state is not None:
             v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-            trace = (state[2] * adaptation_decay + state[0]).expand(shape)
-        constants = rule.threshold, rule.decay, adaptation, adaptation_decay
+            trace = (state[2] * rule.adaptation_decay + state[0]).expand(shape)
+        constants = rule.threshold, rule.decay, rule.adaptation, rule.adaptation_decay
         if not needs_steps(inputs, v_initial, trace, *constants):
-            spikes, v, a = self._at_once(inputs, v_initial, trace)
-            if confirms(rule.surrogate, spikes, lambda: v - (a * adaptation + rule.threshold)):
+            spikes, v, a = adaptive_bptt.run(inputs, v_initial, trace, self._rule)
+            if confirms(rule.surrogate, spikes, lambda: v - (a * rule.adaptation + rule.threshold)):
                 return spikes, v, a
-        return self._loop(inputs, v_initial, trace)
-
-    def _at_once(self, inputs: Tensor, v_initial: float | Tensor, trace: Tensor) -> State:
-        """Return what all steps give, with a spike wherever the threshold is exceeded."""
-        rule, adaptation, adaptation_decay = self._rule, self.adaptation, 1 - self.adaptation_leak
-        constants = [
-            None if value is None else tensor_of(value, inputs)
-            for value in (rule.threshold, rule.decay, adaptation, adaptation_decay)
-        ]
-        if not torch.is_grad_enabled():
-            plain = adaptive_bptt.Constants(*constants)  # type: ignore[arg-type]
-            return adaptive_bptt.advance(inputs, v_initial, trace, plain, rule)
-        run: State = adaptive_bptt.Run.apply(inputs, v_initial, trace, *constants, rule)  # type: ignore[no-untyped-call]
-        return run
-
-    def _next(self, inputs: Tensor, s: Tensor, v: Tensor, a: Tensor) -> State:
-        a = a * (1 - self.adaptation_leak) + s
-        v = equations.reset_and_decay(v, s, self._rule) + inputs
-        return self._fired(v, a), v, a
-
-    def _fired(self, v: Tensor, a: Tensor) -> Tensor:
-        theta = a * self.adaptation + self.threshold
-        return equations.fired(v, self._rule._replace(threshold=theta))
-
-    def _loop(self, inputs: Tensor, v_initial: float | Tensor, trace: Tensor) -> State:
-        """Return the same by operations that all of torch knows."""
         v = inputs[0] + v_initial
-        record: list[State] = [(self._fired(v, trace), v, trace)]
-        for current in inputs[1:]:
-            record.append(self._next(current, *record[-1]))
-        return tuple(torch.stack(part) for part in zip(*record, strict=True))
+        first = equations.fired(v - (trace * rule.adaptation + rule.threshold), rule), v, trace
+        return equations.one_by_one(self._next, inputs, first)
+
+    def _next(self, inputs: Tensor, *before: Tensor) -> State:
+        return equations.adaptive_step(self._rule, inputs, *before)
+
+    @property
+    def _rule(self) -> Rule:
+        # not of super()'s, which torch.compile can't trace
+        decay, adaptation_decay = decay_of(self.leak), 1 - self.adaptation_leak
+        fires = self.reset, self.detach_reset, self.surrogate
+        return Rule(self.threshold, decay, *fires, self.adaptation, adaptation_decay)

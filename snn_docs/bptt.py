@@ -1,61 +1,68 @@
-"""All of time in one call, and backpropagation through time by its exact adjoint."""
+"""All of time in one call, and back by its exact adjoint, whose loop is `kernels.backward`."""
 
-from collections.abc import Callable
+from functools import partial
 from types import ModuleType
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
+from snn_docs import equations, kernels
+from snn_docs._checks import check_run, needs_steps
 from snn_docs.equations import Rule
-from snn_docs.kernels import Constants, Record
-from snn_docs.surrogate import slope_is_spike, slopes
+from snn_docs.kernels import Record, blocks, slopes_of, tensor_of
+from snn_docs.surrogate import confirms, slope_is_spike
 
-POTENTIALS_AT_ONCE = 2**16
-"""Whose slopes one call computes: its cost is small for so many, and a cache holds so few."""
+loops: ModuleType = kernels
+"""Where the loops over time are, of tensors of the processor; `functional.backend` chooses."""
 
-
-def run(
-    inputs: Tensor, v_initial: float | Tensor, rule: Rule, loops: ModuleType
-) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
-    threshold = tensor_of(rule.threshold, inputs)
-    decay = None if rule.decay is None else tensor_of(rule.decay, inputs)
-    tensors = [x for x in (inputs, v_initial, threshold, decay) if isinstance(x, Tensor)]
-    if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
-        spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule, loops)  # type: ignore[no-untyped-call]
-        return spikes, v
-    return advance(inputs, v_initial, constants_of(rule, threshold, decay), loops)
+Sums = list[Tensor | None]  # the gradients of threshold and decay
 
 
-def tensor_of(value: float | Tensor, like: Tensor) -> Tensor:
-    """Return a constant as a tensor, which operations take faster, and with the same bits."""
-    if isinstance(value, Tensor):
-        return value
-    # not new_full, which refuses what the dtype rounds to infinity
-    return torch.tensor(value, dtype=like.dtype, device=like.device)
+def record(inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps, by a rule that has been checked."""
+    shape = check_run(inputs, state, ("s", "v"), **rule.by_argument)
+    inputs = equations.widened(inputs, shape)
+    if not len(inputs):
+        return inputs.clone(), inputs.clone()
+    v_initial: float | Tensor = 0.0
+    if state is not None:
+        v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
+    if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
+        spikes, v = run(inputs, v_initial, rule)
+        if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
+            return spikes, v
+    v = inputs[0] + v_initial
+    first = equations.fired(v - rule.threshold, rule), v
+    spikes, v = equations.one_by_one(partial(equations.step, rule), inputs, first)
+    return spikes, v
 
 
-def constants_of(rule: Rule, threshold: Tensor, decay: Tensor | None) -> Constants:
-    """Return what the loops need of a rule."""
-    return Constants(threshold, decay, rule.reset == "subtract", rule.detach_reset)
+def run(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps, from the potential after reset and leak, or 0."""
+    threshold, decay = tensor_of(rule.threshold, inputs), tensor_of(rule.decay, inputs)
+    rule = rule._replace(threshold=threshold, decay=decay)
+    if not torch.is_grad_enabled():  # a Function takes longer than small layers
+        return advance(inputs, v_initial, rule)
+    spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule)  # type: ignore[no-untyped-call]
+    return spikes, v
 
 
-def advance(
-    inputs: Tensor, v_initial: float | Tensor, constants: Constants, loops: ModuleType
-) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; `equations.loop` says what `v_initial` is."""
+def advance(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """Return spikes and potentials of all steps, on plain tensors."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], v_initial, out=v[0])
-    loops.advance(v, inputs, constants)
-    return torch.gt(v, constants.threshold, out=torch.empty_like(v)), v
+    _loops_for(v).advance(v, inputs, rule)
+    return torch.gt(v, rule.threshold, out=torch.empty_like(v)), v
+
+
+def _loops_for(x: Tensor) -> ModuleType:
+    return loops if x.device.type == "cpu" else kernels
 
 
 class _Context(BackwardCFunction):
     rule: Rule
-    loops: ModuleType
 
 
 class _Run(Function):
@@ -69,14 +76,11 @@ class _Run(Function):
         threshold: Tensor,
         decay: Tensor | None,
         rule: Rule,
-        loops: ModuleType,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        constants = constants_of(rule, threshold, decay)
-        spikes, v = advance(inputs.detach(), v_initial, constants, loops)
-        ctx.rule, ctx.loops = rule, loops
-        wanted: tuple[bool, ...] = ctx.needs_input_grad
-        saved = needed(spikes, v, rule, wanted[2:4])
+        spikes, v = advance(inputs.detach(), v_initial, rule)
+        ctx.rule = rule
+        saved = needed(spikes, v, rule, ctx.needs_input_grad[2:4])
         # saved, not only kept: autograd sees changes in place, and its own graph
         ctx.save_for_backward(*saved, threshold, decay)  # type: ignore[arg-type]
         ctx.set_materialize_grads(value=False)
@@ -86,11 +90,22 @@ class _Run(Function):
     def backward(
         ctx: _Context, grad_spikes: Tensor | None, grad_v: Tensor | None
     ) -> tuple[Tensor | None, ...]:
+        spikes, v, threshold, decay = ctx.saved_tensors  # type: ignore[misc]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        saved, arriving = ctx.saved_tensors, (grad_spikes, grad_v)
-        grad, sums = gradients(saved, arriving, ctx.rule, ctx.loops, wanted[2:4])  # type: ignore[arg-type]
+        # for what is not saved the other stands in: nothing that is wanted depends on it
+        spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
+        if grad_spikes is None:
+            grad_spikes = spikes.new_zeros(()).expand_as(spikes)
+        rule = ctx.rule._replace(threshold=threshold, decay=decay)
+        if torch.is_grad_enabled():  # the gradient may be differentiated again
+            grad, sums = solve_step_by_step(
+                Record(spikes, v, grad_spikes, grad_v), rule, wanted[2:4]
+            )
+        else:
+            record = Record(spikes.detach(), v.detach(), grad_spikes, grad_v)
+            grad, sums = solve(record, rule, wanted[2:4])
         # a copy: a view would share its memory with the gradient of the inputs
-        return grad, grad[0].clone() if wanted[1] else None, *sums, None, None
+        return grad, grad[0].clone() if wanted[1] else None, *sums, None
 
 
 def needed(
@@ -110,107 +125,72 @@ def needed(
     return spikes if needs_spikes else None, v if needs_v else None
 
 
-def gradients(
-    saved: tuple[Tensor | None, Tensor | None, Tensor, Tensor | None],
-    arriving: tuple[Tensor | None, ...],
-    rule: Rule,
-    loops: ModuleType,
-    wanted: tuple[bool, ...],
-) -> tuple[Tensor, list[Tensor | None]]:
-    """Return the gradients of the potentials, and of threshold and decay where they are wanted.
+def solve(record: Record, rule: Rule, wanted: tuple[bool, ...]) -> tuple[Tensor, Sums]:
+    """Return the gradients of the potentials, and of threshold and decay where they are wanted."""
+    grad = torch.empty_like(record.spikes)
+    _loops_for(grad).backward(grad, record, rule)
+    sums: Sums = [None, None]
+    # the slopes once more: to keep those of all steps would take one more full buffer
+    for steps in blocks(grad) if any(wanted) else ():
+        part, grad_next = record.part(steps), grad[steps.start + 1 : steps.stop + 1]
+        terms = sums_of(part, rule, wanted, slopes_of(part, rule), grad_next)
+        sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
+    return grad, sums
 
-    From spikes, potentials, threshold and decay, and from what arrives at spikes and potentials.
+
+def solve_step_by_step(record: Record, rule: Rule, wanted: tuple[bool, ...]) -> tuple[Tensor, Sums]:
+    """Return the same by operations that autograd records, for derivatives of derivatives."""
+    slopes = slopes_of(record, rule)
+    arriving = record.grad_spikes * slopes
+    if record.grad_v is not None:
+        arriving = arriving + record.grad_v
+    subtract = rule.reset == "subtract"
+    factors = torch.ones_like(slopes) if subtract else 1 - spikes_of_reset(record, rule)
+    if not rule.detach_reset:
+        factors = factors - taken(record, rule) * slopes
+    if rule.decay is not None:
+        factors = factors * rule.decay
+    grads = [arriving[-1]]
+    for term, factor in zip(arriving[:-1].flip(0), factors[:-1].flip(0), strict=True):
+        grads.append(term + factor * grads[-1])
+    grad = torch.stack(grads[::-1])
+    return grad, sums_of(record, rule, wanted, slopes, grad[1:])
+
+
+def sums_of(
+    record: Record, rule: Rule, wanted: tuple[bool, ...], slopes: Tensor, grad_next: Tensor
+) -> Sums:
+    """Return the gradients of threshold and decay, from those of the next potentials.
+
+    With c as in `kernels.backward`, and theta the threshold: each spike has -H' of it, through
+    which come grad_spikes[t] + c · dr/ds; a reset that subtracts has -s of it, through which
+    comes c. The decay multiplies r[t], so of it there is grad[t + 1] · r[t].
     """
-    spikes, v, threshold, decay = saved
-    # for what is not saved the other stands in: nothing that is wanted depends on it
-    spikes, v = (v if spikes is None else spikes), (spikes if v is None else v)
-    grad_spikes, grad_v = arriving
-    assert spikes is not None and v is not None  # noqa: S101, PT018 - `needed` gives one at least
-    if grad_spikes is None:
-        grad_spikes = spikes.new_zeros(()).expand_as(spikes)
-    adjoint = _Adjoint(constants_of(rule, threshold, decay), rule.surrogate, wanted)
-    if torch.is_grad_enabled():  # the gradient may be differentiated again
-        return adjoint.solve_step_by_step(Record(spikes, v, grad_spikes, grad_v))
-    return adjoint.solve(Record(spikes.detach(), v.detach(), grad_spikes, grad_v), loops)
+    threshold, decay = rule.threshold, rule.decay
+    before = record.part(slice(len(grad_next)))  # the steps that have a next one
+    spikes, by_reset = spikes_of_reset(before, rule), taken(before, rule)
+    sums: Sums = [None, None]
+    if wanted[0]:
+        grad_reset = grad_next if decay is None else grad_next * decay
+        total = -(record.grad_spikes * slopes).sum(0)
+        if not rule.detach_reset:
+            total = total + (grad_reset * by_reset * slopes[: len(grad_next)]).sum(0)
+        if rule.reset == "subtract":
+            total = total - (spikes * grad_reset).sum(0)
+        sums[0] = total.sum_to_size(threshold.shape)
+    if wanted[1]:
+        sums[1] = (grad_next * (before.v - spikes * by_reset)).sum(0).sum_to_size(decay.shape)
+    return sums
 
 
-class _Adjoint(NamedTuple):
-    constants: Constants
-    surrogate: Callable[[Tensor], Tensor]
-    wanted: tuple[bool, ...]  # the gradients of threshold and decay
+def spikes_of_reset(record: Record, rule: Rule) -> Tensor:
+    """Return the spikes as the reset sees them."""
+    return record.spikes.detach() if rule.detach_reset else record.spikes
 
-    def solve(self, record: Record, loops: ModuleType) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the gradients of the potentials, and of threshold and decay."""
-        grad = torch.empty_like(record.spikes)
-        length = max(1, POTENTIALS_AT_ONCE // max(1, grad[0].numel()))
-        if slope_is_spike(self.surrogate):
-            loops.backward(grad, record, self.constants, None, len(grad))
-        else:
-            loops.backward(
-                grad, record, self.constants, lambda steps: self.slopes(record.part(steps)), length
-            )
-        sums: list[Tensor | None] = [None, None]
-        # the slopes once more: to keep those of all steps would take one more full buffer
-        for start in range(0, len(grad), length) if any(self.wanted) else ():
-            part, grad_next = record.part(slice(start, start + length)), grad[start + 1 :][:length]
-            terms = self.sums(part, self.slopes(part), grad_next)
-            sums = [_plus(*pair) for pair in zip(sums, terms, strict=True)]
-        return grad, sums
 
-    def solve_step_by_step(self, record: Record) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the same by operations that autograd records, for derivatives of derivatives."""
-        _, decay, subtract, detach_reset = self.constants
-        slopes = self.slopes(record)
-        arriving = record.grad_spikes * slopes
-        if record.grad_v is not None:
-            arriving = arriving + record.grad_v
-        factors = torch.ones_like(slopes) if subtract else 1 - self.spikes_of_reset(record)
-        if not detach_reset:
-            factors = factors - self.taken(record) * slopes
-        if decay is not None:
-            factors = factors * decay
-        grads = [arriving[-1]]
-        for term, factor in zip(arriving[:-1].flip(0), factors[:-1].flip(0), strict=True):
-            grads.append(term + factor * grads[-1])
-        grad = torch.stack(grads[::-1])
-        return grad, self.sums(record, slopes, grad[1:])
-
-    def sums(self, record: Record, slopes: Tensor, grad_next: Tensor) -> list[Tensor | None]:
-        """Return the gradients of threshold and decay, from those of the next potentials.
-
-        With c as in `kernels.backward`, and theta the threshold: each spike has -H' of it, through
-        which come grad_spikes[t] + c · dr/ds; a reset that subtracts has -s of it, through which
-        comes c. The decay multiplies r[t], so of it there is grad[t + 1] · r[t].
-        """
-        threshold, decay, subtract, detach_reset = self.constants
-        before = record.part(slice(len(grad_next)))  # the steps that have a next one
-        spikes, taken = self.spikes_of_reset(before), self.taken(before)
-        sums: list[Tensor | None] = [None, None]
-        if self.wanted[0]:
-            grad_reset = grad_next if decay is None else grad_next * decay
-            total = -(record.grad_spikes * slopes).sum(0)
-            if not detach_reset:
-                total = total + (grad_reset * taken * slopes[: len(grad_next)]).sum(0)
-            if subtract:
-                total = total - (spikes * grad_reset).sum(0)
-            sums[0] = total.sum_to_size(threshold.shape)
-        if self.wanted[1] and decay is not None:
-            sums[1] = (grad_next * (before.v - spikes * taken)).sum(0).sum_to_size(decay.shape)
-        return sums
-
-    def slopes(self, record: Record) -> Tensor:
-        """Return the derivative of the spikes."""
-        if slope_is_spike(self.surrogate):
-            return record.spikes.detach()
-        return slopes(self.surrogate, record.v - self.constants.threshold)
-
-    def spikes_of_reset(self, record: Record) -> Tensor:
-        """Return the spikes as the reset sees them."""
-        return record.spikes.detach() if self.constants.detach_reset else record.spikes
-
-    def taken(self, record: Record) -> Tensor:
-        """Return what each spike takes from the potential by its reset, which is -dr/ds."""
-        return self.constants.threshold if self.constants.subtract else record.v
+def taken(record: Record, rule: Rule) -> Tensor:
+    """Return what each spike takes from the potential by its reset, which is -dr/ds."""
+    return rule.threshold if rule.reset == "subtract" else record.v
 
 
 def _plus(total: Tensor | None, term: Tensor | None) -> Tensor | None:

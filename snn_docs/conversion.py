@@ -15,7 +15,7 @@ from torch.nn.modules.pooling import (
     _AvgPoolNd,
     _MaxPoolNd,
 )
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from snn_docs._checks import check_floating, check_number, type_name
 from snn_docs.neurons import IF
@@ -194,8 +194,12 @@ def _copy(where: str, layer: nn.Module) -> nn.Module:
             + next(why, "of activations, only a ReLU's is a rate; train with torch.nn.ReLU")
         )
     copied = copy.deepcopy(layer)
-    if is_parametrized(copied, "weight"):
-        remove_parametrizations(copied, "weight")
+    if is_parametrized(layer):
+        # not remove_parametrizations, which takes the weight from the class that both share
+        copied.__class__ = type_before_parametrizations(layer)
+        del copied.parametrizations
+        for name in layer.parametrizations:  # type: ignore[union-attr]
+            setattr(copied, name, nn.Parameter(getattr(layer, name).clone()))
     return copied
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from snn_docs import equations, functional
+from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset, widened
@@ -109,7 +109,7 @@ class CubaLIF(Spiking):
         """
         s, v, i = self._state_before(inputs, state, **self._constants)
         i = i * (1 - self.synapse_leak) + inputs
-        after = *equations.step(v, i, s, self._rule), i
+        after = *equations.step(self._rule, i, s, v), i
         return after[0], after
 
     def record(self, inputs: Tensor, state: State | None = None) -> State:
@@ -143,4 +143,4 @@ class CubaLIF(Spiking):
         shape = check_run(inputs, state, self.state_names, **self._constants)
         before, current = (None, None) if state is None else (state[:2], state[2])
         i = integrate(widened(inputs, shape), current, self.synapse_leak)
-        return *functional.checked_record(i, before, self._rule), i
+        return *bptt.record(i, before, self._rule), i

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from snn_docs._checks import check_generator, check_integer
+from snn_docs._checks import check_generator, check_integer, optional
 from snn_docs.encoding import rate
 
 DIGITS_TEST, MNIST_TEST = 360, 1000  # images
@@ -66,13 +66,8 @@ def digits(*, seed: int = 0, validation: int = 0) -> Split:
     出典: :cite:t:`alpaydin1998digits`
     """
     check_integer(minimum=0, seed=seed, validation=validation)
-    try:
+    with optional("digits", "scikit-learn"):
         from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "digits needs scikit-learn, which could not be imported; install it with "
-            'pip install "snn-docs[notebooks]"'
-        ) from error
     pixels, shown = load_digits(return_X_y=True)
     inputs = torch.tensor(pixels, dtype=torch.float32) / 16
     labels = torch.tensor(shown, dtype=torch.int64)

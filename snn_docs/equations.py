@@ -1,7 +1,7 @@
 """The equations of a neuron, in operations that autograd and all of torch understand."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,14 +15,17 @@ class Rule(NamedTuple):
     """How a neuron fires, leaks and resets.
 
     Of the leak it has the decay, 1 - leak: to subtract anew in every step would cost an operation
-    in each, and one more node of the graph of autograd.
+    in each, and one more node of the graph of autograd. Constants are numbers or tensors; `kernels`
+    gets tensors alone.
     """
 
-    threshold: float | Tensor
-    decay: float | Tensor | None  # 1 - leak; None without a leak
+    threshold: Any
+    decay: Any  # 1 - leak; None without a leak
     reset: Reset
     detach_reset: bool
     surrogate: Callable[[Tensor], Tensor]
+    adaptation: Any = None  # of a threshold that adapts
+    adaptation_decay: Any = None  # 1 - adaptation_leak
 
     @property
     def by_argument(self) -> dict[str, float | Tensor | None]:
@@ -53,33 +56,36 @@ def reset_and_decay(v_previous: Tensor, s_previous: Tensor, rule: Rule) -> Tenso
     return v_reset if rule.decay is None else v_reset * rule.decay
 
 
-def step(
-    v_previous: Tensor, inputs: Tensor, s_previous: Tensor, rule: Rule
-) -> tuple[Tensor, Tensor]:
+def step(rule: Rule, inputs: Tensor, s_previous: Tensor, v_previous: Tensor) -> tuple[Tensor, ...]:
     """Return spikes and potential of the next step."""
-    x = reset_and_decay(v_previous, s_previous, rule) + inputs
-    return fired(x, rule), x
+    v = reset_and_decay(v_previous, s_previous, rule) + inputs
+    return fired(v - rule.threshold, rule), v
 
 
-def fired(v: Tensor, rule: Rule) -> Tensor:
+def adaptive_step(
+    rule: Rule, inputs: Tensor, s_previous: Tensor, v_previous: Tensor, a_previous: Tensor
+) -> tuple[Tensor, ...]:
+    """Return spikes, potential and trace of the next step where the threshold adapts."""
+    a = a_previous * rule.adaptation_decay + s_previous
+    v = reset_and_decay(v_previous, s_previous, rule) + inputs
+    return fired(v - (a * rule.adaptation + rule.threshold), rule), v, a
+
+
+def fired(above: Tensor, rule: Rule) -> Tensor:
     """Return the spikes; raise for those of a surrogate that would change shape or dtype."""
-    above = v - rule.threshold
     spikes = rule.surrogate(above)
     check_spikes(spikes, above)
     return spikes
 
 
-def loop(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps; it starts from `v_initial`.
+def one_by_one(
+    step: Callable[..., tuple[Tensor, ...]], inputs: Tensor, first: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """Return of all steps what `first` holds of the first one.
 
-    For whatever must be asked step by step; the usual loop is `kernels.advance`.
-    `v_initial` is the potential after reset and leak, or 0; so in all that runs over time.
+    For whatever must be asked step by step; the usual loops are `kernels.advance` and its like.
     """
-    x = inputs[0] + v_initial
-    s = fired(x, rule)
-    record = [(s, x)]
+    record = [first]
     for current in inputs[1:]:
-        s, x = step(x, current, s, rule)
-        record.append((s, x))
-    spikes, v = (torch.stack(part) for part in zip(*record, strict=True))
-    return spikes, v
+        record.append(step(current, *record[-1]))
+    return tuple(torch.stack(part) for part in zip(*record, strict=True))

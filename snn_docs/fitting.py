@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data.distributed import DistributedSampler
 
 from snn_docs import checkpoints, processes
-from snn_docs._checks import check_finite, check_integer, check_positive, type_name
+from snn_docs._checks import check_finite, check_integer, check_positive, optional, type_name
 from snn_docs._module import evaluating
 from snn_docs.checkpoints import Checkpoint, Record
 from snn_docs.checkpoints import RunError as RunError  # noqa: PLC0414 - offered here
@@ -515,11 +515,6 @@ def save(run: Run, out: Path) -> None:
 
 def progress(done: int, total: int) -> Any:  # noqa: ANN401
     """Return a bar that shows only on a terminal, and only for the first process."""
-    try:
+    with optional("training", "tqdm"):
         from tqdm import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "training needs tqdm, which could not be imported; install it with "
-            'pip install "snn-docs[notebooks]"'
-        ) from error
     return tqdm(initial=done, total=total, unit="epoch", disable=True if processes.rank() else None)

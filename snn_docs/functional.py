@@ -2,15 +2,14 @@ r"""発火の式です。状態もパラメータも持たない関数で、``IF
 
 import importlib
 from collections.abc import Callable
-from types import ModuleType
 from typing import Literal
 
 from torch import Tensor
 
 from snn_docs import bptt, equations, kernels
-from snn_docs._checks import check_rule, check_run, check_tensors, needs_steps
+from snn_docs._checks import check_rule, check_tensors
 from snn_docs.equations import Reset, Rule, decay_of
-from snn_docs.surrogate import Heaviside, confirms
+from snn_docs.surrogate import Heaviside
 
 
 def step(
@@ -68,7 +67,8 @@ def step(
     rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
     tensors = {"v_previous": v_previous, "inputs": inputs, "s_previous": s_previous}
     check_tensors("inputs", tensors, **rule.by_argument)
-    return equations.step(v_previous, inputs, s_previous, rule)
+    spikes, v = equations.step(rule, inputs, s_previous, v_previous)
+    return spikes, v
 
 
 def record(
@@ -137,10 +137,7 @@ def record(
     """
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
-    return checked_record(inputs, state, rule)
-
-
-_loops: ModuleType = kernels
+    return bptt.record(inputs, state, rule)
 
 
 def backend(name: Literal["torch", "numba"] | None = None) -> str:
@@ -175,29 +172,9 @@ def backend(name: Literal["torch", "numba"] | None = None) -> str:
 
     出典: :cite:t:`lam2015numba`
     """
-    global _loops  # noqa: PLW0603 - one setting for the process, as torch.set_num_threads
     if name not in (None, "torch", "numba"):
         raise ValueError(f"the backend must be 'torch' or 'numba', but {name!r} came")
     if name is not None:
         home = "snn_docs.kernels" if name == "torch" else "snn_docs.kernels_numba"
-        _loops = importlib.import_module(home)
-    return "torch" if _loops is kernels else "numba"
-
-
-def checked_record(
-    inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule
-) -> tuple[Tensor, Tensor]:
-    """Run over all of time by a rule that has been checked."""
-    shape = check_run(inputs, state, ("s", "v"), **rule.by_argument)
-    inputs = equations.widened(inputs, shape)
-    if not len(inputs):
-        return inputs.clone(), inputs.clone()
-    v_initial: float | Tensor = 0.0
-    if state is not None:
-        v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-    if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
-        loops = _loops if inputs.device.type == "cpu" else kernels
-        spikes, v = bptt.run(inputs, v_initial, rule, loops)
-        if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
-            return spikes, v
-    return equations.loop(inputs, v_initial, rule)
+        bptt.loops = importlib.import_module(home)
+    return "torch" if bptt.loops is kernels else "numba"

@@ -5,11 +5,10 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs._checks import check_integration, check_leak, check_time, needs_steps
+from snn_docs._checks import check_leak, check_tensors, check_time, needs_steps
 from snn_docs._module import Neuron, asks_for, input_first, plain
-from snn_docs.bptt import tensor_of
-from snn_docs.equations import widened
-from snn_docs.kernels import number_of, update_by
+from snn_docs.equations import one_by_one, widened
+from snn_docs.kernels import number_of, tensor_of, update_by
 
 
 class LI(Neuron):
@@ -77,7 +76,7 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        check_integration(("inputs", inputs), ("state", state), self.leak)
+        check_tensors("inputs", {"inputs": inputs} | _named(state), leak=self.leak)
         before = torch.zeros_like(inputs) if state is None else state
         v = before * (1 - self.leak) + inputs
         return v, v
@@ -111,7 +110,8 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        shape = check_integration(("inputs[0]", check_time(inputs)), ("state", state), self.leak)
+        tensors = {"inputs[0]": check_time(inputs)} | _named(state)
+        shape = check_tensors("inputs[0]", tensors, leak=self.leak)
         v = integrate(widened(inputs, shape), state, self.leak)
         if len(v):
             return v, v[-1]
@@ -122,6 +122,10 @@ class LI(Neuron):
         return f"leak={plain(self.leak)}"
 
 
+def _named(state: Tensor | None) -> dict[str, Tensor]:
+    return {} if state is None else {"state": state}
+
+
 def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
     """Return the potentials of all steps, from arguments that have been checked."""
     if not len(inputs):
@@ -129,12 +133,11 @@ def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Ten
     decay = 1 - leak
     v_initial = 0.0 if state is None else (state * decay).expand(inputs.shape[1:])
     if needs_steps(inputs, v_initial, decay):
-        potentials = [inputs[0] + v_initial]
-        for current in inputs[1:]:
-            potentials.append(potentials[-1] * decay + current)
-        return torch.stack(potentials)
+        first = (inputs[0] + v_initial,)
+        (record,) = one_by_one(lambda x, v: (v * decay + x,), inputs, first)
+        return record
     decay = tensor_of(decay, inputs)
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():  # a Function takes longer than small layers
         return leaky_sum(inputs, v_initial, decay)
     v: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
     return v
@@ -187,11 +190,7 @@ class Integral(Function):
         v, decay = ctx.saved_tensors  # type: ignore[misc]
         back: bool = ctx.back  # type: ignore[attr-defined]
         wanted: tuple[bool, ...] = ctx.needs_input_grad
-        grad: Tensor = (
-            Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
-            if torch.is_grad_enabled()
-            else leaky_sum(grad_v, 0.0, decay, back=not back)
-        )
+        grad: Tensor = Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
         grad_decay = None
         if wanted[2]:
             later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])

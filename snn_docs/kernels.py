@@ -6,19 +6,16 @@ page fault on fresh memory costs more than the arithmetic.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from snn_docs.equations import Rule
+from snn_docs.surrogate import slope_is_spike, slopes
 
-class Constants(NamedTuple):
-    """What stays the same over time. A tensor's shape broadcasts to that of one step, `[*]`."""
-
-    threshold: Tensor
-    decay: Tensor | None  # 1 - leak, where there is a leak
-    subtract: bool  # the reset subtracts the threshold; if not, it sets to zero
-    detach_reset: bool
+POTENTIALS_AT_ONCE = 2**16
+"""Whose slopes one call computes: its cost is small for so many, and a cache holds so few."""
 
 
 class Record(NamedTuple):
@@ -34,7 +31,23 @@ class Record(NamedTuple):
         return Record(*(None if x is None else x[steps] for x in self))  # type: ignore[arg-type]
 
 
-SlopesOf = Callable[[slice], Tensor]  # the derivative of the spikes in some steps
+def blocks(x: Tensor) -> list[slice]:
+    """Return the steps whose slopes are computed at once, in the order of time."""
+    length = max(1, POTENTIALS_AT_ONCE // max(1, x[0].numel()))
+    return [slice(start, start + length) for start in range(0, len(x), length)]
+
+
+def slopes_of(record: Record, rule: Rule) -> Tensor:
+    """Return H', the derivative of the spikes."""
+    return slopes(rule.surrogate, record.spikes, lambda: record.v - rule.threshold)
+
+
+def tensor_of(value: float | Tensor | None, like: Tensor) -> Any:  # noqa: ANN401 - None stays
+    """Return a constant as a tensor, which operations take faster, and with the same bits."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    # not new_full, which refuses what the dtype rounds to infinity
+    return torch.tensor(value, dtype=like.dtype, device=like.device)
 
 
 def number_of(value: Tensor | None) -> float | None:
@@ -65,15 +78,15 @@ def update_by(decay: Tensor | None, like: Tensor) -> Update:
     )
 
 
-def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
+def advance(v: Tensor, inputs: Tensor, rule: Rule) -> None:
     """Fill the potentials, `[T, *]`, from the first, which is there."""
-    threshold, decay, subtract, _ = constants
+    threshold = rule.threshold
     currents, potentials = inputs.unbind(), v.unbind()
     x = potentials[0]
     mask, one = torch.empty_like(x), x.new_ones(())
-    update, minus_threshold = update_by(decay, x), -threshold
+    update, minus_threshold = update_by(rule.decay, x), -threshold
     for t in range(1, len(potentials)):
-        if subtract:
+        if rule.reset == "subtract":
             torch.gt(x, threshold, out=mask)
             v_reset = torch.addcmul(x, mask, minus_threshold, out=mask)
             x = update(v_reset, one, currents[t], potentials[t])
@@ -82,9 +95,7 @@ def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
             x = update(x, mask, currents[t], potentials[t])
 
 
-def backward(
-    grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
-) -> None:
+def backward(grad: Tensor, record: Record, rule: Rule) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first.
 
     v[t + 1] = decay · r[t] + inputs[t + 1], with r what the reset leaves of v[t]. So by the chain
@@ -95,23 +106,24 @@ def backward(
     A reset to zero, r = v · (1 - s), has dr/ds = -v and dr/dv = 1 - s; one that subtracts,
     r = v - threshold · s, has -threshold and 1. Without a path through the reset dr/ds is 0. The
     spikes come after v of the same step, hence H' before the bracket. The last step has no next
-    one: c is 0. H' is asked for by blocks of this length; without `slopes_of` it is the spikes.
+    one: c is 0.
 
     In the equations of `functional.record`, grad is D, c is E (here `grad_reset`), and what
     arrives, grad_spikes and grad_v, is G^s and G^v.
     """
-    threshold, decay, subtract, detach_reset = constants
+    threshold, decay, detach_reset = rule.threshold, rule.decay, rule.detach_reset
+    subtract, by_spikes = rule.reset == "subtract", slope_is_spike(rule.surrogate)
     grads, spikes, arriving = (x.unbind() for x in (grad, record.spikes, record.grad_spikes))
     # What each spike takes, -dr/ds. Where the reset is cut off nobody asks, and v may not be saved.
     taken = (threshold,) * len(grads) if subtract or detach_reset else record.v.unbind()
     theta = number_of(threshold) if subtract else None
     decayed, buffer = torch.empty_like(grads[0]), torch.empty_like(grads[0])
     grad_next = None
-    for start in reversed(range(0, len(grads), length)):
-        steps = slice(start, start + length)
-        slopes = spikes[steps] if slopes_of is None else slopes_of(steps).unbind()
-        for i in reversed(range(len(slopes))):
-            t, slope = start + i, slopes[i]
+    whole = slice(0, len(grads))  # since spikes are there
+    for steps in [whole] if by_spikes else reversed(blocks(grad)):
+        derivatives = spikes if by_spikes else slopes_of(record.part(steps), rule).unbind()
+        for i in reversed(range(len(derivatives))):
+            t, slope = steps.start + i, derivatives[i]
             out, s, arrives = grads[t], spikes[t], arriving[t]
             if grad_next is None:
                 grad_next = torch.mul(arrives, slope, out=out)
@@ -127,7 +139,7 @@ def backward(
                     bracket = torch.addcmul(arrives, grad_reset, taken[t], value=-1, out=buffer)
                 if subtract:
                     grad_next = torch.addcmul(grad_reset, bracket, slope, out=out)
-                elif slopes_of is None:  # H' = s is 0 or 1, and chooses: one operation for both
+                elif by_spikes:  # H' = s is 0 or 1, and chooses: one operation for both
                     grad_next = torch.lerp(grad_reset, bracket, s, out=out)
                 else:
                     torch.addcmul(grad_reset, grad_reset, s, value=-1, out=out)  # c · (1 - s)

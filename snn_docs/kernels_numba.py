@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snn_docs import kernels
-from snn_docs.kernels import Constants, Record, SlopesOf
+from snn_docs._checks import optional
+from snn_docs.equations import Rule
+from snn_docs.kernels import Record, blocks, slopes_of
+from snn_docs.surrogate import slope_is_spike
 
-try:
+with optional("the backend 'numba'", "the package numba", "fast"):
     from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
     from numba.extending import intrinsic
-except ImportError as error:
-    raise ImportError(
-        "the backend 'numba' needs the package numba, which could not be imported; "
-        'install it with pip install "snn-docs[fast]"'
-    ) from error
 
 NEURONS_AT_ONCE = 1024
 WIDE = 2**14  # neurons, from where on torch goes back with slopes as fast, or faster
@@ -34,39 +32,36 @@ Address = Any  # of an array's first number, as a pointer to its type
 COMPILED: list[object] = []  # what keeps the machine code in memory
 
 
-def advance(v: Tensor, inputs: Tensor, constants: Constants) -> None:
+def advance(v: Tensor, inputs: Tensor, rule: Rule) -> None:
     """Fill the potentials, `[T, *]`, from the first, which is there."""
     loop, _ = _compiled(v.dtype)
-    _call(loop, v, constants, _rows(inputs))
+    _call(loop, v, rule, _rows(inputs))
 
 
-def backward(
-    grad: Tensor, record: Record, constants: Constants, slopes_of: SlopesOf | None, length: int
-) -> None:
+def backward(grad: Tensor, record: Record, rule: Rule) -> None:
     """Fill the gradients of the potentials, `[T, *]`, from the last step to the first."""
-    if slopes_of is not None and grad[0].numel() >= WIDE:
-        kernels.backward(grad, record, constants, slopes_of, length)
-        return
     _, loop = _compiled(grad.dtype)
-    if slopes_of is None:
-        _call(loop, grad, constants, NOTHING, *map(_rows, record), NOTHING)
+    if slope_is_spike(rule.surrogate):
+        _call(loop, grad, rule, NOTHING, *map(_rows, record), NOTHING)
+        return
+    if grad[0].numel() >= WIDE:
+        kernels.backward(grad, record, rule)
         return
     grad_next = NOTHING
-    for start in reversed(range(0, len(grad), length)):
-        steps = slice(start, start + length)
+    for steps in reversed(blocks(grad)):
         out, part = grad[steps], record.part(steps)
-        slopes = slopes_of(steps).to(out.dtype).expand_as(out).contiguous()  # whoever wrote it
-        _call(loop, out, constants, grad_next, *map(_rows, part), slopes)
-        grad_next = grad[start]
+        slopes = slopes_of(part, rule).to(out.dtype).expand_as(out).contiguous()  # whoever wrote it
+        _call(loop, out, rule, grad_next, *map(_rows, part), slopes)
+        grad_next = out[0]
 
 
-def _call(loop: Loop, out: Tensor, constants: Constants, *tensors: Tensor) -> None:
+def _call(loop: Loop, out: Tensor, rule: Rule, *tensors: Tensor) -> None:
     """Call a compiled loop with addresses and sizes: arrays would take longer than small layers."""
     step = out[0]
-    neurons = (_neurons(x, step) for x in (constants.threshold, constants.decay))
+    neurons = (_neurons(x, step) for x in (rule.threshold, rule.decay))
     alive = [*neurons, out, *tensors]  # nothing of it is freed before the loop ends
     places = [number for x in alive for number in (x.data_ptr(), x.numel())]
-    loop(constants.subtract, constants.detach_reset, step.numel(), *places)
+    loop(rule.reset == "subtract", rule.detach_reset, step.numel(), *places)
 
 
 def _rows(tensor: Tensor | None) -> Tensor:

@@ -54,16 +54,10 @@ class Network(torch.nn.Module):
     def __init__(self, sizes: Sequence[int], neuron: Callable[[], IF]) -> None:
         """層を作ります。"""
         super().__init__()
-        layers = sizes if isinstance(sizes, Sequence) else [sizes]
-        if any(isinstance(layer, torch.nn.Module) for layer in layers):
-            raise TypeError(
-                "sizes must be a list of whole numbers, but layers came; a Network makes its own: "
-                "to put yours in a row take snn_docs.Sequential"
-            )
         if not isinstance(sizes, Sequence):
             raise TypeError(
                 f"sizes must be a list of whole numbers, but a {type_name(sizes)} came; "
-                "give for example [64, 128, 10]"
+                "give for example [64, 128, 10], or put layers into a snn_docs.Sequential"
             )
         if len(sizes) < 2:  # noqa: PLR2004 - inputs and outputs
             raise ValueError(

@@ -6,16 +6,14 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from snn_docs import equations, functional
+from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_tensors
 from snn_docs._module import Neuron, Spiking, State, asks_for, input_first
 from snn_docs.equations import Reset
 from snn_docs.surrogate import USUAL, Heaviside
 
 
-# A step is `equations.step`. All of time: `Spiking.run` -> `record` -> `functional.checked_record`
-# -> `bptt.run` -> `bptt._Run`; its adjoint is written by hand, and derived, in `kernels.backward`.
-class IF(Spiking):
+class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
     .. math::
@@ -111,8 +109,8 @@ class IF(Spiking):
         記事の``forward``が捨てる:math:`v_t`も返す
         """
         rule = self._rule
-        s, v = self._state_before(inputs, state, **rule.by_argument)
-        after = equations.step(v, inputs, s, rule)
+        before = self._state_before(inputs, state, **rule.by_argument)
+        after = equations.step(rule, inputs, *before)
         return after[0], after
 
     @overload
@@ -164,7 +162,7 @@ class IF(Spiking):
         rule = self._rule
         tensors = {"v_previous": v_previous, "vt": vt, "s_previous": s_previous}
         check_tensors("vt", tensors, **rule.by_argument)
-        return equations.step(v_previous, vt, s_previous, rule)[0]
+        return equations.step(rule, vt, s_previous, v_previous)[0]
 
     def record(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
         r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
@@ -195,7 +193,7 @@ class IF(Spiking):
 
         出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
-        return functional.checked_record(inputs, state, self._rule)
+        return bptt.record(inputs, state, self._rule)
 
 
 class LIF(IF):
@@ -268,9 +266,7 @@ class LIF(IF):
         surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、漏れ、リセットの規則を決めます。"""
-        super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
-        check_leak(leak)
-        self._add_constant("leak", leak)
+        Spiking.__init__(self, threshold, reset, detach_reset, surrogate, leak=leak)
 
 
 class PLIF(IF):

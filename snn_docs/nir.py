@@ -52,20 +52,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_number, type_name
+from snn_docs._checks import check_positive, optional, type_name
 from snn_docs.currents import CubaLIF
 from snn_docs.equations import Reset
 from snn_docs.integrator import LI
 from snn_docs.neurons import IF, LIF, PLIF
 
-try:
+with optional("snn_docs.nir", "the package nir"):
     import nir
-except ModuleNotFoundError as error:
-    raise ImportError(
-        'snn_docs.nir needs the package nir; install it with: pip install "snn-docs[notebooks]"'
-    ) from error
 
-from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, Array, array, floats, read, written
+    from snn_docs._nir_layers import INSTEAD, READ, WRITTEN, Array, array, floats, read, written
 
 # What a spike does in the equations of the installed nir.
 RESET: Reset = "zero" if "v_reset" in {field.name for field in fields(nir.IF)} else "subtract"
@@ -130,7 +126,7 @@ def to_nir(
 
     出典: :cite:t:`pedersen2024nir`
     """
-    _check_dt(dt)
+    check_positive(dt=dt)
     if not isinstance(layers, Iterable):
         raise TypeError(
             f"layers must be layers in a row, but a {type_name(layers)} came; give a list, "
@@ -194,7 +190,7 @@ def from_nir(
 
     出典: :cite:t:`pedersen2024nir`
     """
-    _check_dt(dt)
+    check_positive(dt=dt)
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(
             f"graph must be a nir.NIRGraph, but a {type_name(graph)} came; "
@@ -204,14 +200,6 @@ def from_nir(
     if surrogate is not None:
         options["surrogate"] = surrogate
     return [_layer(f"node {name!r}", graph.nodes[name], dt, options) for name in _chain(graph)]
-
-
-def _check_dt(dt: float) -> None:
-    if not 0 < check_number("dt", dt) < np.inf:
-        raise ValueError(
-            f"dt must be positive and finite, but {dt} came; it is the length of a step in "
-            "seconds: give for example 1e-3, or 1.0 to count time in steps"
-        )
 
 
 def _flat(layers: Iterable[torch.nn.Module]) -> Iterator[torch.nn.Module]:

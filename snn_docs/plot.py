@@ -19,34 +19,22 @@
 importすると、日本語の字形を持つフォントを選びます。``ax``は、そのあとに作ってください。
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_dense, check_number, type_name
+from snn_docs._checks import check_dense, check_number, optional, type_name
 
-try:
-    from matplotlib.ticker import MaxNLocator
-    from matplotlib_fontja import japanize  # type: ignore[import-untyped]
-except ImportError as error:
-    raise ImportError(
-        "snn_docs.plot needs matplotlib and matplotlib-fontja, which could not be imported; "
-        'install them with pip install "snn-docs[notebooks]"'
-    ) from error
-
-japanize()  # the import sets the font, too, but only the first one in a process
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
+with optional("snn_docs.plot", "matplotlib with matplotlib-fontja"):
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+    from matplotlib_fontja import japanize  # type: ignore[import-untyped]
+
+japanize()  # the import sets the font, too, but only the first one in a process
 
 POTENTIAL: dict[str, Any] = {"color": "#0b3d73", "linestyle": "-"}
 """膜電位。青い実線。"""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_alike_parameters, check_layer, check_time, type_name
+from snn_docs._checks import check_alike_parameters, check_layer, check_parts, check_time, type_name
 from snn_docs._module import Container, Stateful, once_hooked
 
 RecurrentState = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
@@ -139,13 +139,9 @@ class Recurrent(Container):
         check_alike_parameters(self, inputs)
         if not len(inputs):
             return inputs.clone(), state
-        if state is not None and not (isinstance(state, tuple) and len(state) == 2):  # noqa: PLR2004 - as below
-            raise TypeError(
-                "state must be what an earlier run of this layer has returned, a pair of its "
-                f"outputs and the state of its neurons, but a {type_name(state)} came; to start "
-                "afresh give None"
-            )
-        last, inner = (torch.zeros_like(inputs[0]), None) if state is None else state
+        if state is None:
+            state = torch.zeros_like(inputs[0]), None
+        last, inner = check_parts(state, 2, "outputs and the state of the neurons")
         check_layer("layer", self.layer, last[None])
         record = []
         with once_hooked(self.neuron, len(inputs)) as calls:

@@ -12,6 +12,7 @@ from snn_docs._checks import (
     check_finite,
     check_integer,
     check_layer,
+    check_parts,
     check_time,
     step_shape,
     type_name,
@@ -165,7 +166,8 @@ class Sequential(Container, torch.nn.Sequential):
             )
         check_alike_parameters(self, inputs)
         check_finite(inputs=inputs)
-        states = self._states(state)
+        states = (None,) * len(self) if state is None else state
+        states = check_parts(states, len(self), f"the states of {len(self)} layers")
         parts: list[Tensor] = []
         width = math.ceil(_width(inputs) * self._widening())  # a guess, until it is known
         while not parts or len(inputs):
@@ -176,7 +178,7 @@ class Sequential(Container, torch.nn.Sequential):
             outputs, states, width = self._through(inputs[:length], states)
             parts.append(outputs)
             inputs = inputs[length:]
-        return parts[0] if len(parts) == 1 else torch.cat(parts), tuple(states)
+        return parts[0] if len(parts) == 1 else torch.cat(parts), states
 
     def describe(self, *size: int) -> str:
         r"""どの層がどの形の出力を返すかを、1行に1層の文字列で返します。
@@ -206,18 +208,6 @@ class Sequential(Container, torch.nn.Sequential):
         wide = max(len(name) for name, _ in lines)
         return "\n".join(f"{name:{wide}}   {step_shape(shape[2:])}" for name, shape in lines)
 
-    def _states(self, state: NetworkState | None) -> list[Any]:
-        if state is None:
-            return [None] * len(self)
-        if not isinstance(state, tuple) or len(state) != len(self):
-            is_tuple = isinstance(state, tuple)
-            came = f"one of {len(state)} layers" if is_tuple else f"a {type_name(state)}"
-            raise TypeError(
-                f"state must be what an earlier run of these {len(self)} layers has returned, but "
-                f"{came} came; to start afresh give None"
-            )
-        return list(state)
-
     def _is_whole(self) -> bool:
         """Tell whether a layer, or a hook, looks at all of time at once."""
         return any(
@@ -234,14 +224,14 @@ class Sequential(Container, torch.nn.Sequential):
                 found.append(made / given if given else 1.0)
         return max(found)
 
-    def _through(self, x: Tensor, states: list[Any]) -> tuple[Tensor, list[Any], int]:
+    def _through(self, x: Tensor, states: NetworkState) -> tuple[Tensor, NetworkState, int]:
         """Return what some steps give, the states after them, and the bytes of the widest step."""
         width, after = _width(x), []
         for (name, layer), state in zip(self._modules.items(), states, strict=True):
             x, last = _apply(name, layer, x, state)
             after.append(last)
             width = max(width, _width(x))
-        return x, after, width
+        return x, tuple(after), width
 
 
 def _length(steps: int, width: int) -> int:

@@ -469,16 +469,21 @@ def has_derivative(surrogate: Callable[[Tensor], Tensor]) -> TypeGuard[Surrogate
     return isinstance(surrogate, Surrogate) and type(surrogate).__call__ is Surrogate.__call__
 
 
-def slopes(surrogate: Callable[[Tensor], Tensor], above: Tensor) -> Tensor:
+def slopes(
+    surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
+) -> Tensor:
     """Return the slope of any surrogate at potentials, from which the threshold is subtracted."""
+    if slope_is_spike(surrogate):
+        return spikes.detach()
+    above = potentials()
     if has_derivative(surrogate):
         return surrogate.slopes(above)
     create_graph = torch.is_grad_enabled()  # the slope may be differentiated again
     with torch.enable_grad():
         leaf = above if above.requires_grad else above.detach().requires_grad_()
-        spikes = surrogate(leaf)
+        fired = surrogate(leaf)
         (found,) = torch.autograd.grad(
-            spikes, leaf, torch.ones_like(spikes), create_graph=create_graph
+            fired, leaf, torch.ones_like(fired), create_graph=create_graph
         )
     return found
 

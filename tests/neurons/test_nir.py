@@ -450,9 +450,9 @@ class TestRefusalsToWrite:
         ("layer", "words"),
         [
             (torch.nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "NIR pads with zeros"),
-            (torch.nn.AvgPool2d(3, ceil_mode=True), r"layer 0, AvgPool2d\(.*\), counts its border"),
-            (torch.nn.AvgPool2d(2, count_include_pad=False), "counts its borders in a way"),
-            (torch.nn.AvgPool2d(2, divisor_override=3), "divides by .* or give 1 for sums"),
+            (torch.nn.AvgPool2d(3, ceil_mode=True), r"layer 0, AvgPool2d\(.*\), is more than NIR"),
+            (torch.nn.AvgPool2d(2, count_include_pad=False), "a stride and a padding alone"),
+            (torch.nn.AvgPool2d(2, divisor_override=3), "with divisor_override=1 besides for sums"),
             (torch.nn.Flatten(0), r"layer 0 flattens the batch, too.* give torch\.nn\.Flatten\(\)"),
             (torch.nn.Conv2d(2, 4, 3, groups=2), "nir .* and could not read .* without groups"),
             (torch.nn.Conv2d(2, 4, (1, 3)), r"makes \(4, 4, 2\) of .* could not read .* a square"),

@@ -177,7 +177,7 @@ class TestErrors:
             (
                 lambda: Recurrent(IF(), nn.Identity()).run(torch.ones(2, 4), torch.ones(4)),
                 TypeError,
-                r"an earlier run of this layer has returned, .*, but a torch\.Tensor came; to",
+                r"a tuple of outputs and the state of the neurons, but a torch\.Tensor came; in",
             ),
             (
                 lambda: Recurrent(IF(), nn.Linear(3, 3)).run(torch.ones(2, 1, 3).double()),

@@ -349,12 +349,12 @@ class TestErrors:
             (
                 lambda: Sequential(IF(), IF()).run(torch.ones(3, 1, 2), torch.ones(1, 2)),
                 TypeError,
-                r"an earlier run of these 2 layers has returned, but a torch\.Tensor came",
+                r"state must be a tuple of the states of 2 layers, but a torch\.Tensor came",
             ),
             (
                 lambda: Sequential(IF(), IF()).run(torch.ones(3, 1, 2), (None,)),
                 TypeError,
-                "an earlier run of these 2 layers has returned, but one of 1 layers came",
+                "the states of 2 layers, but one of 1 came; .* or None to start afresh",
             ),
             (
                 lambda: Sequential(nn.GRU(2, 2))(torch.ones(3, 1, 2)),

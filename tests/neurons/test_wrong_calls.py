@@ -16,7 +16,6 @@ from snn_docs import (
     CubaLIF,
     Heaviside,
     Sequential,
-    data,
     encoding,
     functional,
     plot,
@@ -97,10 +96,15 @@ def test_what_a_network_is_not_made_of(arguments, words):
 
 
 @pytest.mark.parametrize(
-    "layers", [torch.nn.Linear(3, 2), [torch.nn.Linear(3, 2), LIF(leak=0.1)], [3, LIF(leak=0.1)]]
+    ("layers", "words"),
+    [
+        (torch.nn.Linear(3, 2), r"but a .*Linear came; .* put layers into a snn_docs\.Sequential"),
+        ([torch.nn.Linear(3, 2), LIF(leak=0.1)], r"sizes\[0\] must be an int, but a .*Linear came"),
+        ([3, LIF(leak=0.1)], r"sizes\[1\] must be an int, but a .*LIF came"),
+    ],
 )
-def test_layers_in_the_place_of_sizes(layers):
-    with pytest.raises(TypeError, match=r"but layers came; .* take snn_docs\.Sequential"):
+def test_layers_in_the_place_of_sizes(layers, words):
+    with pytest.raises(TypeError, match=words):
         Network(layers, IF)
 
 
@@ -323,45 +327,20 @@ class TestLayouts:
             TAKES_TENSORS[name](rows)
 
 
-HUGE = 10**5000  # too long to be shown, too
-
-
-@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
-    ("name", "call"),
+    "call",
     [
-        ("threshold", IF),
-        ("leak", lambda x: LIF(leak=x)),
-        ("slope", ArcTan),
-        ("dt", lambda x: to_nir([], dt=x)),
-        ("threshold", lambda x: encoding.delta(INPUTS, x)),
-        ("threshold", lambda x: plot.potential(Figure().subplots(), INPUTS, x)),
+        IF,
+        lambda x: LIF(leak=x),
+        ArcTan,
+        lambda x: to_nir([], dt=x),
+        lambda x: encoding.delta(INPUTS, x),
+        lambda x: plot.potential(Figure().subplots(), INPUTS, x),
     ],
 )
-def test_numbers_that_no_float_holds(name, call, sign):
-    came = ("" if sign == 1 else "-") + r"2\*\*16609"
-    with pytest.raises(
-        ValueError, match=rf"{name} must be .* a float can hold, but {came} or more"
-    ):
-        call(sign * HUGE)
-
-
-@pytest.mark.parametrize(
-    ("name", "call"),
-    [
-        ("steps", lambda x: encoding.rate(INPUTS, x)),
-        ("steps", lambda x: encoding.latency(INPUTS, x)),
-        ("steps", lambda x: encoding.direct(INPUTS, x)),
-        ("delay", lambda x: data.delayed_match(4, x)),
-        ("gap", lambda x: data.orders(4, x)),
-        (r"sizes\[1\]", lambda x: Network([3, x], IF)),
-    ],
-)
-def test_integers_that_torch_does_not_hold(name, call):
-    with pytest.raises(
-        ValueError, match=rf"{name} must be less than 2\*\*63, but 2\*\*16609 or mo"
-    ):
-        call(HUGE)
+def test_numbers_that_no_float_holds(call):
+    with pytest.raises(OverflowError, match="int too large to convert to float"):
+        call(10**5000)
 
 
 def test_a_threshold_that_the_dtype_rounds_to_infinity():

@@ -32,8 +32,8 @@ MUTANTS = {
     "gradient of ones": ("snn_docs/surrogate.py", "grad_output * out.bool()", "grad_output"),
     "ignores the threshold": (
         "snn_docs/equations.py",
-        "above = v - rule.threshold",
-        "above = v - 0.7",
+        "fired(v - rule.threshold, rule), v",
+        "fired(v - 0.7, rule), v",
     ),
     "one digit of a block": (ARTICLE, "1.8000, 1.8500, 1.9000", "1.8000, 1.8501, 1.9000"),
     "a block deleted": (ARTICLE, f"```{{testoutput}}\n{LAST_OUTPUT}```\n", ""),
