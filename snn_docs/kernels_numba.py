@@ -133,6 +133,7 @@ def _backward(
     grad_v: Array,
     slopes: Array,
 ) -> None:
+    # what `kernels.backward` derives, by the same operations in the same order
     zero = grad.dtype.type(0)
     for start in range(0, grad.shape[1], NEURONS_AT_ONCE):
         part = slice(start, start + NEURONS_AT_ONCE)
@@ -175,6 +176,7 @@ def _step(address: Address, size: int, neurons: int) -> Array:
     return np.full(neurons, number[0] if size else number.dtype.type(1))
 
 
+# Each address goes with the number of what lies there, in the order in which `_call` gives them.
 def _advance_at(
     subtract: bool, _: bool, n: int,
     threshold: Address, m0: int, decay: Address, m1: int,

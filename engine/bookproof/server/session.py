@@ -190,9 +190,9 @@ async def _kernel(
 ) -> AsyncIterator[tuple[AsyncKernelManager, BoundedKernelClient]]:
     """Start a kernel as a page's build does, and end it, however this ends.
 
-    It starts from nothing, in the page's folder and with the book's environment; the `book_start`
-    runs before the first cell. Before each cell, live.js sends those above it that have not run
-    as they now read. Nothing is undone but by another kernel.
+    No cell has run in it: it starts in the page's folder and with the book's environment, and the
+    `book_start` runs before the first cell. Before each cell, live.js sends those above it that
+    have not run as they now read. Nothing is undone but by another kernel.
     """
     with private_folder() as private:
         manager = new_manager(page, private, client=BoundedKernelClient)
