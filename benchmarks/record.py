@@ -1,7 +1,8 @@
 """Keeps what a benchmark measured, and on which machine, for the book to show.
 
-A record is a JSON file in docs/_data: ``machine`` says where and when, ``libraries`` in which
-versions of what is compared, ``code`` by which code of this repository, ``rows`` what was measured.
+A record is a JSON file, beside its script if that is an experiment (docs/experiments), and else in
+docs/_data: ``machine`` says where and when, ``libraries`` in which versions of what is compared,
+``code`` by which code of this repository, ``rows`` what was measured.
 ``python benchmarks/record.py`` tells which records were made by other code than there is now.
 """
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     Row = dict[str, Any]  # what was measured, and the conditions, in plain words and numbers
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "docs" / "_data"
-OWN = (ROOT / "benchmarks", ROOT / "snn_docs")
+EXPERIMENTS = ROOT / "docs" / "experiments"
+SPEED = ROOT / "docs" / "_data"
+OWN = (ROOT / "benchmarks", EXPERIMENTS, ROOT / "snn_docs")
 """Where the code lies that decides what is measured; this file decides only how it is kept."""
 KEEPS = "benchmarks/record.py"
 CPUINFO = Path("/proc/cpuinfo")
@@ -43,9 +45,7 @@ def new_parser(told: str | None, epilog: str | None = None) -> argparse.Argument
     parser = argparse.ArgumentParser(
         description=told, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--record", action="store_true", help="also write the figures to docs/_data, for the book"
-    )
+    parser.add_argument("--record", action="store_true", help="also keep the figures, for the book")
     return parser
 
 
@@ -103,15 +103,21 @@ def _shown(rows: Iterable[Row], show: Callable[[Row], str]) -> list[Row]:
 
 def kept(name: str) -> list[Row]:
     """Return the rows of a record, each with what made it."""
-    there = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    there = json.loads((home(name) / f"{name}.json").read_text(encoding="utf-8"))
     made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
     return [{"made": made, **row} for row in there["rows"]]
 
 
+def home(name: str) -> Path:
+    """Return the folder of a record: its experiment's, or that of what measures speed."""
+    return EXPERIMENTS if (EXPERIMENTS / f"{name}.py").is_file() else SPEED
+
+
 def save(
-    name: str, rows: Sequence[Row], libraries: Iterable[str] = (), folder: Path = FOLDER
+    name: str, rows: Sequence[Row], libraries: Iterable[str] = (), folder: Path | None = None
 ) -> Path:
     """Write a record: at once, so that none is ever half-written, and in the order of the rows."""
+    folder = folder or home(name)
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
     lines = ",\n".join(f"    {json.dumps(_rounded(row), ensure_ascii=False)}" for row in rows)
@@ -161,7 +167,7 @@ def changed_code(record: Row, root: Path = ROOT) -> list[str]:
 
 def tell() -> None:
     """Say of each record by which code it was made."""
-    for path in sorted(FOLDER.glob("*.json")):
+    for path in sorted([*EXPERIMENTS.glob("*.json"), *SPEED.glob("*.json")]):
         found = json.loads(path.read_text(encoding="utf-8"))
         changed = changed_code(found)
         what = f"made by other code: {', '.join(changed)} changed" if changed else "as the code is"

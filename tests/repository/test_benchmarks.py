@@ -20,13 +20,24 @@ import bookproof
 from bookproof.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-BENCHMARKS = sorted(path.stem for path in (ROOT / "docs" / "_data").glob("*.json"))
+RECORDS = {
+    path.stem: path
+    for folder in ("docs/experiments", "docs/_data")
+    for path in sorted((ROOT / folder).glob("*.json"))
+}
+SCRIPTS = {
+    name: path.with_suffix(".py")
+    if path.parent.name == "experiments"
+    else ROOT / "benchmarks" / f"{name}.py"
+    for name, path in RECORDS.items()
+}
 MACHINE = {"cpu", "cores", "system", "python", "torch", "date"}
 
 
 @pytest.fixture
 def load(monkeypatch):
-    """Import a file of the folder benchmarks, as those files import each other."""
+    """Import a benchmark or an experiment, as those files import each other."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "experiments"))
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     return importlib.import_module
 
@@ -63,7 +74,7 @@ def test_a_record_names_the_code_that_made_it(record, load, tmp_path):
     load("speech")
     path = record.save("speed", [], folder=tmp_path)
     code = json.loads(path.read_text(encoding="utf-8"))["code"]
-    assert {"benchmarks/speech.py", "snn_docs/neurons.py"} <= set(code)
+    assert {"docs/experiments/speech.py", "snn_docs/neurons.py"} <= set(code)
 
 
 def test_a_record_whose_code_has_changed_is_told_of(record, tmp_path):
@@ -81,9 +92,9 @@ def test_a_record_whose_code_has_changed_is_told_of(record, tmp_path):
     assert record.changed_code(made, tmp_path) == ["a.py"]
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", RECORDS)
 def test_every_record_of_the_book_is_whole(name):
-    found = json.loads((ROOT / "docs" / "_data" / f"{name}.json").read_text(encoding="utf-8"))
+    found = json.loads(RECORDS[name].read_text(encoding="utf-8"))
     assert set(found) in (
         {"machine", "libraries", "rows"},
         {"machine", "libraries", "code", "rows"},
@@ -93,8 +104,8 @@ def test_every_record_of_the_book_is_whole(name):
 
 
 def test_every_benchmark_can_be_recorded():
-    for name in BENCHMARKS:
-        text = (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8")
+    for name, script in SCRIPTS.items():
+        text = script.read_text(encoding="utf-8")
         alone = "record.new_parser(__doc__" in text and f"record.save({name!r}, " in text
         one_call = re.search(rf'record\.run(_each)?\(\s*__doc__, "{name}", ', text)
         assert alone or one_call, name
@@ -115,7 +126,7 @@ def test_a_benchmark_shows_its_rows_and_keeps_them_if_told_to(
 
 @pytest.mark.parametrize("told", [[], ["--new"]])
 def test_with_new_only_what_a_record_lacks_is_measured(record, monkeypatch, tmp_path, told):
-    monkeypatch.setattr(record, "FOLDER", tmp_path)
+    monkeypatch.setattr(record, "SPEED", tmp_path)
     monkeypatch.setattr(record, "save", functools.partial(record.save, folder=tmp_path))
     record.save("speed", [{"steps": 2, "time": 1.0}])
     monkeypatch.setattr("sys.argv", ["speed.py", "--record", *told])
@@ -139,7 +150,8 @@ def test_networks_that_are_run_alone_join_the_record_of_the_others(load, monkeyp
     timing = load("timing")
     old = [{"network": "LIF", "jitter": 0}, {"network": "GRU", "jitter": 0}, {"adaptation": 1.0}]
     timing.record.save("timing", old, folder=tmp_path)
-    monkeypatch.setattr(timing.record, "FOLDER", tmp_path)
+    monkeypatch.setattr(timing.record, "EXPERIMENTS", tmp_path)
+    (tmp_path / "timing.py").touch()
     new = [{"network": "GRU", "jitter": 0, "test": []}, {"network": "LSNN", "jitter": 0}]
     first, *found, last = timing.among_the_kept(new)
     assert found == [new[1], new[0]]

@@ -67,7 +67,9 @@ def modules() -> dict[str, Path]:
     """Return every module of the repository, by the name under which others import it."""
     homes = {ROOT: "snn_docs", ROOT / "engine": "bookproof"}
     homes |= dict.fromkeys((ROOT / f for f in ("docs/_ext", "tests", "engine/tests")), ".")
-    homes |= {ROOT / "benchmarks": ".", ROOT / "docs/_data": "."}
+    homes |= dict.fromkeys(
+        (ROOT / f for f in ("benchmarks", "docs/experiments", "docs/_data")), "."
+    )
     found = {}
     for home, folder in homes.items():
         for path in sorted((home / folder).rglob("*.py")):

@@ -90,7 +90,7 @@ def test_the_menu_leads_to_the_files_of_its_page(built_site, name):
     assert not menu.has_attr("open")
     links = {unquote(link["href"]): link for link in menu.select("a")}
     kinds = (".ipynb", ".py", ".md") if name in WITH_CODE else (".md",)
-    records = [href for href in links if href.startswith(f"{FOLDER}/_data/")]
+    records = [href for href in links if href.endswith(".json")]
     assert list(links) == [*(f"{FOLDER}/{name}{kind}" for kind in kinds), *records]
     for href, link in links.items():
         assert (built_site / href).is_file()
@@ -174,7 +174,9 @@ def test_script_prints_what_the_page_says(folder, tmp_path, name):
     environment = os.environ | CONDITIONS | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
     script = (folder / f"{name}.py").read_bytes()
     (tmp_path / "page.py").write_bytes(script)
-    records = {record.decode() for record in re.findall(rb"_data/\w+\.json", script)}
+    records = {
+        record.decode() for record in re.findall(rb"(?:_data|experiments)/\w+\.json", script)
+    }
     for record in records:
         (tmp_path / record).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "docs" / record, tmp_path / record)
@@ -225,13 +227,13 @@ def test_records_that_a_page_reads_are_offered_beside_it(built_site, folder):
     """What reads files of the repository says so: nothing else runs the pages' scripts alone."""
     for name in WITH_CODE:
         links = [unquote(link["href"]) for link in soup(built_site, name).select(".takeaway a")]
-        records = [Path(link) for link in links if link.startswith(f"{FOLDER}/_data/")]
+        records = [Path(link) for link in links if link.endswith(".json")]
         introduction = notebook(folder, name).cells[0].source
         assert bool(records) == bool(FRONT[name].get("needs_repository")), name
         for record in records:
-            ours = ROOT / "docs" / "_data" / record.name
+            ours = ROOT / "docs" / record.relative_to(FOLDER)
             assert (built_site / record).read_bytes() == ours.read_bytes()
-            assert f"`{record.name}`" in introduction
+            assert f"`{record.relative_to(FOLDER)}`" in introduction
 
 
 def test_solutions_are_folded(folder):
@@ -342,7 +344,7 @@ def test_records_are_those_that_cells_name_and_that_are_there(small, tmp_path):
     assert links["記録（read.json）"] == f"{FOLDER}/_data/read.json"
     assert (built.folder / FOLDER / "_data/read.json").read_text(encoding="utf-8") == '"read.json"'
     assert [path.name for path in (built.folder / FOLDER / "_data").iterdir()] == ["read.json"]
-    assert "`read.json`も" in cells_of(built)[0].source
+    assert "`_data/read.json`も" in cells_of(built)[0].source
 
 
 def test_with_an_address_references_lead_to_the_site(small):

@@ -155,7 +155,8 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reading")
     source = folder / "docs"
     source.mkdir()
-    shutil.copytree(ROOT / "docs" / "_data", source / "_data")
+    for part in ("_data", "experiments"):
+        shutil.copytree(ROOT / "docs" / part, source / part, ignore=shutil.ignore_patterns("*.md"))
     pages = {"index": CELLS + PAGE, "second": FRONT + SECOND, "third": f"{FRONT}# 最後の頁\n"}
     for name, page in pages.items():
         (source / f"{name}.md").write_text(page, encoding="utf-8")

@@ -7,7 +7,7 @@ With ``takeaway_repository = "owner/name"`` (on GitHub) notebooks begin by insta
 from there, and pages link to Colab. Colab opens notebooks from GitHub alone: it finds them on the
 branch ``notebooks``, which the workflow that publishes the site fills from the site's ``download``.
 A page whose cells read files of the repository says ``needs_repository: true`` in its front matter.
-The records that its cells name, ``_data/NAME.json``, are offered beside it.
+The records that its cells name, ``experiments/NAME.json``, are offered beside it.
 
 With ``takeaway_books`` naming folders, the EPUB and the PDF in them are offered too.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from hashlib import sha256
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
@@ -49,8 +50,7 @@ KERNEL = {
         "pygments_lexer": "ipython3",
     },
 }
-DATA = "_data"
-RECORD = re.compile(r'(?<=[/"])\w+\.json(?=")')
+RECORD = re.compile(r'(?<=")[\w/.]*\w+\.json(?=")')
 FOLDED = {
     "hide-input": {"source_hidden": True},
     "hide-cell": {"source_hidden": True, "outputs_hidden": True},
@@ -74,7 +74,7 @@ ALTERNATIVE = "<details><summary>図の説明</summary>{alt}</details>"
 NOTEBOOK, SCRIPT, SOURCE = "ノートブック", "Pythonスクリプト", "原稿"
 RECORDS = (
     "ほかの場所で動かすなら、セルが読む{names}も「このページを持ち帰る」から保存し、"
-    "このファイルの隣の`{folder}`フォルダに置いてください。"
+    "このファイルから見て同じ名前のところに置いてください。"
 )
 RECORD_TEXT = "記録（{name}）"
 IN_COLAB = "Google Colabで開く"
@@ -246,23 +246,30 @@ class Page:
                 yield self.writer.paragraph(note)
 
     def records(self) -> list[Path]:
-        """Find the files in ``_data`` that cells name."""
+        """Find the book's files that cells name, each as it lies below the book's folder."""
         code = "\n".join(cell.source for cell in self.ran if cell.cell_type == "code")
-        named = [Path(self.app.srcdir, DATA, name) for name in sorted(set(RECORD.findall(code)))]
-        return [path for path in named if path.is_file()]
+        source = Path(self.app.srcdir)
+        here = Path(self.app.env.doc2path(self.docname)).parent
+        named = [(here / name).resolve() for name in sorted(set(RECORD.findall(code)))]
+        return [
+            path.relative_to(source)
+            for path in named
+            if path.is_file() and path.is_relative_to(source)
+        ]
 
     def introduction(self) -> str:
         """Say where the page comes from, and what it takes to run it."""
         config = self.app.config
         tags = {tag for cell in self.ran for tag in cell.metadata.get("tags", [])}
         names = sorted(tag.removeprefix("requires-") for tag in tags if tag.startswith("requires-"))
-        records = "、".join(f"`{path.name}`" for path in self.records())
+        here = Path(self.docname).parent
+        records = "、".join(f"`{relpath(path, here)}`" for path in self.records())
         extra = re.sub(r".*\[|\].*", "", config.takeaway_requirement)
         said = [
             ORIGIN.format(project=config.project),
             IN_PLACE if self.local else BY_CELL if self.installs() else BY_HAND.format(extra=extra),
             OTHERS.format(names="、".join(f"`{name}`" for name in names)) if names else "",
-            RECORDS.format(names=records, folder=DATA) if records else "",
+            RECORDS.format(names=records) if records else "",
             CREDIT,
         ]
         return f"> {''.join(said)}"
@@ -327,8 +334,8 @@ def add_page(
     named = {".ipynb": NOTEBOOK, ".py": SCRIPT, ".md": SOURCE}
     links = [(f"{named[end]}（{end}）", f"{FOLDER}/{docname}{end}") for end in files]
     for record in page.records():
-        to = f"{FOLDER}/{DATA}/{record.name}"
-        write_atomically(Path(app.outdir, to), record.read_bytes())
+        to = f"{FOLDER}/{record.as_posix()}"
+        write_atomically(Path(app.outdir, to), Path(app.srcdir, record).read_bytes())
         links.append((RECORD_TEXT.format(name=record.name), to))
     context["takeaway"] = links + books
     if page.installs() and ".ipynb" in files:

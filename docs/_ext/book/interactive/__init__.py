@@ -48,7 +48,7 @@ STYLE = "interactive.css"
 COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 # Three draws of 64 steps for the 17 values of raster.js, one after the other.
 UNIFORM_SHAPE = (3 * 64, 17)
-RECORDS = HERE.parents[2] / "_data"
+RECORDS = HERE.parents[2] / "experiments"
 DEPTHS = (2, 8)
 STEEPEST = 1
 

@@ -33,7 +33,7 @@ KEPT = "claims"
 """Where a page's are in what Sphinx keeps of it, and forgets with it."""
 NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
 OUTPUT = re.compile(r"^(`{3,}|~{3,})\{testoutput\}.*?^\1", re.MULTILINE | re.DOTALL)
-RECORD = re.compile(r"_data/\w+\.json")
+RECORD = re.compile(r"(?:_data|experiments)/\w+\.json")
 
 
 class claims(nodes.General, nodes.Element):  # noqa: N801

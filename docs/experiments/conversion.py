@@ -1,0 +1,173 @@
+"""How does a converted network's accuracy grow with the steps that it is given, and its operations?
+
+Trains a fully connected and a convolutional network of ReLUs on 28x28 digits, then replaces each
+ReLU by an IF neuron in two ways: thresholds at the highest activation and potentials from 0, or
+thresholds at the 99.9th percentile and potentials from half the threshold. Counts what goes along
+the connections after the first layer of weights: that one sees the same image in every step, so it
+is reckoned once in all three networks. With --record the figures are kept beside it. A run takes
+about three minutes on one processor.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from harness import record
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from snn_docs import IF, data
+from snn_docs.conversion import convert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from record import Row
+    from torch import Tensor
+
+STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+SEEDS = range(5)
+EPOCHS, BATCH, RATE = 12, 64, 2e-3
+WAYS = {"naive": (100.0, 0.0), "mended": (99.9, 0.5)}
+"""Percentile of the activations that is the threshold, and part of it to start from."""
+
+
+def fully_connected() -> nn.Sequential:
+    """Make a network of two hidden layers."""
+    hidden = (nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU())
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(128, 10))
+
+
+def convolutional() -> nn.Sequential:
+    """Make a network of two convolutions, whose strides stand for pooling."""
+    first, second = nn.Conv2d(1, 12, 5, stride=2), nn.Conv2d(12, 32, 5, stride=2)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+
+
+NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
+    "全結合": fully_connected,
+    "畳み込み": convolutional,
+}
+
+
+def train(network: nn.Sequential, inputs: Tensor, labels: Tensor) -> None:
+    """Train as any network of ReLUs is."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    for _ in range(EPOCHS):
+        for chosen in torch.randperm(len(labels)).split(BATCH):
+            loss = cross_entropy(network(inputs[chosen]), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.requires_grad_(requires_grad=False)
+
+
+def fan_out(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return how often each step's and sample's values that are not 0 go along a connection."""
+    ones = copy.deepcopy(layer)
+    ones.weight.fill_(1.0)  # type: ignore[operator] # a tensor
+    ones.bias.zero_()  # type: ignore[operator] # likewise
+    arrived: Tensor = ones((x != 0).float())
+    return arrived.flatten(1).sum(1)
+
+
+def answer(network: nn.Sequential, images: Tensor) -> tuple[Tensor, float, float]:
+    """Return a network of ReLUs' outputs, and its operations an image: all, and those not on 0."""
+    x, dense, nonzero, first = images, 0.0, 0.0, True
+    for layer in network:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            if not first:
+                dense += fan_out(layer, torch.ones_like(x[:1])).item()
+                nonzero += fan_out(layer, x).mean().item()
+            first = False
+        x = layer(x)
+    return x, dense, nonzero
+
+
+def run(network: nn.Sequential, images: Tensor, start: float) -> tuple[Tensor, Tensor]:
+    """Return the outputs' mean up to each step, and the operations an image up to it."""
+    steps = max(STEPS)
+    x, first, operations = images[None], True, torch.zeros(steps)
+    for layer in network:
+        if isinstance(layer, IF):
+            inputs, zeros = x.expand(steps, *x.shape[1:]), torch.zeros_like(x[0])
+            x, _ = layer.run(inputs, (zeros, zeros + start * layer.threshold))
+            continue
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            if not first:
+                operations += torch.stack([fan_out(layer, each).mean() for each in x])
+            first = False
+        x = torch.stack([layer(each) for each in x])
+    counted = torch.arange(1, steps + 1).view(-1, 1, 1)
+    return x.cumsum(0) / counted, operations.cumsum(0)
+
+
+def accuracy(outputs: Tensor, labels: Tensor) -> float:
+    """Return which part of the answers is right."""
+    return float((outputs.argmax(-1) == labels).float().mean())
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean over the seeds."""
+    found = list(values)
+    return sum(found) / len(found)
+
+
+def one(name: str, seed: int) -> Row:
+    """Train and convert a network."""
+    split = data.mnist(seed=seed, validation=500)
+    torch.manual_seed(seed)
+    network = NETWORKS[name]()
+    train(network, split.train_inputs, split.train_labels)
+    outputs, dense, nonzero = answer(network, split.test_inputs)
+    found: Row = {
+        "ann": accuracy(outputs, split.test_labels),
+        "dense": dense,
+        "nonzero": nonzero,
+    }
+    for way, (percentile, start) in WAYS.items():
+        spiking = convert(network, split.train_inputs, percentile=percentile)
+        means, operations = run(spiking, split.test_inputs, start)
+        found[f"{way}_accuracy"] = [accuracy(means[t - 1], split.test_labels) for t in STEPS]
+        found[f"{way}_operations"] = [operations[t - 1].item() for t in STEPS]
+    return found
+
+
+def rows() -> Iterator[Row]:
+    """Yield what each network reached."""
+    for name in NETWORKS:
+        runs = [one(name, seed) for seed in SEEDS]
+        yield {
+            "network": name,
+            "steps": list(STEPS),
+            "ann": [each["ann"] for each in runs],
+            "dense": mean(each["dense"] for each in runs),
+            "nonzero": mean(each["nonzero"] for each in runs),
+            **{f"{way}_accuracy": [each[f"{way}_accuracy"] for each in runs] for way in WAYS},
+            **{
+                f"{way}_operations": [
+                    mean(each[f"{way}_operations"][k] for each in runs) for k in range(len(STEPS))
+                ]
+                for way in WAYS
+            },
+        }
+
+
+def show(row: Row) -> str:
+    """Return a network's row, and one for each number of steps."""
+    reached = f"{row['network']}  ReLU {mean(row['ann']):.3f}"
+    lines = [f"{reached}  operations {row['dense']:.0f}, on what is not 0 {row['nonzero']:.0f}"]
+    for k, steps in enumerate(row["steps"]):
+        parts = [
+            f"  {steps:2d} {way} {mean(each[k] for each in row[f'{way}_accuracy']):.3f}"
+            f" {row[f'{way}_operations'][k]:9.0f}"
+            for way in WAYS
+        ]
+        lines.append("".join(parts))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    record.run(__doc__, "conversion", rows, show, ["torch", "mlxtend"])

@@ -1,0 +1,306 @@
+"""Which networks tell four patterns that differ in nothing but when five channels fire?
+
+Each pattern is an order of five spikes, six steps apart, that begins at a random step; each channel
+also fires at random. Four neurons that learn how long each spike takes to arrive, and no layer
+behind them, meet the same neurons with delays that stay as they were drawn, hidden layers with such
+delays or without any, spikes that come back, and convolutions over time, of which the smaller has
+one filter for each pattern, and no layer behind them, either. Each gets eight settings; the best in
+validation, on a seed that is used for nothing else, then trains with five others, and the test
+accuracy is that of the last epoch, when all delays are whole steps. Where there is a unit for each
+pattern, its delays, or the steps of a filter's largest weights, are read, too: how far apart would
+that pattern's spikes arrive? Controls: the steps of each sample in random order. Limits: delays
+that begin all over the range, and channels off by a step, where delays that stay wide are tried,
+too. With --record the figures are kept beside it. A run takes about half an hour on one processor.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from harness import record
+from torch.nn.functional import conv1d, cross_entropy, pad
+
+from snn_docs import LIF, Recurrent
+from snn_docs.surrogate import ArcTan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from record import Row
+    from torch import Tensor
+
+STEPS, CHANNELS, CLASSES, GAP, NOISE = 64, 5, 4, 6, 0.02
+LONGEST = 36
+SAMPLES = (1000, 500, 500)
+EPOCHS, BATCH = 40, 64
+SHRINKING, WHOLE = 24, 30
+"""The epochs in which the widths of delays shrink, and the one from which they are whole steps."""
+WIDEST, WIDE, NARROWEST = 10.0, 3.0, 0.3
+SEEDS = range(20, 25)
+TUNING_SEED = 100
+TAPS = 25
+
+Part = tuple["Tensor", "Tensor"]
+
+
+def patterns() -> Tensor:
+    """Return when each channel fires, by pattern."""
+    generator = torch.Generator().manual_seed(1)
+    orders = [torch.randperm(CHANNELS, generator=generator) for _ in range(CLASSES)]
+    return GAP * torch.stack(orders)
+
+
+def sample(seed: int, *, jitter: int = 0, scrambled: bool = False) -> list[Part]:
+    """Return data for training, validation and test; if told to, with steps in random order."""
+    generator = torch.Generator().manual_seed(seed)
+    parts = []
+    for samples in SAMPLES:
+        labels = torch.randint(CLASSES, (samples,), generator=generator)
+        start = torch.randint(1, 11, (samples, 1), generator=generator)
+        steps = start + patterns()[labels]
+        steps += torch.randint(-jitter, jitter + 1, steps.shape, generator=generator)
+        inputs = (torch.rand(STEPS, samples, CHANNELS, generator=generator) < NOISE).float()
+        inputs.scatter_(0, steps[None], 1.0)
+        if scrambled:
+            order = torch.rand(inputs.shape[:2], generator=generator).argsort(0)
+            inputs = inputs.take_along_dim(order[:, :, None], 0)
+        parts.append((inputs, labels))
+    return parts
+
+
+class Delayed(torch.nn.Module):
+    """Weights behind delays: Gaussians over time, which narrow down while they are learnt."""
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        learnt: bool,
+        weight: float = 0.1,
+        narrowest: float = NARROWEST,
+        spread: float = 2.0,
+    ) -> None:
+        """Make delays about the middle of what there may be, or all over it."""
+        super().__init__()
+        self.learnt, self.narrowest = learnt, narrowest
+        self.width = WIDEST if learnt else narrowest
+        self.weight = torch.nn.Parameter(torch.full((outputs, CHANNELS), weight))
+        self.bias = torch.nn.Parameter(torch.zeros(outputs))
+        delay = LONGEST / 2 + spread * torch.randn(outputs, CHANNELS)
+        if not learnt or spread == float("inf"):
+            delay = (LONGEST + 1) * torch.rand(outputs, CHANNELS) - 0.5
+        self.delay = torch.nn.Parameter(delay if learnt else delay.round(), requires_grad=learnt)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Return what arrives."""
+        distance = (torch.arange(LONGEST + 1) - self.delay[..., None]) / self.width
+        kernel = self.weight[..., None] * torch.exp(-(distance**2) / 2)
+        past = pad(spikes.permute(1, 2, 0), (LONGEST, 0))
+        return conv1d(past, kernel.flip(-1), self.bias).permute(2, 0, 1)
+
+    def narrow(self, epoch: int) -> None:
+        """Set the width of an epoch; make the delays whole steps when the time has come."""
+        if not self.learnt:
+            return
+        part = min(epoch / SHRINKING, 1.0)
+        self.width = WIDEST + (self.narrowest - WIDEST) * part
+        with torch.no_grad():
+            self.delay.clamp_(0, LONGEST)
+            if epoch >= WHOLE:
+                self.delay.round_()
+        self.delay.requires_grad_(epoch < WHOLE)
+
+
+class Counting(torch.nn.Module):
+    """Neurons behind a layer; how often each fires is read as it is, or by a layer of weights."""
+
+    def __init__(self, first: torch.nn.Module, neuron: torch.nn.Module, hidden: int = 0) -> None:
+        """Keep the parts."""
+        super().__init__()
+        self.first, self.neuron = first, neuron
+        self.last = torch.nn.Linear(hidden, CLASSES) if hidden else torch.nn.Identity()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return a number for each pattern."""
+        spikes = self.neuron.run(self.first(inputs))[0]  # type: ignore[operator] # a neuron's
+        scores: Tensor = self.last(spikes.sum(0))
+        return scores
+
+
+class Convolved(torch.nn.Module):
+    """A convolution over time, and the largest or the mean of each unit.
+
+    These are read as they are if there is one for each pattern, or by a layer of weights.
+    """
+
+    def __init__(self, units: int, *, mean: bool) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.mean, alone = mean, units == CLASSES
+        self.first = torch.nn.Conv1d(CHANNELS, units, TAPS)
+        self.last = torch.nn.Identity() if alone else torch.nn.Linear(units, CLASSES)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return a number for each pattern."""
+        found = self.first(inputs.permute(1, 2, 0)).relu()
+        scores: Tensor = self.last(found.mean(2) if self.mean else found.amax(2))
+        return scores
+
+
+def leaky(leak: float) -> LIF:
+    """Return leaky neurons."""
+    return LIF(leak=leak, reset="subtract", surrogate=ArcTan())
+
+
+def delayed(leak: float, *, learnt: bool, hidden: int = 0, **own: float) -> Counting:
+    """Return a network whose first spikes are late."""
+    return Counting(Delayed(hidden or CLASSES, learnt=learnt, **own), leaky(leak), hidden)
+
+
+def weights_alone(leak: float, hidden: int) -> Counting:
+    """Return a network in which all spikes arrive at once."""
+    return Counting(torch.nn.Linear(CHANNELS, hidden), leaky(leak), hidden)
+
+
+def looped(leak: float, hidden: int) -> Counting:
+    """Return a network whose spikes come back."""
+    back = torch.nn.Linear(hidden, hidden, bias=False)
+    torch.nn.init.orthogonal_(back.weight, gain=0.5)
+    first = torch.nn.Linear(CHANNELS, hidden)
+    return Counting(first, Recurrent(leaky(leak), back), hidden)
+
+
+class Contestant(NamedTuple):
+    """What makes a network, and what may be chosen."""
+
+    make: Callable[..., torch.nn.Module]
+    grid: Mapping[str, Sequence[float]]
+
+    def settings(self) -> list[Row]:
+        """Return all that may be chosen."""
+        return [
+            dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())
+        ]
+
+
+LEAKS = (0.05, 0.5)
+RATES = (2e-3, 5e-3, 1e-2, 2e-2)
+ALONE = {"leak": LEAKS, "rate": RATES}
+DRAWN = {"leak": LEAKS, "weight": (0.1, 0.4), "rate": (5e-3, 2e-2)}
+NETWORKS = {
+    "delays": Contestant(
+        partial(delayed, learnt=True),
+        {"leak": (0.5, 0.05), "weight": (0.1, 0.2), "rate": (2e-2, 1e-2)},
+    ),
+    "random 4": Contestant(partial(delayed, learnt=False), DRAWN),
+    "random 31": Contestant(partial(delayed, learnt=False, hidden=31), DRAWN),
+    "random 100": Contestant(partial(delayed, learnt=False, hidden=100), DRAWN),
+    "weights 100": Contestant(partial(weights_alone, hidden=100), ALONE),
+    "recurrent 64": Contestant(partial(looped, hidden=64), ALONE),
+    "convolution 20": Contestant(partial(Convolved, 20), {"mean": (False, True), "rate": RATES}),
+    "convolution 4": Contestant(
+        partial(Convolved, CLASSES), {"mean": (False, True), "rate": RATES[::-1]}
+    ),
+}
+LIMITS = ("delays", "random 100", "convolution 20")
+"""The networks that are also tried with channels off by a step."""
+READ = ("delays", "convolution 4")
+"""The networks with one unit for each pattern, whose steps are read."""
+
+
+def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
+    """Return which part of the answers is right."""
+    with torch.no_grad():
+        return float((network(inputs).argmax(1) == labels).float().mean())
+
+
+def spread(network: torch.nn.Module) -> list[int]:
+    """Return of each unit how many steps apart its own pattern's spikes arrive."""
+    first: Any = network.first
+    late = first.delay if isinstance(first, Delayed) else -first.weight.argmax(2)
+    arrivals = patterns() + late.detach().int()
+    return (arrivals.amax(1) - arrivals.amin(1)).tolist()
+
+
+def train(
+    make: Callable[[], torch.nn.Module], rate: float, parts: list[Part], seed: int
+) -> tuple[float, float, torch.nn.Module]:
+    """Return what is reached in validation and in the test, and by which network."""
+    (inputs, labels), held, test = parts
+    torch.manual_seed(seed)
+    network = make()
+    late = [each for name, each in network.named_parameters() if name == "first.delay"]
+    weights = [each for name, each in network.named_parameters() if name != "first.delay"]
+    groups: list[dict[str, Any]] = [{"params": weights}, {"params": late, "lr": 20 * rate}]
+    optimizer = torch.optim.Adam(groups, lr=rate)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for epoch in range(EPOCHS):
+        if isinstance(delays := getattr(network, "first", None), Delayed):
+            delays.narrow(epoch)
+        for chosen in torch.randperm(len(labels)).split(BATCH):
+            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        slower.step()
+    return accuracy(network, *held), accuracy(network, *test), network
+
+
+def trained(name: str) -> Row:
+    """Choose a network's settings, and return what they reach on fresh seeds."""
+    make, _ = contestant = NETWORKS[name]
+    tuning = sample(TUNING_SEED)
+    tried: list[Row] = []
+    for each in contestant.settings():
+        own = {key: value for key, value in each.items() if key != "rate"}
+        reached, _, _ = train(partial(make, **own), each["rate"], tuning, TUNING_SEED)
+        tried.append({**each, "validation": reached})
+    chosen = dict(max(tried, key=lambda each: each["validation"]))
+    del chosen["validation"]
+    own = {key: value for key, value in chosen.items() if key != "rate"}
+    fit = partial(train, partial(make, **own), chosen["rate"])
+    fresh = [fit(sample(seed), seed) for seed in SEEDS]
+    found: Row = {
+        "network": name,
+        "parameters": sum(each.numel() for each in make(**own).parameters() if each.requires_grad),
+        "chosen": chosen,
+        "tried": tried,
+        "test": [test for _, test, _ in fresh],
+    }
+    if name in READ:
+        found["spread"] = [spread(network) for _, _, network in fresh]
+    if name in LIMITS:
+        found["jitter"] = [fit(sample(seed, jitter=1), seed)[1] for seed in SEEDS]
+        found["scrambled"] = [fit(sample(seed, scrambled=True), seed)[1] for seed in SEEDS]
+    if name == "delays":
+        others = {"anywhere": {"spread": float("inf")}, "wide": {"narrowest": WIDE}}
+        for key, other in others.items():
+            again = partial(train, partial(make, **own, **other), chosen["rate"])
+            jitter = int(key == "wide")
+            found[key] = [again(sample(seed, jitter=jitter), seed)[1] for seed in SEEDS]
+    return found
+
+
+def rows() -> Iterator[Row]:
+    """Train each network."""
+    for name in NETWORKS:
+        yield trained(name)
+
+
+def show(row: Row) -> str:
+    """Return a line that tells what was found."""
+    told = " ".join(f"{value:.3f}" for value in row["test"])
+    line = f"{row['network']:15} {row['parameters']:5} parameters: {told}  {row['chosen']}"
+    for key in ("jitter", "scrambled", "anywhere", "wide"):
+        if key in row:
+            line += f"\n    {key}: " + " ".join(f"{value:.3f}" for value in row[key])
+    if "spread" in row:
+        line += f"\n    steps apart: {row['spread']}"
+    return line
+
+
+if __name__ == "__main__":
+    record.run(__doc__, "delays", rows, show, ["torch"])

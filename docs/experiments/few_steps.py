@@ -1,0 +1,374 @@
+"""How many steps does a converted network need if it was trained with the levels that spikes have?
+
+Trains fully connected networks on 14x14 digits, with 2 and 8 hidden layers, whose activations are a
+ReLU, a ReLU that stops at a learnt height, or one that is also rounded to L levels (QCFS), and
+replaces each by an IF neuron that starts from half its threshold and fires T steps:
+
+- untuned: ReLUs, thresholds at the 99.9th percentile of the activations;
+- percentile: ReLUs, thresholds at the best of seven percentiles;
+- levels: trained with the best of seven numbers of levels L, thresholds at the learnt heights;
+- clipped: trained with learnt heights alone, thresholds at the best of the percentiles, as a
+  control: is it the levels that help, or the heights?
+- bits: no spikes at all, the networks with levels, of which there are now as many as the bits hold
+  that write a count of T;
+- direct: not converted: IF neurons from the start, trained for each T by the best of seven slopes
+  of a surrogate gradient, from the same weights and for as long, the reset left out of it;
+- attached: the same with the reset in the gradient.
+
+All may choose among the same learning rates. Choices are made for each T on the validation part of
+a seed that is used for nothing else, then five other seeds train and are tested. Of the networks
+with levels, adds what they reach if each layer waits for all steps of the one before, how many
+counts of a layer are not those of neurons that wait, and the additions; of those with bits, the
+products that are not zero. A last row, equal, has as many levels as steps: it says how many counts
+are not the levels that were trained, at once and if each layer waits. With --record the figures are
+kept beside it. A run takes about twenty minutes on one processor.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from harness import record
+from torch import nn
+from torch.nn.functional import avg_pool2d, cross_entropy
+
+from snn_docs import IF, data
+from snn_docs.surrogate import ArcTan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from record import Row
+    from torch import Tensor
+
+DEPTHS = (2, 8)
+STEPS = (1, 2, 4, 8, 16)
+DIRECT_STEPS = (1, 2, 4, 8)
+"""For which T networks are trained directly: each takes a training of its own."""
+EQUAL = 4
+"""How many levels, and steps, the networks have that are compared with what was trained."""
+WIDTH = 128
+EPOCHS, BATCH = 8, 128
+RATES = (2e-3, 5e-3, 1e-2)
+PERCENTILES = (90.0, 94.0, 96.0, 98.0, 99.0, 99.9, 100.0)
+LEVELS = (1, 2, 3, 4, 7, 8, 15)
+SLOPES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+RELU, CLIPPED = -1, 0
+"""What stands in the place of a number of levels for activations that are not rounded."""
+TUNING_SEED = 100
+SEEDS = range(40, 45)
+
+Part = tuple["Tensor", "Tensor"]
+
+
+class Stairs(nn.Module):
+    """A ReLU that stops at a learnt height, rounded to levels if there are any."""
+
+    def __init__(self, levels: int) -> None:
+        """Begin with the height of an input that is not small."""
+        super().__init__()
+        self.levels = levels
+        self.height = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the level; its gradient is that of the ramp."""
+        ramp = (x / self.height).clamp(0, 1)
+        if self.levels == CLIPPED:
+            return self.height * ramp
+        stairs = (ramp * self.levels + 0.5).floor() / self.levels
+        return self.height * (ramp + (stairs - ramp).detach())
+
+
+def build(depth: int, levels: int) -> nn.Sequential:
+    """Make a network, with weights that keep the size of what goes through."""
+    layers: list[nn.Module] = []
+    for pair in pairwise([196] + depth * [WIDTH]):
+        linear = nn.Linear(*pair)
+        nn.init.kaiming_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU() if levels == RELU else Stairs(levels)]
+    return nn.Sequential(*layers, nn.Linear(WIDTH, 10))
+
+
+@cache
+def parts(seed: int) -> tuple[Part, Part, Part]:
+    """Return data for training, validation and test."""
+    split = data.mnist(seed=seed, validation=500)
+    pairs = (
+        (split.train_inputs, split.train_labels),
+        (split.validation_inputs, split.validation_labels),
+        (split.test_inputs, split.test_labels),
+    )
+    train, held, test = ((avg_pool2d(x, 2).flatten(1), labels) for x, labels in pairs)
+    return train, held, test
+
+
+def judged(seed: int) -> Part:
+    """Return what a network is judged by: where settings are chosen, not the test."""
+    return parts(seed)[1 if seed == TUNING_SEED else 2]
+
+
+@cache
+def trained(depth: int, levels: int, rate: float, seed: int) -> nn.Sequential:
+    """Return a trained network."""
+    torch.manual_seed(seed)
+    network = build(depth, levels)
+    return fitted(network, network, rate, seed)
+
+
+def fitted(
+    network: nn.Sequential, answers: Callable[[Tensor], Tensor], rate: float, seed: int
+) -> nn.Sequential:
+    """Return a network, trained by the answers that are computed with it."""
+    inputs, labels = parts(seed)[0]
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
+        for chosen in torch.randperm(len(labels)).split(BATCH):
+            loss = cross_entropy(answers(inputs[chosen]), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        slower.step()
+    return network.requires_grad_(requires_grad=False)
+
+
+def direct(depth: int, setting: Row, seed: int, steps: int, *, detach_reset: bool) -> float:
+    """Return the accuracy of IF neurons trained by a surrogate gradient, from the same weights."""
+    torch.manual_seed(seed)
+    network = build(depth, RELU)
+    neuron = IF(reset="subtract", detach_reset=detach_reset, surrogate=ArcTan(setting["slope"]))
+
+    def answers(x: Tensor) -> Tensor:
+        x = x.expand(steps, *x.shape)
+        for layer in network:
+            if isinstance(layer, nn.Linear):
+                x = layer(x)
+                continue
+            zeros = torch.zeros_like(x[0])
+            x, _ = neuron.run(x, (zeros, zeros + 0.5))
+        return x.mean(0)
+
+    fitted(network, answers, setting["rate"], seed)
+    inputs, labels = judged(seed)
+    return accuracy(answers(inputs), labels)
+
+
+def heights(network: nn.Sequential, seed: int, percentile: float) -> list[float]:
+    """Return each threshold: the height of levels, or that percentile of what is not rounded."""
+    x, found = parts(seed)[0][0][:1000], []
+    for layer in network:
+        x = layer(x)
+        if isinstance(layer, Stairs) and layer.levels != CLIPPED:
+            found.append(layer.height.item())
+        elif not isinstance(layer, nn.Linear):
+            found.append(torch.quantile(x, percentile / 100).item())
+    return found
+
+
+class Ran(NamedTuple):
+    """What came out up to each step, and each hidden layer's counts at the last one."""
+
+    outputs: Tensor
+    counts: list[Tensor]
+    waited: list[Tensor]
+    additions: Tensor
+
+
+def run(
+    network: nn.Sequential, tops: list[float], x: Tensor, steps: int, *, wait: bool = False
+) -> Ran:
+    """Run a network whose activations are IF neurons, with an image in every step."""
+    left, x = iter(tops), x.expand(steps, *x.shape)
+    counts, waited, additions = [], [], torch.zeros(steps)
+    for layer, after in zip(network, [*list(network)[1:], None], strict=True):
+        if isinstance(layer, nn.Linear):
+            x = layer(x)
+            continue
+        top = next(left)
+        even = x.mean(0)
+        x = even.expand_as(x) if wait else x
+        zeros = torch.zeros_like(even)
+        fired, _ = IF(top, reset="subtract").run(x, (zeros, zeros + top / 2))
+        counts.append(fired.sum(0))
+        waited.append((even / top * steps + 0.5).floor().clamp(0, steps))
+        if isinstance(after, nn.Linear):
+            additions += fired.sum(2).mean(1).cumsum(0) * after.out_features
+        x = fired * top
+    mean = x.cumsum(0) / torch.arange(1, steps + 1).view(-1, 1, 1)
+    return Ran(mean, counts, waited, additions)
+
+
+def accuracy(outputs: Tensor, labels: Tensor) -> float:
+    """Return which part of the answers is right."""
+    return float((outputs.argmax(-1) == labels).float().mean())
+
+
+def dense(depth: int) -> int:
+    """Return the products after the first layer of weights."""
+    return (depth - 1) * WIDTH**2 + WIDTH * 10
+
+
+def with_bits(network: nn.Sequential, steps: int) -> nn.Sequential:
+    """Return a network with as many levels as the bits hold that write a count of T."""
+    other = copy.deepcopy(network)
+    for layer in other:
+        if isinstance(layer, Stairs):
+            layer.levels = 2 ** steps.bit_length() - 1
+    return other
+
+
+def nonzero(network: nn.Sequential, x: Tensor) -> float:
+    """Return which part of the products after the first layer of weights is not with 0."""
+    used = 0.0
+    for layer, after in pairwise(network):
+        x = layer(x)
+        if isinstance(after, nn.Linear):
+            used += float((x != 0).float().sum(1).mean()) * after.out_features
+    return used / dense(sum(isinstance(layer, Stairs) for layer in network))
+
+
+GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    "relu": {"levels": (RELU,), "rate": RATES},
+    "untuned": {"levels": (RELU,), "rate": RATES, "percentile": (99.9,)},
+    "percentile": {"levels": (RELU,), "rate": RATES, "percentile": PERCENTILES},
+    "levels": {"levels": LEVELS, "rate": RATES},
+    "clipped": {"levels": (CLIPPED,), "rate": RATES, "percentile": PERCENTILES},
+    "bits": {"levels": LEVELS, "rate": RATES},
+    "direct": {"rate": RATES, "slope": SLOPES},
+    "attached": {"rate": RATES, "slope": SLOPES},
+}
+DETACHED = {"direct": True, "attached": False}
+"""Whether the ways that are not converted leave the reset out of the gradient."""
+
+
+def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int]) -> list[float]:
+    """Return the accuracy at each T; of a ReLU it's one and the same."""
+    if way in DETACHED:
+        detached = DETACHED[way]
+        return [direct(depth, setting, seed, steps, detach_reset=detached) for steps in times]
+    network = trained(depth, setting["levels"], setting["rate"], seed)
+    inputs, labels = judged(seed)
+    if way == "relu":
+        return [accuracy(network(inputs), labels)] * len(times)
+    if way == "bits":
+        return [accuracy(with_bits(network, steps)(inputs), labels) for steps in times]
+    tops = heights(network, seed, setting.get("percentile", 100.0))
+    outputs = run(network, tops, inputs, max(STEPS)).outputs
+    return [accuracy(outputs[steps - 1], labels) for steps in times]
+
+
+def operations(depth: int, picked: list[Row], seed: int) -> list[float]:
+    """Return which part of the products is not with 0, at each T."""
+    inputs = parts(seed)[2][0]
+    networks = [trained(depth, each["levels"], each["rate"], seed) for each in picked]
+    return [
+        nonzero(with_bits(network, steps), inputs)
+        for network, steps in zip(networks, STEPS, strict=True)
+    ]
+
+
+def compared(way: str, depth: int) -> Row:
+    """Choose a way's settings for each T, and return what they reach on fresh seeds."""
+    grid, times = GRIDS[way], DIRECT_STEPS if way in DETACHED else STEPS
+    settings: list[Row] = [dict(zip(grid, each, strict=True)) for each in product(*grid.values())]
+    tried = [reached(way, depth, setting, TUNING_SEED, times) for setting in settings]
+    columns = list(zip(*tried, strict=True))
+    chosen = [column.index(max(column)) for column in columns]
+    test = [
+        [
+            reached(way, depth, settings[n], seed, [steps])[0]
+            for steps, n in zip(times, chosen, strict=True)
+        ]
+        for seed in SEEDS
+    ]
+    row: Row = {
+        "depth": depth,
+        "way": way,
+        "steps": list(times),
+        "settings": settings,
+        "validation": tried,
+        "chosen": chosen,
+        "test": test,
+    }
+    picked = [settings[n] for n in chosen]
+    if way == "bits":
+        row["operations"] = [operations(depth, picked, seed) for seed in SEEDS]
+    return row | (with_levels(depth, picked) if way == "levels" else {})
+
+
+def with_levels(depth: int, picked: list[Row]) -> Row:
+    """Return what the networks with levels do if they wait, and what their spikes cost."""
+    found: Row = {"waiting": [], "operations": [], "more": [], "fewer": []}
+    for seed in SEEDS:
+        inputs, labels = parts(seed)[2]
+        told: Row = {key: [] for key in found}
+        for setting, steps in zip(picked, STEPS, strict=True):
+            network = trained(depth, setting["levels"], setting["rate"], seed)
+            tops = heights(network, seed, 100.0)
+            late = run(network, tops, inputs, steps, wait=True)
+            told["waiting"].append(accuracy(late.outputs[-1], labels))
+            ran = run(network, tops, inputs, steps)
+            told["operations"].append(float(ran.additions[-1]) / dense(depth))
+            pairs = list(zip(ran.counts, ran.waited, strict=True))
+            told["more"].append([float((fired > due).float().mean()) for fired, due in pairs])
+            told["fewer"].append([float((fired < due).float().mean()) for fired, due in pairs])
+        for key, values in told.items():
+            found[key].append(values)
+    return found
+
+
+def equal(depth: int) -> Row:
+    """Return which counts are not the levels that were trained, if there are as many as steps."""
+    settings: list[Row] = [{"levels": EQUAL, "rate": rate} for rate in RATES]
+    tried = [reached("levels", depth, each, TUNING_SEED, [EQUAL]) for each in settings]
+    chosen = tried.index(max(tried))
+    row: Row = {"depth": depth, "way": "equal", "steps": [EQUAL], "settings": settings}
+    row |= {"validation": tried, "chosen": [chosen]}
+    row |= {"test": [], "waiting": [], "wrong": [], "wrong_waiting": []}
+    for seed in SEEDS:
+        network = trained(depth, EQUAL, settings[chosen]["rate"], seed)
+        inputs, labels = parts(seed)[2]
+        tops = heights(network, seed, 100.0)
+        for reach, wrong, wait in [("test", "wrong", False), ("waiting", "wrong_waiting", True)]:
+            ran = run(network, tops, inputs, EQUAL, wait=wait)
+            row[reach].append([accuracy(ran.outputs[-1], labels)])
+            row[wrong].append(differing(network, inputs, ran.counts))
+    return row
+
+
+def differing(network: nn.Sequential, x: Tensor, counts: list[Tensor]) -> list[float]:
+    """Return which part of each hidden layer's counts is not the level of the trained network."""
+    found, left = [], iter(counts)
+    for layer in network:
+        x = layer(x)
+        if isinstance(layer, Stairs):
+            due = (x / layer.height * layer.levels).round()
+            found.append(float((next(left) != due).float().mean()))
+    return found
+
+
+def rows() -> Iterator[Row]:
+    """Yield what each way reached at each depth."""
+    for depth, way in product(DEPTHS, GRIDS):
+        yield compared(way, depth)
+    yield equal(max(DEPTHS))
+
+
+def show(row: Row) -> str:
+    """Return a way's means over the seeds."""
+    lines = [f"{row['depth']} hidden layers, {row['way']:10}"]
+    for key in ("test", "waiting"):
+        if key in row:
+            means = torch.tensor(row[key]).mean(0)
+            lines.append(f"  {key:8}" + "".join(f" {each:.3f}" for each in means))
+    lines += [f"  chosen   {row['settings'][n]}" for n in row["chosen"]]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    record.run(__doc__, "few_steps", rows, show, ["torch", "mlxtend"])
