@@ -5,7 +5,7 @@
 
 膜電位、スパイク、閾値、入力、勾配は、どの図でも同じ色と線種か印で描きます。それを決めているのが\
 ``POTENTIAL``、``SPIKE``、``THRESHOLD``、``INPUT``、``GRADIENT``で、``ax.plot``などに\
-``**``で渡します。
+``**``で渡します。結果を比べる図では、言いたいものが``POINT``、相手が``OPPONENT``です。
 
 >>> from matplotlib.figure import Figure
 >>> from snn_docs import plot
@@ -56,6 +56,12 @@ INPUT: dict[str, Any] = {"color": "#2a8f68", "linestyle": ":", "linewidth": 2}
 
 GRADIENT: dict[str, Any] = {"color": "#9a86d3", "linestyle": "-.", "linewidth": 2}
 """勾配。紫の一点鎖線。"""
+
+OPPONENT: dict[str, Any] = {"color": "gray", "linestyle": "", "marker": "o", "fillstyle": "none"}
+"""比べる相手。灰色の、中の空いた丸。"""
+
+POINT: dict[str, Any] = {"color": "black", "linestyle": "", "marker": "o"}
+"""比べて言いたいもの。文字の色の、中の詰まった丸。"""
 
 # Dashes are left to thresholds. 3 and 4 have no common divisor: 12 looks, and neighbours share
 # neither the dashes nor the marker.
