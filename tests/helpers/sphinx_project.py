@@ -55,6 +55,7 @@ def build(
     source = folder / "docs"
     source.mkdir(exist_ok=True)
     for name, text in pages.items():
+        (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
     (source / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(EXTENSIONS.parent)!r})\n"

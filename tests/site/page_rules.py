@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+PAGES = sorted(
+    path.relative_to(DOCS).with_suffix("").as_posix()
+    for folder in (DOCS, DOCS / "experiments")
+    for path in folder.glob("*.md")
+)
+EXPERIMENTS = [name for name in PAGES if name.startswith("experiments/")]
 EXTENSIONS = {"amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"}
 PROSE = {"admonition", "hint", "important", "list-table", "note", "tip", "warning"}
 """Directives that hold prose."""
@@ -170,17 +175,22 @@ def source(name: str) -> Source:
     return Source(name)
 
 
-def toctrees(page: str = "index") -> list[list[str]]:
+def contents(page: str = "index") -> list[Directive]:
+    """Return the lists of pages, but for that of the experiments, which is made by a pattern."""
     found = [item for item in source(page).directives if item.name == "toctree"]
-    return [directive.body.split() for directive in found]
+    return [item for item in found if "glob" not in item.options]
+
+
+def toctrees(page: str = "index") -> list[list[str]]:
+    return [directive.body.split() for directive in contents(page)]
 
 
 CHAPTERS = [name for names in toctrees()[:-1] for name in names]
 """What is read in order; the last toctree holds what is looked up."""
 DEEPER = [
     name
-    for item in source("index").directives
-    if item.name == "toctree" and item.options.get("caption") == "もっと深く"
+    for item in contents()
+    if item.options.get("caption") == "もっと深く"
     for name in item.body.split()
 ]
 FIGURES = {"figure", "interactive"}
@@ -215,8 +225,10 @@ def test_descriptions_differ():
 
 
 def test_every_page_is_in_one_toctree():
-    trees = [*toctrees(), *toctrees("api")]
+    trees = [*toctrees(), *toctrees("api"), EXPERIMENTS]
     assert sorted(name for names in trees for name in names) == sorted({*PAGES} - {"index"})
+    (made,) = [item for item in source("index").directives if "glob" in item.options]
+    assert (made.options["caption"], made.body.strip()) == ("実験", "experiments/*")
 
 
 def test_cells_are_short(page):
@@ -357,8 +369,7 @@ def test_the_map_lists_every_page_in_the_order_of_the_contents():
 
 def test_the_parts_of_the_map_are_called_as_in_the_contents():
     parts = [node for node in source("index").section("章の地図").nodes if node.type == "heading"]
-    trees = [item for item in source("index").directives if item.name == "toctree"]
-    assert [plain(node) for node in parts] == [tree.options["caption"] for tree in trees]
+    assert [plain(node) for node in parts] == [tree.options["caption"] for tree in contents()]
 
 
 def test_the_api_lists_what_its_pages_describe():

@@ -29,8 +29,17 @@ PAGES = {
     "more.md": "# 表\n\n```{toctree}\n:hidden:\nbelow\n```\n",
     "below.md": "# 表の一部\n\n文。\n",
 }
+TREE = "\n```{toctree}\n:hidden:\n:glob:\n:caption: 実験\n\nexperiments/*\n```\n"
+WITH_EXPERIMENTS = PAGES | {
+    "index.md": INDEX + TREE,
+    "experiments/a.md": "---\nkind: experiment\n---\n# 甲の実験: 主張\n\n章「{doc}`../two`」と{doc}`b`。\n",
+    "experiments/b.md": "---\nkind: experiment\n---\n# 乙の実験: 主張\n\n章「{doc}`/one`」の証拠。\n",
+}
 SETTINGS = f"""html_theme = "sphinx_book_theme"
-html_theme_options = {{"article_header_start": ["place.html"]}}
+html_theme_options = {{
+    "article_header_start": ["place.html"],
+    "article_footer_items": ["back.html"],
+}}
 templates_path = [{str(EXTENSIONS / "place" / "templates")!r}]
 """
 
@@ -94,6 +103,19 @@ def test_pages_before_and_after_have_their_numbers(book):
     page = book.page("two")
     assert shown(page.select_one(".left-prev .prev-next-title")) == "1.1 一"
     assert shown(page.select_one(".right-next .prev-next-title")) == "表"
+
+
+def test_an_experiment_leads_back_to_its_lesson_and_nowhere_else(tmp_path):
+    built = made(tmp_path, WITH_EXPERIMENTS)
+    page = built.page("experiments/a")
+    (back,) = page.select(".book-back a")
+    assert (back["href"], shown(back)) == ("../two.html", "章へ戻る「1.2 二」")
+    assert shown(built.page("experiments/b").select_one(".book-back a")) == "章へ戻る「1.1 一」"
+    assert not page.select(".prev-next-area a, link[rel=prev], link[rel=next]")
+    last = built.page("below")
+    assert last.select(".left-prev")
+    assert not last.select(".right-next, .book-back, link[rel=next]")
+    assert listed(last)["実験"] == ["甲の実験", "乙の実験"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 The parts are the lists of pages (``toctree``) of the first page, by their captions. Pages of a part
 whose caption begins with a number, 第1部, have numbers: 1.1, 1.2.
+
+A page with ``kind: experiment`` in its front matter stands beside the road: no page leads on to it,
+nor it to another, but back to its lesson, the first page that it links to.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
 from sphinx import addnodes
+from sphinx.util import docname_join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 NUMBER = re.compile(r"第(\d+)部")
+EXPERIMENT = "experiment"
+LESSON = "lesson"
+"""Where an experiment's is in what Sphinx keeps of a page."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,22 @@ def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     return env.found_docs if known is not None and known != now else ()
 
 
+def is_experiment(env: BuildEnvironment, docname: str) -> bool:
+    """Tell whether a page is one."""
+    return env.metadata[docname].get("kind") == EXPERIMENT
+
+
+def find_lesson(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep which page an experiment links to first."""
+    docname = app.env.current_document.docname
+    if is_experiment(app.env, docname):
+        links = (
+            each for each in doctree.findall(addnodes.pending_xref) if each["reftype"] == "doc"
+        )
+        if link := next(links, None):
+            app.env.metadata[docname][LESSON] = docname_join(docname, link["reftarget"])
+
+
 def place(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
@@ -86,8 +110,17 @@ def place(
         for name in reversed(trail)
         if name in titles
     ]
+    beside = is_experiment(app.env, pagename)
+    lesson = app.env.metadata[pagename].get(LESSON)
+    context["book_lesson"] = (
+        Chapter(lesson, numbers.get(lesson, ""), titles[lesson].astext())
+        if lesson in titles
+        else None
+    )
     for way, name in zip(("prev", "next"), relations.get(pagename, [None] * 3)[1:], strict=True):
-        if context.get(way):
+        if beside or (name and is_experiment(app.env, name)):
+            context[way] = None
+        elif context.get(way):
             title = f"{marked(numbers.get(name, ''))}{context[way]['title']}"
             context[way] = {**context[way], "title": title}
 
@@ -102,5 +135,6 @@ def setup(app: Sphinx) -> None:
     app.add_css_file("chapters.css")
     app.add_css_file("door.css")
     app.add_js_file("chapters.js")
+    app.connect("doctree-read", find_lesson, priority=600)  # The front matter is known by then.
     app.connect("env-updated", changed)
     app.connect("html-page-context", place)
