@@ -30,10 +30,11 @@ PAGES = {
     "below.md": "# 表の一部\n\n文。\n",
 }
 TREE = "\n```{toctree}\n:hidden:\n:glob:\n:caption: 実験\n\nexperiments/*\n```\n"
+KIND = "---\nkind: experiment\n---\n"
 WITH_EXPERIMENTS = PAGES | {
     "index.md": INDEX + TREE,
-    "experiments/a.md": "---\nkind: experiment\n---\n# 甲の実験: 主張\n\n章「{doc}`../two`」と{doc}`b`。\n",
-    "experiments/b.md": "---\nkind: experiment\n---\n# 乙の実験: 主張\n\n章「{doc}`/one`」の証拠。\n",
+    "experiments/a.md": f"{KIND}# 甲の実験: 主張\n\n章「{{doc}}`../two`」と{{doc}}`b`。\n",
+    "experiments/b.md": f"{KIND}# 乙の実験: 主張\n\n章「{{doc}}`/one`」の証拠。\n",
 }
 SETTINGS = f"""html_theme = "sphinx_book_theme"
 html_theme_options = {{
