@@ -24,6 +24,7 @@ plot        ラスタや膜電位を描く
 conversion  学習済みのReLUのネットワークを変換する
 costs       演算の数と発火率を数える
 nir         ほかのライブラリと設計図をやりとりする
+chip        チップの規則を守っているかを調べる
 
 詳しくは、help(snn_docs.LIF.run)やhelp(snn_docs.encoding)のように、名前を渡してください。
 """
