@@ -435,8 +435,8 @@ def test_a_chapter_opens_with_its_one_idea_and_a_picture(chapter):
     assert not complaints(chapter)
 
 
-def test_a_chapter_has_three_exercises_and_one_sentence_to_remember(chapter):
-    assert len(exercises(chapter)) == 3
+def test_a_chapter_has_an_exercise_or_two_and_one_sentence_to_remember(chapter):
+    assert 1 <= len(exercises(chapter)) <= 3
     (sentence,) = [text for node in chapter.section("まとめ").nodes for text in bold(node)]
     assert sentence.count("。") == 1
     assert not items(chapter.section("まとめ").nodes)

@@ -114,11 +114,11 @@ CALLS = {
         lambda page: page["forward"](page["build"]().to(ELSEWHERE), there(2, 64), LIF(leak=0.1))[0],
     ),
     "encoding: spikes that are lost": (
-        "encoding",
+        "experiments/encoding",
         lambda page: page["delete"](there(4, 2), torch.Generator()),
     ),
     "encoding: spikes that come": (
-        "encoding",
+        "experiments/encoding",
         lambda page: page["insert"](there(4, 2), torch.Generator()),
     ),
     "encoding: copies read": ("encoding", lambda page: page["decode_copies"](there(4, 3, 2, 5))),
