@@ -11,7 +11,7 @@ CONSTRAINTS ?= constraints.txt
 MAKEFLAGS += --keep-going
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help html books live watch test test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text pages records renew clean
+.PHONY: help html books lab watch test test-all coverage uncovered peers elsewhere newest oldest accept bench audit check lint types workflows text pages records renew clean
 
 export PYTHON CONSTRAINTS
 # Whatever the locale and the user's own pip settings are.
@@ -29,9 +29,13 @@ html: .venv/installed ## build the book into _build/html; fails if any printed o
 	@echo '  python3 -m http.server --bind 127.0.0.1 -d _build/html    (then look at http://localhost:8000)'
 
 # A build exits with 1 where an output differs here: the book is whole all the same.
-live: .venv/installed ## build the book and open it in a browser with cells that run on this machine, until Ctrl-C
+lab: .venv/lab ## build the book and open its pages as notebooks in JupyterLab, in _build/lab; what you change there stays
 	$(build) -b html docs _build/html || [ $$? = 1 ]
-	.venv/bin/python -m bookproof live docs _build/html
+	.venv/bin/python docs/_ext/book/downloads/lab.py _build/html/download docs _build/lab
+	.venv/bin/python -m jupyterlab --ServerApp.root_dir=_build/lab $(ARGS)
+.venv/lab: .venv/installed
+	.venv/bin/python -m pip install --disable-pip-version-check --constraint "$$CONSTRAINTS" --editable '.[lab]'
+	touch $@
 
 # What carries a date carries the commit's, so that a commit makes the same books each time.
 books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),315532800)
@@ -40,8 +44,9 @@ books: .venv/installed ## build the book as an EPUB too, as a PDF where a browse
 	$(build) -b epub-paper docs _build/paper
 	$(build) -b html -D takeaway_books=_build/epub,_build/paper docs _build/html
 
-watch: .venv/installed ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open
-	.venv/bin/python -m bookproof watch$(if $(ARGS), $(ARGS)) -n -b html -c . -d _build/doctrees docs _build/html
+# In a folder of its own: pages that are published keep their policy, which lets no inline script run.
+watch: .venv/installed ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open-browser
+	.venv/bin/python -m sphinx_autobuild --watch snn_docs --watch conf.py --re-ignore __pycache__ $(ARGS) -n -c . -d _build/doctrees -b html -D head_policy=0 docs _build/watch
 
 # Each file has its tests run by one process, which shares what it has set up for them; tests/conftest.py orders them.
 parallel = -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
@@ -157,7 +162,7 @@ records: .venv/installed
 # depends on it. The nir that Sinabs needs is no other's.
 compile = .venv/bin/python -m uv pip compile - --quiet --universal --python-version=3.11 --fork-strategy=fewest --no-header --no-annotate --no-emit-package=snn-docs --no-emit-package=bookproof
 renew: .venv/installed ## write the newest versions that pyproject.toml allows into constraints.txt, as those of record
-	{ grep '^torch==' constraints.txt; printf '%s\n' '-e ./engine[test]' '-e .[book,dev,peers]'; } | $(compile) >.venv/pins.txt
+	{ grep '^torch==' constraints.txt; printf '%s\n' '-e ./engine[test]' '-e .[book,dev,lab,peers]'; } | $(compile) >.venv/pins.txt
 	grep -v '^nir' .venv/pins.txt >.venv/held.txt
 	printf '%s\n' '-c .venv/held.txt' '-e ./engine[test]' '-e .[book,dev,sinabs]' | $(compile) | grep -v '^nir' >>.venv/pins.txt
 	{ echo '# The versions of record, which make installs. Written by make renew.'; LC_ALL=C sort -u .venv/pins.txt; } >constraints.txt

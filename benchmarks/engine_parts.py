@@ -2,8 +2,7 @@
 
 Builds two books of build_time.py, `reference` (forty small pages) and `lectures` (eight that
 compute), and this one if it is named, with a part and without it, in turns. Templates of kernels
-count at the first build, kept results where nothing has changed, watch where a line of prose has.
-What runs cells in the built book (live) saves no time: its lines are told alone.
+count at the first build, kept results where nothing has changed.
 A run takes about two minutes; with `book` some twenty more.
 """
 
@@ -25,26 +24,13 @@ if TYPE_CHECKING:
 
 ENGINE = record.ROOT / "engine" / "bookproof"
 WITHOUT_TEMPLATES = "\nimport bookproof.kernels.warm as _warm\n\n_warm.FORKS = False\n"
-WARM_BUILD = """\
-import importlib, sys
-from contextlib import suppress
-from pathlib import Path
-from bookproof.server import watch
-page, *arguments = sys.argv[1:]
-for name in watch.build(arguments).imported:
-    with suppress(Exception):
-        importlib.import_module(name)
-text = Path(page).read_text()
-Path(page).write_text(text + "\\nEdited.\\n")
-watch.build(arguments)
-"""
 
 
 class Part(NamedTuple):
     """Files of the engine, and how long a build takes with them and without."""
 
     files: tuple[str, ...]
-    measure: Callable[[Copy, bool], float] | None
+    measure: Callable[[Copy, bool], float]
 
 
 def first_build(copy: Copy, without: bool) -> float:  # noqa: FBT001
@@ -63,28 +49,11 @@ def unchanged(copy: Copy, without: bool) -> float:  # noqa: FBT001
     return copy.build("unchanged").seconds
 
 
-def one_line(copy: Copy, without: bool) -> float:  # noqa: FBT001
-    """Return the seconds after a line of prose, in a new process or as watch builds."""
-    if without:
-        return copy.build("prose").seconds
-    out = copy.folder / "_build"
-    build: list[str | Path] = [copy.edited, "-q", "-b", "html", "-c", copy.folder]
-    command: list[str | Path] = ["-c", WARM_BUILD, *build]
-    command += ["-d", out / "doctrees", copy.pages, out / "html"]
-    build_time.measure(command, copy.folder)
-    told = (copy.folder / "bench.log").read_text().splitlines()
-    return float(next(line.split()[2] for line in reversed(told) if line.startswith("built in")))
-
-
 KERNELS = ("template", "warm", "start", "private", "libraries", "provisioner")
 PARTS = {
     "templates of kernels": Part(tuple(f"kernels/{name}.py" for name in KERNELS), first_build),
     "kept results": Part(
         ("store.py", "processor.py", "kernels/probe.py", "kernels/trace.py"), unchanged
-    ),
-    "watch": Part(("server/watch.py", "server/watched.py", "server/watch.js"), one_line),
-    "live": Part(
-        ("server/live.py", "server/session.py", "server/pages.py", "server/live.js"), None
     ),
 }
 
@@ -105,12 +74,10 @@ def main() -> None:
         for name, book in books.items():
             copy = Copy(book, Path(folder, "copies", name), "engine")
             for told, part in PARTS.items():
+                runs = [[part.measure(copy, off) for off in (False, True)] for _ in range(3)]
+                on, off = (statistics.median(each) for each in zip(*runs, strict=True))
                 line = f"{name:10}{told:22}{lines(part.files):5} lines"
-                if part.measure:
-                    runs = [[part.measure(copy, off) for off in (False, True)] for _ in range(3)]
-                    on, off = (statistics.median(each) for each in zip(*runs, strict=True))
-                    line += f"{on:8.1f} s with {off:8.1f} s without"
-                sys.stdout.write(f"{line}\n")
+                sys.stdout.write(f"{line}{on:8.1f} s with {off:8.1f} s without\n")
                 sys.stdout.flush()
 
 

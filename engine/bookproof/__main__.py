@@ -1,11 +1,10 @@
-"""The command line: ``python -m bookproof run|check|accept|vary|watch|live``."""
+"""The command line: ``python -m bookproof check|accept|vary``."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
-    "run": "run the pages, whether or not their outputs still hold, and show what the cells print",
     "check": "report every cell that does not print what its page says; only pages whose outputs "
     "do not hold any more run",
     "accept": "rewrite the blocks that differ and show the difference; a page without blocks "
@@ -22,14 +20,9 @@ COMMANDS = {
     "varies, and report what does not hold; a command after -- is run in the environment of each, "
     "too",
 }
-SERVERS = {
-    "watch": "serve the book and build it again whenever a file is saved; takes the arguments of "
-    "sphinx-build",
-    "live": "open a built book with cells that run on this machine",
-}
 EPILOG = """\
-exit status: 0 if every cell prints what its page says (run: if none failed; accept: if every cell
-does now), 1 if not, 2 if a page, its conf.py or the command line can't be read. The settings are
+exit status: 0 if every cell prints what its page says (accept: if every cell does
+now), 1 if not, 2 if a page, its conf.py or the command line can't be read. The settings are
 those of the nearest conf.py above a page: nb_execution_timeout, book_strict and the like."""
 
 
@@ -39,8 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] and given[0] in SERVERS:  # which read the rest themselves
-            return int(import_module(f"bookproof.server.{given[0]}").main(given[1:]))
         own = list(itertools.takewhile("--".__ne__, given))
         options = _parser().parse_args(own)
         options.then = given[len(own) + 1 :]
@@ -70,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
             "paths", nargs="*", type=Path, default=[Path("docs")], metavar="PATH",
             help="pages, or folders of pages (default: docs)",
         )  # fmt: skip
-        command.set_defaults(anew=name == "run")
+        command.set_defaults(anew=False)
         if name == "vary":
             command.add_argument("--all", action="store_true", help="the rare conditions, too")
         if name == "accept":
@@ -80,15 +71,8 @@ def _parser() -> argparse.ArgumentParser:
                 help="then run the pages under book_conditions, and write the tolerances that "
                 "their numbers need",
             )
-            command.add_argument(
-                "--beside",
-                action="store_true",
-                help="put the blocks of a page that has none yet beside it, into page.outputs",
-            )
         if name == "check":
             command.add_argument("--anew", action="store_true", help="run every page")
-    for name, does in SERVERS.items():
-        commands.add_parser(name, help=does, add_help=False)
     return parser
 
 

@@ -6,7 +6,6 @@ import doctest
 import re
 from typing import TYPE_CHECKING
 
-from bookproof.beside import FENCE, File, names
 from bookproof.compare import Status, matches
 from bookproof.page import BLOCK, PageError, parse_page
 from bookproof.pin import Pin, pin
@@ -27,14 +26,12 @@ def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
 
     It refuses an output that a block can't hold, such as one with an odd control character.
     """
-    page, text, other = run.page, run.page.text, None
-    if page.beside:
-        other = File(page.beside.path, _beside_text(run, new))
-    elif page.has_lines:
+    page, text = run.page, run.page.text
+    if page.has_lines:
         text = with_blocks(page.text, run.verdicts, new)
     elif new:
         text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
-    after = parse_page(page.path, text, page.settings, other)
+    after = parse_page(page.path, text, page.settings)
     for verdict, cell in zip(run.verdicts, after.cells, strict=True):
         if verdict.cell.index in new and not _says(cell, verdict.got):
             raise PageError(
@@ -89,20 +86,6 @@ def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) 
         else:
             lines[wanted.line - 1 : wanted.end] = _block(verdict, new[verdict.cell.index], lines)
     return "\n".join(lines)
-
-
-def _beside_text(run: Run, new: Mapping[int, Pin]) -> str:
-    """Return the text of the file beside a page: its blocks, in the order of their cells."""
-    old, blocks = run.page.blocks.text.split("\n"), []
-    known = names([cell.source for cell in run.page.cells])
-    for verdict, name in zip(run.verdicts, known, strict=True):
-        expected = verdict.cell.expected
-        if verdict.got and (said := new.get(verdict.cell.index)):
-            kept = old[expected.line : expected.text_line - 1] if expected else []
-            blocks.append("\n".join(_fenced(said, kept, FENCE, f" {name}")))
-        elif expected and verdict.status is not Status.MISSING:
-            blocks.append("\n".join(old[expected.line - 1 : expected.end]))
-    return "\n\n".join(blocks) + "\n" * bool(blocks)
 
 
 def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:

@@ -14,8 +14,6 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
-from bookproof.beside import File, place_beside
-from bookproof.compare import Status
 from bookproof.files import write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
@@ -62,7 +60,7 @@ def execute(options: Namespace) -> int:
     if options.command == "vary":
         return _vary(to_run, options)
     runs = run_outdated(to_run, Results(), anew=options.anew, tell=_say)
-    status = {"run": _show, "check": _check, "accept": _accept}[options.command](runs)
+    status = {"check": _check, "accept": _accept}[options.command](runs)
     if options.command == "accept" and options.room:
         status = max(status, _accept_room([run.page.path for run in runs if run.ok or not status]))
     return status
@@ -78,7 +76,7 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
     pages, errors = [], []
     for path in find_pages(options.paths):
         try:
-            pages.append(read_page(path, find_settings(path), lenient=accepts))
+            pages.append(read_page(path, find_settings(path)))
         except PageError as error:
             errors.append(error)
     if accepts:
@@ -88,25 +86,7 @@ def _pages(options: Namespace) -> tuple[list[Page], list[PageError]]:
             else dataclasses.replace(page, strict=page.compared)
             for page in pages
         ]  # fmt: skip
-    if accepts and options.beside:
-        pages = [
-            page if page.has_blocks or not page.strict
-            else dataclasses.replace(page, beside=File(place_beside(page.path), ""))
-            for page in pages
-        ]  # fmt: skip
     return pages, errors
-
-
-def _show(runs: Sequence[Run]) -> int:
-    """Show what the cells printed, and which failed."""
-    verdicts = [verdict for run in runs for verdict in run.verdicts]
-    for verdict in verdicts:
-        if verdict.got and verdict.status is not Status.FAILED:
-            sys.stdout.write(f"{report.cell_location(verdict.page, verdict.cell)}\n{verdict.got}\n")
-        if verdict.missing:
-            place = report.cell_location(verdict.page, verdict.cell)
-            sys.stdout.write(f"{place}: {verdict.status}: {verdict.reason}\n\n")
-    return _tell([verdict for verdict in verdicts if verdict.status is Status.FAILED])
 
 
 def _check(runs: Sequence[Run]) -> int:
@@ -183,7 +163,7 @@ def _accept_room(paths: Sequence[Path]) -> int:
             for block in own
             if (block.narrow() or block.wrong) and (room := block.proposal())
         }
-        _write(page, with_blocks(page.blocks.text, [block.verdict for block in own], new))
+        _write(page, with_blocks(page.text, [block.verdict for block in own], new))
     return status
 
 
@@ -220,7 +200,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
         sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
         return False
     after = accepted(run, new)
-    changed = _write(run.page, after.blocks.text)
+    changed = _write(run.page, after.text)
     sys.stdout.writelines(f"{line}\n" for line in _remarks(run, new, after))
     return changed
 
@@ -259,15 +239,13 @@ def _fails(run: Run, cell: Cell) -> bool:
 
 def _write(page: Page, new: str) -> bool:
     """Write the file with a page's blocks anew, if it changes, and show the difference."""
-    path, old = page.blocks.path, page.blocks.text
-    for file in (File(page.path, page.text), page.blocks):
-        if file.text.encode() != (file.path.read_bytes() if file.path.exists() else b""):
-            raise PageError(file.path, 1, "the page was edited while its cells ran; accept again")
+    path, old = page.path, page.text
+    if old.encode() != (path.read_bytes() if path.exists() else b""):
+        raise PageError(path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
         told = "" if page.compared else f": {UNCOMPARED}"
         sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
         return False
-    path.touch()  # a new file is as open as others are
     write_atomically(path, new.encode())
     name = report.shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")

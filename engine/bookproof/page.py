@@ -13,7 +13,6 @@ The expected output of a cell stands right after it::
 
 from __future__ import annotations
 
-import dataclasses
 import doctest
 import re
 from contextlib import contextmanager
@@ -28,14 +27,13 @@ from myst_nb.core.read import create_nb_reader, is_myst_markdown_notebook
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
-from bookproof.beside import File, names, place_beside
 from bookproof.optional import required
 from bookproof.room import NUMBER, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
 from bookproof.stored import UNRUN, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from markdown_it.token import Token
     from myst_nb.core.config import NbParserConfig
@@ -45,8 +43,7 @@ if TYPE_CHECKING:
 CELL = "{code-cell}"
 BLOCK = "{testoutput}"
 NO_NOTEBOOK = "not a MyST notebook; start it with `file_format: mystnb`"
-OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL",
-           "DONT_ACCEPT_BLANKLINE", "DONT_ACCEPT_TRUE_FOR_1")  # fmt: skip
+OPTIONS = ("ELLIPSIS", "NORMALIZE_WHITESPACE", "NUMBER", "SKIP", "IGNORE_EXCEPTION_DETAIL")
 """The option flags of doctest and pytest that change a comparison."""
 FLAGS = doctest.DONT_ACCEPT_TRUE_FOR_1
 """Those of a block that names none."""
@@ -128,21 +125,10 @@ class Page:
     """The files that the page declares, by the pattern that it gives for them."""
     complete: bool = False
     """Whether these are all that it reads where it can't be followed."""
-    alone: bool = False
-    """Whether no other page runs at the same time."""
-    after: tuple[Path, ...] = ()
-    """The pages that are to end before it starts."""
     has_lines: bool = True
     """Whether the cells' lines are those of the file; if not, they are the cells' numbers."""
     why_not_run: str = ""
     """Why the page is not to be run, if it is not."""
-    beside: File | None = None
-    """The file of the page's blocks, if they are not in the page."""
-
-    @property
-    def blocks(self) -> File:
-        """The file that has the page's blocks: the page itself, or the one beside it."""
-        return self.beside or File(self.path, self.text)
 
     @property
     def has_blocks(self) -> bool:
@@ -195,34 +181,18 @@ def is_page(path: Path, settings: Settings | None = None) -> bool:
         return bool(is_myst_markdown_notebook(line.rstrip("\n") for line in lines))
 
 
-def read_page(path: Path, settings: Settings | None = None, *, lenient: bool = False) -> Page:
-    """Read a page from its file, and from the one beside it, if there is one."""
-    place = place_beside(path)
-    other = File(place, _text(place)) if place.is_file() else None
-    return parse_page(path, _text(path), settings, other, lenient=lenient)
-
-
-def _text(path: Path) -> str:
+def read_page(path: Path, settings: Settings | None = None) -> Page:
+    """Read a page from its file."""
     try:
-        return path.read_bytes().decode()
+        text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise PageError(path, line, f"not encoded in UTF-8: {error.reason}") from error
+    return parse_page(path, text, settings)
 
 
-def parse_page(
-    path: Path,
-    text: str,
-    settings: Settings | None = None,
-    other: File | None = None,
-    *,
-    lenient: bool = False,
-) -> Page:
-    """Read a page from its text, and from that of the file beside it.
-
-    Raises `PageError` where a block can't be tied to a cell, unless it stands beside the page and
-    that is to be lenient: `accept` drops such a block.
-    """
+def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
+    """Read a page from its text. Raises `PageError` where a block can't be tied to a cell."""
     settings = settings or Settings()
     unix = text.replace("\r\n", "\n")
     try:
@@ -250,8 +220,6 @@ def parse_page(
             _cell(path, index, cell, fence, block)
             for (index, cell), (fence, block) in zip(code, fences, strict=True)
         ]
-        if other:
-            cells = _with_blocks_of(other, cells, path, settings.markdown, lenient=lenient)
     why_not_run = _why_not_run(path, notebook, config, settings)
     blocks = [cell.expected for cell in cells if cell.expected]
     # a notebook holds outputs whether or not anyone means them to be checked
@@ -260,7 +228,6 @@ def parse_page(
             path, blocks[0].line,
             f"this {BLOCK} block can't be checked, since the page is not run: {why_not_run}"
         )  # fmt: skip
-    told = bool(blocks) or other is not None
     return Page(
         path,
         text,
@@ -269,11 +236,10 @@ def parse_page(
         config,
         settings,
         compared,
-        compared and (settings.strict or told),
+        compared and (settings.strict or bool(blocks)),
         **own,
         has_lines=myst,
         why_not_run=why_not_run,
-        beside=other if myst else None,
     )
 
 
@@ -283,30 +249,20 @@ def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, Any]:
-    """Read what ``book:`` in the front matter says: what the page depends on, and when it runs."""
+    """Read what ``book:`` in the front matter says: what the page depends on."""
     own = notebook.metadata.get("book", {})
-    if not isinstance(own, dict) or not set(own) <= {"depends", "complete", "after", "alone"}:
-        raise ValueError(f"book: is {own!r}, but takes depends:, complete:, after: and alone:")
-    usual = {"complete": settings.complete, "alone": False}
-    marks = {name: own.get(name, value) for name, value in usual.items()}
-    for name, value in marks.items():
-        if not isinstance(value, bool):
-            raise TypeError(f"book: {name}: is {value!r}, but takes true or false")
-    after = _named(path, own, "after")
-    earlier = tuple(file.resolve() for files in after.values() for file in files)
-    return {"depends": _named(path, own, "depends"), "after": earlier, **marks}
-
-
-def _named(path: Path, own: dict[str, Any], name: str) -> dict[str, tuple[Path, ...]]:
-    """Return the files that a list of patterns stands for, by pattern."""
-    patterns = own.get(name, [])
+    if not isinstance(own, dict) or not set(own) <= {"depends", "complete"}:
+        raise ValueError(f"book: is {own!r}, but takes depends: and complete:")
+    complete, patterns = own.get("complete", settings.complete), own.get("depends", [])
+    if not isinstance(complete, bool):
+        raise TypeError(f"book: complete: is {complete!r}, but takes true or false")
     if not isinstance(patterns, list):
-        raise TypeError(f"book: {name}: is {patterns!r}, but takes a list of files")
+        raise TypeError(f"book: depends: is {patterns!r}, but takes a list of files")
     found = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
     for pattern, files in found.items():
         if not files:
-            raise ValueError(f"book: {name}: no file beside the page matches {pattern!r}")
-    return found
+            raise ValueError(f"book: depends: no file beside the page matches {pattern!r}")
+    return {"depends": found, "complete": complete}
 
 
 def _config(notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
@@ -375,31 +331,6 @@ def _cells_with_blocks(
         cell = token if fence and not depth and token.info.startswith(CELL) else None
     if cell is not None:
         yield cell, None
-
-
-def _with_blocks_of(
-    file: File, cells: Sequence[Cell], page: Path, config: MdParserConfig, *, lenient: bool
-) -> list[Cell]:
-    """Give the cells of a page the blocks in the file beside it."""
-    for cell in cells:
-        if cell.expected:
-            raise PageError(
-                page, cell.expected.line, f"the {BLOCK} blocks of this page stand beside it, in "
-                f"{file.path.name}; delete this one, or that file"
-            )  # fmt: skip
-    found: dict[str, Expected] = {}
-    known = names([cell.source for cell in cells])
-    for token in create_md_parser(config, RendererHTML).parse(file.text.replace("\r\n", "\n")):
-        name = token.info.removeprefix(BLOCK).strip()
-        if token.type != "fence" or not token.info.startswith(BLOCK):
-            raise PageError(file.path, _line(token), f"only {BLOCK} blocks stand here; delete this")
-        if not lenient and (name in found or name not in known):
-            what = "another block is of the cell" if name in found else "no cell of the page begins"
-            told = f"{what} with the line {name!r}; let accept write the file again"
-            raise PageError(file.path, _line(token), told)
-        found[name] = _expected(file.path, token)
-    pairs = zip(cells, known, strict=True)
-    return [dataclasses.replace(cell, expected=found.get(name)) for cell, name in pairs]
 
 
 def _bare_cell(path: Path, index: int, own: NotebookNode, number: int, *, compared: bool) -> Cell:

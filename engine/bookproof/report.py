@@ -19,7 +19,6 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookproof.beside import File
 from bookproof.compare import Status, as_on_page, far_numbers, matches
 from bookproof.outputs import normalize
 from bookproof.result import as_printed
@@ -72,7 +71,7 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    return _place(verdict.page, _file(verdict).path, _line(verdict))
+    return _place(verdict.page, verdict.page.path, _line(verdict))
 
 
 def cell_location(page: Page, cell: Cell) -> str:
@@ -85,7 +84,7 @@ def block_location(verdict: Verdict) -> str:
     expected = verdict.cell.expected
     if expected is None:
         return cell_location(verdict.page, verdict.cell)
-    return _place(verdict.page, verdict.page.blocks.path, expected.line)
+    return _place(verdict.page, verdict.page.path, expected.line)
 
 
 def _place(page: Page, path: Path, line: int) -> str:
@@ -98,7 +97,7 @@ def describe_at(verdict: Verdict) -> str:
     headline, body, advice = _parts(verdict)
     number = _line(verdict) if verdict.page.has_lines else 1
     # not splitlines: a form feed or U+2028 ends no line of the file
-    lines = (_file(verdict).text if verdict.page.has_lines else verdict.cell.source).split("\n")
+    lines = (verdict.page.text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {lines[number - 1].rstrip()}"
     shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
@@ -251,12 +250,6 @@ def _apart(want: str, got: str) -> str:
         two = f"{float(by / size * 100):.2g}" if size else ""  # digits; 140, not 1.4e+02
         share = f", {float(two):g} %" if two else ""
     return f" (differs by {float(by):.6g}{share})"
-
-
-def _file(verdict: Verdict) -> File:
-    """Return the file that has the line which is wrong."""
-    page, in_cell = verdict.page, verdict.line is not None or verdict.status in CELLS
-    return File(page.path, page.text) if in_cell or not verdict.cell.expected else page.blocks
 
 
 def _line(verdict: Verdict) -> int:

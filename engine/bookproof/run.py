@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import ValidationError as NotebookValidationError
 
+from bookproof import machine
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
@@ -33,7 +34,6 @@ from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
 from bookproof.report import RAN_TOO_LONG, ended, shown_path
 from bookproof.result import Failure, Run, judged, show_records
-from bookproof.schedule import Turns, all_before
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -51,7 +51,6 @@ UNFOLLOWED = (
     "changes, conf.py can say so for all pages: book_complete = True (in _config.yml of Jupyter "
     "Book below sphinx: config:); if it does, a page can name it (book: depends, complete)"
 )
-CIRCLE = "the page is to run after itself: the pages that its front matter names under `after` do"
 
 
 def run_pages(
@@ -63,9 +62,17 @@ def run_pages(
     """
 
     async def run_all() -> list[Run]:
-        turns = Turns(pages)
+        # pages may be of several books: the most careful one counts
+        told = [page.settings.at_once for page in pages if page.settings.at_once]
+        most = min(told) if told else machine.most_at_once()
+        slots, share = asyncio.Semaphore(most), max(1, min(most, len(pages)) / machine.processors())
+
+        async def run_one(page: Page) -> Run:
+            async with slots:
+                return await _run(page, share, warm=warm, done=done)
+
         async with asyncio.TaskGroup() as group:  # at Ctrl-C, it waits until all have cleaned up
-            tasks = [group.create_task(_run(page, turns, warm=warm, done=done)) for page in pages]
+            tasks = [group.create_task(run_one(page)) for page in pages]
         return [task.result() for task in tasks]
 
     return asyncio.run(run_all())
@@ -87,7 +94,7 @@ def run_outdated(
         if not anew and page.config.execution_mode != "force"
         and (run := results.load(page))
     }  # fmt: skip
-    outdated = _with_later([page for page in pages if page not in runs], pages, results)
+    outdated = [page for page in pages if page not in runs]
     if outdated:
         counted = itertools.count(1)
 
@@ -102,28 +109,11 @@ def run_outdated(
     return [runs[page] for page in pages]
 
 
-def _with_later(outdated: list[Page], pages: Sequence[Page], results: Results) -> list[Page]:
-    """Return the pages that run, with those that come after one and may read what it writes."""
-    there = {page.path.resolve(): page for page in pages}
-    again = set(outdated)
-    for page in pages:
-        earlier = {there[path] for path in all_before(page, there)}
-        if page not in again and earlier & again:
-            again.add(page)
-            results.reasons[page.path] = "a page runs that it comes after"
-    return [page for page in pages if page in again]
-
-
-async def _run(page: Page, turns: Turns, *, warm: bool, done: Callable[[Run], None]) -> Run:
-    notebook = copy.deepcopy(page.notebook)
-    async with turns.turn(page) as possible:
-        started = time.time()
-        execution = Execution(page, notebook, warm=warm, share=1 if page.alone else turns.share)
-        if possible:
-            await execution.run()
-        else:
-            execution.fail(CIRCLE)
-        seconds = time.time() - started
+async def _run(page: Page, share: float, *, warm: bool, done: Callable[[Run], None]) -> Run:
+    notebook, started = copy.deepcopy(page.notebook), time.time()
+    execution = Execution(page, notebook, warm=warm, share=share)
+    await execution.run()
+    seconds = time.time() - started
     if (task := asyncio.current_task()) and task.cancelling():
         raise asyncio.CancelledError  # which nbclient has taken for the kernel's end
     for cell in page.cells:

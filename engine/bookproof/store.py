@@ -26,7 +26,6 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat import ValidationError, validate
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bookproof.beside import place_beside
 from bookproof.files import write_atomically
 from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
 from bookproof.kernels.warm import ENVIRONMENT, environment
@@ -79,11 +78,11 @@ class Results:
 
         This does without parsing the page, and without reading its outputs.
         """
-        texts = _joined(self._file(str(path)), self._file(str(place_beside(path))))
         try:
             head = _read_head(_place(path, settings))
-            holds = head and not self._change(head, settings) and head["text"] == texts
-            return str(head["outputs"]) if head and holds else ""
+            if not head or head["text"] != self._file(str(path)) or self._change(head, settings):
+                return ""
+            return str(head["outputs"])
         except DAMAGE:
             return ""
 
@@ -380,13 +379,7 @@ def _file_digest(name: str) -> str:
 
 
 def _text_digest(page: Page) -> str:
-    texts = [page.text, page.beside.text] if page.beside else [page.text]
-    return _joined(*(hashlib.sha256(text.encode()).hexdigest() for text in texts))
-
-
-def _joined(*digests: str) -> str:
-    """Return one digest for a page and the file beside it, if there is one."""
-    return "+".join(filter(None, digests))
+    return hashlib.sha256(page.text.encode()).hexdigest()
 
 
 def _digest(value: object) -> str:

@@ -70,24 +70,6 @@ def test_check_tells_what_was_not_compared(book, said):
     assert said().startswith("page.md:12: not compared: needs a GPU\n")
 
 
-def test_run_runs_every_page_and_shows_what_is_printed(book, said, ran):
-    book.write("a.md", page(cell("print('膜')", "電位"), cell("x = 1"), cell("x + 1")))
-    book.write("b.md", RIGHT)
-    for _ in range(2):
-        assert main(["run", "."]) == 0
-        assert said() == "a.md:10\n膜\n\na.md:22\n2\n\nb.md:10\n2\n\n"
-        assert ran.take() == ["a", "b"]
-
-
-def test_run_tells_which_cells_failed(book, said):
-    book.write("page.md", page(cell("print(1)"), cell("1 / 0"), cell("print(3)")))
-    assert main(["run", "page.md"]) == 1
-    found = said()
-    assert found.startswith("page.md:10\n1\n\npage.md:14: the cell failed\n")
-    assert "ZeroDivisionError: division by zero" in found
-    assert "page.md:18" not in found
-
-
 def test_accept_rewrites_and_shows_the_difference(book, said, ran):
     path = book.write("page.md", WRONG)
     assert main(["accept", "page.md"]) == 0
@@ -279,7 +261,7 @@ def test_accept_refuses_to_work_in_ci(book, capsys, monkeypatch, ran):
     assert main(["check", "page.md"]) == 1
 
 
-@pytest.mark.parametrize("command", ["run", "check", "accept"])
+@pytest.mark.parametrize("command", ["check", "accept"])
 def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, command):
     path = book.write("a.md", WRONG)
     book.write("b.md", UNREADABLE)
@@ -294,7 +276,7 @@ def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, comma
     assert ran.take() == []
 
 
-@pytest.mark.parametrize("command", ["run", "check", "accept"])
+@pytest.mark.parametrize("command", ["check", "accept"])
 @pytest.mark.parametrize(
     ("path", "message"),
     [

@@ -125,16 +125,12 @@ def test_flags(options, text, same):
     assert found is (Status.MATCHES if same else Status.DIFFERS)
 
 
-def test_true_is_not_1_unless_asked():
+def test_true_is_not_1():
     assert status(expect("1"), stream("True\n")) is Status.DIFFERS
-    assert status(expect("1", "-DONT_ACCEPT_TRUE_FOR_1"), stream("True\n")) is Status.MATCHES
 
 
-def test_blankline_marks_a_blank_line_unless_asked():
+def test_blankline_marks_a_blank_line():
     assert status(expect("<BLANKLINE>\na"), stream("\na")) is Status.MATCHES
-    block = expect("<BLANKLINE>\na", "+DONT_ACCEPT_BLANKLINE")
-    assert status(block, stream("\na")) is Status.DIFFERS
-    assert status(block, stream("<BLANKLINE>\na")) is Status.MATCHES
 
 
 def test_a_letter_is_not_its_escape():

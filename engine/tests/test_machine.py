@@ -97,3 +97,15 @@ V1 = {"memory/memory.limit_in_bytes": UNLIMITED, "memory/memory.usage_in_bytes":
 def test_memory(limits, groups, files, memory):
     limits(groups, files)
     assert machine.memory() == memory
+
+
+@pytest.mark.parametrize(
+    ("processors", "memory", "most"),
+    [(2, 99e9, 8), (64, 3.4e9, 6), (2, 1e8, 1), (0.1, 99e9, 1)],
+)
+def test_processors_and_memory_say_how_many_pages_run_at_once(
+    monkeypatch, processors, memory, most
+):
+    monkeypatch.setattr(machine, "processors", lambda: processors)
+    monkeypatch.setattr(machine, "memory", lambda: memory)
+    assert machine.most_at_once() == most

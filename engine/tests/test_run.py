@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,6 @@ from bookproof.outputs import join_streams
 from bookproof.page import read_page
 from bookproof.report import describe, shown_path
 from bookproof.run import run_pages
-from bookproof.schedule import HELD
 from bookproof.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -261,7 +261,7 @@ def failing(tmp_path_factory):
             pages[code] = write(folder, cell(code), cell("2"), name=name, front=SECONDS.format(1))
         pages[RUNS_ON] = write(folder, cell(RUNS_ON), name="on.md", front=SECONDS.format(1))
         patch.setattr(machine, "processors", lambda: 4)
-        patch.setattr(machine, "memory", lambda: 8 * HELD)
+        patch.setattr(machine, "memory", lambda: 8 * machine.HELD)
         return dict(zip(pages, run(*pages.values()), strict=True))
 
 
@@ -286,13 +286,18 @@ def test_a_cell_that_runs_too_long_is_stopped(failing, code):
     assert failing[code].verdicts[0].got == f"the cell ran longer than {reason}"
 
 
-def test_a_page_that_runs_alone_shares_no_processor(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "processors", lambda: 1)
-    front = f"{SECONDS.format(1)}book: {{alone: true}}\n"
-    pages = write(tmp_path, cell(ENDLESS[0]), front=front), write(tmp_path, cell("1"), name="b.md")
-    alone, _ = run(*pages)
+def test_a_page_that_has_a_processor_to_itself_has_the_books_time(tmp_path):
+    [alone] = run(write(tmp_path, cell(ENDLESS[0]), front=SECONDS.format(1)))
     assert alone.verdicts[0].got == "the cell ran longer than 1 s (nb_execution_timeout)"
     assert "Give the cell more time (nb_execution_timeout" in describe(alone.verdicts[0])
+
+
+def test_a_book_says_how_many_pages_run_at_once(tmp_path):
+    one = Settings(modules=(), at_once=1)
+    pages = [write(tmp_path, cell("print(1)", 1), name=f"{name}.md") for name in "abc"]
+    runs = run_pages([read_page(path, one) for path in pages])
+    spans = sorted((done.started, done.started + done.seconds) for done in runs)
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
 def test_what_runs_on_after_the_last_cell_is_stopped_as_well(failing):
@@ -341,7 +346,7 @@ def test_a_page_keeps_what_it_has_started_while_others_end(tmp_path):
 def test_no_process_outlives_a_build_that_is_killed(tmp_path):
     seconds = unique_seconds()
     write(tmp_path, cell(LEAVERS.format(seconds=seconds)), cell("while True: pass"))
-    command = [sys.executable, "-m", "bookproof", "run", "page.md"]
+    command = [sys.executable, "-m", "bookproof", "check", "page.md"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as build:
         until(lambda: len(sleepers(seconds)) == 3)
         build.kill()

@@ -253,9 +253,9 @@ def test_sphinx_keeps_results_beside_its_output(book):
     assert not (book.folder / "_build").exists()
 
 
-def test_a_book_gives_live_cells_its_own_labels(conf):
-    settings = conf("language = 'fr'\nbook_words = {'run': 'Lancer'}")
-    assert settings.words == WORDS | {"run": "Lancer"}
+def test_a_book_has_its_own_words(conf):
+    settings = conf("language = 'fr'\nbook_words = {'says': 'Le livre'}")
+    assert settings.words == WORDS | {"says": "Le livre"}
     assert settings.language == "fr"
     assert conf("").words == WORDS
 
@@ -264,10 +264,10 @@ def test_a_book_gives_live_cells_its_own_labels(conf):
     ("value", "error"),
     [
         ("'Lancer'", "book_words is 'Lancer', but takes names with their texts"),
-        ("{'run': 1}", "book_words is {'run': 1}, but takes names with their texts"),
+        ("{'says': 1}", "book_words is {'says': 1}, but takes names with their texts"),
         ("{'go': 'a'}", "book_words has 'go', but takes these names: recorded, differs, "),
     ],
 )
-def test_labels_that_live_cells_do_not_have_are_refused(conf, value, error):
+def test_words_that_nothing_says_are_refused(conf, value, error):
     with pytest.raises(ConfigError, match=re.escape(error)):
         conf(f"book_words = {value}")

@@ -88,7 +88,7 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
     assert re.findall(r"^  make (\S+) ", listed, re.MULTILINE) == [
         "help",
         "html",
-        "live",
+        "lab",
         "books",
         "watch",
         "test",
@@ -125,12 +125,12 @@ def test_make_alone_lists_the_targets(clone: Clone) -> None:
         (["test"], f'{PARALLEL} -m "not slow"'),
         (["test-all"], PARALLEL),
         (["test", "ARGS=tests/test_x.py -x"], "-m pytest tests/test_x.py -x"),
-        (["watch"], "-m bookproof watch -n -b html -c . -d _build/doctrees docs _build/html"),
         (
-            ["watch", "ARGS=--open --port=8080"],
+            ["watch", "ARGS=--open-browser"],
             (
-                "-m bookproof watch --open --port=8080 -n -b html -c . "
-                "-d _build/doctrees docs _build/html"
+                "-m sphinx_autobuild --watch snn_docs --watch conf.py --re-ignore __pycache__ "
+                "--open-browser -n -c . -d _build/doctrees -b html -D head_policy=0 docs "
+                "_build/watch"
             ),
         ),
         (["accept"], "-m bookproof accept docs"),
@@ -168,9 +168,9 @@ def test_what_is_opened_was_built_just_before(clone: Clone, status: int) -> None
     """An output that differs here, with which a build ends with 1, keeps nobody from reading."""
     clone.install()
     clone.python(clone.program("build", f"exit {status}"))
-    said = clone.make("--old-file=.venv/installed", "live").stdout
-    modules = re.findall(r"\.venv/bin/python -m (\w+(?: live)?)", said)
-    assert modules == ["sphinx", "bookproof live"][: 2 - (status == 2)]
+    said = clone.make("--old-file=.venv/installed", "--old-file=.venv/lab", "lab").stdout
+    modules = re.findall(r"\.venv/bin/python (?:-m |\S*/)(\w+)", said)
+    assert modules == ["sphinx", "lab", "jupyterlab"][: 3 - status]  # it stands for all three
 
 
 # ---- The environment ----

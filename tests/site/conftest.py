@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +15,7 @@ from bookproof.pytest_plugin import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -51,13 +49,6 @@ def built_site(site_build: Built) -> Path:
     if site_build.code not in {0, 1}:
         pytest.skip("there is no site: test_the_site_is_built_without_a_complaint tells why")
     return site_build.folder
-
-
-@pytest.fixture(scope="session")
-def own_site(built_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole site for this process alone: a server of live cells puts its door beside it."""
-    copy = tmp_path_factory.mktemp("own") / "html"
-    return Path(shutil.copytree(built_site, copy, copy_function=os.link))
 
 
 @pytest.fixture(scope="module")

@@ -576,8 +576,8 @@ def test_what_is_put_into_a_page_does_nothing(browser, built_site, address, plac
 
 
 def test_a_page_may_talk_to_its_own_server_alone(browser, address):
-    """Live cells do, over a WebSocket. This server does not answer; the policy lets it be asked."""
-    own, other = f"{address.replace('http', 'ws')}live", "ws://example.invalid/"
+    """Such as its fonts. This server does not answer; the policy lets it be asked."""
+    own, other = f"{address.replace('http', 'ws')}socket", "ws://example.invalid/"
     with closing(browser.new_page()) as page:
         page.goto(f"{address}if_pytorch.html")
         page.evaluate(

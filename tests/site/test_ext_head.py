@@ -40,8 +40,8 @@ PAGES = {
 }
 
 
-def built(folder: Path, address: str = "") -> Built:
-    settings = SETTINGS + f"html_baseurl = {address!r}\nhead_moved = {{'old': 'chapter'}}\n"
+def built(folder: Path, address: str = "", more: str = "") -> Built:
+    settings = SETTINGS + f"html_baseurl = {address!r}\nhead_moved = {{'old': 'chapter'}}\n{more}"
     made = build(folder, PAGES, "myst_nb", "book.web.head", "book.search", settings=settings)
     assert made.code == 0, made.messages
     return made
@@ -246,6 +246,12 @@ def test_the_policy_comes_first_and_allows_the_one_script_within(site):
         assert rules["frame-src"] == rules["object-src"] == "'none'"
         assert not read.select("style")
         assert not [name for node in read.find_all() for name in node.attrs if name[:2] == "on"]
+
+
+def test_a_build_that_shows_saves_goes_without_a_policy(tmp_path):
+    site = built(tmp_path, more="head_policy = False\n")
+    assert not site.page("chapter").select("meta[http-equiv=Content-Security-Policy]")
+    assert site.page("chapter").select("script:not([src])")
 
 
 def test_nothing_is_allowed_that_could_run_text_or_ask_others():

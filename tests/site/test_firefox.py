@@ -1,25 +1,21 @@
-"""The site and its live cells in the other browser: a walk through them, on a phone."""
+"""The site in the other browser: a walk through it, on a phone."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from bidi import ENTER, ESCAPE, SHIFT, firefox
-from book_runs import until
-from live_pages import DOCS, PAGE, SETTINGS
-from live_servers import kernels, served
-
-from bookproof.kernels.warm import FORKS
-from bookproof.server import live
+from bidi import ENTER, ESCAPE, firefox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bidi import Firefox
 
+DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("firefox", "firefox-esr")
 BROWSER = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, NAMES)), None)
 PAGES = [
@@ -132,69 +128,3 @@ def test_a_colour_scheme_is_chosen_by_touch(tab, address):
     tab.tap("#book-schemes [data-mode=dark]")
     tab.wait_for("document.documentElement.dataset.theme === 'dark'")
     tab.wait_for("!document.querySelector('#book-schemes').matches(':popover-open')")
-
-
-# Live cells
-
-
-@pytest.fixture
-def live_tab(tab, own_site):
-    """A page with cells, and the way to it through the door."""
-    with served(live.Book(DOCS, own_site, SETTINGS)) as server:
-        tab.open(server.door.file.as_uri())
-        tab.wait_for(f"location.href === '{server.door.address}/'")
-        tab.open(f"{server.door.address}/{PAGE}")
-        yield tab
-        tab.open("about:blank")
-        until(lambda: not kernels(SETTINGS.modules))
-
-
-def press_button(tab, name, number):
-    """Touch a button of a cell."""
-    labels = SETTINGS.words
-    group = f"[aria-label='{labels['cell'].format(n=number)}']"
-    tab.evaluate(f"document.querySelector(\"{group}\").scrollIntoView({{ block: 'center' }})")
-    tab.evaluate(f'document.querySelector("{group} .live-run").focus()')
-    tab.tap(f"{group} .live-{name}")
-
-
-def says(tab, name, number):
-    group = f"[aria-label='{SETTINGS.words['cell'].format(n=number)}']"
-    text = SETTINGS.words[name].format(n=number)
-    tab.wait_for(f"document.querySelector(\"{group} [role=status]\").textContent === '{text}'")
-
-
-def printed(number):
-    """Return what is an expression for the text of a cell's new output."""
-    name = SETTINGS.words["output"].format(n=number)
-    return f"document.querySelector(\"[aria-label='{name}']\")?.textContent"
-
-
-@pytest.mark.skipif(not FORKS, reason="this test looks for the forks of a template")
-def test_a_cell_runs_is_changed_stopped_and_restarted(live_tab):
-    tab = live_tab
-    tab.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
-    press_button(tab, "run", 4)
-    says(tab, "done", 4)
-    assert "[0.0, " in tab.evaluate(printed(4))
-    press_button(tab, "edit", 4)
-    tab.evaluate("document.activeElement.select()")
-    tab.press("print(zeros)")
-    tab.press(ENTER, held=SHIFT)
-    says(tab, "done", 4)
-    tab.evaluate("document.activeElement.select()")
-    tab.press("while True: pass")
-    tab.press(ENTER, held=SHIFT)
-    says(tab, "running", 4)
-    tab.press(ESCAPE)
-    assert tab.evaluate("document.activeElement.matches('.live-run')")
-    press_button(tab, "stop", 4)
-    says(tab, "stopped", 4)
-    press_button(tab, "restart", 4)
-    says(tab, "restarted", 4)
-    until(lambda: not kernels(SETTINGS.modules))
-    press_button(tab, "reset", 4)
-    says(tab, "is_reset", 4)
-    press_button(tab, "run", 1)
-    says(tab, "done", 1)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE

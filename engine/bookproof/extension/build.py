@@ -99,7 +99,7 @@ class Build:
         python_logging.getLogger("sphinx").addHandler(self.failures)
         pages, unreadable = self._read(env, docnames)
         self.blocks = dict.fromkeys(unreadable) | {
-            name: {cell.expected.line for cell in page.cells if cell.expected and not page.beside}
+            name: {cell.expected.line for cell in page.cells if cell.expected}
             for name, page in pages.items()
         }
         for page in pages.values():
@@ -126,8 +126,6 @@ class Build:
     def complete(self, app: Sphinx, doctree: nodes.document) -> None:
         """Complete a page that MyST-NB has made."""
         self.remove_blocks(app, doctree)
-        for cell in notes.cells(doctree):  # live cells run by this number
-            cell["classes"].append(f"cell-{cell['cell_index']}")
         name = app.env.docname
         if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
             let_go(app.env, name)
@@ -259,7 +257,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         warm_up(settings.modules, settings.environment)  # while Sphinx starts
     return {
         "version": "1",
-        "env_version": 4,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
+        "env_version": 5,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -62,7 +62,7 @@ def read_run(text: str, run: Run) -> NotebookNode:
     if text == shown_text(page):
         return _as_run(copy.deepcopy(run.notebook), page)
     with suppress(PageError):
-        changed = parse_page(page.path, text, page.settings, page.beside)
+        changed = parse_page(page.path, text, page.settings)
         if cells_digest(changed) == cells_digest(page):
             return _as_run(fill(changed.notebook, outputs_of(run.notebook)), page)
     logger.error(REREAD, location=f"{report.shown_path(page.path)}:1")

@@ -1,4 +1,4 @@
-"""How a page's kernel is started, for builds and for live cells alike."""
+"""How a page's kernel is started."""
 
 from __future__ import annotations
 
@@ -121,7 +121,6 @@ def new_manager(
     private: Path,
     *,
     warm: bool = True,
-    client: type[PromptKernelClient] = PromptKernelClient,
 ) -> AsyncKernelManager:
     """Return the manager of a kernel for a page, with its sockets and files in a private folder."""
     manager = {"connection_file": str(private / "kernel.json")}
@@ -133,7 +132,7 @@ def new_manager(
     modules = [] if sets else list(page.settings.modules)
     return AsyncKernelManager(
         kernel_name=kernel_name(page.notebook, warm=warm),
-        client_factory=client,
+        client_factory=PromptKernelClient,
         config=Config(KernelManager=manager, WarmProvisioner={"modules": modules}),
     )
 

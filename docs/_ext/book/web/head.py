@@ -1,6 +1,7 @@
 """What pages tell machines: the browser that shows them, search engines, sites that link to them.
 
 - A content security policy, kept by the browser whoever serves the page, or nobody does (file://).
+  `make watch` goes without it (``head_policy = False``): the script that shows saves is inline.
 - A description, a title and a picture for whoever quotes the page, and its place in the book.
 - sitemap.xml, robots.txt, and the page for addresses that lead nowhere, 404.html.
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-# Whatever a page needs comes from where it came from itself, files and WebSockets included; the
+# Whatever a page needs comes from where it came from itself, files and connections included; the
 # default is for fonts and connections too.
 OWN = "'self'"
 POLICY = {
@@ -131,7 +132,7 @@ def tell(
     """Give the templates what they write into the head of a page."""
     if app.builder.name != "html":
         return
-    context["content_policy"] = content_policy
+    context["content_policy"] = content_policy if app.config.head_policy else None
     # What the theme says so on every page is read by nobody, and would have to be allowed.
     context["script_files"] = [file for file in context["script_files"] if file.filename]
     description = described(doctree, pagename, app.config)
@@ -217,6 +218,7 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("head_descriptions", DESCRIPTIONS, "html", dict)
     app.add_config_value("head_moved", {}, "html", dict)
     app.add_config_value("head_picture", "", "html", str)
+    app.add_config_value("head_policy", True, "html", bool)  # noqa: FBT003
     app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
     app.connect("html-collect-pages", pages_without_source)
     app.connect("build-finished", write_files)

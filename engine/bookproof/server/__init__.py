@@ -1,1 +1,0 @@
-"""Serves a built book to this machine: beside the editor, or with cells that run."""
