@@ -25,7 +25,6 @@ extensions = [
 # Sources. Folders that start with an underscore hold the site's own parts, not pages.
 exclude_patterns = ["_*"]
 locale_dirs = [str(DOCS / "_locale")]  # Absolute: Sphinx looks for sphinx.js from where it runs.
-suppress_warnings = ["toc.empty_glob"]  # Until the first page of docs/experiments is there.
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"nir\..*"),  # Its documentation is on no page that Sphinx has made.

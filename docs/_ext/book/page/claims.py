@@ -33,7 +33,7 @@ KEPT = "claims"
 """Where a page's are in what Sphinx keeps of it, and forgets with it."""
 NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
 OUTPUT = re.compile(r"^(`{3,}|~{3,})\{testoutput\}.*?^\1", re.MULTILINE | re.DOTALL)
-RECORD = re.compile(r"(?:_data|experiments)/\w+\.json")
+RECORD = re.compile(r"[\w/.]*\w\.json")
 
 
 class claims(nodes.General, nodes.Element):  # noqa: N801
@@ -68,20 +68,21 @@ class Claim(SphinxDirective):
 
     def _check_numbers(self) -> None:
         path = Path(self.env.doc2path(self.env.docname))
-        printed = set(_printed(path))
+        found = set(printed(path))
         said = "\n".join([*self.content, *self.options.values()])
         for number in NUMBER.findall(said):
-            if Decimal(number) not in printed:
+            if Decimal(number) not in found:
                 place = f"{path}:{self.lineno}"
                 logger.warning("no cell or record of the page has %s", number, location=place)
 
 
-def _printed(path: Path) -> Iterator[Decimal]:
-    """Yield the numbers in a page's outputs, and in the records that it reads."""
+def printed(path: Path) -> Iterator[Decimal]:
+    """Yield the numbers in a page's outputs, and in the records that it names."""
     text = path.read_text(encoding="utf-8")
     records = [path.parent / name for name in set(RECORD.findall(text))]
     texts = [found[0] for found in OUTPUT.finditer(text)]
-    for each in [*texts, *(file.read_text(encoding="utf-8") for file in records)]:
+    texts += [file.read_text(encoding="utf-8") for file in records if file.is_file()]
+    for each in texts:
         yield from map(Decimal, NUMBER.findall(each))
 
 
