@@ -831,6 +831,7 @@ print(1)
         ("python docs/experiments/memory.py", "make bench"),
         ("記録は`memory.json`です", "記録がある"),
     ],
+    ids=range(11),
 )
 def test_what_an_experiment_lacks_is_noticed(old, new):
     def found(text: str) -> list[str]:
@@ -879,6 +880,7 @@ x = 0.25
         ("### 練習1: 問い", "### 練習1: 問い\n\n### 練習2: 問い\n\n### 練習3: 問い"),
         ("と0.5。", "と0.75。"),
     ],
+    ids=range(10),
 )
 def test_what_a_lesson_has_too_much_of_is_noticed(monkeypatch, tmp_path, old, new):
     def found(text: str) -> list[str]:
@@ -889,7 +891,7 @@ def test_what_a_lesson_has_too_much_of_is_noticed(monkeypatch, tmp_path, old, ne
     assert not found(LESSON)
     assert len(found(LESSON.replace(old, new, 1))) == 1
     folded = "```{fold} 続き\n```\n\n```{code-cell} ipython3\nx = 'a.json'\n```\n\n```{unfold}\n```"
-    assert not found(LESSON.replace("## 練習", f"{folded}\n\n## 練習"))
+    assert not found(LESSON.replace("\n## 練習", f"\n{folded}\n\n## 練習"))
 
 
 # Terms
