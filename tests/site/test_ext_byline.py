@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from book.page import byline
+from book.page.fold import fold
 from docutils import nodes
 from sphinx import addnodes
 from sphinx_project import build
@@ -23,12 +24,30 @@ def test_date_in_japanese(value, shown):
     assert byline.japanese_date(value) == shown
 
 
-def test_prose_takes_a_minute_for_500_characters():
-    assert byline.reading_minutes(paragraph(500)) == 1
+def test_prose_takes_a_minute_for_400_characters():
+    assert byline.reading_minutes(paragraph(400)) == 1
 
 
-def test_code_takes_a_minute_for_20_lines_that_are_not_blank():
-    assert byline.reading_minutes(nodes.literal_block("", "x = 1\n\n" * 20)) == 1
+def test_code_takes_a_minute_for_12_lines_that_are_not_blank():
+    assert byline.reading_minutes(nodes.literal_block("", "x = 1\n\n" * 12)) == 1
+
+
+CODE = nodes.container("", nodes.literal_block("", "x = 1\n" * 12), nb_element="cell_code_source")
+DRAWN = nodes.container("", nodes.image(), nodes.image(), nb_element="cell_code_output")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "minutes"), [("", 2), ("input", 1), ("output", 1), ("input+output", 0), ("all", 0)]
+)
+def test_of_a_cell_counts_what_is_in_sight(hidden, minutes):
+    parts = [CODE.deepcopy(), DRAWN.deepcopy()]
+    cell = nodes.container("", *parts, nb_element="cell_code", hide_mode=hidden)
+    assert byline.reading_minutes(cell) == minutes
+
+
+def test_a_figure_takes_a_minute():
+    caption = nodes.caption("", "見る。")
+    assert byline.reading_minutes(nodes.section("", nodes.figure("", caption))) == 1
 
 
 @pytest.mark.parametrize(
@@ -37,10 +56,11 @@ def test_code_takes_a_minute_for_20_lines_that_are_not_blank():
         addnodes.desc("", paragraph(500)),
         addnodes.glossary("", paragraph(500)),
         nodes.container("", paragraph(500), nb_element="cell_code_output"),
+        fold("", paragraph(500)),
     ],
 )
 def test_what_is_looked_up_takes_no_time(skipped):
-    assert byline.reading_minutes(nodes.section("", skipped, paragraph(250))) == 0.5
+    assert byline.reading_minutes(nodes.section("", skipped, paragraph(200))) == 0.5
 
 
 def test_byline_stands_under_the_title_once(tmp_path):
@@ -49,7 +69,7 @@ def test_byline_stands_under_the_title_once(tmp_path):
     assert built.code == 0, built.messages
     line = built.page().find("h1").find_next_sibling()
     assert line["class"] == ["byline"]
-    assert list(line.stripped_strings) == ["原記事: chizuchizu、2022年9月3日", "読了時間 約2分"]
+    assert list(line.stripped_strings) == ["原記事: chizuchizu、2022年9月3日", "読了時間 約3分"]
     assert built.html().count("chizuchizu") == 1
 
 

@@ -22,6 +22,7 @@ PARTS = (
     "page.titles",
     "page.terms",
     "page.ending",
+    "page.fold",
     "page.byline",
     "page.citations",
     "page.claims",

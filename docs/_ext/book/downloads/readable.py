@@ -17,6 +17,7 @@ from sphinx.locale import admonitionlabels
 
 from book.formulas import lines_aligned
 from book.nodes import around
+from book.page.fold import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -289,6 +290,11 @@ class Writer:
         """Write a section."""
         return self.blocks(node.children)
 
+    def folded(self, node: fold) -> str:
+        """Write what is folded, which holds no cells: Jupyter and Colab fold it too."""
+        title = escaped(node["title"])
+        return f"<details><summary>{title}</summary>\n\n{self.blocks(node.children)}\n\n</details>"
+
     # The first that fits is taken.
     KINDS: dict[type, Callable[[Writer, Any], str]] = {  # noqa: RUF012
         nodes.title: heading,
@@ -308,6 +314,7 @@ class Writer:
         nodes.section: section,
         nodes.container: container,
         nodes.compound: section,
+        fold: folded,
     }
 
 
@@ -320,6 +327,9 @@ def parts(node: nodes.Element) -> Iterator[nodes.Node]:
     """Yield the blocks of a page in their order, out of their sections, and cells out of cells."""
     for child in node.children:
         if isinstance(child, nodes.section):
+            yield from parts(child)
+        elif isinstance(child, fold) and any(map(is_cell, child.findall(nodes.container))):
+            yield nodes.rubric("", child["title"])
             yield from parts(child)
         else:
             cells = child.findall(nodes.container)

@@ -27,10 +27,12 @@ import nbformat
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.errors import ConfigError
-from sphinx.util import logging
+from sphinx.util import docname_join, logging
 
 from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
 from book.files import write_atomically
+from book.nodes import around
+from book.page.fold import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +73,7 @@ CREDIT = (
 )
 WORKS = "引用した文献:"
 ALTERNATIVE = "<details><summary>図の説明</summary>{alt}</details>"
+ALTERNATIVES = re.compile(r"\s*" + ALTERNATIVE.format(alt=".*?"), re.DOTALL)
 NOTEBOOK, SCRIPT, SOURCE = "ノートブック", "Pythonスクリプト", "原稿"
 RECORDS = (
     "ほかの場所で動かすなら、セルが読む{names}も「このページを持ち帰る」から保存し、"
@@ -125,7 +128,9 @@ def as_script(cells: Sequence[NotebookNode]) -> str:
     written, code = [], ""
     for cell in cells:
         if cell.cell_type == "markdown":
-            text = re.sub(r"\s*<details>.*?</details>", "", cell.source, flags=re.DOTALL)
+            text = re.sub(ALTERNATIVES, "", cell.source)
+            text = re.sub(r"<details><summary>(.*?)</summary>", r"**\1**", text)
+            text = text.replace("\n\n</details>", "")
             written.append(new_markdown_cell(text))
             continue
         source = cell.source
@@ -184,7 +189,7 @@ class Page:
                 ran = self.ran[cast("nodes.Element", node)["cell_index"]]
                 prose.extend(self.before(ran))
                 end_of_prose()
-                found.append(self.code(ran))
+                found.append(self.code(ran, hidden=any(isinstance(n, fold) for n in around(node))))
                 prose.extend(self.after(cast("nodes.Element", node), ran))
                 continue
             prose.append(self.writer.block(node))
@@ -216,23 +221,25 @@ class Page:
             prompt = ran.metadata.get("mystnb", {}).get("code_prompt_show", "")
             yield f"**{prompt.removesuffix('を表示')}**" if prompt else ""
 
-    def code(self, ran: NotebookNode) -> Any:  # noqa: ANN401  # nbformat has no types.
-        """Write a cell of code."""
+    def code(self, ran: NotebookNode, *, hidden: bool) -> Any:  # noqa: ANN401  # No types.
+        """Write a cell of code, of a fold or not."""
         tags = ran.metadata.get("tags", [])
         metadata: dict[str, Any] = {"tags": tags} if tags else {}
         for tag in filter(FOLDED.__contains__, tags):
             metadata["jupyter"] = FOLDED[tag]
+        if hidden:
+            metadata["jupyter"] = FOLDED["hide-cell"]
         outputs = [cleaned(output) for output in ran.outputs]
         for output in outputs:
             if text := output.get("data", {}).get("text/markdown"):
-                output.data["text/markdown"] = re.sub(r"\{doc\}`(\w+)`", self.title, text)
+                output.data["text/markdown"] = re.sub(r"\{doc\}`([\w/.]+)`", self.title, text)
         return new_code_cell(
             ran.source, metadata=metadata, outputs=outputs, execution_count=ran.execution_count
         )
 
     def title(self, found: re.Match[str]) -> str:
         """Name a page by its title."""
-        return self.writer.line(self.app.env.titles[found[1]])
+        return self.writer.line(self.app.env.titles[docname_join(self.docname, found[1])])
 
     def after(self, node: nodes.Element, ran: NotebookNode) -> Iterator[str]:
         """Write what stands with a cell's outputs: captions, and what is said of a record."""
