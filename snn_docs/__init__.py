@@ -17,6 +17,7 @@
 
 encoding    画素や信号を、スパイクの列に変える
 functional  層を使わずに、式を関数で呼ぶ
+delays      遅延を学習する層
 network     スパイクを数えるなど、出力を読む
 data        この本で使うデータ
 fitting     学習のループ。自分のネットワークとDataLoaderで学習する

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from harness import record
-from torch.nn.functional import conv1d, cross_entropy, pad
+from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Recurrent
+from snn_docs.delays import Delayed
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ STEPS, CHANNELS, CLASSES, GAP, NOISE = 64, 5, 4, 6, 0.02
 LONGEST = 36
 SAMPLES = (1000, 500, 500)
 EPOCHS, BATCH = 40, 64
-SHRINKING, WHOLE = 24, 30
-"""The epochs in which the widths of delays shrink, and the one from which they are whole steps."""
 WIDEST, WIDE, NARROWEST = 10.0, 3.0, 0.3
 SEEDS = range(20, 25)
 TUNING_SEED = 100
@@ -71,8 +70,8 @@ def sample(seed: int, *, jitter: int = 0, scrambled: bool = False) -> list[Part]
     return parts
 
 
-class Delayed(torch.nn.Module):
-    """Weights behind delays: Gaussians over time, which narrow down while they are learnt."""
+class Late(Delayed):
+    """Delays that are learnt, or stay as they were drawn."""
 
     def __init__(
         self,
@@ -84,34 +83,18 @@ class Delayed(torch.nn.Module):
         spread: float = 2.0,
     ) -> None:
         """Make delays about the middle of what there may be, or all over it."""
-        super().__init__()
+        width = WIDEST if learnt else narrowest
+        super().__init__(CHANNELS, outputs, LONGEST, width=width, weight=weight, pace=1.0)
         self.learnt, self.narrowest = learnt, narrowest
-        self.width = WIDEST if learnt else narrowest
-        self.weight = torch.nn.Parameter(torch.full((outputs, CHANNELS), weight))
-        self.bias = torch.nn.Parameter(torch.zeros(outputs))
-        delay = LONGEST / 2 + spread * torch.randn(outputs, CHANNELS)
         if not learnt or spread == float("inf"):
             delay = (LONGEST + 1) * torch.rand(outputs, CHANNELS) - 0.5
-        self.delay = torch.nn.Parameter(delay if learnt else delay.round(), requires_grad=learnt)
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        """Return what arrives."""
-        distance = (torch.arange(LONGEST + 1) - self.delay[..., None]) / self.width
-        kernel = self.weight[..., None] * torch.exp(-(distance**2) / 2)
-        past = pad(spikes.permute(1, 2, 0), (LONGEST, 0))
-        return conv1d(past, kernel.flip(-1), self.bias).permute(2, 0, 1)
+            self.late.data = delay if learnt else delay.round()
+        self.late.requires_grad_(learnt)
 
     def narrow(self, epoch: int) -> None:
         """Set the width of an epoch; make the delays whole steps when the time has come."""
-        if not self.learnt:
-            return
-        part = min(epoch / SHRINKING, 1.0)
-        self.width = WIDEST + (self.narrowest - WIDEST) * part
-        with torch.no_grad():
-            self.delay.clamp_(0, LONGEST)
-            if epoch >= WHOLE:
-                self.delay.round_()
-        self.delay.requires_grad_(epoch < WHOLE)
+        if self.learnt:
+            self.anneal(epoch / EPOCHS, self.narrowest)
 
 
 class Counting(torch.nn.Module):
@@ -157,7 +140,7 @@ def leaky(leak: float) -> LIF:
 
 def delayed(leak: float, *, learnt: bool, hidden: int = 0, **own: float) -> Counting:
     """Return a network whose first spikes are late."""
-    return Counting(Delayed(hidden or CLASSES, learnt=learnt, **own), leaky(leak), hidden)
+    return Counting(Late(hidden or CLASSES, learnt=learnt, **own), leaky(leak), hidden)
 
 
 def weights_alone(leak: float, hidden: int) -> Counting:
@@ -220,7 +203,7 @@ def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
 def spread(network: torch.nn.Module) -> list[int]:
     """Return of each unit how many steps apart its own pattern's spikes arrive."""
     first: Any = network.first
-    late = first.delay if isinstance(first, Delayed) else -first.weight.argmax(2)
+    late = first.delay if isinstance(first, Late) else -first.weight.argmax(2)
     arrivals = patterns() + late.detach().int()
     return (arrivals.amax(1) - arrivals.amin(1)).tolist()
 
@@ -232,13 +215,13 @@ def train(
     (inputs, labels), held, test = parts
     torch.manual_seed(seed)
     network = make()
-    late = [each for name, each in network.named_parameters() if name == "first.delay"]
-    weights = [each for name, each in network.named_parameters() if name != "first.delay"]
+    late = [each for name, each in network.named_parameters() if name == "first.late"]
+    weights = [each for name, each in network.named_parameters() if name != "first.late"]
     groups: list[dict[str, Any]] = [{"params": weights}, {"params": late, "lr": 20 * rate}]
     optimizer = torch.optim.Adam(groups, lr=rate)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for epoch in range(EPOCHS):
-        if isinstance(delays := getattr(network, "first", None), Delayed):
+        if isinstance(delays := getattr(network, "first", None), Late):
             delays.narrow(epoch)
         for chosen in torch.randperm(len(labels)).split(BATCH):
             loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])

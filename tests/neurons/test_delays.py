@@ -1,0 +1,141 @@
+"""`Delayed`: spikes arrive when they should, and training finds out when that is."""
+
+import pytest
+import torch
+from torch_checks import seeded
+
+from snn_docs import IF, Sequential
+from snn_docs.delays import Delayed
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+def layer(n_in=3, n_out=2, longest=8, **kwargs):
+    torch.manual_seed(0)
+    return Delayed(n_in, n_out, longest, **kwargs)
+
+
+def spikes(*shape, seed=0):
+    return (torch.rand(shape, generator=seeded(seed)) < 0.3).float()
+
+
+def by_sums(delayed, inputs):
+    """The formula of the docstring, term by term."""
+    currents = delayed.bias.repeat(*inputs.shape[:2], 1)
+    for t in range(len(inputs)):
+        for k in range(min(t, delayed.longest) + 1):
+            hill = torch.exp(-((k - delayed.delay) ** 2) / (2 * delayed.width**2))
+            currents[t] += inputs[t - k] @ (delayed.weight * hill).T
+    return currents
+
+
+class TestCurrents:
+    def test_each_spike_arrives_as_a_hill_about_its_delay(self):
+        delayed, inputs = layer(width=1.7, weight=0.4), spikes(12, 4, 3)
+        torch.testing.assert_close(delayed(inputs), by_sums(delayed, inputs))
+
+    def test_narrow_and_whole_a_spike_arrives_once(self):
+        delayed = layer(1, 1, weight=1.0)
+        delayed.anneal(1.0, narrowest=0.05)
+        inputs = torch.zeros(12, 1, 1)
+        inputs[2] = 1
+        late = int(delayed.delay)
+        assert delayed(inputs).flatten().nonzero().tolist() == [[2 + late]]
+
+    @pytest.mark.parametrize("cut", [1, 5, 11])
+    def test_a_run_may_be_cut_and_taken_step_by_step(self, cut):
+        delayed, inputs = layer(), spikes(12, 4, 3)
+        whole, end = delayed.run(inputs)
+        first, state = delayed.run(inputs[:cut])
+        second, state = delayed.run(inputs[cut:], state)
+        torch.testing.assert_close(torch.cat([first, second]), whole)
+        assert state.equal(end)
+        state = None
+        for current, expected in zip(inputs, whole, strict=True):
+            found, state = delayed.step(current, state)
+            torch.testing.assert_close(found, expected)
+        assert state.equal(end)
+
+    def test_it_stands_in_a_row(self, monkeypatch):
+        network, inputs = Sequential(layer(weight=0.9), IF()), spikes(12, 4, 3)
+        expected, _ = network[1].run(network[0](inputs))
+        assert 0 < expected.mean() < 1
+        assert network(inputs).equal(expected)
+        monkeypatch.setattr("snn_docs.sequential.BYTES_AT_ONCE", 1)
+        assert network(inputs).equal(expected)
+
+    def test_the_gradient_is_that_of_the_formula(self):
+        delayed, inputs = layer(width=2.0).double(), spikes(12, 2, 3).double()
+        names = [name for name, _ in delayed.named_parameters()]
+
+        def run(*values):
+            state = dict(zip(names, values, strict=True))
+            return torch.func.functional_call(delayed, state, (inputs,))
+
+        assert torch.autograd.gradcheck(run, [*delayed.parameters()])
+
+
+class TestAnneal:
+    def test_the_width_shrinks_for_six_tenths_of_the_time(self):
+        delayed, widths = layer(), []
+        for progress in [0.0, 0.3, 0.6, 1.0]:
+            delayed.anneal(progress)
+            widths.append(delayed.width.item())
+        assert widths == pytest.approx([10.0, 6.0, 2.0, 2.0])
+
+    def test_delays_stay_in_range_and_become_whole(self):
+        delayed = layer(longest=8)
+        with torch.no_grad():
+            delayed.late += torch.tensor([[9.0, -9.0, 0.1], [0.0, 0.2, 0.3]]) / delayed.pace
+        delayed.anneal(0.5)
+        kept = delayed.delay.detach()
+        assert kept.amax() == 8
+        assert kept.amin() == 0
+        assert not kept.equal(kept.round())
+        assert delayed.late.requires_grad
+        delayed.anneal(0.75)
+        assert delayed.delay.equal(kept.round())
+        assert not delayed.late.requires_grad
+
+    def test_a_saved_layer_keeps_its_width(self):
+        trained, fresh = layer(), layer()
+        trained.anneal(1.0)
+        fresh.load_state_dict(trained.state_dict())
+        inputs = spikes(12, 4, 3)
+        assert fresh(inputs).equal(trained(inputs))
+        assert repr(fresh) == "Delayed(3, 2, longest=8, width=2)"
+
+    def test_training_lets_spikes_of_an_order_meet(self):
+        """All are to arrive in step 14, whenever they came; the rate of weights does for delays."""
+        order = torch.tensor([[0, 9, 3, 6, 12]])
+        inputs = torch.zeros(20, 1, 5).scatter(0, order[None], 1.0)
+        delayed, epochs = layer(5, 1, longest=16), 60
+        optimizer = torch.optim.Adam([delayed.late], lr=2e-2)
+        for epoch in range(epochs):
+            delayed.anneal(epoch / epochs)
+            optimizer.zero_grad()
+            if delayed.late.requires_grad:
+                (-delayed(inputs)[14]).sum().backward()
+            optimizer.step()
+        assert (order + delayed.delay).tolist() == [[14.0] * 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda: Delayed(5, 0, 8), ValueError, "n_out must be 1 or more"),
+        (lambda: Delayed(5, 4, 8.0), TypeError, "longest must be an int"),
+        (lambda: Delayed(5, 4, 8, width=0.0), ValueError, "width must be positive"),
+        (lambda: Delayed(5, 4, 8, weight="1"), TypeError, "weight must be a number"),
+        (lambda: layer().anneal(1.5), ValueError, r"from 0 to 1, .* give epoch / epochs"),
+        (lambda: layer().anneal(1, narrowest=0), ValueError, "narrowest must be positive"),
+        (lambda: layer()(spikes(12, 3)), ValueError, r"\[T, B, 3\], time first, .* \[12, 3\]"),
+        (lambda: layer()(spikes(12, 4, 3).int()), TypeError, "inputs must be a floating-point"),
+        (lambda: layer()(spikes(12, 4, 3).half()), TypeError, "dtype of the weights"),
+        (lambda: layer().step(spikes(4, 3), spikes(4, 3)), ValueError, r"of shape \[8, 4, 3\]"),
+        (lambda: layer().step(spikes(4, 3), 0), TypeError, "state must be a floating-point"),
+    ],
+)  # fmt: skip
+def test_wrong_calls(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call()
