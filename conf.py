@@ -180,7 +180,10 @@ html_theme_options = {
 }
 
 # What pages tell machines.
-head_moved = {"provenance": "verification"}  # Old addresses, and where they lead.
+head_moved = {  # Old addresses, and where they lead.
+    "few_steps": "experiments/few_steps",
+    "provenance": "verification",
+}
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
 head_book = {
     "author": {"@type": "Organization", "name": "The snn_docs authors"},

@@ -89,13 +89,9 @@ CALLS = {
         "chip_rules",
         lambda page: page["whole"](there(4, 3))[0],
     ),
-    "few_steps: levels in place of spikes": (
-        "few_steps",
-        lambda page: page["build"](2, 4).to(ELSEWHERE)(there(5, 196)),
-    ),
-    "few_steps: spikes in place of levels": (
-        "few_steps",
-        lambda page: page["run"](page["build"](2, 4).to(ELSEWHERE), there(5, 196), 3)[0],
+    "conversion: levels in place of spikes": (
+        "conversion",
+        lambda page: page["Stairs"](4).to(ELSEWHERE)(there(5, 3)),
     ),
     "neurobench: a reader": (
         "neurobench",
