@@ -55,7 +55,7 @@ class Rules:
     cores: tuple[tuple[int, int, int], ...] = ()
     """コアごとに、載せられる重み、ニューロン、バイアスの数。空なら数えない"""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """規則ごとの出典"""
+    """規則ごとの、もとの文書"""
 
 
 K, IMAGE = 1024, 3

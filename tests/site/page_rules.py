@@ -269,7 +269,7 @@ def test_a_chapter_that_is_still_to_be_written_anew_is(name):
 
 def test_each_rule_is_kept_by_some_page():
     assert {kind for kind, _ in RULES} == KINDS.keys()
-    assert len(PAGES) > len(CHAPTERS) > 40  # else none of them would be looked at
+    assert len(PAGES) > len(CHAPTERS) > 30  # else none of them would be looked at
 
 
 # Rules of every page
@@ -458,10 +458,8 @@ def test_the_api_lists_what_its_pages_describe():
     described = re.findall(
         r"^\.\. auto(?:class|function|exception|data):: ([\w.]+)", text, re.MULTILINE
     )
-    ((module, members),) = re.findall(
-        r"^\.\. automodule:: (\S+)\n   :members: (.+)", text, re.MULTILINE
-    )
-    described += [f"{module}.{member}" for member in members.split(", ")]
+    modules = re.findall(r"^\.\. automodule:: (\S+)\n   :members: (.+)", text, re.MULTILINE)
+    described += [f"{name}.{each}" for name, members in modules for each in members.split(", ")]
     listed = re.findall(r"\{py:\w+\}`([\w.]+) <snn_docs\.\1>`", source("api").text)
     assert sorted(f"snn_docs.{name}" for name in listed) == sorted(described)
 
@@ -487,16 +485,16 @@ def is_figure(node: SyntaxTreeNode) -> bool:
 
 
 def complaints(page: Source) -> list[str]:
-    """Say what a page's opening lacks: one sentence in bold, a picture, three lines at most."""
+    """Say what a page's opening lacks: one idea in bold, a picture, four lines at most."""
     nodes = [node for node in page.opening if node.type not in {"heading", "myst_target"}]
     first = nodes[0]
     found = []
-    if bold(first) != [plain(first)] or plain(first).count("。") != 1:
-        found.append("the first paragraph is not one sentence in bold")
+    if bold(first) != [plain(first)] or not 1 <= plain(first).count("。") <= 2:
+        found.append("the first paragraph is not one idea in bold, in two sentences at most")
     if not any(is_figure(node) for node in nodes):
         found.append("there is no picture")
     rest = [plain(node) for node in nodes[1:] if not directive_of(node, 0)]
-    if len("".join(rest)) > 3 * 40:
+    if len("".join(rest)) > 4 * 40:
         found.append(f"{len(''.join(rest))} letters beside the sentence and the picture")
     return found
 
@@ -507,9 +505,9 @@ def test_what_an_opening_lacks_is_noticed():
     )
     assert not complaints(Source("page", told))
     assert len(complaints(Source("page", told.replace("**", "")))) == 1
-    assert len(complaints(Source("page", told.replace("点は", "点。は")))) == 1
+    assert len(complaints(Source("page", told.replace("点は", "点。。は")))) == 1
     assert len(complaints(Source("page", told.replace("{interactive} if-neuron", "text")))) == 1
-    assert len(complaints(Source("page", told.replace("見る", 120 * "見")))) == 1
+    assert len(complaints(Source("page", told.replace("見る", 160 * "見")))) == 1
 
 
 @rule("chapter")
@@ -1039,14 +1037,14 @@ def test_docstrings_cite_as_the_pages_do():
     assert not [line for line in sources if not form.match(line)]
 
 
-def test_the_references_name_each_page_that_cites_a_work():
-    """The API cites sources in docstrings, and need not be named."""
+def test_a_page_that_the_references_name_does_cite_the_work():
+    """It may be cited elsewhere, too."""
     item = re.compile(r"^\{cite:t\}`(\w+)`\n: (.+)$", re.MULTILINE)
     cited = {name: source(name).cited() for name in PAGES}
     for work, told in item.findall(source("references").text):
         named = set(re.findall(r"\{doc\}`([\w/]+)`", told)) - API
         citing = {name for name, works in cited.items() if work in works}
-        assert named == citing - {"references"} - API, work
+        assert named <= citing, work
 
 
 def test_the_references_say_what_each_work_is_cited_for():
