@@ -21,6 +21,7 @@ delays      遅延を学習する層
 network     スパイクを数えるなど、出力を読む
 data        この本で使うデータ
 fitting     学習のループ。自分のネットワークとDataLoaderで学習する
+evaluation  正解率の区間、交差検証
 plot        ラスタや膜電位を描く
 conversion  学習済みのReLUのネットワークを変換する
 costs       演算の数と発火率を数える

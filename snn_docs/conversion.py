@@ -17,7 +17,7 @@ from torch.nn.modules.pooling import (
 )
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from snn_docs._checks import check_floating, check_number, type_name
+from snn_docs._checks import check_floating, check_integer, check_number, type_name
 from snn_docs.neurons import IF
 from snn_docs.sequential import NetworkState, Sequential
 
@@ -102,6 +102,55 @@ def convert(network: nn.Sequential, inputs: Tensor, *, percentile: float = 99.9)
         )
     with torch.no_grad():
         return Sequential(*_converted(network, inputs, percentile))
+
+
+class Stairs(nn.Module):
+    r"""高さを学習する上限まで、等しい段で上がる活性化関数です。段の数のステップで待つ``IF``の発火率に当たります。
+
+    .. math::
+
+        y = h \cdot \frac{1}{L} \left\lfloor
+        L \cdot \mathrm{clip}\left(\frac{x}{h}, 0, 1\right) + \frac{1}{2} \right\rfloor
+
+    段の数:math:`L`を``IF``のステップの数に、高さ:math:`h`を閾値にして、膜電位を半分から始めます。\
+    段には傾きがないので、勾配は、段のない坂のものです（直通推定）。
+
+    :param levels: 段の数:math:`L`。0以上の整数。0なら、段のない坂
+    :raises TypeError: ``levels``が整数でないとき
+    :raises ValueError: ``levels``が負のとき
+
+    >>> import torch
+    >>> from snn_docs.conversion import Stairs
+    >>> Stairs(2)(torch.tensor([-1.0, 0.2, 0.3, 0.9, 5.0]))
+    tensor([0.0000, 0.0000, 0.5000, 1.0000, 1.0000], grad_fn=<MulBackward0>)
+
+    出典: :cite:t:`bu2022optimal`
+    """
+
+    def __init__(self, levels: int) -> None:
+        """高さ1から始めます。"""
+        super().__init__()
+        check_integer(minimum=0, levels=levels)
+        self.levels = levels
+        self.height = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """段の高さを返します。
+
+        :param x: 値。浮動小数点数のテンソル。形は任意
+        :returns: 段の高さ。形と型は``x``と同じ
+        :raises TypeError: ``x``が浮動小数点数のテンソルでないとき
+        """
+        check_floating(x=x)
+        ramp = (x / self.height).clamp(0, 1)
+        if not self.levels:
+            return self.height * ramp
+        stairs = (ramp * self.levels + 0.5).floor() / self.levels
+        return self.height * (ramp + (stairs - ramp).detach())
+
+    def extra_repr(self) -> str:
+        """段の数を書きます。"""
+        return f"levels={self.levels}"
 
 
 def halfway(network: Sequential) -> NetworkState:

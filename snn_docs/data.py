@@ -1,5 +1,9 @@
 """学習に使うデータです。何もダウンロードしません。"""
 
+import csv
+import gzip
+import math
+import zlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import permutations
@@ -116,6 +120,157 @@ def mnist(*, seed: int = 0, validation: int = 0) -> Split:
     inputs = (table[:, :-1].float() / 255).view(-1, 1, 28, 28)
     labels = table[:, -1].long()
     return _split(inputs, labels, MNIST_TEST, validation, seed)
+
+
+def fashion_mnist(folder: Path | str, *, seed: int = 0, validation: int = 0) -> Split:
+    r"""Fashion-MNISTの7万枚を、手元のフォルダから読みます。
+
+    .. math::
+
+        x = \frac{p}{255} \qquad (p = 0, 1, \dots, 255)
+
+    読むのは、``train-images-idx3-ubyte``、``train-labels-idx1-ubyte``、``t10k-images-idx3-ubyte``、\
+    ``t10k-labels-idx1-ubyte``の4つで、どれも、``.gz``のままでも構いません。\
+    Debianの``dataset-fashion-mnist``は、``/usr/share/datasets/fashion-mnist``に置きます。\
+    同じ形式のMNISTなども読めます。分け方は、訓練用6万枚とテスト用1万枚という、もとの分け方です。
+
+    :param folder: 4つのファイルがあるフォルダ
+    :param seed: 検証用に選ぶ画像を決める乱数の種。0以上の整数
+    :param validation: 訓練用の画像から検証用に取り分ける枚数。0なら取り分けない。\
+        どの種類も同じ割合で選ぶ
+    :returns: 訓練用、テスト用、検証用の画像と正解の組。画像の形は``[枚数, 1, 28, 28]``、\
+        型は``torch.float32``、値は0以上1以下。正解の型は``torch.int64``、値は0から9
+    :raises FileNotFoundError: ファイルがないとき
+    :raises ImportError: ``validation``が0でなく、scikit-learnがないとき
+    :raises TypeError: ``seed``か``validation``が整数でないとき
+    :raises ValueError: ファイルの中身が、この形式の画像や正解でないとき、途中で終わるとき、\
+        ``seed``か``validation``が範囲の外のとき
+
+    出典: :cite:t:`xiao2017fashion`
+    """
+    check_integer(minimum=0, seed=seed, validation=validation)
+    parts = []
+    for kind in "train", "t10k":
+        images, labels = _idx(Path(folder), kind, "images"), _idx(Path(folder), kind, "labels")
+        if len(images) != len(labels):
+            raise ValueError(
+                f"{folder} must hold as many labels of {kind} as images, but there are "
+                f"{len(labels)} for {len(images)}; take all four files from one source"
+            )
+        parts.append(((images.float() / 255).unsqueeze(1), labels.long()))
+    (inputs, known), test = parts
+    train, held = _held_out(range(len(known)), known, validation, seed)
+    return Split(inputs[train], known[train], *test, inputs[held], known[held])
+
+
+def _idx(folder: Path, kind: str, what: str) -> Tensor:
+    """Read one idx file: a magic number, sizes, and then a byte for each pixel or label."""
+    dims = {"images": 3, "labels": 1}[what]
+    name = f"{kind}-{what}-idx{dims}-ubyte"
+    there = sorted(folder.glob(f"{kind}-{what}?idx{dims}-ubyte*"))
+    if not there:
+        raise FileNotFoundError(f"{folder} has no {name}, nor {name}.gz; give the folder of all 4")
+    path, start = there[0], 4 + 4 * dims
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} can't be unpacked: {error}; get the file again") from error
+    if raw[:4] != bytes([0, 0, 8, dims]):
+        raise ValueError(
+            f"{path} must begin with the bytes 0, 0, 8, {dims} of idx, but {[*raw[:4]]} came; give "
+            f"the file of {what}, unpacked, or with .gz at the end of its name"
+        )
+    sizes = [int.from_bytes(raw[at : at + 4]) for at in range(4, start, 4)]
+    if len(raw) - start != math.prod(sizes):
+        raise ValueError(
+            f"{path} must hold {math.prod(sizes)} bytes of {sizes}, but {len(raw) - start} came; "
+            "get the file again"
+        )
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8, offset=start).view(sizes)
+
+
+class Recordings(NamedTuple):
+    """フォルダから読んだ、長さのそろわない記録です。"""
+
+    inputs: Tensor
+    """記録。形は``[T, B, C]``。短い記録の終わりより後ろは0"""
+    lengths: Tensor
+    """ステップの数。形は``[B]``"""
+    labels: Tensor
+    """答えの番号。形は``[B]``"""
+    classes: list[str]
+    """番号の順に並べた、答えの名前"""
+    paths: list[Path]
+    """記録のファイル"""
+
+
+def recordings(folder: Path | str) -> Recordings:
+    r"""CSVの記録のフォルダを読みます。
+
+    答えの種類ごとにフォルダがあり、1件が1つの``.csv``です（``folder/nod/000.csv``など）。\
+    1行が1ステップ、1列が1チャネルの数です。数でない1行目は、見出しとして飛ばします。\
+    列の数は、どのファイルでも同じです。値はそのままなので、学ぶ分の平均と標準偏差でそろえます。
+
+    :param folder: 答えの名前のフォルダが並ぶフォルダ
+    :returns: 記録。並びはファイルの名前の順、型は``torch.float32``、番号は``torch.int64``
+    :raises FileNotFoundError: CSVがないとき
+    :raises ValueError: 数でない値があるとき、列の数がそろわないとき、行がないとき。\
+        どのファイルの何行目かを言う
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from snn_docs import data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind, text in {"nod": "x,y\n0,1\n2,3\n", "tap": "x,y\n4,5\n"}.items():
+    ...         (Path(folder) / kind).mkdir()
+    ...         _ = (Path(folder) / kind / "000.csv").write_text(text)
+    ...     found = data.recordings(folder)
+    >>> found.inputs.shape, found.lengths, found.labels, found.classes
+    (torch.Size([2, 2, 2]), tensor([2, 1]), tensor([0, 1]), ['nod', 'tap'])
+    """
+    paths = sorted(Path(folder).glob("*/*.csv"))
+    if not paths:
+        raise FileNotFoundError(
+            f"{folder} has no .csv in a folder for each class; lay them like {folder}/nod/000.csv"
+        )
+    series: list[Tensor] = []
+    for path in paths:
+        series.append(_recording(path, series[0].shape[1] if series else None))
+    classes = sorted({path.parent.name for path in paths})
+    labels = torch.tensor([classes.index(path.parent.name) for path in paths])
+    lengths = torch.tensor([len(steps) for steps in series])
+    return Recordings(pad_sequence(series), lengths, labels, classes, paths)
+
+
+def _recording(path: Path, width: int | None) -> Tensor:
+    rows: list[list[float]] = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, cells in enumerate(csv.reader(file), 1):
+            values = [_number(cell) for cell in cells]
+            if not cells or (number == 1 and not any(map(math.isfinite, values))):
+                continue  # an empty line, or the names of the columns
+            if not all(map(math.isfinite, values)):
+                raise ValueError(
+                    f"{path}, line {number}, must hold finite numbers, but {','.join(cells)!r} "
+                    "came; fill gaps, for example with the value before"
+                )
+            width = width or len(values)
+            if len(values) != width:
+                raise ValueError(
+                    f"{path}, line {number}, must hold {width} numbers, as the lines before, but "
+                    f"{len(values)} came"
+                )
+            rows.append(values)
+    if not rows:
+        raise ValueError(f"{path} must hold a step or more, but has no line of numbers")
+    return torch.tensor(rows)
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
 
 
 class Sequences(NamedTuple):

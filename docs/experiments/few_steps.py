@@ -37,6 +37,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from snn_docs import IF, data
+from snn_docs.conversion import Stairs
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -63,24 +64,6 @@ TUNING_SEED = 100
 SEEDS = range(40, 45)
 
 Part = tuple["Tensor", "Tensor"]
-
-
-class Stairs(nn.Module):
-    """A ReLU that stops at a learnt height, rounded to levels if there are any."""
-
-    def __init__(self, levels: int) -> None:
-        """Begin with the height of an input that is not small."""
-        super().__init__()
-        self.levels = levels
-        self.height = nn.Parameter(torch.tensor(1.0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the level; its gradient is that of the ramp."""
-        ramp = (x / self.height).clamp(0, 1)
-        if self.levels == CLIPPED:
-            return self.height * ramp
-        stairs = (ramp * self.levels + 0.5).floor() / self.levels
-        return self.height * (ramp + (stairs - ramp).detach())
 
 
 def build(depth: int, levels: int) -> nn.Sequential:

@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch_checks import reproducible, seeded
 
 from snn_docs import IF, LI, LIF, Sequential, encoding
-from snn_docs.conversion import convert, halfway
+from snn_docs.conversion import Stairs, convert, halfway
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -194,6 +194,36 @@ class TestHalfway:
 
     def test_its_dtype_is_that_of_the_weights(self):
         assert halfway(convert(dense(5, 9, 3), drawn(6, 5)))[1][1].dtype == torch.float64
+
+
+class TestStairs:
+    @pytest.mark.parametrize("levels", [1, 3, 4])
+    def test_it_is_how_often_a_neuron_fires_that_begins_at_half(self, levels):
+        stairs = Stairs(levels)
+        stairs.height.data.fill_(1.5)
+        x = torch.linspace(-1, 3, 400)
+        neurons = Sequential(IF(1.5, reset="subtract"))
+        spikes, _ = neurons.run(encoding.direct(x[None], levels), halfway(neurons))
+        differing = (stairs(x) != 1.5 * spikes[:, 0].mean(0)).float().mean()
+        assert differing < 0.01  # potentials at the threshold, to a rounding
+
+    def test_without_levels_it_is_a_ramp(self):
+        assert Stairs(0)(torch.tensor([-1.0, 0.3, 2.0])).tolist() == pytest.approx([0, 0.3, 1])
+
+    def test_gradients_are_those_of_the_ramp(self):
+        stairs, ramp = Stairs(4), Stairs(0)
+        for layer in stairs, ramp:
+            layer.height.data.fill_(2.0)
+            x = torch.linspace(-1, 3, 41, requires_grad=True)
+            layer(x).sum().backward()
+            layer.found = x.grad
+        assert stairs.found.equal(ramp.found)
+
+    def test_wrong_calls(self):
+        with pytest.raises(ValueError, match="levels must be 0 or more"):
+            Stairs(-1)
+        with pytest.raises(TypeError, match="x must be a floating-point tensor"):
+            Stairs(2)(torch.arange(3))
 
 
 class TestErrors:

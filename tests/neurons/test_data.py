@@ -1,5 +1,6 @@
 """`data`: digits and vowels as packages have them, tasks that no step or no count can solve."""
 
+import gzip
 import importlib.util
 import socket
 import sys
@@ -425,3 +426,105 @@ class TestOrders:
     def test_errors(self, arguments, error, message):
         with pytest.raises(error, match=message):
             data.orders(**{"samples": 4, "gap": 10} | arguments)
+
+
+IMAGES, LABELS = bytes(range(256)) * 37, bytes([*range(10)] * 4)
+
+
+def idx(dims, sizes, raw):
+    return bytes([0, 0, 8, dims]) + b"".join(n.to_bytes(4) for n in sizes) + raw
+
+
+@pytest.fixture
+def clothes(tmp_path):
+    """A folder with 40 pictures for training and 10 for the test, two of the files packed."""
+    drawn = (IMAGES * 4)[: 40 * 784]
+    files = {
+        "train-images-idx3-ubyte.gz": idx(3, (40, 28, 28), drawn),
+        "train-labels-idx1-ubyte": idx(1, (40,), LABELS),
+        "t10k-images-idx3-ubyte": idx(3, (10, 28, 28), drawn[: 10 * 784]),
+        "t10k-labels-idx1-ubyte.gz": idx(1, (10,), LABELS[:10]),
+    }
+    for name, raw in files.items():
+        (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    return tmp_path
+
+
+class TestFashionMnist:
+    def test_pixels_and_labels_are_those_of_the_files(self, clothes):
+        split = data.fashion_mnist(clothes)
+        assert split.train_inputs.shape == (40, 1, 28, 28)
+        assert split.test_inputs.shape == (10, 1, 28, 28)
+        assert split.train_labels.tolist() == [*LABELS]
+        assert (255 * split.train_inputs).flatten()[:300].tolist() == [*IMAGES[:300]]
+        assert split.validation_inputs.shape == (0, 1, 28, 28)
+
+    def test_validation_takes_of_each_kind_alike_from_the_training(self, clothes):
+        split = data.fashion_mnist(clothes, validation=20)
+        assert split.validation_labels.bincount().tolist() == [2] * 10
+        assert split.train_labels.bincount().tolist() == [2] * 10
+        both = torch.cat([split.train_inputs, split.validation_inputs]).flatten(1)
+        assert rows(both.tolist(), [*split.train_labels, *split.validation_labels]) == rows(
+            data.fashion_mnist(clothes).train_inputs.flatten(1).tolist(), [*LABELS]
+        )
+        assert_equal(split, data.fashion_mnist(str(clothes), validation=20))
+
+    @pytest.mark.parametrize(
+        ("name", "raw", "kind", "words"),
+        [
+            ("t10k-images-idx3-ubyte", None, FileNotFoundError, "has no t10k-images-idx3-ubyte"),
+            ("t10k-images-idx3-ubyte", b"<html>", ValueError, r"begin with the bytes 0, 0, 8, 3"),
+            ("t10k-images-idx3-ubyte", idx(3, (9, 1, 1), bytes(8)), ValueError, "must hold 9 byt"),
+            ("t10k-images-idx3-ubyte", idx(3, (9, 1, 1), bytes(9)), ValueError, "are 10 for 9"),
+            ("t10k-labels-idx1-ubyte.gz", b"plain", ValueError, "can't be unpacked"),
+            ("t10k-labels-idx1-ubyte.gz", gzip.compress(b"0")[:-3], ValueError, "be unpacked"),
+        ],
+    )
+    def test_errors_name_the_file(self, clothes, name, raw, kind, words):
+        path = clothes / name
+        path.unlink() if raw is None else path.write_bytes(raw)
+        with pytest.raises(kind, match=words) as caught:
+            data.fashion_mnist(clothes)
+        assert str(clothes) in str(caught.value)
+
+
+class TestRecordings:
+    def write(self, folder, **files):
+        for name, text in files.items():
+            kind, number = name.split("_")
+            (folder / kind).mkdir(exist_ok=True)
+            (folder / kind / f"{number}.csv").write_text(text, encoding="utf-8-sig")
+
+    def test_files_of_unequal_length_are_padded_behind_their_end(self, tmp_path):
+        self.write(tmp_path, tap_0="1,2\n3,4\n5,6\n", nod_1="x,y\n7,8\n\n", nod_0="9,1e1")
+        found = data.recordings(tmp_path)
+        assert found.classes == ["nod", "tap"]
+        assert [path.parent.name + path.stem for path in found.paths] == ["nod0", "nod1", "tap0"]
+        assert found.lengths.tolist() == [1, 1, 3]
+        assert found.labels.tolist() == [0, 0, 1]
+        assert found.inputs[:, 1].tolist() == [[7, 8], [0, 0], [0, 0]]
+        assert found.inputs[:, 2].tolist() == [[1, 2], [3, 4], [5, 6]]
+        assert found.inputs.dtype == torch.float32
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("x,y\n1,2\n3,oops\n", r"tap/0.csv, line 3, must hold finite numbers, but '3,oops'"),
+            ("x,y\n1,\n", r"tap/0.csv, line 2, .* fill gaps"),
+            ("x,y\n1,nan\n", r"tap/0.csv, line 2, must hold finite"),
+            ("1,oops\n1,2\n", r"tap/0.csv, line 1, must hold finite"),
+            ("x,y\n1,2\n3\n", r"tap/0.csv, line 3, must hold 2 numbers, .* but 1 came"),
+            ("x,y,z\n1,2,3\n", r"tap/0.csv, line 2, must hold 2 numbers, .* but 3 came"),
+            ("x,y\n", r"tap/0.csv must hold a step or more"),
+            ("", r"tap/0.csv must hold a step or more"),
+        ],
+    )
+    def test_errors_name_file_and_line(self, tmp_path, text, words):
+        self.write(tmp_path, nod_0="1,2\n", tap_0=text)
+        with pytest.raises(ValueError, match=words):
+            data.recordings(tmp_path)
+
+    def test_a_folder_without_recordings(self, tmp_path):
+        (tmp_path / "000.csv").write_text("1,2\n")
+        with pytest.raises(FileNotFoundError, match=r"no .csv in a folder for each class; .*/nod/"):
+            data.recordings(tmp_path)

@@ -1,0 +1,116 @@
+"""`interval` and `cross_validate`: how far an accuracy can be trusted."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_checks import reproducible
+
+from snn_docs.evaluation import cross_validate, interval
+
+counts = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+class TestInterval:
+    @given(counts)
+    @reproducible
+    def test_its_ends_are_where_the_share_is_196_standard_errors_away(self, pair):
+        """Wilson's definition: the error of the end, not of what was measured."""
+        right, total = pair
+        low, high = interval(right, total)
+        share = right / total
+        assert 0 <= low <= share + 1e-12
+        assert share - 1e-12 <= high <= 1
+        for end in (low, high):
+            error = 1.96 * (end * (1 - end) / total) ** 0.5
+            assert abs(share - end) == pytest.approx(error, rel=1e-6, abs=1e-9)
+
+    def test_wrong_and_right_answers_mirror_each_other(self):
+        low, high = interval(3, 20)
+        assert interval(17, 20) == pytest.approx((1 - high, 1 - low))
+
+    @pytest.mark.parametrize(
+        ("right", "total", "kind", "words"),
+        [
+            (3, 2, ValueError, "right must be total, 2, or less, but 3 came"),
+            (-1, 2, ValueError, "right must be 0 or more"),
+            (0, 0, ValueError, "total must be 1 or more"),
+            (0.5, 1, TypeError, "right must be an int"),
+        ],
+    )
+    def test_wrong_calls(self, right, total, kind, words):
+        with pytest.raises(kind, match=words):
+            interval(right, total)
+
+
+PART = [(torch.tensor(float(k)), k % 3) for k in range(30)]
+
+
+def seen(part):
+    return [int(x) for x, _ in part]
+
+
+class TestCrossValidation:
+    def test_each_sample_is_answered_once_by_what_has_not_learnt_it(self):
+        answered = []
+
+        def build(learn):
+            learnt = seen(learn)
+
+            def answer(held):
+                answered.extend(seen(held))
+                assert not set(learnt) & set(seen(held))
+                assert len(learnt) + len(held) == 30
+                return torch.tensor([k % 3 for k in seen(held)])
+
+            return answer
+
+        assert cross_validate(build, PART) == (30, 30)
+        assert sorted(answered) == list(range(30))
+
+    def test_each_part_has_each_class_alike(self):
+        def build(learn):
+            labels = torch.tensor([label for _, label in learn])
+            assert labels.bincount().tolist() == [8, 8, 8]
+            return lambda held: torch.zeros(len(held))
+
+        assert cross_validate(build, PART) == (10, 30)
+
+    def test_groups_are_not_torn_apart(self):
+        person = [k // 6 for k in range(30)]
+
+        def build(learn):
+            known = {person[k] for k in seen(learn)}
+
+            def answer(held):
+                assert not known & {person[k] for k in seen(held)}
+                return torch.zeros(len(held))
+
+            return answer
+
+        assert cross_validate(build, PART, groups=person) == (10, 30)
+
+    def test_a_seed_gives_one_split_and_another_seed_another(self):
+        def held_first(seed):
+            found = []
+            cross_validate(
+                lambda _: lambda held: found.append(seen(held)) or torch.zeros(len(held)),
+                PART,
+                seed=seed,
+            )
+            return found
+
+        assert held_first(0) == held_first(0) != held_first(1)
+
+    @pytest.mark.parametrize(
+        ("options", "kind", "words"),
+        [
+            ({"folds": 1}, ValueError, "folds must be 2 or more"),
+            ({"seed": -1}, ValueError, "seed must be 0 or more"),
+            ({"folds": 31}, ValueError, "n_splits"),
+            ({}, ValueError, r"each of 6 samples, but \[6, 3\] came; end it with .argmax\(-1\)"),
+        ],
+    )
+    def test_wrong_calls(self, options, kind, words):
+        with pytest.raises(kind, match=words):
+            cross_validate(lambda _: lambda held: torch.zeros(len(held), 3), PART, **options)
