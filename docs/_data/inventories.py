@@ -128,7 +128,7 @@ def place(name: str) -> tuple[str, str]:
 
 def used() -> list[tuple[str, ...]]:
     """List the names in the book's cells, each with all that it may be documented under."""
-    pages = [read_page(path) for path in sorted(DOCS.glob("*.md")) if is_page(path)]
+    pages = [read_page(path) for path in sorted(DOCS.rglob("[a-z]*.md")) if is_page(path)]
     cells = [
         span for page in pages for one in meanings([c.source for c in page.cells]) for span in one
     ]

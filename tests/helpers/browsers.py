@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pages
 import pytest
 from audit import AXE, CHROMIUM, NAMES, failure_of
 from book_runs import PATIENCE
@@ -22,8 +22,7 @@ needs_browser = pytest.mark.skipif(
 needs_axe = pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm ci")
 in_browser = [needs_browser, pytest.mark.slow]
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*sorted(path.stem for path in DOCS.glob("*.md")), "search", "_modules/index"]
+PAGES = [*pages.PAGES, "search", "_modules/index"]
 """The pages that have the site's own look, by name."""
 
 

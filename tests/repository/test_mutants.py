@@ -48,7 +48,7 @@ def copied(tmp_path_factory, root):
     for folder in ("docs", "snn_docs"):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(root / "conf.py", copy)
-    for page in (copy / "docs").glob("*.md"):
+    for page in (copy / "docs").rglob("*.md"):
         if page.stem not in KEPT:
             page.unlink()
     (copy / "docs" / "index.md").write_text(INDEX, encoding="utf-8")

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pages import FILES
 from pybtex.database import parse_string
 
 import bookproof
@@ -263,7 +264,7 @@ def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_pe
     makefile = read("Makefile").replace("$(others)", others)
     checked = re.findall(r"\.venv-(\w+)/.* -m bookproof check (.+)", makefile)
     assert [environment for environment, _ in checked] == ["peers", "sinabs"]
-    for path in sorted((ROOT / "docs").glob("*.md")):
+    for path in FILES.values():
         for cell in read_page(path).cells if is_page(path) else ():
             needed, name = set(cell.requires) - everywhere, path.relative_to(ROOT).as_posix()
             assert not needed or any(

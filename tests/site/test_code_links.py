@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import posixpath
 import re
 import sys
 import types
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pages import DOCS, FILES
 from sphinx_project import opening, part_of, script
 
 from bookproof.page import is_page, read_page
@@ -19,8 +20,7 @@ from bookproof.page import is_page, read_page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [path.stem for path in sorted(DOCS.glob("*.md")) if is_page(path)]
+PAGES = [name for name, path in FILES.items() if is_page(path)]
 LINKED = {"snn_docs", "torch", "numpy", "matplotlib", "sklearn"}
 # What leads nowhere, or no farther than to what stands before its last dot, and why.
 UNDOCUMENTED = {
@@ -112,7 +112,7 @@ def test_each_name_of_a_package_is_a_link(built_site, name):
         code.text.rstrip("\n"): {link.text.lstrip("@") for link in code.select("a.code-link")}
         for code in page.select(".cell_input pre")
     }
-    cells = [cell.source for cell in read_page(DOCS / f"{name}.md").cells if cell.source in linked]
+    cells = [cell.source for cell in read_page(FILES[name]).cells if cell.source in linked]
     trees = [ast.parse(re.sub(r"^\s*[%!].*", "", cell, flags=re.MULTILINE)) for cell in cells]
     known = dict.fromkeys(vars(builtins)) | imported(ast.Module([*trees], []))
     own = set().union(*map(redefined, trees))
@@ -150,7 +150,8 @@ def test_links_in_code_lead_to_five_projects_and_the_api(built_site):
         for link in opening(built_site / f"{name}.html", "a", "code-link").select("a.code-link"):
             place, _, anchor = link["href"].partition("#")
             assert anchor, link
-            ours = "/" not in place
+            ours = "://" not in place
+            place = posixpath.basename(place) if ours else place
             hosts.add(place if ours else place.split("/")[2])
             assert ("noopener" in link.get("rel", [])) != ours
     assert hosts == {

@@ -41,9 +41,34 @@ def test_a_claim_is_on_its_page_and_in_the_list(tmp_path):
     assert told[0] == "漏れが小さいほど、長く覚えます。"
     assert told[1] == "反証になりえた実験: 時刻をかき混ぜると半分"
     assert told[4] == "成り立たないところ: 長さ40では成り立たない（「本」）"
-    listed = found.page().select_one(".claims")
-    assert listed.select_one(".rubric a")["href"] == "chapter.html"
-    assert [paragraph.text for paragraph in listed.select("p:not(.rubric)")] == told
+    (row,) = found.page().select("table.claims tbody tr")
+    assert row.a["href"] == "chapter.html"
+    assert [cell.text.strip() for cell in row.select("td")] == [
+        told[0], "そのページの「くり返し」に", "章"
+    ]  # fmt: skip
+
+
+def test_the_list_is_in_the_order_of_what_claims_rest_on(tmp_path):
+    sorts = ["measured", "seeds 5", "seeds 5, tuned 1", "exact", "seeds 20", "seeds 5, tuned 3"]
+    claim = PAGE.partition("```{claim}")[2].replace("かき混ぜると0.5", "かき混ぜると半分")
+    more = [f"```{{claim}}\n:rests: {sort}{claim}" for sort in sorts]
+    found = built(tmp_path, PAGE.replace("0.5", "半分") + "\n".join(more))
+    assert found.code == 0, found.messages
+    rests = [row.select("td")[1].text for row in found.page().select("table.claims tbody tr")]
+    assert rests == [
+        "式、またはすべての場合",
+        "20個の種",
+        "5個の種",
+        "5個の種（設定は別の3個の種で選んだ）",
+        "5個の種（設定は別の1個の種で選んだ）",
+        "同じ計算機での測定",
+        "そのページの「くり返し」に",
+    ]
+
+
+def test_what_a_claim_rests_on_is_one_of_a_few(tmp_path):
+    page = PAGE.replace(":control:", ":rests: faith\n:control:")
+    assert "`:rests:` is exact, measured, seeds 5" in built(tmp_path, page).messages
 
 
 def test_a_number_that_no_cell_prints_is_told_of(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 import zipfile
@@ -11,13 +12,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from book import PARTS
 from book.downloads import ebook
+from pages import PAGES
 from pypdf import PdfReader
 from sphinx.errors import ExtensionError
 from sphinx_project import CELLS, EXTENSIONS, build_book, sphinx_build
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 XHTML = f"{{{ebook.HTML}}}"
 OPF = "{http://www.idpf.org/2007/opf}"
 FIGURE = """\
@@ -173,8 +174,10 @@ def test_links_in_a_book_lead_somewhere(request, which):
             if page_name.startswith("https://"):
                 continue
             followed += 1
-            assert (page_name or name) in found, link.attrib
-            assert not fragment or fragment in ids[page_name or name], link.attrib
+            there = posixpath.normpath(posixpath.join(posixpath.dirname(name), page_name))
+            there = there if page_name else name
+            assert there in found, link.attrib
+            assert not fragment or fragment in ids[there], link.attrib
     assert followed > 3
 
 
@@ -259,6 +262,19 @@ def test_what_lay_in_the_folder_is_not_packed(small):
 )
 def test_names_are_those_of_the_whole_book(key, value, placed):
     assert ebook.placed("page", key, value) == placed
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "placed"),
+    [
+        ("id", "a", "part-page--a"),
+        ("href", "#a", "#part-page--a"),
+        ("href", "../page.xhtml#a", "#page--a"),
+        ("href", "other.xhtml", "#part-other"),
+    ],
+)
+def test_names_of_pages_in_folders_too(key, value, placed):
+    assert ebook.placed("part/page", key, value) == placed
 
 
 @pytest.fixture(scope="module")

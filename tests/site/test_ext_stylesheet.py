@@ -181,7 +181,7 @@ def test_icons_are_in_the_font(built_site, style):
     (solid,) = built_site.rglob("fa-solid-900.woff2")
     glyphs = {chr(code) for code in TTFont(solid).getBestCmap()}
     icons = set()
-    for file in built_site.glob("*.html"):
+    for file in built_site.rglob("*.html"):
         icons |= set(re.findall(r"\bfa-solid fa-([a-z-]+)", file.read_text(encoding="utf-8")))
     assert {"bars", "list", "magnifying-glass", "sun", "moon"} <= icons
     for icon in icons:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -21,16 +22,15 @@ import yaml
 from book.downloads.takeaway import FOLDER, cleaned
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
+from pages import FILES, PAGES
 from sphinx_project import CELLS, EXTENSIONS, build, part_of
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
 FRONT = {
-    name: yaml.safe_load((ROOT / "docs" / f"{name}.md").read_text("utf-8").split("---")[1])
-    for name in PAGES
+    name: yaml.safe_load(path.read_text("utf-8").split("---")[1]) for name, path in FILES.items()
 }
 WITH_CODE = [name for name in PAGES if FRONT[name].get("file_format") == "mystnb"]
 # What the book's own kernels run under: sums come out the same.
@@ -53,6 +53,11 @@ def soup(site: Path, name: str) -> BeautifulSoup:
     return part_of(site / f"{name}.html", ["details", "div"], "takeaway|cell_output")
 
 
+def at(name: str, link: str) -> str:
+    """Return the place that a link on a page leads to."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(link)))
+
+
 def outputs(cells) -> list[nbformat.NotebookNode]:
     return [output for cell in cells for output in cell.get("outputs", [])]
 
@@ -63,7 +68,7 @@ def printed(cells) -> str:
 
 def sources(name: str) -> list[str]:
     """Take the cells' code out of a page's own file."""
-    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    text = FILES[name].read_text(encoding="utf-8")
     cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [
         re.sub(r"\A(---\n.*?\n---\n|(:[^\n]*\n)+\n?)", "", cell, flags=re.DOTALL) for cell in cells
@@ -71,15 +76,16 @@ def sources(name: str) -> list[str]:
 
 
 def test_every_page_can_be_taken_away(folder):
-    files = {path.name for path in folder.iterdir() if path.is_file()}
-    assert files == {f"{name}.md" for name in PAGES} | {
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    pages = {name for name in files if not name.endswith(".json")}
+    assert pages == {f"{name}.md" for name in PAGES} | {
         f"{name}.{kind}" for name in WITH_CODE for kind in ("ipynb", "py")
     }
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_source_is_the_page_itself(folder, name):
-    assert (folder / f"{name}.md").read_bytes() == (ROOT / "docs" / f"{name}.md").read_bytes()
+    assert (folder / f"{name}.md").read_bytes() == FILES[name].read_bytes()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -88,7 +94,7 @@ def test_the_menu_leads_to_the_files_of_its_page(built_site, name):
     (menu,) = page.select("details.takeaway")
     assert menu.summary.text == "このページを持ち帰る"
     assert not menu.has_attr("open")
-    links = {unquote(link["href"]): link for link in menu.select("a")}
+    links = {at(name, link["href"]): link for link in menu.select("a")}
     kinds = (".ipynb", ".py", ".md") if name in WITH_CODE else (".md",)
     records = [href for href in links if href.endswith(".json")]
     assert list(links) == [*(f"{FOLDER}/{name}{kind}" for kind in kinds), *records]
@@ -103,7 +109,7 @@ class TestNotebook:
     def test_is_valid_and_its_cells_are_named_the_same_each_time(self, folder, name):
         nbformat.validate(notebook(folder, name))
         ids = [cell.id for cell in notebook(folder, name).cells]
-        assert ids == [f"{name}-{n}" for n in range(1, len(ids) + 1)]
+        assert ids == [f"{name.replace('/', '-')}-{n}" for n in range(1, len(ids) + 1)]
 
     def test_has_the_code_of_the_page(self, folder, name):
         code = [cell.source for cell in notebook(folder, name).cells if cell.cell_type == "code"]
@@ -216,7 +222,8 @@ def test_notebook_prints_what_the_page_says(folder, tmp_path, monkeypatch):
 def test_pages_that_need_the_repository_say_so(folder):
     for name in WITH_CODE:
         introduction = notebook(folder, name).cells[0].source
-        assert ("`docs`に置" in introduction) == bool(FRONT[name].get("needs_repository"))
+        place = "`docs/experiments`に置" if "/" in name else "`docs`に置"
+        assert (place in introduction) == bool(FRONT[name].get("needs_repository"))
         assert "chizuchizu" in introduction
     assert (
         "`norse`、`sinabs`、`snntorch`、`spikingjelly`" in notebook(folder, "peers").cells[0].source
@@ -226,14 +233,15 @@ def test_pages_that_need_the_repository_say_so(folder):
 def test_records_that_a_page_reads_are_offered_beside_it(built_site, folder):
     """What reads files of the repository says so: nothing else runs the pages' scripts alone."""
     for name in WITH_CODE:
-        links = [unquote(link["href"]) for link in soup(built_site, name).select(".takeaway a")]
+        links = [at(name, link["href"]) for link in soup(built_site, name).select(".takeaway a")]
         records = [Path(link) for link in links if link.endswith(".json")]
         introduction = notebook(folder, name).cells[0].source
         assert bool(records) == bool(FRONT[name].get("needs_repository")), name
         for record in records:
             ours = ROOT / "docs" / record.relative_to(FOLDER)
             assert (built_site / record).read_bytes() == ours.read_bytes()
-            assert f"`{record.relative_to(FOLDER)}`" in introduction
+            beside = os.path.relpath(record, Path(FOLDER, name).parent)
+            assert f"`{beside}`" in introduction
 
 
 def test_solutions_are_folded(folder):

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pages
 import pytest
 from bidi import ENTER, ESCAPE, firefox
 
@@ -19,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("firefox", "firefox-esr")
 BROWSER = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, NAMES)), None)
 PAGES = [
-    *sorted(path.stem for path in DOCS.glob("*.md")),
+    *pages.PAGES,
     "search",
 ]
 PHONE = 390

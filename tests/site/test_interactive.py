@@ -355,7 +355,7 @@ def test_what_a_control_cannot_be_set_to_is_passed_over(browser, address, asked,
 
 def test_only_the_pages_that_hold_a_figure_load_its_few_kilobytes(built_site):
     homes = {}
-    for path in sorted(built_site.glob("*.html")):
+    for path in sorted(built_site.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         scripts = re.findall(r"_static/interactive/([a-z-]+)\.js\?v=", text)
         assert re.findall(r'data-interactive="([a-z-]+)"', text) == scripts

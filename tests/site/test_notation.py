@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import chain
-from pathlib import Path
 
 import pytest
+from pages import FILES
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in DOCS.rglob("[a-z]*.md")}
+PAGES = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$\n]+)\$", re.DOTALL)
 GREEK = "alpha beta gamma delta Delta epsilon eta theta kappa lambda mu rho sigma tau phi omega"
 WORDS = re.compile(r"\\(?:text\w*|math\w+|operatorname|begin|end|label)\{[^}]*\}")

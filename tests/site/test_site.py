@@ -19,6 +19,8 @@ import pytest
 from book import search
 from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import Template
+from pages import DOCS
+from pages import PAGES as CHAPTERS
 from py_mini_racer import MiniRacer
 from sphinx_project import part_of
 
@@ -27,8 +29,6 @@ from snn_docs import surrogate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DOCS = Path(__file__).parents[2] / "docs"
-CHAPTERS = sorted(path.stem for path in DOCS.glob("*.md"))
 MODULES = (
     "adaptive",
     "checkpoints",

@@ -65,4 +65,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for part in PARTS:
         import_module(f"book.{part}").setup(app)
     # A higher env_version has every page read anew: needed when what is kept of one is another.
-    return {"env_version": 3, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"env_version": 4, "parallel_read_safe": True, "parallel_write_safe": True}

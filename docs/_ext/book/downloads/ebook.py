@@ -9,6 +9,7 @@ own type is used.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -181,11 +182,12 @@ class Paper(Ebook):
 
     def bound(self) -> str:
         """Return the whole book as one page: cover, contents, pages."""
-        names = [Path(node["refuri"]).stem for node in self.refnodes if "#" not in node["refuri"]]
+        ends = len(self.out_suffix)
+        names = [node["refuri"][:-ends] for node in self.refnodes if "#" not in node["refuri"]]
         parts = {part.chapters[0].name: part.title for part in outline(self.env)}
         chapters = [
             {
-                "name": name,
+                "name": named(name),
                 "title": self.env.longtitles[name].astext(),
                 "part": parts.get(name, ""),
                 "text": self.chapter(name),
@@ -209,15 +211,23 @@ class Paper(Ebook):
         return "".join(ET.tostring(part, encoding="unicode") for part in body)
 
 
+def named(page: str) -> str:
+    """Write the name of a page as a part of an id."""
+    return page.replace("/", "-")
+
+
 def placed(name: str, key: str, value: str) -> str:
     """Write an attribute so that it is right in the whole book."""
+    here = named(name)
     if key == "id":
-        return f"{name}--{value}"
+        return f"{here}--{value}"
     if key.rpartition("}")[2] == "href" and "://" not in value:
         page, _, fragment = value.partition("#")
-        stem = Path(page).stem if page else name
-        return f"#{stem}--{unquote(fragment)}" if fragment else f"#{stem}"
-    return value.replace("url(#", f"url(#{name}--")
+        if page:
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(name), page))
+            here = named(posixpath.splitext(other)[0])
+        return f"#{here}--{unquote(fragment)}" if fragment else f"#{here}"
+    return value.replace("url(#", f"url(#{here}--")
 
 
 def find_browser() -> str | None:

@@ -65,7 +65,7 @@ PLAIN = {"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter"
 ORIGIN = "本「{project}」の1ページです。出力は、本を作るときにコードを走らせて得ました。"
 BY_HAND = '動かすには、本のリポジトリで`pip install ".[{extra}]"`を実行してください。'
 BY_CELL = "動かすときは、次のセルから始めてください。必要なパッケージが入ります。"
-IN_PLACE = "動かすには、本のリポジトリの`docs`に置き、`make html`が作る環境を使ってください。"
+IN_PLACE = "動かすには、本のリポジトリの`{folder}`に置き、`make html`が作る環境を使ってください。"
 OTHERS = "{names}を使うセルは、それが入っている環境でだけ動きます。"
 CREDIT = (
     "もとの記事は、chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）です。"
@@ -270,11 +270,13 @@ class Page:
         tags = {tag for cell in self.ran for tag in cell.metadata.get("tags", [])}
         names = sorted(tag.removeprefix("requires-") for tag in tags if tag.startswith("requires-"))
         here = Path(self.docname).parent
+        folder = Path("docs", here).as_posix()
         records = "、".join(f"`{relpath(path, here)}`" for path in self.records())
         extra = re.sub(r".*\[|\].*", "", config.takeaway_requirement)
+        start = BY_CELL if self.installs() else BY_HAND.format(extra=extra)
         said = [
             ORIGIN.format(project=config.project),
-            IN_PLACE if self.local else BY_CELL if self.installs() else BY_HAND.format(extra=extra),
+            IN_PLACE.format(folder=folder) if self.local else start,
             OTHERS.format(names="、".join(f"`{name}`" for name in names)) if names else "",
             RECORDS.format(names=records) if records else "",
             CREDIT,

@@ -1,5 +1,9 @@
 """A page's claim, and what could have refuted it: ``{claim}`` on the page, ``{claims}`` for all.
 
+The list is a table, in the order of what claims rest on, which ``:rests:`` says of each: ``exact``
+(an argument, or all cases), ``seeds 5`` (so many seeds, nothing to choose), ``seeds 5, tuned 3``
+(settings chosen on so many others), ``measured`` (times on one computer).
+
 Each number with a decimal point must be one that a cell of the page prints, or one of a record
 that the page reads: else it would stay when the output moves.
 """
@@ -29,6 +33,7 @@ PARTS = {
     "seeds": "くり返し",
     "limit": "成り立たないところ",
 }
+RESTS = re.compile(r"(exact)|(measured)|seeds (\d+)(?:, tuned (\d+))?")
 KEPT = "claims"
 """Where a page's are in what Sphinx keeps of it, and forgets with it."""
 NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
@@ -40,16 +45,34 @@ class claims(nodes.General, nodes.Element):  # noqa: N801
     """Stands for the list until all pages are read."""
 
 
+def read_rests(text: str) -> tuple[tuple[int, int, int], str]:
+    """Return where a claim stands in the list for what it rests on, and how that is said."""
+    found = RESTS.fullmatch(text)
+    if not found:
+        return (9, 0, 0), "そのページの「くり返し」に"
+    exact, measured, seeds, tuned = found.groups()
+    if exact:
+        return (0, 0, 0), "式、またはすべての場合"
+    if measured:
+        return (3, 0, 0), "同じ計算機での測定"
+    if tuned:
+        return (2, -int(tuned), -int(seeds)), f"{seeds}個の種（設定は別の{tuned}個の種で選んだ）"
+    return (1, 0, -int(seeds)), f"{seeds}個の種"
+
+
 class Claim(SphinxDirective):
     """A claim; each option says one thing that could have refuted it."""
 
     has_content = True
-    option_spec = dict.fromkeys(PARTS, directives.unchanged_required)
+    option_spec = dict.fromkeys([*PARTS, "rests"], directives.unchanged_required)
 
     def run(self) -> list[nodes.Node]:
         """Return a folded box, and keep what is in it for the list."""
         if missing := [name for name in PARTS if name not in self.options]:
             raise self.error(f"a claim needs {', '.join(f'`:{name}:`' for name in missing)}")
+        rests = self.options.get("rests", "")
+        if rests and not RESTS.fullmatch(rests):
+            raise self.error(f"`:rests:` is exact, measured, seeds 5 or seeds 5, tuned 3: {rests}")
         self._check_numbers()
         rows = [
             nodes.paragraph("", "", nodes.strong("", "", *self._inline("\n".join(self.content))))
@@ -58,7 +81,7 @@ class Claim(SphinxDirective):
             term = nodes.strong("", f"{label}: ", classes=["claim-part"])
             rows.append(nodes.paragraph("", "", term, *self._inline(self.options[name])))
         kept = self.env.metadata[self.env.docname].setdefault(KEPT, [])
-        kept.extend(row.deepcopy() for row in rows)
+        kept.append((rests, rows[0].deepcopy()))
         title = nodes.title("", "主張と反証")
         return [nodes.admonition("", title, *rows, classes=["claim", "dropdown"])]
 
@@ -69,7 +92,7 @@ class Claim(SphinxDirective):
     def _check_numbers(self) -> None:
         path = Path(self.env.doc2path(self.env.docname))
         found = set(printed(path))
-        said = "\n".join([*self.content, *self.options.values()])
+        said = "\n".join([*self.content, *(self.options[name] for name in PARTS)])
         for number in NUMBER.findall(said):
             if Decimal(number) not in found:
                 place = f"{path}:{self.lineno}"
@@ -95,19 +118,35 @@ class Claims(SphinxDirective):
 
 
 def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Put the claims where the mark is, in the order of the book."""
+    """Put the claims where the mark is, by what they rest on, then in the order of the book."""
     metadata = app.env.metadata
     for mark in list(doctree.findall(claims)):
-        body: list[nodes.Node] = []
+        rows = []
         for name in [name for name in app.env.collect_relations() if KEPT in metadata[name]]:
             link = app.builder.get_relative_uri(docname, name)
-            title = app.env.titles[name].astext()
-            reference = nodes.reference("", title, internal=True, refuri=link)
-            body.append(nodes.rubric("", "", reference))
-            body += [row.deepcopy() for row in metadata[name][KEPT]]
-        box = nodes.container("", *body, classes=["claims"])
-        mark.replace_self(box)
-        app.env.resolve_references(box, docname, app.builder)  # type: ignore[arg-type]
+            title = nodes.reference("", app.env.titles[name].astext(), internal=True, refuri=link)
+            for rests, claim in metadata[name][KEPT]:
+                place, said = read_rests(rests)
+                page = nodes.paragraph("", "", title.deepcopy())
+                rows.append((place, (claim.deepcopy(), nodes.paragraph("", said), page)))
+        rows.sort(key=lambda row: row[0])
+        table = as_table([row for _, row in rows])
+        mark.replace_self(table)
+        app.env.resolve_references(table, docname, app.builder)  # type: ignore[arg-type]
+
+
+HEAD = {"主張": 50, "よりどころ": 25, "ページ": 25}
+
+
+def as_table(rows: list[tuple[nodes.paragraph, ...]]) -> nodes.table:
+    """Make a table, with its widths in hundredths."""
+    group = nodes.tgroup(cols=len(HEAD))
+    group.extend(nodes.colspec(colwidth=width) for width in HEAD.values())
+    head = nodes.row("", *(nodes.entry("", nodes.paragraph("", title)) for title in HEAD))
+    body = [nodes.row("", *(nodes.entry("", cell) for cell in row)) for row in rows]
+    group += nodes.thead("", head)
+    group += nodes.tbody("", *body)
+    return nodes.table("", group, classes=["claims", "colwidths-given"])
 
 
 def setup(app: Sphinx) -> None:
