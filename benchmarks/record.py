@@ -3,7 +3,9 @@
 A record is a JSON file, beside its script if that is an experiment (docs/experiments), and else in
 docs/_data: ``machine`` says where and when, ``libraries`` in which versions of what is compared,
 ``code`` by which code of this repository, ``rows`` what was measured.
-``python benchmarks/record.py`` tells which records were made by other code than there is now.
+``environment`` is there if it was made as the book's pages are run. ``python benchmarks/record.py``
+tells which records were made by other code than there is now. An experiment with ``--again`` makes
+one cheap row of its record once more, and fails if it is another.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ OWN = (ROOT / "benchmarks", EXPERIMENTS, ROOT / "snn_docs")
 """Where the code lies that decides what is measured; this file decides only how it is kept."""
 KEEPS = "benchmarks/record.py"
 CPUINFO = Path("/proc/cpuinfo")
+PINNED = False
+"""Whether this program runs as the book's pages do."""
 DIGITS = 4
 """Significant digits that are kept of a measurement: more of them are noise."""
 
@@ -46,22 +50,31 @@ def new_parser(told: str | None, epilog: str | None = None) -> argparse.Argument
         description=told, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--record", action="store_true", help="also keep the figures, for the book")
+    parser.add_argument(
+        "--again", action="store_true", help="make one cheap row of the record again, and compare"
+    )
     return parser
 
 
-def run(
+def run(  # noqa: PLR0913 - a benchmark has as many parts
     told: str | None,
     name: str,
     rows: Callable[[], Iterable[Row]],
     show: Callable[[Row], str],
     libraries: Iterable[str] = (),
+    *,
+    again: Callable[[Row], tuple[Row, Row]] | None = None,
 ) -> None:
     """Be a benchmark's command: print each row as soon as it is known, and keep all if told to.
 
-    One thread, so that the bits are the same however many processors there are.
+    One thread, so that the bits are the same however many processors there are. ``again`` makes a
+    part of a row again, if the whole first row takes long: it returns what is kept of it, and that.
     """
     options = new_parser(told).parse_args()
     torch.set_num_threads(1)
+    if options.again:
+        compare(name, *(again or (lambda row: (row, next(iter(rows())))))(kept(name)[0]))
+        return
     found = _shown(rows(), show)
     if options.record:
         sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
@@ -85,6 +98,11 @@ def run_each(  # noqa: PLR0913 - a benchmark has as many parts
     parser.add_argument("--new", action="store_true", help="only what the record lacks")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.again:
+        place = next(iter(places))
+        known = {tuple(row[key] for key in by): row for row in kept(name)}
+        compare(name, known[place], measured(*place))
+        return
     there = {tuple(row[key] for key in by): row for row in kept(name)} if options.new else {}
     found = _shown((there.get(place) or measured(*place) for place in places), show)
     if options.record:
@@ -101,11 +119,39 @@ def _shown(rows: Iterable[Row], show: Callable[[Row], str]) -> list[Row]:
     return found
 
 
+def compare(name: str, known: Row, found: Row) -> None:
+    """Say whether a row that was made again is that of the record; if not, the program fails."""
+    plain = json.loads(json.dumps(_rounded(found)))
+    wrong = [key for key, value in known.items() if key in plain and not alike(value, plain[key])]
+    if wrong or not known.keys() & plain.keys():
+        told = "; ".join(f"{key} was {known[key]}, is {plain[key]}" for key in wrong)
+        again = f"python docs/experiments/{name}.py --record"
+        sys.exit(f"{name}: {told or 'another row'}. The record is behind; make it again: {again}")
+    sys.stdout.write(f"{name}: as recorded\n")
+
+
+def alike(known: Any, found: Any) -> bool:  # noqa: ANN401 - what JSON can hold
+    """Compare figures: from 0 to 1 (accuracies) by their digits, others by sign and within two."""
+    if isinstance(known, list) and isinstance(found, list):
+        return len(known) == len(found) and all(map(alike, known, found))
+    if isinstance(known, dict) and isinstance(found, dict):
+        return known.keys() == found.keys() and all(alike(known[k], found[k]) for k in known)
+    if isinstance(known, float) and isinstance(found, float) and not 0 <= known <= 1:
+        return known * found > 0 and 0.5 <= found / known <= 2  # noqa: PLR2004 - a factor of two
+    return bool(known == found)
+
+
 def kept(name: str) -> list[Row]:
     """Return the rows of a record, each with what made it."""
     there = json.loads((home(name) / f"{name}.json").read_text(encoding="utf-8"))
     made = {key: there["machine"][key] for key in ("cpu", "torch", "date")}
     return [{"made": made, **row} for row in there["rows"]]
+
+
+def is_pinned(name: str) -> bool:
+    """Tell whether a record was made as the book's pages are run; what is not yet, will be."""
+    path = home(name) / f"{name}.json"
+    return not path.is_file() or "environment" in json.loads(path.read_text(encoding="utf-8"))
 
 
 def home(name: str) -> Path:
@@ -124,8 +170,9 @@ def save(
     about = json.dumps(machine(), ensure_ascii=False, indent=4).replace("\n}", "\n  }")
     versions = json.dumps({library: version(library) for library in libraries})
     code = json.dumps(loaded_code(), indent=4).replace("\n}", "\n  }")
+    pinned = '\n  "environment": "book",' if PINNED else ""
     text = (
-        f'{{\n  "machine": {about},\n  "libraries": {versions},\n  "code": {code},\n'
+        f'{{\n  "machine": {about},{pinned}\n  "libraries": {versions},\n  "code": {code},\n'
         f'  "rows": [\n{lines}\n  ]\n}}\n'
     )
     write_atomically(path, text.encode())
@@ -172,6 +219,8 @@ def tell() -> None:
         changed = changed_code(found)
         what = f"made by other code: {', '.join(changed)} changed" if changed else "as the code is"
         what = what if "code" in found else "made by code that it does not name"
+        if path.parent == EXPERIMENTS and "environment" not in found:
+            what += ", not as the book's pages are run"
         machine = found["machine"]
         sys.stdout.write(f"{path.name}: {machine['date']}, {machine['cpu']}: {what}\n")
 

@@ -1,10 +1,185 @@
-"""What all experiments share; they are run as programs of their own, from any folder."""
+"""What all experiments share; they are run as programs of their own, from any folder.
 
+They run as the book's pages do (`book_environment` and `book_start` of conf.py), so that the same
+code gives the same digits on every x86-64. A script that is a study says its networks, the settings
+that each may have, and how one is trained with a setting and a seed::
+
+    study(__doc__, "memory", {"LIF": [{"rate": 0.01}, {"rate": 0.03}], ...}, train)
+
+Each network gets as many settings as the others; the one that is best in validation, on the mean
+of three seeds, is trained with five others, of which each is kept. What a run has found is noted
+at once: one that was stopped goes on where it was, as long as the code is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
 import sys
 from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # keeps records too
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "benchmarks"))  # keeps records too
 
 import record
+import torch
 
-__all__ = ["record"]
+from bookproof.settings import find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from record import Row
+    from torch import Tensor
+
+__all__ = ["accuracy", "epochs", "parameters", "record", "right", "study"]
+
+TUNING = (100, 101, 102)
+SEEDS = (0, 1, 2, 3, 4)
+NOTES = HERE.parents[1] / "_build" / "experiments"
+
+
+def begin() -> None:
+    """Start the program anew as the book's kernels start, unless it has been, or is imported.
+
+    A record that was made before there was this rule is checked (`--again`) as it was made.
+    """
+    program = Path(sys.argv[0]).resolve()
+    if program.parent != HERE:
+        return
+    old = "--again" in sys.argv and not record.is_pinned(program.stem)
+    settings = find_settings(HERE / "harness.py")
+    if not old and any(os.environ.get(key) != each for key, each in settings.environment.items()):
+        environment = {**os.environ, **settings.environment}
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)  # noqa: S606
+    if not old:
+        exec(settings.start, {"__name__": "book_start"})  # noqa: S102 - the book's own
+        record.PINNED = True
+
+
+# ---- Training ----
+
+
+def epochs(
+    loss: Callable[[Tensor], Tensor],
+    samples: int,
+    optimizer: torch.optim.Optimizer,
+    *,
+    count: int,
+    batch: int,
+) -> Iterator[int]:
+    """Train, and give the word after each epoch: ``loss(chosen)`` is that of some samples."""
+    for epoch in range(1, count + 1):
+        for chosen in torch.randperm(samples).split(batch):
+            value = loss(chosen)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        yield epoch
+
+
+def right(scores: Tensor, labels: Tensor) -> float:
+    """Return which part of the answers is right."""
+    return float((scores.argmax(-1) == labels).float().mean())
+
+
+def accuracy(network: Callable[..., Tensor], *inputs: Tensor, labels: Tensor) -> float:
+    """Return which part of a network's answers is right."""
+    with torch.no_grad():
+        return right(network(*inputs), labels)
+
+
+def parameters(network: torch.nn.Module) -> int:
+    """Count what a network learns."""
+    return sum(each.numel() for each in network.parameters())
+
+
+# ---- Studies ----
+
+
+class Notes:
+    """What the runs of a study have found, line by line, for one that goes on."""
+
+    def __init__(self, name: str) -> None:
+        """Read what runs of the same code have left."""
+        code = json.dumps(record.loaded_code(), sort_keys=True)
+        self.code = hashlib.sha256(code.encode()).hexdigest()[:12]
+        self.path = NOTES / f"{name}.jsonl"
+        self.found: dict[str, Row] = {}
+        lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
+        for line in lines:
+            try:
+                code, key, row = json.loads(line)
+            except ValueError:  # the line at which a run was stopped
+                continue
+            if code == self.code:
+                self.found[key] = row
+
+    def once(self, key: Sequence[Any], made: Callable[[], Row]) -> Row:
+        """Return what was found before, or make it and note it."""
+        name = json.dumps(key, ensure_ascii=False)
+        if name not in self.found:
+            self.found[name] = made()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                line = json.dumps([self.code, name, self.found[name]], ensure_ascii=False)
+                file.write(f"{line}\n")
+        return self.found[name]
+
+
+def studied(  # noqa: PLR0913 - a study has as many parts
+    name: str,
+    networks: Mapping[str, Sequence[Row]],
+    train: Callable[[str, Row, int], Row],
+    *,
+    by: str = "validation",
+    tuning: Sequence[int] = TUNING,
+    seeds: Sequence[int] = SEEDS,
+) -> Iterator[Row]:
+    """Yield a row for each network: its settings, what each reached, and each seed of the best."""
+    if len({len(settings) for settings in networks.values()}) != 1:
+        raise ValueError("each network gets as many settings as the others")
+    if len({*tuning}) < len(TUNING) or {*tuning} & {*seeds}:
+        raise ValueError("settings are chosen on three seeds or more, which are used for no more")
+    notes = Notes(name)
+
+    def run(network: str, setting: Row, seed: int) -> Row:
+        return notes.once([network, setting, seed], lambda: train(network, setting, seed))
+
+    for network, settings in networks.items():
+        tried = [fmean(run(network, each, seed)[by] for seed in tuning) for each in settings]
+        best = settings[tried.index(max(tried))]
+        runs = [run(network, best, seed) for seed in seeds]
+        each = {key: [one[key] for one in runs] for key in runs[0]}
+        yield {"network": network, "settings": [*settings], "tried": tried, "chosen": best, **each}
+
+
+def study(
+    told: str | None,
+    name: str,
+    networks: Mapping[str, Sequence[Row]],
+    train: Callable[[str, Row, int], Row],
+    libraries: Iterable[str] = ("torch",),
+    **others: Any,  # noqa: ANN401 - those of `studied`
+) -> None:
+    """Be the command of a study; its cheap row is one network's with one seed."""
+
+    def again(row: Row) -> tuple[Row, Row]:
+        seeds = others.get("seeds", SEEDS)
+        found = train(row["network"], row["chosen"], seeds[0])
+        return {key: row[key][0] for key in found}, found
+
+    rows = lambda: studied(name, networks, train, **others)  # noqa: E731
+    record.run(told, name, rows, _show, libraries, again=again)
+
+
+def _show(row: Row) -> str:
+    """Return a network, its setting, and each seed."""
+    values = {key: value for key, value in row.items() if key not in {"settings", "tried"}}
+    return json.dumps(values, ensure_ascii=False)
+
+
+begin()

@@ -1,0 +1,152 @@
+"""An experiment chooses on seeds of its own, goes on where it was, and runs as the pages do."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = ROOT / "docs" / "experiments"
+NAMES = sorted(path.stem for path in EXPERIMENTS.glob("*.json"))
+GRID = [{"rate": 0.1}, {"rate": 0.2}]
+
+
+@pytest.fixture
+def harness(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    harness = importlib.import_module("harness")
+    monkeypatch.setattr(harness, "NOTES", tmp_path)
+    return harness
+
+
+class Training:
+    """A network that is best with a setting on most seeds, and counts how often it was trained."""
+
+    def __init__(self):
+        self.runs = []
+
+    def __call__(self, network, setting, seed):
+        self.runs.append((network, setting["rate"], seed))
+        lucky = seed == 100 and setting["rate"] == 0.1
+        return {"validation": 1.0 if lucky else setting["rate"] * 4, "test": seed / 10}
+
+
+def test_settings_are_chosen_on_the_mean_of_seeds_that_are_used_for_no_more(harness):
+    train = Training()
+    row, _ = harness.studied("study", {"LIF": GRID, "GRU": GRID}, train)
+    assert row["network"] == "LIF"
+    assert row["tried"] == pytest.approx([0.6, 0.8])
+    assert row["chosen"] == {"rate": 0.2}
+    assert row["test"] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert len(train.runs) == 2 * (2 * 3 + 5)
+
+
+def test_a_study_that_was_stopped_goes_on_where_it_was(harness):
+    first, second = Training(), Training()
+    rows = harness.studied("study", {"LIF": GRID, "GRU": GRID}, first)
+    known = next(rows)
+    rows.close()
+    with (harness.NOTES / "study.jsonl").open("a") as file:
+        file.write('["half a li')
+    again = list(harness.studied("study", {"LIF": GRID, "GRU": GRID}, second))
+    assert again[0] == known
+    assert {network for network, _, _ in second.runs} == {"GRU"}
+
+
+def test_what_other_code_has_found_is_not_taken_up(harness, monkeypatch):
+    first, second = Training(), Training()
+    list(harness.studied("study", {"LIF": GRID}, first))
+    monkeypatch.setattr(harness.record, "loaded_code", lambda: {"a.py": "other"})
+    list(harness.studied("study", {"LIF": GRID}, second))
+    assert second.runs == first.runs
+
+
+@pytest.mark.parametrize(
+    ("networks", "others", "told"),
+    [
+        ({"LIF": GRID, "GRU": GRID[:1]}, {}, "as many settings"),
+        ({"LIF": GRID}, {"tuning": [100, 101]}, "three seeds or more"),
+        ({"LIF": GRID}, {"tuning": [0, 100, 101]}, "used for no more"),
+    ],
+)
+def test_an_unfair_study_is_refused(harness, networks, others, told):
+    with pytest.raises(ValueError, match=told):
+        next(harness.studied("study", networks, Training(), **others))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_experiment_runs_as_the_pages_do(harness, monkeypatch, again):
+    """Also where one that was recorded so is checked."""
+    begun = []
+    monkeypatch.setattr(sys, "argv", [str(EXPERIMENTS / "memory.py"), *["--again"] * again])
+    monkeypatch.setattr(harness.record, "is_pinned", lambda _: True)
+    monkeypatch.setattr(harness.record, "PINNED", False)
+    monkeypatch.setattr(harness.os, "execve", lambda *told: begun.append(told))
+    harness.begin()
+    ((_, command, environment),) = begun
+    assert command == [sys.executable, *sys.argv]
+    assert environment["PYTHONHASHSEED"] == "0"
+    assert environment["MKL_CBWR"] == "COMPATIBLE"
+    assert harness.record.PINNED
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "same"),
+    [
+        (0.91, 0.91, True),
+        (0.91, 0.912, False),
+        ([0.5, 3.0], [0.5, 4.0], True),
+        (3.0, 6.1, False),
+        (-3.0, 3.0, False),
+        ({"a": 1}, {"a": 2}, False),
+        (None, None, True),
+    ],
+)
+def test_accuracies_are_compared_by_their_digits_and_ratios_within_a_factor(
+    harness, known, found, same
+):
+    assert harness.record.alike(known, found) == same
+
+
+def test_a_record_that_is_behind_is_told_of_with_the_command_that_makes_it(harness, capsys):
+    harness.record.compare("memory", {"made": {}, "test": [0.5, 3.0]}, {"test": [0.50001, 4.0]})
+    assert capsys.readouterr().out == "memory: as recorded\n"
+    with pytest.raises(SystemExit, match=r"python docs/experiments/memory\.py --record"):
+        harness.record.compare("memory", {"test": [0.5]}, {"test": [0.6]})
+    with pytest.raises(SystemExit, match="another row"):
+        harness.record.compare("memory", {"test": [0.5]}, {"other": 1})
+
+
+def test_epochs_train_on_each_sample_once(harness):
+    weight = harness.torch.nn.Parameter(harness.torch.zeros(()))
+    seen = []
+
+    def loss(chosen):
+        seen.extend(chosen.tolist())
+        return (weight - 1) ** 2
+
+    optimizer = harness.torch.optim.SGD([weight], lr=0.1)
+    told = list(harness.epochs(loss, 5, optimizer, count=2, batch=2))
+    assert told == [1, 2]
+    assert sorted(seen[:5]) == sorted(seen[5:]) == [0, 1, 2, 3, 4]
+    assert float(weight.detach()) == pytest.approx(1 - 0.8**6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cheap_row_of_each_record_is_as_it_was(name):
+    """If this fails, what made the record has changed: make it again, by the command that is told.
+
+    Those that were not made as the book's pages are run depend on the processor, too.
+    """
+    record = json.loads((EXPERIMENTS / f"{name}.json").read_text(encoding="utf-8"))
+    if "environment" not in record:
+        pytest.skip(f"to be made anew: python docs/experiments/{name}.py --record")
+    command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--again"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
