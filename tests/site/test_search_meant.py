@@ -63,7 +63,7 @@ PAIRS = """
     surrogate gradient         | surrogate         |
     擬似勾配                   | surrogate         |
     straight-through           | surrogate         |
-    代理勾配 自作              | surrogate         | 練習3: 自分の代理勾配を作る
+    代理勾配 自作              | surrogate         | 練習2: 自分の代理勾配を作る
     代理勾配 損失地形          | surrogate_field   |
     メモリ不足                 | long_sequences    |
     out of memory              | long_sequences    |
