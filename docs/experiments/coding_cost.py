@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
-from harness import record
+from harness import record, train
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -44,13 +44,12 @@ def fit(
     parameters: torch.nn.Module, scores: Callable[[Tensor], Tensor], split: data.Split, rate: float
 ) -> None:
     """Train for a fixed number of epochs."""
-    optimizer = torch.optim.Adam(parameters.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            loss = cross_entropy(scores(split.train_inputs[chosen]), split.train_labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    images, labels = split.train_inputs, split.train_labels
+
+    def loss(chosen: Tensor) -> Tensor:
+        return cross_entropy(scores(images[chosen]), labels[chosen])
+
+    train(parameters, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+import harness
 import torch
 from harness import record
 from torch import nn
@@ -54,13 +55,14 @@ NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
 
 def train(network: nn.Sequential, inputs: Tensor, labels: Tensor) -> None:
     """Train as any network of ReLUs is."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(inputs[chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    harness.train(
+        network,
+        lambda chosen: cross_entropy(network(inputs[chosen]), labels[chosen]),
+        len(labels),
+        RATE,
+        count=EPOCHS,
+        batch=BATCH,
+    )
     network.requires_grad_(requires_grad=False)
 
 

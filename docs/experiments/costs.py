@@ -14,8 +14,10 @@ processor.
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness
 import images
 import torch
 from harness import record
@@ -183,16 +185,17 @@ TASKS: dict[str, tuple[Callable[[], Task], dict[str, Callable[[], nn.Module]]]] 
 }
 
 
+def loss_of(network: nn.Module, task: Task, chosen: Tensor) -> Tensor:
+    """Return the loss of some samples."""
+    lengths = () if task.lengths is None else (task.lengths[chosen],)
+    scores = network(task.inputs.index_select(task.samples, chosen), *lengths)
+    return cross_entropy(scores, task.labels[chosen])
+
+
 def train(network: nn.Module, task: Task) -> None:
     """Train for all epochs."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=task.rate)
-    for _ in range(task.epochs):
-        for chosen in torch.randperm(len(task.labels)).split(task.batch):
-            lengths = () if task.lengths is None else (task.lengths[chosen],)
-            scores = network(task.inputs.index_select(task.samples, chosen), *lengths)
-            optimizer.zero_grad()
-            cross_entropy(scores, task.labels[chosen]).backward()
-            optimizer.step()
+    samples, loss = len(task.labels), partial(loss_of, network, task)
+    harness.train(network, loss, samples, task.rate, count=task.epochs, batch=task.batch)
 
 
 def accuracy(network: nn.Module, task: Task) -> float:

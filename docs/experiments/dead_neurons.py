@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+import harness
 import torch
 from harness import record
 from torch.nn.functional import cross_entropy
@@ -107,14 +108,14 @@ def train(mend: Mend, strength: float, rate: float, seed: int) -> Row:
     torch.manual_seed(seed)
     network = mend.build(strength)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    samples = len(split.train_labels)
+
+    def loss(chosen: Tensor) -> Tensor:
+        outputs = layers(network, encoding.direct(split.train_inputs[chosen], STEPS))
+        return mend.loss(outputs, split.train_labels[chosen], strength)
+
     best: Row = {"validation": -1.0}
-    for epoch in range(1, EPOCHS + 1):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            outputs = layers(network, encoding.direct(split.train_inputs[chosen], STEPS))
-            loss = mend.loss(outputs, split.train_labels[chosen], strength)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    for epoch in harness.epochs(loss, samples, optimizer, count=EPOCHS, batch=BATCH):
         reached = accuracy(network, split.validation_inputs, split.validation_labels)
         if reached > best["validation"]:
             tested = accuracy(network, split.test_inputs, split.test_labels)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness
 import torch
 from harness import record
 from torch import nn
@@ -107,13 +108,14 @@ def train(way: Way, name: str, rate: float, seed: int, epochs: int = EPOCHS) -> 
     optimizer: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     if name == "SGD":
         optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            scores, _ = network.train()(split.train_inputs[chosen])
-            loss = cross_entropy(scores, split.train_labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+
+    def loss(chosen: Tensor) -> Tensor:
+        scores, _ = network.train()(split.train_inputs[chosen])
+        return cross_entropy(scores, split.train_labels[chosen])
+
+    samples = len(split.train_labels)
+    for _ in harness.epochs(loss, samples, optimizer, count=epochs, batch=BATCH):
+        pass
     validation = accuracy(network, split.validation_inputs, split.validation_labels)
     return validation, accuracy(network, split.test_inputs, split.test_labels)
 

@@ -17,9 +17,10 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING
 
+import harness
 import torch
 from costs import crossing
-from harness import record
+from harness import accuracy, parameters, record
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -103,12 +104,6 @@ NETWORKS: dict[str, tuple[Callable[[float], tuple[Eye, View]], tuple[float, ...]
 }
 
 
-def accuracy(network: Eye, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((network(inputs).argmax(-1) == labels).float().mean())
-
-
 def reached(
     make: Callable[[float], tuple[Eye, View]],
     setting: tuple[float, float],
@@ -121,15 +116,12 @@ def reached(
     network, view = make(own)
     (inputs, labels), (others, answers) = parts
     inputs = view(inputs)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    weights = sum(each.numel() for each in network.parameters())
-    return accuracy(network, view(others), answers), weights
+
+    def loss(chosen: Tensor) -> Tensor:
+        return cross_entropy(network(inputs[:, chosen]), labels[chosen])
+
+    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
+    return accuracy(network, view(others), answers), parameters(network)
 
 
 def compared(train: Part, held: Part, test: Part) -> Iterator[Row]:

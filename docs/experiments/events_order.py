@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import events
 import torch
 from costs import crossing
-from events import LEAKS, RATES, SEEDS, TUNING_SEED, Eye, accuracy, lif, reached, steps
-from harness import record
+from events import LEAKS, RATES, SEEDS, TUNING_SEED, Eye, lif, reached, steps
+from harness import accuracy, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import nn
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from record import Row
     from torch import Tensor
 
-__all__ = ["accuracy", "epochs", "parameters", "record", "right", "study"]
+__all__ = ["accuracy", "epochs", "parameters", "record", "right", "study", "train"]
 
 TUNING = (100, 101, 102)
 SEEDS = (0, 1, 2, 3, 4)
@@ -81,13 +81,29 @@ def epochs(
         yield epoch
 
 
+def train(  # noqa: PLR0913 - what training needs
+    network: torch.nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    samples: int,
+    rate: float,
+    *,
+    count: int,
+    batch: int,
+) -> None:
+    """Train for some epochs with Adam."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    for _ in epochs(loss, samples, optimizer, count=count, batch=batch):
+        pass
+
+
 def right(scores: Tensor, labels: Tensor) -> float:
     """Return which part of the answers is right."""
     return float((scores.argmax(-1) == labels).float().mean())
 
 
-def accuracy(network: Callable[..., Tensor], *inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of a network's answers is right."""
+def accuracy(network: Callable[..., Tensor], *part: Tensor) -> float:
+    """Return which part of a network's answers to some inputs is right; the labels come last."""
+    *inputs, labels = part
     with torch.no_grad():
         return right(network(*inputs), labels)
 

@@ -25,11 +25,11 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import costs
+import harness
 import images
 import torch
 from harness import record
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data, encoding
 from snn_docs.network import count
@@ -131,16 +131,12 @@ def train(network: nn.Module, task: costs.Task, price: float) -> None:
         layer.register_forward_hook(lambda _, __, output: given.append(spikes_of(output).mean()))
         for layer in hidden
     ]
-    optimizer = torch.optim.Adam(network.parameters(), lr=task.rate)
-    for _ in range(task.epochs):
-        for chosen in torch.randperm(len(task.labels)).split(task.batch):
-            given.clear()
-            lengths = () if task.lengths is None else (task.lengths[chosen],)
-            scores = network(task.inputs.index_select(task.samples, chosen), *lengths)
-            loss = cross_entropy(scores, task.labels[chosen]) + price * sum(given)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+
+    def loss(chosen: Tensor) -> Tensor:
+        given.clear()
+        return costs.loss_of(network, task, chosen) + price * sum(given)
+
+    harness.train(network, loss, len(task.labels), task.rate, count=task.epochs, batch=task.batch)
     for hook in hooks:
         hook.remove()
 

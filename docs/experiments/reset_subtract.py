@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+import harness
 import torch
 from harness import record
 from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, loss_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from record import Row
+    from torch import Tensor
 
     Reset = Literal["zero", "subtract"]
 
@@ -46,13 +48,12 @@ def train(reset: Reset, rate: float, *, detach: bool, seed: int) -> float:
     """Train, and return the accuracy in tests after the last epoch."""
     split = data.digits(validation=360)
     network = build(reset, detach=detach, seed=seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            loss = loss_of(network, split.train_inputs[chosen], split.train_labels[chosen], STEPS)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    images, labels = split.train_inputs, split.train_labels
+
+    def loss(chosen: Tensor) -> Tensor:
+        return loss_of(network, images[chosen], labels[chosen], STEPS)
+
+    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
     with torch.no_grad():
         answers = count(network(encoding.direct(split.test_inputs, STEPS))[0]).argmax(1)
     return float((answers == split.test_labels).float().mean())

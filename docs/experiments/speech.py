@@ -18,8 +18,9 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness
 import torch
-from harness import record
+from harness import accuracy, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch.nn.functional import cross_entropy
 
@@ -149,12 +150,6 @@ NETWORKS = {
 }
 
 
-def accuracy(network: torch.nn.Module, inputs: Tensor, lengths: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((network(inputs, lengths).argmax(1) == labels).float().mean())
-
-
 def scrambled(inputs: Tensor, lengths: Tensor) -> Tensor:
     """Return the voices with their steps in random order, and the padding where it was."""
     keys = torch.rand(inputs.shape[:2]) + (torch.arange(len(inputs))[:, None] >= lengths)
@@ -163,14 +158,12 @@ def scrambled(inputs: Tensor, lengths: Tensor) -> Tensor:
 
 def train(network: torch.nn.Module, split: Sequences, rate: float) -> None:
     """Train for all epochs."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            answers = network(split.train_inputs[:, chosen], split.train_lengths[chosen])
-            loss = cross_entropy(answers, split.train_labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+
+    def loss(chosen: Tensor) -> Tensor:
+        answers = network(split.train_inputs[:, chosen], split.train_lengths[chosen])
+        return cross_entropy(answers, split.train_labels[chosen])
+
+    harness.train(network, loss, len(split.train_labels), rate, count=EPOCHS, batch=BATCH)
 
 
 def heard(network: Contestant, seed: int, validation: int = 0) -> Sequences:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness
 import torch
 from harness import record
 
@@ -77,14 +78,13 @@ def build(spike: Callable[[Tensor], Tensor], bias: float, seed: int) -> Network:
 def accuracies(network: Network, rate: float, training: Part, validation: Part) -> list[float]:
     """Train, and return the accuracy after each epoch that is kept."""
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    found = []
-    for epoch in range(1, max(KEPT) + 1):
-        for chosen in torch.randperm(len(training.labels)).split(BATCH):
-            scores = count(network(training.inputs[:, chosen])[0])
-            loss = torch.nn.functional.cross_entropy(scores, training.labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    samples, found = len(training.labels), []
+
+    def loss(chosen: Tensor) -> Tensor:
+        scores = count(network(training.inputs[:, chosen])[0])
+        return torch.nn.functional.cross_entropy(scores, training.labels[chosen])
+
+    for epoch in harness.epochs(loss, samples, optimizer, count=max(KEPT), batch=BATCH):
         if epoch in KEPT:
             with torch.no_grad():
                 answers = count(network(validation.inputs)[0]).argmax(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -11,3 +12,9 @@ FILES = {
     if not any(part.startswith("_") for part in path.relative_to(DOCS).parts)
 }
 PAGES = sorted(FILES)
+MOVED: dict[str, str] = next(
+    ast.literal_eval(node.value)
+    for node in ast.parse((DOCS.parent / "conf.py").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "head_moved"
+)
+"""Old addresses, and the pages that they lead to."""

@@ -19,7 +19,7 @@ import pytest
 from book import search
 from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import Template
-from pages import DOCS
+from pages import DOCS, MOVED
 from pages import PAGES as CHAPTERS
 from py_mini_racer import MiniRacer
 from sphinx_project import part_of
@@ -49,7 +49,7 @@ MODULES = (
     "surrogate",
 )
 SOURCES = ["_modules/index", *(f"_modules/snn_docs/{name}" for name in MODULES)]
-PAGES = [*CHAPTERS, "404", "search", "provenance", *SOURCES]
+PAGES = [*CHAPTERS, "404", "search", *MOVED, *SOURCES]
 ARTICLE_HEADINGS = [
     "IFモデルをPyTorchで動かす",
     "IFモデルのPyTorch実装",
@@ -127,6 +127,16 @@ def test_english_is_noticed():
     assert english("Back to top") == ["Back", "to", "top"]
     assert not english("膜電位 (membrane potential)")
     assert not english("CC BY 4.0")
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_address_leads_to_the_page_that_has_moved(built_site, old):
+    page = soup(built_site, old)
+    (refresh,) = page.select("meta[http-equiv=refresh]")
+    to = posixpath.join(posixpath.dirname(old), refresh["content"].removeprefix("0; url="))
+    assert posixpath.normpath(to) == f"{MOVED[old]}.html"
+    assert (built_site / to).is_file()
+    assert page.article.a["href"] == refresh["content"].removeprefix("0; url=")
 
 
 def test_the_site_is_built_without_a_complaint(site_build):
