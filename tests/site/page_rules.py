@@ -736,8 +736,11 @@ def an_experiment_has_its_sections(page: Source) -> Iterator[str]:
     if not any(map(is_figure, page.section("結果").nodes)):
         yield "結果 has no picture"
     inside = {title: directives_in(page.section(title)) for title in SECTIONS}
-    if not any(part.name == "claim" for part in inside["反証の表"]):
+    claims = [part for part in inside["反証の表"] if part.name == "claim"]
+    if not claims:
         yield "反証の表 has no claim"
+    if any("rests" not in part.options for part in claims):
+        yield "a claim says what it rests on: `:rests:` exact, measured, seeds 5, seeds 5, tuned 3"
     if not any(
         part.name == "fold" or "hide-cell" in tags_of(part) for part in inside["すべての数"]
     ):
@@ -795,6 +798,8 @@ open("memory.json")
 ## 反証の表
 
 ```{claim}
+:rests: exact
+
 越える。
 ```
 
@@ -826,11 +831,12 @@ print(1)
         ("- 越えない。", "越えない。"),
         ("mystnb:", "other:"),
         ("{claim}", "{note}"),
+        (":rests: exact", ":seeds: 5"),
         ("hide-cell", "other"),
         ("python docs/experiments/memory.py", "make bench"),
         ("記録は`memory.json`です", "記録がある"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_an_experiment_lacks_is_noticed(old, new):
     def found(text: str) -> list[str]:
