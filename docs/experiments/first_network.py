@@ -45,7 +45,7 @@ def spiking(neuron: IF, bias: float | None = None) -> tuple[nn.Module, Scores]:
     """Return a network, and how often each of its outputs fires."""
     network = Network([64, 100, 10], lambda: neuron)
     for linear in network.linears if bias is not None else ():
-        nn.init.constant_(linear.get_parameter("bias"), bias)
+        nn.init.constant_(linear.get_parameter("bias"), bias)  # type: ignore[arg-type]
     return network, lambda images: network(images.expand(STEPS, -1, -1))[0].sum(0)
 
 
