@@ -8,12 +8,14 @@ on a seed that is used for nothing else, then trains with five others, and the t
 of the epoch that was best in validation. A linear classifier of the counts, and one of the whole
 raster, get eight strengths of their penalty. Rates are read as means, but LSNN, CubaLIF and a
 control of leaky neurons may also be read, as the GRU may by its last state, by a readout that
-fades: there, late spikes count more. Controls: the same networks on data whose steps are in random
-order, and on volleys whose channels are off by a step. A last part tries how far ALIF's two
+fades: there, late spikes count more. A convolution over time, of as many parameters, is read by
+its largest or mean output. A rule that learns nothing is told the groups: the busiest step, or
+steps, of each, sorted. Controls: the same networks on data whose steps are in random order, and on
+volleys whose channels are off by a step. A last part tries how far ALIF's two
 settings of its threshold may be off. With --record the figures are kept beside it. With --only NAME
 ... those networks alone are run, and the other rows of the record stay, with the machine and the
 date that made them. A run takes about twenty minutes on one processor; LSNN alone takes six,
-CubaLIF two.
+CubaLIF two, the rules a second.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from __future__ import annotations
 import sys
 import warnings
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -47,6 +49,7 @@ SEEDS = range(5)
 TUNING_SEED = 100
 CHANNELS, ORDERS = 24, 6
 HIDDEN, LOOPED, GATED = 100, 42, 20
+MIXED, FILTERS = 8, 7
 """As many units as give each network about three thousand parameters."""
 PENALTIES = tuple(10.0**power for power in range(-5, 3))
 ADAPTATIONS = (0.3, 1.0, 3.0, 10.0)
@@ -95,6 +98,24 @@ class Gated(torch.nn.Module):
         """Return a number for each order."""
         states, _ = self.gru(inputs)
         scores: Tensor = self.last(states[-1] if self.readout == "last" else 10 * states.mean(0))
+        return scores
+
+
+class Convolved(torch.nn.Module):
+    """Two convolutions over time, the later one as long as two gaps; its largest or mean output."""
+
+    def __init__(self, taps: int, readout: str) -> None:
+        """Make the layers; the first brings the channels together over so many steps."""
+        super().__init__()
+        self.readout = readout
+        self.first = torch.nn.Conv1d(CHANNELS, MIXED, taps, padding=taps // 2)
+        self.then = torch.nn.Conv1d(MIXED, FILTERS, 2 * GAP + 5, padding=GAP + 2)
+        self.last = torch.nn.Linear(FILTERS, ORDERS)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return a number for each order."""
+        found = self.then(self.first(inputs.permute(1, 2, 0)).relu()).relu()
+        scores: Tensor = self.last(10 * found.mean(2) if self.readout == "mean" else found.amax(2))
         return scores
 
 
@@ -187,7 +208,10 @@ NETWORKS = {
         },
     ),
     "GRU": Contestant(Gated, {"readout": ("mean", "last"), "bias": (0.0, 2.0)}),
+    "convolution": Contestant(Convolved, {"taps": (1, 3), "readout": ("max", "mean")}),
 }
+RULES = {"rule 1": 1, "rule 3": 3}
+"""The rule that is told the groups, and over how many steps it counts a group's spikes."""
 
 
 def sample(jitter: int, seed: int, *, scrambled: bool = False) -> list[Part]:
@@ -281,10 +305,37 @@ def linear(name: str, jitter: int, see: Callable[[Tensor], Tensor]) -> Row:
     }
 
 
+def in_order(inputs: Tensor, window: int) -> Tensor:
+    """Return the order of the groups' busiest steps: which group came first, second and third."""
+    counts = inputs.unflatten(2, (3, -1)).sum(3).permute(1, 2, 0)
+    near = torch.nn.functional.avg_pool1d(counts, window, 1, padding=window // 2)
+    slots = near.argmax(2).argsort(1).argsort(1)  # of each group, its place
+    every = torch.tensor(list(permutations(range(3))))
+    answers: Tensor = (slots[:, None] == every).all(2).int().argmax(1)
+    return answers
+
+
+def ruled(name: str, jitter: int) -> Row:
+    """Return what the rule reaches, which has nothing to learn."""
+
+    def right(part: Part) -> float:
+        return float((in_order(part[0], RULES[name]) == part[1]).float().mean())
+
+    return {
+        "network": name,
+        "parameters": 0,
+        "jitter": jitter,
+        "chosen": {"window": RULES[name]},
+        "tried": [{"window": RULES[name], "validation": right(sample(jitter, TUNING_SEED)[1])}],
+        "test": [right(sample(jitter, seed)[2]) for seed in SEEDS],
+    }
+
+
 def rows(only: Sequence[str] | None = None, jitters: Sequence[int] = (0, 1)) -> Iterator[Row]:
     """Yield what each network reached, and what ALIF reaches with other thresholds."""
     if only:
-        yield from (trained(name, jitter) for name in only for jitter in jitters)
+        for name, jitter in product(only, jitters):
+            yield (ruled if name in RULES else trained)(name, jitter)
         return
     warnings.simplefilter("ignore", ConvergenceWarning)
     for jitter in (0, 1):
@@ -292,6 +343,8 @@ def rows(only: Sequence[str] | None = None, jitters: Sequence[int] = (0, 1)) -> 
         yield linear("raster", jitter, lambda inputs: inputs.movedim(0, 1).flatten(1))
         for name in NETWORKS:
             yield trained(name, jitter)
+        for name in RULES:
+            yield ruled(name, jitter)
     tuning = sample(0, TUNING_SEED)
     for adaptation, adaptation_leak in product(ADAPTATIONS, ADAPTATION_LEAKS):
         make = partial(adaptive, 1.0, adaptation, adaptation_leak)
@@ -317,7 +370,7 @@ def show(row: Row) -> str:
 
 def among_the_kept(found: Sequence[Row]) -> list[Row]:
     """Return the record's rows with these in place of, or beside, those of the same networks."""
-    places = {name: place for place, name in enumerate(("counts", "raster", *NETWORKS))}
+    places = {name: place for place, name in enumerate(("counts", "raster", *NETWORKS, *RULES))}
 
     def place(row: Row) -> tuple[int, int]:
         return row.get("jitter", 2), places.get(row.get("network", ""), len(places))
@@ -330,7 +383,9 @@ def among_the_kept(found: Sequence[Row]) -> list[Row]:
 def main() -> None:
     """Run what is asked for, and keep it if told to."""
     parser = record.new_parser(__doc__)
-    parser.add_argument("--only", nargs="+", choices=NETWORKS, help="keep the record's other rows")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*NETWORKS, *RULES], help="keep the record's other rows"
+    )
     parser.add_argument("--jitter", type=int, nargs="+", default=[0, 1], help="of --only")
     options = parser.parse_args()
     torch.set_num_threads(1)  # the same bits however many processors there are
