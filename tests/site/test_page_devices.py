@@ -60,19 +60,10 @@ CALLS = {
         "spike_times",
         lambda page: page["Timed"]().to(ELSEWHERE)(there(2, 4))[1],
     ),
-    "temporal: a memory": (
-        "temporal",
-        lambda page: page["Memory"](0.1, 0.2).to(ELSEWHERE)(there(5, 2, 20)),
-    ),
-    "temporal: one that feeds back": (
-        "temporal",
-        lambda page: page["Looped"](0.1, 0.2).to(ELSEWHERE)(there(5, 2, 20)),
-    ),
     "timing: spikes": (
         "timing",
         lambda page: page["Spiking"](LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 24)),
     ),
-    "timing: a GRU": ("timing", lambda page: page["Gated"]().to(ELSEWHERE)(there(5, 2, 24))),
     "delays: spikes that arrive late": (
         "delays",
         lambda page: page["Counts"](page["Delayed"](5, 4)).to(ELSEWHERE)(there(5, 2, 5)),

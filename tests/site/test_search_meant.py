@@ -55,11 +55,11 @@ PAIRS = """
     delta modulation           | delta             |
     差分 符号化                | delta             |
     BPTT                       | bptt              |
-    勾配爆発                   | bptt              | 掛け算は、爆発するか、消える
-    vanishing gradient         | bptt              | 掛け算は、爆発するか、消える
-    backward through the graph a second time | bptt | 2度目のbackwardのエラー
-    retain_graph               | bptt              | 2度目のbackwardのエラー
-    リセット detach            | bptt              | リセットを切り離すか
+    勾配爆発                   | bptt              | 倍率は、発火した瞬間の電位で決まる
+    vanishing gradient         | bptt              | 発火しなければ、漏れの分だけ消える
+    backward through the graph a second time | bptt | 区切って学ぶなら、状態を切り離して渡す
+    retain_graph               | bptt              | 区切って学ぶなら、状態を切り離して渡す
+    リセット detach            | bptt              | リセットの道を切り離す
     surrogate gradient         | surrogate         |
     擬似勾配                   | surrogate         |
     straight-through           | surrogate         |
@@ -81,11 +81,11 @@ PAIRS = """
     DVS                        | events            |
     N-MNIST                    | events            | 本物のカメラのデータなら
     RNN                        | temporal          |
-    リカレント                 | temporal          | スパイクを戻して覚える
+    リカレント                 | temporal          | 輪になって回るスパイク
     ワーキングメモリ           | temporal          |
     適応閾値                   | timing            |
     adaptive LIF               | timing            |
-    学習が進まない             | deep              | 症状から、直し方へ
+    学習が進まない             | deep              | 診断表
     batch norm                 | deep              | 正規化と近道
     ResNet                     | deep              | 正規化と近道
     スキップ接続               | deep              | 正規化と近道
@@ -157,7 +157,7 @@ LATER = """
     Adam                       | first_network     |
     ラスター図                 | if_pytorch        |
     勾配が爆発する             | bptt              |
-    なぜdetachするのか         | bptt              | リセットを切り離すか
+    なぜdetachするのか         | bptt              | リセットの道を切り離す
     サロゲート勾配 種類        | surrogate         |
     レイテンシ符号化           | encoding          | 潜時符号化
     画像 スパイク 変換         | encoding          |
