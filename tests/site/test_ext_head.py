@@ -30,7 +30,6 @@ html_context = {{"default_mode": "auto"}}
 head_picture = "_static/card.png"
 head_book = {{"license": "https://example.org/licence"}}
 head_descriptions = {{"search": "検索する。", "404": "ない。", "_modules/*": "{{name}}のコード。"}}
-head_descriptions["old"] = "移った。"
 """
 PAGES = {
     "index.md": "---\nmyst:\n  html_meta:\n    'description lang=ja': '\"本\"の<説明>。'\n---\n"
@@ -230,6 +229,7 @@ def test_an_old_address_leads_to_the_new_one(site):
     assert old.select_one("meta[http-equiv=refresh]")["content"] == "0; url=chapter.html"
     assert old.select_one("article a")["href"] == "chapter.html"
     assert meta(site, "old")["robots"] == "noindex"
+    assert "のページに移った。" in meta(site, "old")["description"]
 
 
 def test_the_policy_comes_first_and_allows_the_one_script_within(site):

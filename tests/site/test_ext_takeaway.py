@@ -355,6 +355,22 @@ def test_records_are_those_that_cells_name_and_that_are_there(small, tmp_path):
     assert "`_data/read.json`も" in cells_of(built)[0].source
 
 
+def test_a_page_in_a_folder_is_taken_away_with_the_record_beside_it(small, tmp_path):
+    (tmp_path / "docs" / "part").mkdir()
+    (tmp_path / "docs" / "part" / "a.json").write_text("1", encoding="utf-8")
+    page = BOOK.replace("print(1)", 'file = "a.json"')
+    local = page.replace("file_format", "needs_repository: true\norphan: true\nfile_format")
+    built = small({"index.md": BOOK, "part/a.md": local})
+    menu = built.page("part/a").select(".takeaway a")
+    links = {link["href"].removeprefix(f"../{FOLDER}/part/") for link in menu}
+    assert links == {"a.ipynb", "a.py", "a.md", "a.json"}
+    assert all((built.folder / FOLDER / "part" / name).is_file() for name in links)
+    first = cells_of(built, "part/a")[0]
+    assert "本のリポジトリの`docs/part`に置き" in first.source
+    assert "`a.json`も" in first.source
+    assert first.id == "part-a-1"
+
+
 def test_with_an_address_references_lead_to_the_site(small):
     pages = {
         "index.md": BOOK.replace("前", "{doc}`other`"),

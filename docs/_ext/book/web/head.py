@@ -58,7 +58,6 @@ UNLISTED = {"search", NOT_FOUND}
 DESCRIPTIONS = {  # Of pages that have no source.
     "search": "この本の全文検索。日本語の語のどこからでも、識別子でも引ける。",
     NOT_FOUND: "このアドレスにページはない。検索と章の一覧から、読みたいページへ進める。",
-    "provenance": "このビルドの版、環境、照合した数は、「この本の確かめ方」のページに移った。",
     "_modules/index": "この本のコードが使うパッケージsnn_docsの、モジュールの一覧。",
     "_modules/*": "パッケージsnn_docsの{name}のソースコード。APIの各項目と結ばれている。",
 }
@@ -136,6 +135,8 @@ def tell(
     # What the theme says so on every page is read by nobody, and would have to be allowed.
     context["script_files"] = [file for file in context["script_files"] if file.filename]
     description = described(doctree, pagename, app.config)
+    if pagename in app.config.head_moved:
+        description = f"この内容は、「{context['title']}」のページに移った。"
     if not description:
         logger.warning(
             "this page has no description: say in a sentence what it is about, in its front "
