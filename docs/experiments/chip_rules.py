@@ -29,7 +29,7 @@ from harness import record
 from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear, one_hot
 
-from snn_docs import data
+from snn_docs import chip, data
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -84,11 +84,7 @@ def whole(weight: Tensor, how: Whole | None) -> tuple[Tensor, Tensor]:
     """Return weights and the threshold that belongs to them."""
     if how is None:
         return weight, torch.tensor(1.0)
-    most = 2 ** (how.bits - 1) - 1
-    n = (most / (how.top * weight.detach().abs().max())).round().clamp(min=1)
-    scaled = weight * n
-    rounded = scaled.detach().round().clamp(-most, most)
-    return rounded + (scaled - scaled.detach()), n  # the second term is 0, but has a gradient
+    return chip.whole(weight, how.bits, top=how.top)
 
 
 def free(v: Tensor) -> Tensor:
