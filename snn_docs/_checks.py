@@ -49,6 +49,11 @@ def check_floating(**tensors: object) -> None:
                 f"{name} must be a floating-point tensor, but {value.dtype} of shape "
                 f"{tuple(value.shape)} came; convert with {name}.{part}"
             )
+        if value.dtype.itemsize < 2:  # noqa: PLR2004 - torch stores eight bits, and adds none
+            raise TypeError(
+                f"{name} must be a floating-point tensor of 16 bits or more, but {value.dtype} "
+                f"came; convert with {name}.float()"
+            )
         check_dense(name, value)
 
 
@@ -67,10 +72,14 @@ def check_dense(name: str, value: Tensor) -> None:
 
 
 def check_number(name: str, value: object) -> float:
-    """Return the value; raise TypeError or OverflowError unless a float holds it."""
+    """Return the value; raise TypeError or ValueError unless torch can calculate with it."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, but a {type_name(value)} came; give a float")
-    float(value)  # an int may be too large
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError(
+            f"{name} must be less than 2**63 if it is an int, but one of {value.bit_length()} bits "
+            "came; give a float, for example 1e60, or float('inf')"
+        )
     return value
 
 
@@ -93,6 +102,10 @@ def check_integer(*, minimum: int, **values: object) -> None:
             )
         if value < minimum:
             raise ValueError(f"{name} must be {minimum} or more, but {value} came")
+        if value >= 2**31:
+            raise ValueError(
+                f"{name} must be less than 2**31, but an int of {value.bit_length()} bits came"
+            )
 
 
 def check_generator(generator: object, device: torch.device) -> None:

@@ -53,10 +53,12 @@ def read(where: str, node: nir.NIRNode) -> torch.nn.Module:
     if isinstance(node, nir.Linear | nir.Affine):
         return _linear(where, node)
     if isinstance(node, nir.Conv2d):
-        return _convolution(node)
+        return _convolution(where, node)
     if isinstance(node, nir.Flatten):  # whose dimensions have no batch before them
         dims = (int(node.start_dim), int(node.end_dim))
-        return Flatten(*(dim if dim < 0 else dim + 1 for dim in dims))
+        layer = Flatten(*(dim if dim < 0 else dim + 1 for dim in dims))
+        _shape_after(where, layer, tuple(int(size) for size in node.input_type["input"]))
+        return layer
     return _pool(node)
 
 
@@ -150,10 +152,10 @@ def _linear(where: str, node: nir.Linear | nir.Affine) -> Linear:
     outputs, inputs = weight.shape
     # on no device, so that no random number is drawn for weights that are replaced
     linear = Linear(inputs, outputs, bias=bias is not None, device="meta")
-    return _weighted(linear, weight, bias)
+    return _weighted(where, linear, weight, bias)
 
 
-def _convolution(node: nir.Conv2d) -> Conv2d:
+def _convolution(where: str, node: nir.Conv2d) -> Conv2d:
     weight, groups = floats(node.weight), int(node.groups)
     outputs, inputs, *kernel = weight.shape
     options: Any = {
@@ -162,7 +164,7 @@ def _convolution(node: nir.Conv2d) -> Conv2d:
         "dilation": _pair(node.dilation),
     }
     layer = Conv2d(inputs * groups, outputs, _pair(kernel), groups=groups, device="meta", **options)
-    return _weighted(layer, weight, floats(node.bias))
+    return _weighted(where, layer, weight, floats(node.bias))
 
 
 def _pool(node: Any) -> AvgPool2d:  # noqa: ANN401 - a sum or a mean
@@ -171,9 +173,14 @@ def _pool(node: Any) -> AvgPool2d:  # noqa: ANN401 - a sum or a mean
     return AvgPool2d(kernel, stride, padding, divisor_override=divisor)
 
 
-def _weighted(layer: Layer, weight: Array, bias: Array | None) -> Layer:
+def _weighted(where: str, layer: Layer, weight: Array, bias: Array | None) -> Layer:
     layer.weight = torch.nn.Parameter(torch.tensor(weight))
     if bias is not None:
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(
+                f"{where} has a bias of shape {bias.shape} for {len(weight)} outputs; give one "
+                "number for each output"
+            )
         layer.bias = torch.nn.Parameter(torch.tensor(bias))
     return layer
 
@@ -194,6 +201,8 @@ def array(where: str, tensor: Tensor) -> Array:
 
 
 def floats(value: object) -> Array:
-    """Return numbers as floating-point ones."""
+    """Return numbers as floating-point ones; raise TypeError for what is no number."""
     numbers = np.asarray(value)
+    if numbers.dtype.kind not in "fiu":
+        raise TypeError(f"a graph must hold real numbers, but {numbers.dtype} came; convert them")
     return numbers if numbers.dtype.kind == "f" else numbers.astype(np.float32)

@@ -241,6 +241,8 @@ def fit(  # noqa: PLR0913 - a run has as many settings
         raise TypeError(f"network must be a torch.nn.Module, but a {type_name(network)} came")
     check_integer(minimum=1, epochs=epochs)
     check_positive(lr=lr)
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume must be True or False, but a {type_name(resume)} came")
     check_whole(training=training, validation=validation)
     processes.join()
     folder = Path(out)
@@ -295,6 +297,8 @@ def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
     >>> accuracy
     0.5
     """
+    if not isinstance(network, torch.nn.Module):
+        raise TypeError(f"network must be a torch.nn.Module, but a {type_name(network)} came")
     place = next(network.parameters(), torch.empty(0)).device
     totals = torch.zeros(3, dtype=torch.float64)
     with torch.no_grad(), evaluating(network), torch.random.fork_rng(devices=[]):

@@ -358,7 +358,11 @@ def _leak(  # noqa: PLR0913 - names of what a node calls its own way
         )
     _check_gain(where, floats(getattr(node, gain)).astype(np.float64) * dt / taus, dt)
     leak = node.metadata.get(recorded)
-    if leak is not None and np.array_equal(_tau(leak, dt), times):
+    if (
+        isinstance(leak, np.ndarray)
+        and leak.dtype.kind == "f"
+        and np.array_equal(_tau(leak, dt), times)
+    ):
         return _value(leak)
     return _value(np.minimum(dt / taus, 1), times.dtype)
 

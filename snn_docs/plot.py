@@ -101,6 +101,7 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
 
     出典: :cite:t:`gerstner2014neuronal`
     """
+    check_axes(ax)
     check_shape("spikes", spikes, ["[T, N]"])
     wrong = spikes[(spikes != 0) & (spikes != 1)]
     if wrong.numel():
@@ -315,7 +316,18 @@ def numbers(records: Sequence[Mapping[str, float]], name: str) -> Tensor:
 
 def number(name: str, value: object) -> float:
     """Return a number that may be numpy's or a tensor; raise TypeError or ValueError for others."""
-    return check_number(name, value.item() if hasattr(value, "item") else value)
+    if hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,)):
+        value = value.item()
+    return check_number(name, value)
+
+
+def check_axes(ax: object) -> None:
+    """Raise TypeError for what nothing can be drawn on."""
+    if not isinstance(ax, Axes):
+        raise TypeError(
+            f"ax must be a matplotlib.axes.Axes, but a {type_name(ax)} came; give what plt.subplots"
+            "() returns second, or of several one, for example axes[0]"
+        )
 
 
 def named_functions(
@@ -381,6 +393,7 @@ def draw(
     ax: Axes, x: Tensor, curves: Mapping[str, Tensor], looks: list[tuple[str, str]]
 ) -> list[Line2D]:
     """Add lines that look different from each other and from those that the axes have."""
+    check_axes(ax)
     drawn = len(ax.lines)
     if drawn + len(curves) > len(looks):
         raise ValueError(

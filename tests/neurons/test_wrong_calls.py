@@ -3,6 +3,8 @@
 from functools import partial
 from inspect import Parameter, signature
 
+import nir
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -16,10 +18,17 @@ from snn_docs import (
     CubaLIF,
     Heaviside,
     Sequential,
+    chip,
+    data,
     encoding,
     functional,
     plot,
 )
+from snn_docs.conversion import convert
+from snn_docs.costs import count_operations
+from snn_docs.delays import Delayed
+from snn_docs.evaluation import interval
+from snn_docs.fitting import measure
 from snn_docs.network import Network, count
 from snn_docs.nir import RESET, from_nir, to_nir
 from snn_docs.surrogate import ArcTan, Surrogate
@@ -327,20 +336,137 @@ class TestLayouts:
             TAKES_TENSORS[name](rows)
 
 
+class Odd:
+    """An object that is nothing in particular."""
+
+    def __repr__(self):
+        return "Odd()"
+
+
+ODD = [
+    None, True, -1, 0, 5, 2**31, 2**63, 10**60, -(10**5000), 0.5, -0.5, 2.5, float("nan"),
+    float("inf"), 1j, "x", "", b"x", [], [1.0], (), {}, Odd(), Odd, len, np.ones(3), np.float32(2),
+    torch.ones(()), torch.ones(2), torch.ones(0), torch.ones(2, 3), torch.ones(2, 3, 4, 5),
+    torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.bool), torch.full((2,), torch.nan),
+    torch.ones(2, dtype=torch.complex64), torch.ones(2).to(torch.float8_e5m2), torch.nn.ReLU(),
+    torch.ones(2).to_sparse(), Figure(), IF(), [torch.nn.Linear(2, 2)], torch.Generator(),
+]  # fmt: skip
+"""What a call may be given by mistake."""
+MATRIX = np.ones((2, 3), np.float32)
+
+
+def axes():
+    return Figure().subplots()
+
+
+def graph_of(node):
+    """A graph that is read as soon as it is made."""
+    return from_nir(nir.NIRGraph.from_list(node, type_check=False), dt=1.0)
+
+
+def flattening(x):
+    return nir.Flatten({"input": np.array([2, 3])}, x, -1)
+
+
+def leaking(x):
+    return nir.LIF(*np.ones((2, 2)), np.zeros(2), np.ones(2), metadata={"leak": x})
+
+
+CALLS = {
+    "IF": IF,
+    "IF reset": lambda x: IF(reset=x),
+    "IF detach_reset": lambda x: IF(detach_reset=x),
+    "IF surrogate": lambda x: IF(surrogate=x),
+    "IF.run": lambda x: IF().run(x),
+    "IF.run state": lambda x: IF().run(INPUTS, x),
+    "IF.run threshold": lambda x: IF(x).run(INPUTS),
+    "LIF leak": lambda x: LIF(leak=x).run(INPUTS),
+    "LIF.step": lambda x: LIF(leak=0.1).step(x, STATE),
+    "LIF.record": lambda x: LIF(leak=0.1).record(x),
+    "PLIF": lambda x: PLIF(leak=x),
+    "LI": lambda x: LI(leak=x).run(INPUTS),
+    "CubaLIF": lambda x: CubaLIF(leak=0.1, synapse_leak=x).run(INPUTS),
+    "ALIF": lambda x: ALIF(leak=0.1, adaptation=x, adaptation_leak=0.1).run(INPUTS),
+    "ArcTan": ArcTan,
+    "ArcTan call": ArcTan(),
+    "step": lambda x: functional.step(x, x, x),
+    "record": lambda x: functional.record(INPUTS, None, x),
+    "direct": lambda x: encoding.direct(x, 3),
+    "direct steps": lambda x: encoding.direct(INPUTS, x),
+    "latency steps": lambda x: encoding.latency(INPUTS, x),
+    "rate": lambda x: encoding.rate(x, 3),
+    "rate generator": lambda x: encoding.rate(INPUTS, 3, generator=x),
+    "delta": lambda x: encoding.delta(INPUTS, x),
+    "count": count,
+    "Network": lambda x: Network(x, IF),
+    "Network neuron": lambda x: Network([2, 3], x),
+    "Sequential": Sequential,
+    "Delayed": lambda x: Delayed(2, 3, x),
+    "Delayed run": lambda x: Delayed(3, 2, 4).run(INPUTS[None], x),
+    "digits validation": lambda x: data.digits(validation=x),
+    "interval": lambda x: interval(x, 5),
+    "measure": lambda x: measure(x, [(INPUTS, torch.zeros(4).long())]),
+    "measure batches": lambda x: measure(torch.nn.Linear(3, 2), [x]),
+    "raster": lambda x: plot.raster(axes(), x),
+    "raster ax": lambda x: plot.raster(x, torch.eye(2)),
+    "potential": lambda x: plot.potential(axes(), x),
+    "potential ax": lambda x: plot.potential(x, INPUTS),
+    "potential threshold": lambda x: plot.potential(axes(), INPUTS, x),
+    "tuning_curve ax": lambda x: plot.tuning_curve(x, INPUTS[0], INPUTS[0]),
+    "learning_curve": lambda x: plot.learning_curve(axes(), x),
+    "to_nir": lambda x: to_nir(x, dt=1.0),
+    "to_nir dt": lambda x: to_nir([], dt=x),
+    "from_nir": lambda x: from_nir(x, dt=1.0),
+    "leak in a graph": lambda x: graph_of(leaking(x)),
+    "convert": lambda x: convert(x, INPUTS),
+    "convert inputs": lambda x: convert(torch.nn.Sequential(torch.nn.Linear(3, 2)), x),
+    "chip rules": lambda x: chip.check([IF(reset=RESET)], (3,), x),
+    "chip bits": lambda x: chip.integers([torch.nn.Linear(2, 2)], x),
+    "count_operations": lambda x: count_operations(x, INPUTS),
+}
+PASSING = TypeError, ValueError
+"""What a wrong call may raise; anything else is an accident in the depths."""
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_comes_a_call_works_or_says_what_is_wrong(name):
+    for odd in ODD:
+        try:
+            CALLS[name](odd)
+        except PASSING:
+            continue
+        except Exception as error:
+            raise AssertionError(f"{name} given {str(odd)[:40]} raised {error!r}") from error
+
+
+def test_numbers_that_torch_does_not_hold():
+    with pytest.raises(
+        ValueError, match=r"threshold must be less than 2\*\*63 .* of 200 bits came"
+    ):
+        IF(10**60)
+    with pytest.raises(ValueError, match=r"steps must be less than 2\*\*31"):
+        encoding.direct(INPUTS, 2**31)
+
+
 @pytest.mark.parametrize(
-    "call",
+    ("node", "words"),
     [
-        IF,
-        lambda x: LIF(leak=x),
-        ArcTan,
-        lambda x: to_nir([], dt=x),
-        lambda x: encoding.delta(INPUTS, x),
-        lambda x: plot.potential(Figure().subplots(), INPUTS, x),
+        (nir.Affine(MATRIX, np.ones(5)), r"a bias of shape \(5,\) for 2 outputs"),
+        (nir.Linear(MATRIX > 0), "must hold real numbers, but bool came"),
+        (nir.Linear(MATRIX.astype(str)), "must hold real numbers, but <U"),
     ],
 )
-def test_numbers_that_no_float_holds(call):
-    with pytest.raises(OverflowError, match="int too large to convert to float"):
-        call(10**5000)
+def test_nodes_that_no_layer_is_made_of(node, words):
+    with pytest.raises(PASSING, match=words):
+        graph_of(node)
+
+
+def test_a_node_that_flattens_dimensions_that_are_not_there():
+    node = flattening(0)
+    node.start_dim = 5
+    with pytest.raises(ValueError, match="can't take"):
+        graph_of(node)
 
 
 def test_a_threshold_that_the_dtype_rounds_to_infinity():
