@@ -27,6 +27,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorData
 from snn_docs import LIF, data, encoding
 from snn_docs.fitting import Run, fit
 from snn_docs.network import Network, count
+from snn_docs.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,11 +59,9 @@ class Digits(torch.nn.Module):
 class Wire(LIF):
     """Passes its input on: what a training step costs without neurons."""
 
-    def record(
-        self, inputs: Tensor, _state: tuple[Tensor, ...] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def record(self, inputs: Tensor, _state: tuple[Tensor, ...] | None = None) -> State:
         """Return the input as spikes and as potential."""
-        return inputs, inputs
+        return State(inputs, inputs)
 
 
 def batches(inputs: Tensor, labels: Tensor) -> Iterable[tuple[Tensor, ...]]:

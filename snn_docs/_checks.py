@@ -227,8 +227,13 @@ def check_state(state: object, names: tuple[str, ...]) -> dict[str, Tensor]:
     """
     if state is None:
         return {}
-    parts = check_parts(state, len(names), f"{len(names)} tensors, ({', '.join(names)})")
-    return {f"state[{i}]": part for i, part in enumerate(parts)}
+    parts = check_parts(state, len(names), f"tensors, {in_one_piece(names)}")
+    return {f"state.{name}": part for name, part in zip(names, parts, strict=True)}
+
+
+def in_one_piece(names: tuple[str, ...]) -> str:
+    """Write the tuple of these names."""
+    return str(names).replace("'", "")
 
 
 def check_parts(state: object, number: int, parts: str) -> tuple[Any, ...]:

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from snn_docs._checks import check_rule, check_state, check_tensors, type_name
+from snn_docs._checks import check_rule, check_state, check_tensors, in_one_piece, type_name
 from snn_docs.equations import Reset, Rule, decay_of
+from snn_docs.states import LIState
 from snn_docs.surrogate import USUAL, slope_is_spike
 
 P = ParamSpec("P")
 R = TypeVar("R")
-State = tuple[Tensor, ...]  # of the last step: spikes, potential, and what else a neuron carries
+Parts = tuple[Tensor, ...]  # of a state: what a neuron takes, by name or not
+S = TypeVar("S", bound=Parts)  # the state that it returns
 
 
 @runtime_checkable
@@ -42,8 +44,7 @@ def input_first(method: Callable[P, R]) -> Callable[P, R]:
     def asking(*args: P.args, **named: P.kwargs) -> R:
         if len(args) + len(named) > 3:  # noqa: PLR2004 - the layer, inputs and a state
             layer: Any = args[0]
-            parts = ", ".join(layer.state_names)
-            state = f"({parts})" if len(layer.state_names) > 1 else parts
+            state = in_one_piece(layer.state_kind._fields)
             raise TypeError(
                 f"{type(layer).__name__} takes the inputs first, then the state in one piece, but "
                 f"{len(args) + len(named) - 1} arguments came; write layer.step(inputs, {state}) "
@@ -66,7 +67,7 @@ class Neuron(torch.nn.Module):
     数で渡した定数も``state_dict``に入れ、読み込むものにあれば、層の値と比べます。
     """
 
-    state_names: tuple[str, ...] = ("v",)
+    state_kind: type[Any] = LIState
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,13 +229,12 @@ def _brief(value: object) -> str:
     return repr(value) if isinstance(value, int | float | str) else type_name(value)
 
 
-class Spiking(Neuron):
+class Spiking(Neuron, Generic[S]):
     """発火するニューロンの層に共通の、定数と、リセットの規則です。
 
     状態は、終わりの時刻のスパイクと膜電位に、あれば電流や発火の跡を続けた組です。
     """
 
-    state_names: tuple[str, ...] = ("s", "v")
     threshold: float | Tensor
     _usual: Callable[[Tensor], Tensor] = staticmethod(USUAL)
 
@@ -259,10 +259,10 @@ class Spiking(Neuron):
         return Rule(self.threshold, decay, self.reset, self.detach_reset, self.surrogate)
 
     @abstractmethod
-    def record(self, inputs: Tensor, state: Any = None) -> State:  # noqa: ANN401
+    def record(self, inputs: Tensor, state: Any = None) -> S:  # noqa: ANN401
         """Return of all steps what a state holds of one."""
 
-    def run(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def run(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, S]:
         r"""すべての時刻を一度に進め、スパイクと、終わりの時刻の状態を返します。
 
         .. math::
@@ -289,7 +289,7 @@ class Spiking(Neuron):
         >>> spikes
         tensor([0., 0., 1., 0., 0.])
         >>> state
-        (tensor(0.), tensor(0.8000))
+        State(spikes=tensor(0.), v=tensor(0.8000))
         >>> layer.run(torch.full((3,), 0.4), state)[0]
         tensor([1., 0., 0.])
 
@@ -297,17 +297,20 @@ class Spiking(Neuron):
         """
         record = self.record(inputs, state)
         if len(inputs):
-            return record[0], tuple(part[-1] for part in record)
-        zeros = record[0].new_zeros(record[0].shape[1:])
-        return record[0], (zeros,) * len(record) if state is None else state
+            state = tuple(part[-1] for part in record)
+        elif state is None:
+            state = (record[0].new_zeros(record[0].shape[1:]),) * len(record)
+        after: S = self.state_kind(*state)
+        return record[0], after
 
     def _state_before(
-        self, inputs: Tensor, state: State | None, **constants: float | Tensor | None
-    ) -> State:
+        self, inputs: Tensor, state: Parts | None, **constants: float | Tensor | None
+    ) -> Parts:
         """Return the state from which to take a step; raise for what no step can be taken from."""
-        parts = check_state(state, self.state_names)
+        names: tuple[str, ...] = self.state_kind._fields
+        parts = check_state(state, names)
         check_tensors("inputs", {"inputs": inputs} | parts, **constants)
-        return (torch.zeros_like(inputs),) * len(self.state_names) if state is None else state
+        return (torch.zeros_like(inputs),) * len(names) if state is None else state
 
     def extra_repr(self) -> str:
         """定数と、既定から変えた規則を表示します。"""

@@ -6,12 +6,13 @@ from torch import Tensor
 
 from snn_docs import adaptive_bptt, equations
 from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
-from snn_docs._module import Spiking, State, asks_for, input_first
+from snn_docs._module import Parts, Spiking, asks_for, input_first
 from snn_docs.equations import Reset, Rule, decay_of, widened
+from snn_docs.states import ALIFState
 from snn_docs.surrogate import USUAL, confirms
 
 
-class ALIF(Spiking):
+class ALIF(Spiking[ALIFState]):
     r"""閾値の適応するLIFモデル（adaptive LIF）を動かす層です。
 
     .. math::
@@ -57,7 +58,7 @@ class ALIF(Spiking):
     出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
     """
 
-    state_names = ("s", "v", "a")
+    state_kind = ALIFState
     leak: float | Tensor
     adaptation: float | Tensor
     adaptation_leak: float | Tensor
@@ -81,7 +82,7 @@ class ALIF(Spiking):
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
     @input_first
-    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, ALIFState]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
@@ -116,10 +117,10 @@ class ALIF(Spiking):
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
         before = self._state_before(inputs, state, **self._constants)
-        after = self._next(inputs, *before)
-        return after[0], after
+        after = ALIFState(*self._next(inputs, *before))
+        return after.spikes, after
 
-    def record(self, inputs: Tensor, state: State | None = None) -> State:
+    def record(self, inputs: Tensor, state: Parts | None = None) -> ALIFState:
         r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、発火の跡を返します。
 
         値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
@@ -154,10 +155,10 @@ class ALIF(Spiking):
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
         rule = self._rule
-        shape = check_run(inputs, state, self.state_names, **self._constants)
+        shape = check_run(inputs, state, self.state_kind._fields, **self._constants)
         inputs = widened(inputs, shape)
         if not len(inputs):
-            return inputs.clone(), inputs.clone(), inputs.clone()
+            return ALIFState(inputs.clone(), inputs.clone(), inputs.clone())
         v_initial: float | Tensor = 0.0
         trace = inputs.new_zeros(shape)
         if state is not None:
@@ -167,12 +168,12 @@ class ALIF(Spiking):
         if not needs_steps(inputs, v_initial, trace, *constants):
             spikes, v, a = adaptive_bptt.run(inputs, v_initial, trace, self._rule)
             if confirms(rule.surrogate, spikes, lambda: v - (a * rule.adaptation + rule.threshold)):
-                return spikes, v, a
+                return ALIFState(spikes, v, a)
         v = inputs[0] + v_initial
         first = equations.fired(v - (trace * rule.adaptation + rule.threshold), rule), v, trace
-        return equations.one_by_one(self._next, inputs, first)
+        return ALIFState(*equations.one_by_one(self._next, inputs, first))
 
-    def _next(self, inputs: Tensor, *before: Tensor) -> State:
+    def _next(self, inputs: Tensor, *before: Tensor) -> Parts:
         return equations.adaptive_step(self._rule, inputs, *before)
 
     @property

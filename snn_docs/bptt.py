@@ -12,6 +12,7 @@ from snn_docs import equations, kernels
 from snn_docs._checks import check_run, needs_steps
 from snn_docs.equations import Rule
 from snn_docs.kernels import Record, blocks, slopes_of, tensor_of
+from snn_docs.states import State
 from snn_docs.surrogate import confirms, slope_is_spike
 
 loops: ModuleType = kernels
@@ -22,7 +23,7 @@ Sums = list[Tensor | None]  # the gradients of threshold and decay
 
 def record(inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps, by a rule that has been checked."""
-    shape = check_run(inputs, state, ("s", "v"), **rule.by_argument)
+    shape = check_run(inputs, state, State._fields, **rule.by_argument)
     inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()

@@ -6,13 +6,14 @@ from torch import Tensor
 
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_run
-from snn_docs._module import Spiking, State, asks_for, input_first
+from snn_docs._module import Parts, Spiking, asks_for, input_first
 from snn_docs.equations import Reset, widened
 from snn_docs.integrator import integrate
+from snn_docs.states import CubaLIFState
 from snn_docs.surrogate import USUAL
 
 
-class CubaLIF(Spiking):
+class CubaLIF(Spiking[CubaLIFState]):
     r"""シナプスの電流をもつLIFモデル（current-based LIF）を動かす層です。
 
     .. math::
@@ -55,7 +56,7 @@ class CubaLIF(Spiking):
     出典: :cite:t:`gerstner2014neuronal`
     """
 
-    state_names = ("s", "v", "i")
+    state_kind = CubaLIFState
     leak: float | Tensor
     synapse_leak: float | Tensor
 
@@ -76,7 +77,7 @@ class CubaLIF(Spiking):
         super().__init__(threshold, reset, detach_reset, surrogate, **constants)
 
     @input_first
-    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, CubaLIFState]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
@@ -103,16 +104,17 @@ class CubaLIF(Spiking):
         >>> s, state = layer.step(torch.ones(1))
         >>> s, state = layer.step(torch.ones(1), state)
         >>> state
-        (tensor([1.]), tensor([2.5000]), tensor([1.5000]))
+        CubaLIFState(spikes=tensor([1.]), v=tensor([2.5000]), i=tensor([1.5000]))
 
         出典: :cite:t:`gerstner2014neuronal`
         """
         s, v, i = self._state_before(inputs, state, **self._constants)
         i = i * (1 - self.synapse_leak) + inputs
-        after = *equations.step(self._rule, i, s, v), i
-        return after[0], after
+        spikes, v = equations.step(self._rule, i, s, v)
+        after = CubaLIFState(spikes, v, i)
+        return spikes, after
 
-    def record(self, inputs: Tensor, state: State | None = None) -> State:
+    def record(self, inputs: Tensor, state: Parts | None = None) -> CubaLIFState:
         r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、シナプスの電流を返します。
 
         .. math::
@@ -140,7 +142,7 @@ class CubaLIF(Spiking):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        shape = check_run(inputs, state, self.state_names, **self._constants)
+        shape = check_run(inputs, state, self.state_kind._fields, **self._constants)
         before, current = (None, None) if state is None else (state[:2], state[2])
         i = integrate(widened(inputs, shape), current, self.synapse_leak)
-        return *bptt.record(i, before, self._rule), i
+        return CubaLIFState(*bptt.record(i, before, self._rule), i)

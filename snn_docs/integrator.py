@@ -5,10 +5,11 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs._checks import check_leak, check_tensors, check_time, needs_steps
-from snn_docs._module import Neuron, asks_for, input_first, plain
+from snn_docs._checks import check_leak, check_run, check_state, check_tensors, needs_steps
+from snn_docs._module import Neuron, Parts, asks_for, input_first, plain
 from snn_docs.equations import one_by_one, widened
 from snn_docs.kernels import number_of, tensor_of, update_by
+from snn_docs.states import LIState
 
 
 class LI(Neuron):
@@ -51,8 +52,8 @@ class LI(Neuron):
         self._add_constant("leak", leak)
 
     @input_first
-    def step(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        r"""1ステップ進め、膜電位と、次に渡す状態を返します。状態は、膜電位そのものです。
+    def step(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, LIState]:
+        r"""1ステップ進め、膜電位と、次に渡す状態を返します。状態は、膜電位だけの組です。
 
         .. math::
 
@@ -60,9 +61,9 @@ class LI(Neuron):
 
         :param inputs: この時刻の入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[*]``、型は浮動小数点数
-        :param state: 1つ前の時刻の膜電位:math:`v_{t-1}`。形は``[*]``、型は``inputs``と同じ。\
-            ``None``なら0
-        :returns: 膜電位:math:`v_t`と、状態。どちらも同じ値。形は引数をブロードキャストした``[*]``
+        :param state: 1つ前の時刻の状態。膜電位:math:`v_{t-1}`だけの組。\
+            ``step``か``run``が返したもの。形は``[*]``、型は``inputs``と同じ。``None``なら0
+        :returns: 膜電位:math:`v_t`と、状態。形は引数をブロードキャストした``[*]``
         :raises TypeError: 浮動小数点数のテンソルでない引数があるとき、型がそろわないとき
         :raises ValueError: デバイスがそろわないとき、形がブロードキャストできないとき
 
@@ -76,13 +77,14 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        check_tensors("inputs", {"inputs": inputs} | _named(state), leak=self.leak)
-        before = torch.zeros_like(inputs) if state is None else state
+        parts = check_state(state, LIState._fields)
+        check_tensors("inputs", {"inputs": inputs} | parts, leak=self.leak)
+        before = torch.zeros_like(inputs) if state is None else state[0]
         v = before * (1 - self.leak) + inputs
-        return v, v
+        return v, LIState(v)
 
-    def run(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        r"""すべての時刻を一度に進め、膜電位と、終わりの時刻の膜電位を返します。
+    def run(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, LIState]:
+        r"""すべての時刻を一度に進め、膜電位と、終わりの時刻の状態を返します。
 
         .. math::
 
@@ -94,9 +96,10 @@ class LI(Neuron):
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前の膜電位。``step``か``run``が返したもの。\
+        :param state: 始まる前の状態。``step``か``run``が返したもの。\
             形は``[*]``とブロードキャストできればよい。``None``なら0
-        :returns: 膜電位:math:`v_t`。形は``[T, *]``。それと、状態:math:`v_T`。形は``[*]``
+        :returns: 膜電位:math:`v_t`。形は``[T, *]``。\
+            それと、状態。膜電位:math:`v_T`だけの組で、形は``[*]``
         :raises TypeError: 型の合わない引数があるとき
         :raises ValueError: デバイスや形の合わない引数があるとき
 
@@ -110,20 +113,16 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        tensors = {"inputs[0]": check_time(inputs)} | _named(state)
-        shape = check_tensors("inputs[0]", tensors, leak=self.leak)
-        v = integrate(widened(inputs, shape), state, self.leak)
+        shape = check_run(inputs, state, LIState._fields, leak=self.leak)
+        before = None if state is None else state[0]
+        v = integrate(widened(inputs, shape), before, self.leak)
         if len(v):
-            return v, v[-1]
-        return v, v.new_zeros(shape) if state is None else state
+            before = v[-1]
+        return v, LIState(v.new_zeros(shape) if before is None else before)
 
     def extra_repr(self) -> str:
         """漏れを表示します。"""
         return f"leak={plain(self.leak)}"
-
-
-def _named(state: Tensor | None) -> dict[str, Tensor]:
-    return {} if state is None else {"state": state}
 
 
 def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:

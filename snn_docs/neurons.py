@@ -8,12 +8,13 @@ from torch import Tensor
 
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_tensors
-from snn_docs._module import Neuron, Spiking, State, asks_for, input_first
+from snn_docs._module import Neuron, Parts, Spiking, asks_for, input_first
 from snn_docs.equations import Reset
+from snn_docs.states import State
 from snn_docs.surrogate import USUAL, Heaviside
 
 
-class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
+class IF(Spiking[State]):  # its adjoint, written by hand: `backward` in kernels.py
     r"""積分発火（integrate-and-fire）モデルを動かす層です。
 
     .. math::
@@ -57,6 +58,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
     出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
     """
 
+    state_kind = State
     _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
 
     def __init__(
@@ -71,7 +73,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
         super().__init__(threshold, reset, detach_reset, surrogate)
 
     @input_first
-    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, State]:
         r"""1ステップ進め、スパイクと、次に渡す状態を返します。
 
         .. math::
@@ -100,7 +102,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
         >>> current = torch.tensor([0.4, 0.6])
         >>> for _ in range(3):
         ...     s, state = layer.step(current, state)
-        ...     print(s, state[1])
+        ...     print(s, state.v)
         tensor([0., 0.]) tensor([0.4000, 0.6000])
         tensor([0., 1.]) tensor([0.8000, 1.2000])
         tensor([1., 0.]) tensor([1.2000, 0.6000])
@@ -110,11 +112,11 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
         """
         rule = self._rule
         before = self._state_before(inputs, state, **rule.by_argument)
-        after = equations.step(rule, inputs, *before)
-        return after[0], after
+        after = State(*equations.step(rule, inputs, *before))
+        return after.spikes, after
 
     @overload
-    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]: ...
+    def forward(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, State]: ...
 
     @overload
     def forward(self, v_previous: Tensor, vt: Tensor, s_previous: Tensor) -> Tensor: ...
@@ -164,7 +166,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
         check_tensors("vt", tensors, **rule.by_argument)
         return equations.step(rule, vt, s_previous, v_previous)[0]
 
-    def record(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, Tensor]:
+    def record(self, inputs: Tensor, state: Parts | None = None) -> State:
         r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
 
         .. math::
@@ -193,7 +195,7 @@ class IF(Spiking):  # its adjoint, written by hand: `backward` in kernels.py
 
         出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
         """
-        return bptt.record(inputs, state, self._rule)
+        return State(*bptt.record(inputs, state, self._rule))
 
 
 class LIF(IF):
@@ -242,7 +244,7 @@ class LIF(IF):
     >>> for _ in range(4):
     ...     more = layer.leak * layer.threshold * s.detach()
     ...     s, state = layer.step(torch.full((1,), 1.25) - more, state)
-    ...     print(state[1])
+    ...     print(state.v)
     tensor([1.2500])
     tensor([0.8750])
     tensor([1.6875])

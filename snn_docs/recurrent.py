@@ -7,8 +7,9 @@ from torch import Tensor
 
 from snn_docs._checks import check_alike_parameters, check_layer, check_parts, check_time, type_name
 from snn_docs._module import Container, Stateful, once_hooked
+from snn_docs.states import RecurrentState
 
-RecurrentState = tuple[Tensor, Any]  # the outputs of the step before, and the state of the neurons
+Given = tuple[Tensor, Any]  # a state, by name or not
 
 
 class Recurrent(Container):
@@ -65,7 +66,7 @@ class Recurrent(Container):
         self.neuron, self.layer = neuron, layer
 
     def step(
-        self, inputs: Tensor, state: RecurrentState | None = None
+        self, inputs: Tensor, state: Given | None = None
     ) -> tuple[Tensor, RecurrentState | None]:
         r"""1ステップ進め、出力と、次に渡す状態を返します。
 
@@ -76,7 +77,7 @@ class Recurrent(Container):
         :param inputs: この時刻の入力:math:`x_t`。形は``[B, *]``、型は重みと同じ浮動小数点数
         :param state: 1つ前の時刻の状態。``step``か``run``が返したもの。``None``なら0
         :returns: 出力:math:`s_t`。形は``[B, *]``。それと、状態。\
-            状態は、出力と、ニューロンの状態:math:`z_t`の組
+            状態は、出力と、ニューロンの状態:math:`z_t`の組（``state.outputs``、``state.neuron``）
         :raises TypeError: ``run``と同じ
         :raises ValueError: ``run``と同じ
 
@@ -98,7 +99,7 @@ class Recurrent(Container):
         return outputs[0], after
 
     def run(
-        self, inputs: Tensor, state: RecurrentState | None = None
+        self, inputs: Tensor, state: Given | None = None
     ) -> tuple[Tensor, RecurrentState | None]:
         r"""すべての時刻を順に動かし、出力と、次に渡す状態を返します。
 
@@ -138,7 +139,7 @@ class Recurrent(Container):
         check_time(inputs)
         check_alike_parameters(self, inputs)
         if not len(inputs):
-            return inputs.clone(), state
+            return inputs.clone(), None if state is None else RecurrentState(*state)
         if state is None:
             state = torch.zeros_like(inputs[0]), None
         last, inner = check_parts(state, 2, "outputs and the state of the neurons")
@@ -159,4 +160,4 @@ class Recurrent(Container):
                     calls[self.neuron].append((current[None], inner))
                 last, inner = self.neuron.step(current, inner)
                 record.append(last)
-        return torch.stack(record), (last, inner)
+        return torch.stack(record), RecurrentState(last, inner)

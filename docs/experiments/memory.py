@@ -81,7 +81,7 @@ class Spiking(torch.nn.Module):
         s, state = torch.zeros_like(currents[0]), None
         spikes = []
         for step, current in enumerate(currents):
-            s, state = self.neuron.step(current if step in cut else current + self.u(s), state)
+            s, state = self.neuron.step(current if step in cut else current + self.u(s), state)  # type: ignore[assignment] # of any neuron
             spikes.append(s)
         return torch.stack(spikes)
 
@@ -179,7 +179,7 @@ def without_thresholds(network: Spiking, inputs: Tensor, labels: Tensor, silence
     Either the traces that raise the thresholds, or spikes and potentials.
     """
     currents = network.w(inputs)
-    spikes, (s, v, a) = network.neuron.run(currents[: silence.stop])
+    spikes, (s, v, a) = network.neuron.run(currents[: silence.stop])  # type: ignore[misc] # an ALIF
     other = torch.randperm(len(labels))
 
     def right(state: tuple[Tensor, ...]) -> float:

@@ -107,7 +107,7 @@ def cases(draw, kind):
         }
     inputs = (2 * tensor(steps, *shape)).detach().requires_grad_()
     state = [tensor(*shape) for _ in range(1 if kind is LI else 3)]
-    given = None if draw(st.booleans()) else state[0] if kind is LI else tuple(state)
+    given = None if draw(st.booleans()) else tuple(state)
     return kind(**options), inputs, given
 
 

@@ -132,22 +132,22 @@ class TestErrors:
             (
                 lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
                 TypeError,
-                r"a tuple of 3 tensors, \(s, v, a\), but one of 2 came; inputs come first, then",
+                r"a tuple of tensors, \(spikes, v, a\), but one of 2 came; inputs come first, then",
             ),
             (
                 lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3),) * 2 + (None,)),
                 TypeError,
-                r"state\[2\] must be a floating-point tensor, but a NoneType came",
+                r"state\.a must be a floating-point tensor, but a NoneType came",
             ),
             (
                 lambda layer: layer.step(torch.ones(3), (torch.ones(3),) * 2 + (torch.ones(2),)),
                 ValueError,
-                r"inputs \(3,\), .*state\[2\] \(2,\)",
+                r"inputs \(3,\), .*state\.a \(2,\)",
             ),
             (
                 lambda layer: layer.step(torch.ones(3).double(), (torch.ones(3),) * 3),
                 TypeError,
-                r"state\[0\] and inputs must have the same dtype",
+                r"state\.spikes and inputs must have the same dtype",
             ),
         ],
     )

@@ -62,7 +62,7 @@ class TestCubaLIF:
             (
                 lambda: CubaLIF(leak=0.1, synapse_leak=0.1).run(torch.ones(2, 3), (1, 2)),
                 TypeError,
-                r"a tuple of 3 tensors, \(s, v, i\), but one of 2 came; inputs come first, then",
+                r"a tuple of tensors, \(spikes, v, i\), but one of 2 came; inputs come first, then",
             ),
             (
                 lambda: CubaLIF(leak=0.1, synapse_leak=torch.ones(3)).run(torch.ones(2, 4)),

@@ -637,22 +637,22 @@ class TestErrors:
         ("state", "error", "words"),
         [
             (torch.zeros(3), TypeError, r"a tuple of 2.*a torch.Tensor came; inputs come first"),
-            ((torch.zeros(3),), TypeError, r"2 tensors, \(s, v\), but one of 1 came"),
-            ((torch.zeros(3), None), TypeError, r"state\[1\] must be a floating-point tensor"),
+            ((torch.zeros(3),), TypeError, r"tensors, \(spikes, v\), but one of 1 came"),
+            ((torch.zeros(3), None), TypeError, r"state\.v must be a floating-point tensor"),
             (
                 (torch.zeros(3), torch.zeros(3).double()),
                 TypeError,
-                r"state\[1\] and inputs\[0\] must have the same dtype.*\.to\(inputs\[0\]\.dtype\)",
+                r"state\.v and inputs\[0\] must have the same dtype.*\.to\(inputs\[0\]\.dtype\)",
             ),
             (
                 (torch.zeros(3, device="meta"), torch.zeros(3)),
                 ValueError,
-                r"state\[0\] and inputs\[0\] must be on the same device, but meta and cpu came",
+                r"state\.spikes and inputs\[0\] must be on the same device, but meta and cpu came",
             ),
             (
                 (torch.zeros(2), torch.zeros(3)),
                 ValueError,
-                r"inputs\[0\] \(3,\), state\[0\] \(2,\), state\[1\] \(3,\) came",
+                r"inputs\[0\] \(3,\), state\.spikes \(2,\), state\.v \(3,\) came",
             ),
         ],
     )

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.usefixtures("device")
 def test_every_special_number_bit_for_bit():
     special = [0.0, -0.0, 1.0, -2.0, math.inf, -math.inf, math.nan, 2.0**-149]
     inputs = torch.tensor(list(product(special, repeat=3))).T
-    for leak, state in product([0.0, 0.3, 1.0], [None, torch.tensor(-0.0), torch.tensor(2.0)]):
+    for leak, state in product(
+        [0.0, 0.3, 1.0], [None, (torch.tensor(-0.0),), (torch.tensor(2.0),)]
+    ):
         (got, _), (expected,) = LI(leak).run(inputs, state), stepping(LI(leak), inputs, state)
         nan = expected.isnan()  # of which IEEE 754 leaves the bits open
         assert torch.equal(nan, got.isnan())
@@ -56,7 +58,7 @@ class TestLaws:
         assert layer.leak.item() == pytest.approx(0.1, abs=0.01)
 
     def test_leak_and_state_widen_the_inputs(self):
-        v, _ = LI(torch.tensor([0.5, 1.0])).run(torch.ones(2), torch.ones(4, 1))
+        v, _ = LI(torch.tensor([0.5, 1.0])).run(torch.ones(2), (torch.ones(4, 1),))
         assert v.shape == (2, 4, 2)
         assert v[:, 0].tolist() == [[1.5, 1.0], [1.75, 1.0]]
 
@@ -82,19 +84,19 @@ class TestErrors:
             (lambda: LI(0.5).run([1.0]), TypeError, "inputs must be a floating-point tensor"),
             (lambda: LI(0.5).run(torch.tensor(1.0)), ValueError, r"the shape \[T, \*\]"),
             (
-                lambda: LI(0.5).run(torch.ones(2, 3), torch.ones(2)),
+                lambda: LI(0.5).run(torch.ones(2, 3), (torch.ones(2),)),
                 ValueError,
-                r"shapes must broadcast, but inputs\[0\] \(3,\), state \(2,\) came",
+                r"shapes must broadcast, but inputs\[0\] \(3,\), state\.v \(2,\) came",
             ),
             (
                 lambda: LI(0.5).run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
                 TypeError,
-                "state must be a floating-point tensor, but a tuple came",
+                r"state must be a tuple of tensors, \(v,\), but one of 2 came",
             ),
             (
-                lambda: LI(0.5).step(torch.ones(3), torch.ones(3).half()),
+                lambda: LI(0.5).step(torch.ones(3), (torch.ones(3).half(),)),
                 TypeError,
-                "state and inputs must have the same dtype, but torch.float16 and",
+                r"state\.v and inputs must have the same dtype, but torch.float16 and",
             ),
             (
                 lambda: LI(torch.ones(3) / 2).run(torch.ones(2, 4)),

@@ -105,8 +105,8 @@ class TestTheArticle:
     def test_step_returns_the_potential_before_reset(self, drawn):
         threshold, (v_previous, vt, s_previous), _ = drawn
         spikes, state = IF(threshold).step(vt, (s_previous, v_previous))
-        assert state[0] is spikes
-        assert_same_bits([state[1]], [v_previous * (1 - s_previous) + vt])
+        assert state.spikes is spikes
+        assert_same_bits([state.v], [v_previous * (1 - s_previous) + vt])
         assert_same_bits([spikes], [IF(threshold)(v_previous, vt, s_previous)])
 
     def test_threshold_is_1_unless_given(self):

@@ -106,7 +106,7 @@ class TestThroughTime:
         outputs, state = network.run(inputs)
         expected = by_hand(network[1], network[0](inputs.flatten(0, 1)).unflatten(0, (5, 4)))
         assert torch.equal(outputs, expected.flatten(2))
-        assert torch.equal(state[1][0], expected[-1])
+        assert torch.equal(state[1].neuron.spikes, expected[-1])
         assert network.describe(1, 6, 6).splitlines()[2] == "1 Recurrent   [T, B, 2, 4, 4]"
 
     def test_it_learns_what_needs_memory(self):

@@ -12,6 +12,7 @@ from torch_checks import assert_equal, parts, seeded
 from snn_docs import IF, LI, LIF, Recurrent, encoding, sequential
 from snn_docs.network import Network
 from snn_docs.sequential import Sequential
+from snn_docs.states import LIState, State
 from snn_docs.surrogate import ArcTan
 
 pytestmark = pytest.mark.usefixtures("device")
@@ -120,7 +121,7 @@ class TestThroughTime:
         torch.testing.assert_close(torch.cat([first, second]), together)
         torch.testing.assert_close(last, expected)
         assert [type(each) for each in last] == [
-            type(None), type(None), tuple, type(None), tuple, type(None), torch.Tensor
+            type(None), type(None), State, type(None), tuple, type(None), LIState
         ]  # fmt: skip
 
     def test_step_by_step(self, inputs):

@@ -203,8 +203,9 @@ class TestStateFirst:
     def test_a_step_says_how_it_is_written(self, neuron):
         with pytest.raises(TypeError) as caught:
             neuron.step(*ARTICLE)
-        name, names = type(neuron).__name__, neuron.state_names
-        state = "v" if names == ("v",) else f"({', '.join(names)})"
+        name = type(neuron).__name__
+        extra = {"ALIF": ", a", "CubaLIF": ", i"}.get(name, "")
+        state = "(v,)" if name == "LI" else f"(spikes, v{extra})"
         assert str(caught.value) == (
             f"{name} takes the inputs first, then the state in one piece, but 3 arguments came; "
             f"write layer.step(inputs, {state}) for a step, and layer.run for all of time"
@@ -221,7 +222,7 @@ class TestStateFirst:
     def test_a_state_in_pieces(self, call):
         with pytest.raises(
             TypeError,
-            match=r"a tuple of 2 tensors, \(s, v\), but a torch\.Tensor came; inputs come",
+            match=r"a tuple of tensors, \(spikes, v\), but a torch\.Tensor came; inputs come",
         ):
             call(INPUTS, INPUTS[0])
 
