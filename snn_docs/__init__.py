@@ -12,6 +12,7 @@
 読み出し    LI（発火しない）
 並べる      Sequential、Recurrent（出力が入力に戻る）、network.Network（全結合だけ）
 進める      layer.step(inputs, state)は1ステップ、layer.run(inputs, state)はすべての時刻
+状態        state.v、state.spikes、ALIFはstate.a、CubaLIFはstate.iも
 描く値      layer.record(inputs)は、すべての時刻のスパイク、膜電位など
 微分        Heaviside.apply（記事）、surrogate.ArcTanなど
 
