@@ -17,50 +17,45 @@ from torch import Tensor
 
 
 class State(NamedTuple):
-    """``IF``、``LIF``、``PLIF``の状態です。``record``は、すべての時刻のものを、この形で返します。"""
+    """``IF``、``LIF``、``PLIF``の状態です。スパイク``spikes``と、リセットする前の膜電位``v``。
+
+    ``record``は、すべての時刻のスパイクと膜電位を、この形で返します。
+    """
 
     spikes: Tensor
-    """スパイク:math:`s_t`。0か1。"""
     v: Tensor
-    """膜電位:math:`v_t`。リセットする前の値。"""
 
 
 class ALIFState(NamedTuple):
-    """``ALIF``の状態です。"""
+    """``ALIF``の状態です。スパイク``spikes``、リセットする前の膜電位``v``、発火の跡``a``。"""
 
     spikes: Tensor
-    """スパイク:math:`s_t`。"""
     v: Tensor
-    """膜電位:math:`v_t`。リセットする前の値。"""
     a: Tensor
-    """発火の跡:math:`a_t`。"""
 
 
 class CubaLIFState(NamedTuple):
-    """``CubaLIF``の状態です。"""
+    """``CubaLIF``の状態です。スパイク``spikes``、リセットする前の膜電位``v``、シナプスの電流``i``。"""
 
     spikes: Tensor
-    """スパイク:math:`s_t`。"""
     v: Tensor
-    """膜電位:math:`v_t`。リセットする前の値。"""
     i: Tensor
-    """シナプスの電流:math:`i_t`。"""
 
 
 class LIState(NamedTuple):
-    """``LI``の状態です。"""
+    """``LI``の状態です。膜電位``v``だけの組です。"""
 
     v: Tensor
-    """膜電位:math:`v_t`。"""
 
 
 class RecurrentState(NamedTuple):
-    """``Recurrent``の状態です。"""
+    """``Recurrent``の状態です。1つ前の時刻の出力``outputs``と、ニューロンの状態``neuron``。
+
+    膜電位なら、``state.neuron.v``です。
+    """
 
     outputs: Tensor
-    """1つ前の時刻の出力:math:`s_t`。"""
     neuron: Any
-    """ニューロンの状態:math:`z_t`。``state.neuron.v``は、その膜電位。"""
 
 
 # so that torch.load reads a state that was saved alone
