@@ -88,14 +88,20 @@ CALLS = {
         "neurobench",
         lambda page: page["Reader"]().to(ELSEWHERE)(there(5, 64)),
     ),
-    "images: by hand": ("images", lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28))),
+    "images: by hand": (
+        "experiments/images",
+        lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28)),
+    ),
     "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (
         "events",
         lambda page: page["Eye"](page["lif"](0.1)).to(ELSEWHERE)(there(5, 2, 2, 20, 20)),
     ),
     "events: changes of a video": ("events", lambda page: page["two_maps"](there(5, 2, 20, 20))),
-    "events: a time surface": ("events", lambda page: page["surface"](there(5, 2, 20, 20))),
+    "events: a time surface": (
+        "experiments/events",
+        lambda page: page["surface"](there(5, 2, 20, 20)),
+    ),
     "deep: a row of blocks": (
         "deep",
         lambda page: page["forward"](page["build"]().to(ELSEWHERE), there(2, 64), LIF(leak=0.1))[0],
@@ -114,11 +120,10 @@ CALLS = {
         f"speech: {read}": (
             "speech",
             lambda page, read=read: (
-                page["Listener"](LIF(leak=0.1), page[read])
-                .to(ELSEWHERE)(there(5, 2, 12), lengths())
+                page["Listener"](page[read]).to(ELSEWHERE)(there(5, 2, 12), lengths())
             ),
         )
-        for read in ("final", "end", "mean", "late")
+        for read in ("final", "end", "mean")
     },
 }  # fmt: skip
 
