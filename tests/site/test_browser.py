@@ -13,6 +13,7 @@ import pytest
 from audit import DESK, OPEN_FOLDS, PHONE
 from browsers import in_browser, opened
 from pages import MOVED
+from playwright.sync_api import expect
 from site_server import served
 
 if TYPE_CHECKING:
@@ -400,7 +401,7 @@ def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, addr
         status = page.get_by_role("main").get_by_role("status")
         assert status.inner_text().startswith("空白で区切ると")
         page.keyboard.type("しきい値")  # The field has the focus.
-        assert "「しきい値」は「閾値」でも探しました。" in status.inner_text()
+        expect(status).to_contain_text("「しきい値」は「閾値」でも探しました。")
         page.locator("ul.search a").first.click()
         page.wait_for_url("**mark=**")
         assert set(marks(page)) <= {"しきい値", "閾値"}
@@ -502,6 +503,35 @@ def test_search_needs_no_server_and_no_place_of_its_own(browser, built_site, pla
         result.locator("a").click()
         page.wait_for_url("**mark=**")
         assert set(marks(page)) == {"代理勾配"}
+
+
+COUNTING = """() => {
+  const whole = finding;
+  window.searches = 0;
+  window.finding = function* (query) {
+    searches += 1;
+    return yield* whole(query);
+  };
+}"""
+CONVERTED = """(type) => {
+  const input = document.querySelector("main input[name=q]");
+  const kind = type === "input" ? InputEvent : CompositionEvent;
+  input.dispatchEvent(new kind(type, { bubbles: true, isComposing: type === "input" }));
+}"""
+
+
+def test_a_search_waits_for_a_pause_and_for_the_end_of_a_conversion(browser, address):
+    with opened(browser, address, width=DESK) as page:
+        page.goto(f"{address}search.html", wait_until="networkidle")
+        page.evaluate(COUNTING)
+        page.keyboard.type("代理勾配 の の の")
+        page.locator("ul.search mark").first.wait_for()
+        assert page.evaluate("searches") == 1
+        page.evaluate(CONVERTED, "input")
+        page.wait_for_timeout(500)
+        assert page.evaluate("searches") == 1
+        page.evaluate(CONVERTED, "compositionend")
+        page.wait_for_function("searches === 2")
 
 
 # ---- The policy ----

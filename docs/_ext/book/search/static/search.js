@@ -13,9 +13,10 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 const pattern = (word) =>
   /^[a-z0-9]{1,2}$/.test(word) ? `(?<![a-z0-9])${word}(?![a-z0-9])` : escaped(word);
 
-// How often a text has a word.
+// How often a text has a word, and whether it does.
 const count = (text, word) =>
   text.includes(word) ? [...text.matchAll(new RegExp(pattern(word), "g"))].length : 0;
+const holds = (text, word) => text.includes(word) && new RegExp(pattern(word)).test(text);
 
 // What is looked for comes from a link, too, which must not keep the browser busy: each name in a
 // word doubles its spellings, and no reader types so many names, or so long a query.
@@ -53,7 +54,7 @@ const FILLING = new Set(
 const isNeeded = (word, _, words) =>
   !FILLING.has(word[0]) || words.every(([typed]) => FILLING.has(typed));
 
-const spelled = (text) => text.split(/\s+/).filter(Boolean).map(spellings);
+const spelled = (text) => [...new Set(text.split(/\s+/).filter(Boolean))].map(spellings);
 
 // A query as its words, and once more with the names of several words as the book writes them.
 const readings = (query) => {
@@ -96,7 +97,7 @@ const fits = (text, word) => {
   return hits.reduce((sum, hit) => sum + hit) / (1 + text.length / LONG);
 };
 
-const has = (text, word) => word.some((spelling) => count(text, spelling));
+const has = (text, word) => word.some((spelling) => holds(text, spelling));
 
 // How well what leads to a place fits: that it is just what was typed counts most.
 const leading = (leads, words) => {
@@ -135,31 +136,47 @@ const look = ([page, passages], words) => {
 
 const sorted = (results) => results.sort((one, other) => other.score - one.score);
 
-// The pages that have every word, the best first; each with the passage to show of it.
-const literal = (query) => {
+// The pages that have every word, the best first; each with the passage to show of it. A search goes
+// from page to page: between two, whoever looks through it may rest.
+function* literal(query) {
   const best = new Map();
   for (const words of readings(query))
     for (const book of BOOK.pages) {
       const result = look(book, words);
       if (!result.missing && !(best.get(result.page)?.score >= result.score))
         best.set(result.page, result);
+      yield;
     }
   return sorted([...best.values()]);
-};
+}
 
 // If those are few, there follow the pages that have at least half of the pieces.
 const FEW = 3;
 const MOST_NEAR = 5;
-const find = (query) => {
-  const results = literal(query);
+function* finding(query) {
+  const results = yield* literal(query);
   const pieces = piecesOf(query);
   if (results.length >= FEW || !pieces.length) return results;
   const isNear = ({ page, missing }) =>
     missing <= pieces.length / 2 && !results.some((result) => result.page === page);
-  const others = BOOK.pages.map((book) => look(book, pieces)).filter(isNear);
-  const near = sorted(others).slice(0, MOST_NEAR);
+  const others = [];
+  for (const book of BOOK.pages) {
+    others.push(look(book, pieces));
+    yield;
+  }
+  const near = sorted(others.filter(isNear)).slice(0, MOST_NEAR);
   return [...results, ...near.map((result) => ({ ...result, near: true }))];
+}
+
+// What comes of a search that does not rest.
+const through = (steps) => {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 };
+
+const find = (query) => through(finding(query));
 
 // ---- Where it stands in a text ----
 
@@ -240,12 +257,30 @@ const summary = (query, results) => {
   return [counted(results), ...also].join("");
 };
 
-const show = (query) => {
-  const results = find(query);
+function* showing(query) {
+  const results = yield* finding(query);
   const [words, pieces] = [wordsOf(query), piecesOf(query)].map((all) => [...new Set(all.flat())]);
+  const items = [];
+  for (const result of results) {
+    items.push(item(result, result.near ? pieces : words));
+    yield;
+  }
   document.querySelector(".search-summary").textContent = summary(query, results);
-  const items = results.map((result) => item(result, result.near ? pieces : words));
   document.querySelector("ul.search").replaceChildren(...items);
+}
+
+// Keys come first: it waits for a pause in them, and rests often, for others to come.
+const PAUSE = 150; // milliseconds
+const SLICE = 8;
+const rest = () => new Promise((go) => setTimeout(go));
+let asked;
+const show = async (query) => {
+  const steps = (asked = showing(query));
+  for (let since = performance.now(); asked === steps && !steps.next().done; )
+    if (performance.now() - since > SLICE) {
+      await rest();
+      since = performance.now();
+    }
 };
 
 const startSearchPage = (output) => {
@@ -260,11 +295,19 @@ const startSearchPage = (output) => {
   input.maxLength = LONGEST_QUERY;
   input.value = (new URLSearchParams(location.search).get("q") ?? "").slice(0, LONGEST_QUERY);
   show(input.value);
-  input.addEventListener("input", () => {
-    show(input.value);
-    // So that coming back from a page finds the results again.
-    history.replaceState(null, "", `?${new URLSearchParams({ q: input.value })}`);
-  });
+  let pause;
+  const follow = ({ type, isComposing }) => {
+    // What is still being converted is not what is looked for.
+    if (isComposing && type === "input") return;
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      show(input.value);
+      // So that coming back from a page finds the results again.
+      history.replaceState(null, "", `?${new URLSearchParams({ q: input.value })}`);
+    }, PAUSE);
+  };
+  input.addEventListener("input", follow);
+  input.addEventListener("compositionend", follow);
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const stops = [input, ...output.querySelectorAll("ul.search a")];
