@@ -173,6 +173,7 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
     "back_to_top_button": False,
+    "show_prev_next": False,  # page.html has it, before the foot.
     "article_header_start": ["toggle-primary-sidebar.html", "place.html"],
     "primary_sidebar_end": [],
     "article_footer_items": ["back.html", "checked.html", "takeaway.html"],

@@ -441,17 +441,14 @@ def titles_that_are_linked_to_stand_in_brackets(page: Source) -> Iterator[str]:
 # Rules of the first page
 
 
-def test_the_map_lists_every_page_in_the_order_of_the_contents():
-    lists = [
-        node for node in source("index").section("章の地図").nodes if node.type == "bullet_list"
-    ]
-    mapped = [[role.content for role in node.walk() if role.type == "myst_role"] for node in lists]
-    assert mapped == toctrees()
-
-
-def test_the_parts_of_the_map_are_called_as_in_the_contents():
-    parts = [node for node in source("index").section("章の地図").nodes if node.type == "heading"]
-    assert [plain(node) for node in parts] == [tree.options["caption"] for tree in contents()]
+def test_the_way_through_the_book_has_pictures_and_the_order_of_the_contents():
+    section = source("index").section("章の地図").nodes
+    (way,) = [node for node in section if node.type == "fence" and node.info == "{path}"]
+    stops = [line.partition(": ")[0] for line in way.content.splitlines()]
+    road = [name for tree in toctrees() for name in tree]
+    assert stops == sorted(stops, key=road.index)
+    drawn = {file.stem for file in (DOCS / "_figures" / "chapters").glob("*.svg")}
+    assert drawn >= set(stops)
 
 
 def test_the_api_lists_what_its_pages_describe():

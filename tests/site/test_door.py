@@ -70,10 +70,25 @@ def test_a_button_leads_to_where_one_begins(browser, address, button, title):
         assert heading.inner_text().removesuffix("#") == title
 
 
-def test_the_door_is_two_screens_of_a_desk(browser, address):
-    with opened(browser, address, width=DESK) as page:
+def test_the_way_through_the_book_is_in_the_order_of_its_contents(built_site):
+    page = BeautifulSoup((built_site / "index.html").read_text(encoding="utf-8"), "html.parser")
+    chapters = [link["href"] for link in page.select(".book-part a")]
+    stops = [link["href"] for link in page.select(".door-path a")]
+    assert stops == sorted(stops, key=chapters.index)
+    beside = [link["href"] for link in page.select(".door-rest a")]
+    experiments = [name for name in chapters if name.startswith("experiments/")]
+    assert sorted([*stops, *beside, *experiments]) == sorted(chapters)
+    assert all(link.select("svg[aria-hidden]") for link in page.select(".door-path a"))
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_whole_card_is_its_link(browser, address, width):
+    with opened(browser, address, width=width) as page:
         fountain(page, address, "reduce")
-        assert page.locator(".bd-article").evaluate("e => e.getBoundingClientRect().bottom") <= 1800
+        card = page.locator(".door-made ~ .cell").last
+        assert not card.locator("summary").is_visible()
+        card.click(position={"x": 9, "y": 9})
+        page.wait_for_url("**/speech.html")
 
 
 def test_old_addresses_of_the_first_page_hold(built_site):

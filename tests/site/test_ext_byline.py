@@ -99,3 +99,13 @@ def test_wrong_date_is_a_warning_with_its_page(tmp_path):
     built = build(tmp_path, {"index.md": page}, "myst_nb", "book.page.byline")
     assert built.code == 1
     assert "index.md:5: WARNING: date in front matter is not ISO 8601: 'きのう'" in built.messages
+
+
+def test_a_chapter_of_a_part_has_a_spike_for_each_and_a_tall_one(tmp_path):
+    tree = "# 本\n\n```{toctree}\n:caption: 第2部 続き\n\none\ntwo\nthree\n```\n"
+    pages = {name: f"# {name}\n\n{TEXT}\n" for name in ("one.md", "two.md", "three.md")}
+    built = build(tmp_path, {"index.md": tree, **pages}, "myst_nb", "book.page.byline")
+    assert built.code == 0, built.messages
+    line = built.page("two").select_one(".byline")
+    assert line.text.startswith("第2部 2/3・")
+    assert [path.get("class") for path in line.select("svg path")] == [None, ["spike"], None]

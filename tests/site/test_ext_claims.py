@@ -36,15 +36,19 @@ def built(folder, page=PAGE, record='{"rows": [0.5]}'):
 def test_a_claim_is_on_its_page_and_in_the_list(tmp_path):
     found = built(tmp_path, PAGE.replace("かき混ぜると0.5", "かき混ぜると半分"))
     assert found.code == 0, found.messages
-    box = found.page("chapter").select_one(".admonition.claim.dropdown")
-    told = [paragraph.text for paragraph in box.select("p")][1:]
-    assert told[0] == "漏れが小さいほど、長く覚えます。"
-    assert told[1] == "反証になりえた実験: 時刻をかき混ぜると半分"
-    assert told[4] == "成り立たないところ: 長さ40では成り立たない（「本」）"
+    page = found.page("chapter")
+    claim = page.select_one("p.ledger-claim").text
+    rows = page.select("dl.ledger")
+    asked = [row.dt.text for row in rows]
+    told = [row.dd.p.text for row in rows]
+    assert claim == "漏れが小さいほど、長く覚えます。"
+    assert asked == ["反証になりえた実験", "いちばん強い相手", "くり返し", "成り立たないところ"]
+    assert told[0] == "時刻をかき混ぜると半分"
+    assert told[3] == "長さ40では成り立たない（「本」）"
     (row,) = found.page().select("table.claims tbody tr")
     assert row.a["href"] == "chapter.html"
     assert [cell.text.strip() for cell in row.select("td")] == [
-        told[0], "そのページの「くり返し」に", "章"
+        claim, "そのページの「くり返し」に", "章"
     ]  # fmt: skip
 
 
@@ -69,6 +73,24 @@ def test_the_list_is_in_the_order_of_what_claims_rest_on(tmp_path):
 def test_what_a_claim_rests_on_is_one_of_a_few(tmp_path):
     page = PAGE.replace(":control:", ":rests: faith\n:control:")
     assert "`:rests:` is exact, measured, seeds 5" in built(tmp_path, page).messages
+
+
+def test_an_experiment_says_its_claim_first_and_how_it_would_fail(tmp_path):
+    opened = (
+        "## 主張\n\n**漏れが要ります。**\n\n**外れるとしたら**\n\n- 速くなる。\n\n## 反証の表\n\n"
+    )
+    found = built(
+        tmp_path,
+        PAGE.replace("かき混ぜると0.5", "かき混ぜると半分").replace(
+            "```{claim}", f"{opened}```{{claim}}"
+        ),
+    )
+    assert found.code == 0, found.messages
+    page = found.page("chapter")
+    assert [claim.text for claim in page.select(".ledger-claim")] == ["漏れが要ります。"]
+    first = page.select("dl.ledger")[0]
+    assert (first.dt.text, first.dd.li.text.strip()) == ("外れるとしたら", "速くなる。")
+    assert first.find_parent("section")["class"] == ["book-claim"]
 
 
 def test_a_number_that_no_cell_prints_is_told_of(tmp_path):

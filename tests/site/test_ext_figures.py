@@ -72,7 +72,7 @@ def test_picture_is_described_and_fits_the_column(svg):
     root = BeautifulSoup(svg, "html.parser").svg
     assert root["role"] == "img"
     assert root["aria-label"] == "図の<説明>"
-    assert root["class"] == ["book-figure"]
+    assert root["class"] == ["book-figure", "book-wide"]
     assert "height" not in root.attrs
     assert 500 < int(root["width"]) < 640
     assert re.search(r"\.book-figure \{[^}]*max-width: 100%", STYLE)

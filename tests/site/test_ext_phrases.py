@@ -1,4 +1,4 @@
-"""What stands alone or is bold may be broken between phrases alone; running text anywhere."""
+"""What stands alone may be broken between phrases alone; running text anywhere but in a count."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ CLAIM = "重なった入力だけに応える"
 PAGE = f"""\
 # 漏れのあるモデル: {CLAIM}
 
-文は、どこで折り返してもよい。
-
 **文で1ステップずつ動かすと、手がかりの中で折り返さない。**
+
+文は、どこで折り返してもよい。**3つの太字も**同じ。
 
 ## 発火の条件を`x < 1`で調べる
 
@@ -57,13 +57,18 @@ def phrases(element):
         ("th", "条件を|並べた|表"),
         ("td", "入力が|<閾値の|とき"),
         ("figcaption p", "窓を|ずらす層の|絵。"),
-        ("section > p:not([class])", "文は、どこで折り返してもよい。"),
-        ("strong", "文で|1ステップずつ動かすと、|手がかりの|中で|折り返さない。"),
+        ("section > p:not([class])", "文は、どこで折り返してもよい。3つの太字も同じ。"),
+        (".page-lead", "文で|1ステップずつ動かすと、|手がかりの|中で|折り返さない。"),
         (".sphinxsidebar li > a", "漏れの|ある|モデル"),
     ],
 )
 def test_each_phrase_stays_whole(built, place, parts):
     assert phrases(built.page("page").select_one(place)) == parts
+
+
+def test_a_number_stays_with_what_it_counts(built):
+    counted = built.page("page").select("section > p:not([class]) .counted")
+    assert [each.text for each in counted] == ["3つ"]
 
 
 def test_who_reads_the_text_finds_it_whole(built):

@@ -29,6 +29,7 @@ PARTS = (
     "page.figures",
     "page.listing",
     "place",
+    "place.door",
     "formulas",
     "interactive",
     # Names in code lead to what documents them and back; what a link stands for is at hand.

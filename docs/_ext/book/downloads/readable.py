@@ -137,10 +137,10 @@ class Writer:
         return f"[{node.astext()}]"
 
     def drawing(self, node: nodes.raw, cell: bool) -> str:  # noqa: ARG002, FBT001
-        """Say what a drawing shows that stands in a line."""
-        if not shown_by(node):
+        """Say what a drawing shows that stands in a line, unless it only adorns it."""
+        if "alt" not in node:
             raise Unwritable(node)
-        return f"（{escaped(shown_by(node))}）"
+        return f"（{escaped(node['alt'])}）" if node["alt"] else ""
 
     def part(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
         """Write a part that has no form of its own."""

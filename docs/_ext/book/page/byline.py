@@ -1,5 +1,8 @@
 """What a blog prints under its title: whose article this was, its date, and the reading time.
 
+In a part of the book with numbers, the time stands beside the book's mark, a spike for each chapter
+of the part: 第2部 3/9・15分.
+
 ``author`` and ``date`` in a page's front matter name the article that the page grew from.
 """
 
@@ -13,6 +16,7 @@ from sphinx import addnodes
 from sphinx.util import logging
 
 from book.page.fold import fold
+from book.place import outline
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -89,6 +93,8 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         parts.append(f"読了時間 約{round(minutes)}分")
     if parts:
         spans = [nodes.inline("", part) for part in parts]
+        if not looked_up and minutes >= LEAST_MINUTES:
+            spans[-1]["minutes"] = round(minutes)
         below = title.next_node(nodes.paragraph, descend=False, siblings=True)
         claimed = below is not None and "subtitle" in below["classes"]
         title.parent.insert(
@@ -96,6 +102,31 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
         )
 
 
+def add_mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Say where in its part the chapter is, beside the time that it takes."""
+    if app.builder.name != "html":
+        return
+    for span in doctree.findall(lambda node: isinstance(node, nodes.inline) and "minutes" in node):
+        for part in outline(app.env):
+            names = [chapter.name for chapter in part.chapters if chapter.number]
+            if docname in names:
+                place = names.index(docname)
+                where = f"{part.title.partition(' ')[0]} {place + 1}/{len(names)}"
+                span[:] = [
+                    nodes.raw("", train(place, len(names)), format="html", alt=""),
+                    nodes.Text(f"{where}・{span['minutes']}分"),
+                ]
+
+
+def train(now: int, count: int) -> str:
+    """Draw a spike for each chapter, and the present one tall."""
+    low, tall = '<path d="M{} 9V19"/>', '<path class="spike" stroke-width="3" d="M{} 1V19"/>'
+    paths = ((tall if n == now else low).format(8 * n + 4) for n in range(count))
+    box = f'class="train" viewBox="0 0 {8 * count} 20" stroke="currentColor" aria-hidden="true"'
+    return f"<svg {box}>{''.join(paths)}</svg>"
+
+
 def setup(app: Sphinx) -> None:
     """Add the byline once the page's metadata has been collected."""
     app.connect("doctree-read", add_byline, priority=600)
+    app.connect("doctree-resolved", add_mark)

@@ -34,6 +34,9 @@ PARTS = {
     "limit": "成り立たないところ",
 }
 RESTS = re.compile(r"(exact)|(measured)|seeds (\d+)(?:, tuned (\d+))?")
+CLAIMED, REFUTED = "主張", "外れるとしたら"
+"""The section that an experiment begins with, and what it says of how the claim would fail."""
+CLAIM = "ledger-claim"
 KEPT = "claims"
 """Where a page's are in what Sphinx keeps of it, and forgets with it."""
 NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])", re.ASCII)
@@ -67,23 +70,22 @@ class Claim(SphinxDirective):
     option_spec = dict.fromkeys([*PARTS, "rests"], directives.unchanged_required)
 
     def run(self) -> list[nodes.Node]:
-        """Return a folded box, and keep what is in it for the list."""
+        """Return a ledger, and keep what is in it for the list."""
         if missing := [name for name in PARTS if name not in self.options]:
             raise self.error(f"a claim needs {', '.join(f'`:{name}:`' for name in missing)}")
         rests = self.options.get("rests", "")
         if rests and not RESTS.fullmatch(rests):
             raise self.error(f"`:rests:` is exact, measured, seeds 5 or seeds 5, tuned 3: {rests}")
         self._check_numbers()
-        rows = [
-            nodes.paragraph("", "", nodes.strong("", "", *self._inline("\n".join(self.content))))
+        claim = nodes.strong("", "", *self._inline("\n".join(self.content)))
+        rows = [nodes.paragraph("", "", claim, classes=[CLAIM])]
+        rows += [
+            ledger(label, nodes.paragraph("", "", *self._inline(self.options[name])))
+            for name, label in PARTS.items()
         ]
-        for name, label in PARTS.items():
-            term = nodes.strong("", f"{label}: ", classes=["claim-part"])
-            rows.append(nodes.paragraph("", "", term, *self._inline(self.options[name])))
         kept = self.env.metadata[self.env.docname].setdefault(KEPT, [])
-        kept.append((rests, rows[0].deepcopy()))
-        title = nodes.title("", "主張と反証")
-        return [nodes.admonition("", title, *rows, classes=["claim", "dropdown"])]
+        kept.append((rests, nodes.paragraph("", "", claim.deepcopy())))
+        return rows
 
     def _inline(self, text: str) -> list[nodes.Node]:
         found, messages = self.parse_inline(text, lineno=self.lineno)
@@ -115,6 +117,30 @@ class Claims(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Leave a mark."""
         return [claims()]
+
+
+def ledger(label: str, *said: nodes.Node) -> nodes.definition_list:
+    """Write a row: what is asked, and the answer."""
+    row = nodes.definition_list_item("", nodes.term("", label), nodes.definition("", *said))
+    return nodes.definition_list("", row, classes=["ledger"])
+
+
+def open_with_claim(_app: Sphinx, doctree: nodes.document) -> None:
+    """Set the claim that an experiment opens with as a ledger begins, and say it there alone."""
+    for section in doctree.findall(nodes.section):
+        title, *said = section.children
+        if title.astext() != CLAIMED or not isinstance(title, nodes.title):
+            continue
+        section["classes"].append("book-claim")
+        repeated = [each for each in doctree.findall(nodes.paragraph) if CLAIM in each["classes"]]
+        if len(repeated) == 1:
+            repeated[0].parent.remove(repeated[0])
+        for before, after in zip(said, [*said[1:], None], strict=True):
+            if isinstance(before, nodes.paragraph) and before.astext() == REFUTED and after:
+                section.remove(after)
+                before.replace_self(ledger(REFUTED, after))
+            elif before is said[0]:
+                before["classes"].append(CLAIM)
 
 
 def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -154,4 +180,6 @@ def setup(app: Sphinx) -> None:
     app.add_node(claims)
     app.add_directive("claim", Claim)
     app.add_directive("claims", Claims)
+    app.add_css_file("claims.css")
+    app.connect("doctree-read", open_with_claim)
     app.connect("doctree-resolved", fill_in)

@@ -54,6 +54,8 @@ COLOURS |= {colour: variable for variable, colour in LIGHT}
 SCALE = 1.5
 # A phone of 390 px shows a plot 373 px wide, its letters of 11 px or more: figures.css sees to it.
 PHONE, LETTERS = 373, 11.1
+# Nearly as wide as the column: it ends where the text does.
+WIDE = 570
 DRAWINGS = "_figures/"
 # What matplotlib says in a stylesheet for every element. In a page that would be the whole page's.
 ROOT_STYLE = "stroke-linejoin: round; stroke-linecap: butt; fill: #000000"
@@ -70,6 +72,8 @@ def themed_style(style: str, *, themed: bool = True) -> str:
     kept = []
     for key, value in ((key.strip(), value.strip()) for key, value in declarations):
         if key == "font-family":
+            if "monospace" in value and themed:  # Code: the others are named in it, too.
+                kept.append("font-family: var(--pst-font-family-monospace)")
             continue
         variable = COLOURS.get(value.lower()) if themed else None
         kept.append(f"{key}: var({variable}, {value})" if variable else f"{key}: {value}")
@@ -121,12 +125,14 @@ def inline_svg(
         letters = f"; --letters: {LETTERS * width / PHONE:.1f}px"
         for text in root.findall(".//text[@style]"):
             text.set("style", readable(text.attrib["style"]))
+    shown = width * (1 if drawn else SCALE)
+    classes = ["book-figure", *["book-drawing"] * drawn, *["book-wide"] * (shown >= WIDE)]
     root.attrib = {
-        "class": "book-figure book-drawing" if drawn else "book-figure",
+        "class": " ".join(classes),
         "role": "img",
         "aria-label": alt,
         "viewBox": root.get("viewBox", ""),
-        "width": f"{width * (1 if drawn else SCALE):.0f}",
+        "width": f"{shown:.0f}",
         "style": themed_style(ROOT_STYLE, themed=themed) + letters,
     }
     if not themed:

@@ -1,13 +1,14 @@
 """Where a Japanese title may be broken: between phrases, which BudouX finds.
 
-A line may end in the middle of a word. In running text that is how Japanese is set, though browsers
-that find phrases themselves (``word-break: auto-phrase``) do better. In what is short and stands
-alone, titles, captions, tables, cards and the lists of chapters, and in what is bold, as the
-sentence that leads a page, it disturbs: there, each boundary is marked for ``phrases.css``.
+A line may end in the middle of a word: in running text that is how Japanese is set. In what is
+short and stands alone, titles, captions, tables, cards, the lists of chapters, and the sentences
+that a page begins and ends with, it disturbs: there, each boundary is marked for ``phrases.css``.
+In running text a number stays with what it counts: 5つ.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.writers.html5 import HTML5Translator
 
-ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term, nodes.strong
-CLASSES = {"subtitle", "door-made", "door-map"}
+ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term
+CLASSES = {"subtitle", "page-lead", "book-summary", "ledger-claim", "door-path", "door-rest"}
+COUNTED = re.compile(r"[0-9][0-9.,]*[つか一-鿿ァ-ヶ]")
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
@@ -41,11 +43,14 @@ def phrases(text: str) -> tuple[str, ...]:
     return tuple(whole)
 
 
+def is_code(text: nodes.Text) -> bool:
+    """Tell whether a text is code, or stands as it is written."""
+    return any(isinstance(each, nodes.literal | nodes.FixedTextElement) for each in around(text))
+
+
 def stands_alone(text: nodes.Text) -> bool:
-    """Tell whether a text is no running one, nor code."""
+    """Tell whether a text is no running one."""
     outer = list(around(text))
-    if any(isinstance(each, nodes.literal | nodes.FixedTextElement) for each in outer):
-        return False
     return outer[-1].get("source") == LISTED or any(
         isinstance(each, ALONE) or CLASSES & set(each.get("classes", ())) for each in outer
     )
@@ -53,10 +58,17 @@ def stands_alone(text: nodes.Text) -> bool:
 
 def visit_text(translator: HTML5Translator, node: nodes.Text) -> None:
     """Write a text, with its boundaries marked where it stands alone."""
-    if getattr(translator.builder, "on_site", True) and stands_alone(node):
+    if not getattr(translator.builder, "on_site", True) or is_code(node):
+        type(translator).visit_Text(translator, node)
+    elif stands_alone(node):
         translator.body.append("<wbr>".join(map(translator.encode, phrases(node.astext()))))
     else:
+        before = len(translator.body)
         type(translator).visit_Text(translator, node)
+        translator.body[before:] = [
+            COUNTED.sub(r'<span class="counted">\g<0></span>', written)
+            for written in translator.body[before:]
+        ]
 
 
 def depart_text(translator: HTML5Translator, node: nodes.Text) -> None:

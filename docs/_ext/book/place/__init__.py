@@ -133,7 +133,6 @@ def marked(number: str) -> str:
 def setup(app: Sphinx) -> None:
     """Keep the outline, and tell each page."""
     app.add_css_file("chapters.css")
-    app.add_css_file("door.css")
     app.add_js_file("chapters.js")
     app.connect("doctree-read", find_lesson, priority=600)  # The front matter is known by then.
     app.connect("env-updated", changed)
