@@ -23,6 +23,9 @@ from snn_docs.checkpoints import RunError as RunError  # noqa: PLC0414 - offered
 Batches = Iterable[Sequence[Tensor]]
 """What a DataLoader gives: in each batch the inputs of the network, and at the end the labels."""
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""The mean loss of a batch, of scores and labels."""
+
 
 def minimize(  # noqa: PLR0913 - a loop has as many settings
     loss: Callable[[Tensor], Tensor],
@@ -32,6 +35,7 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
     epochs: int,
     batch: int = 64,
     lr: float = 1e-2,
+    on_epoch: Callable[[list[float]], object] | None = None,
 ) -> list[float]:
     r"""標本の順番を混ぜ、バッチに分け、損失をAdamで小さくすることを、エポックの数だけくり返します。
 
@@ -53,7 +57,10 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
     :param batch: 1つのバッチの標本の数:math:`B`。1以上の整数。既定は64。\
         割り切れなければ、最後のバッチは小さい
     :param lr: 学習率。正の数。既定は``1e-2``
-    :returns: エポックごとの、損失の平均（バッチの標本の数で重みを付ける）。長さ``epochs``
+    :param on\_epoch: エポックが終わるたびに、それまでの損失の平均の並びを渡して呼ぶ関数。\
+        真を返すと、学習をそこで終える。進み具合は``len(losses) / epochs``
+    :returns: エポックごとの、損失の平均（バッチの標本の数で重みを付ける）。\
+        長さ``epochs``、途中で終えればそれまで
     :raises RunError: 損失が非数（NaN）か無限大になったとき。そのバッチでは、パラメータを変えない
     :raises TypeError: ``loss``が関数でないとき、浮動小数点数のテンソルを返さないとき、\
         ``parameters``がテンソルの並びでないとき、``samples``、``epochs``、``batch``が整数でないとき
@@ -74,6 +81,11 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
     >>> losses = minimize(loss, network.parameters(), 60, epochs=10, batch=5)
     >>> len(losses), losses[-1] < losses[0]
     (10, True)
+    >>> def stop(losses):
+    ...     return losses[-1] < 0.2
+    >>> losses = minimize(loss, network.parameters(), 60, epochs=99, batch=5, on_epoch=stop)
+    >>> len(losses) < 99, losses[-1] < 0.2
+    (True, True)
 
     出典: :cite:t:`kingma2015adam`
     """
@@ -96,6 +108,8 @@ def minimize(  # noqa: PLR0913 - a loop has as many settings
             value.backward()
             optimizer.step()
         losses.append(total / samples)
+        if on_epoch and on_epoch(losses):
+            break
     return losses
 
 
@@ -120,6 +134,19 @@ def learning(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 def finite_loss(value: object, epoch: int) -> float:
     """Return the loss of a batch as a number; raise for what backward can't start from."""
+    tensor = check_one_number(value)
+    if not tensor.requires_grad:
+        raise ValueError(
+            "loss must depend on the parameters, but what came has no gradient; compute it from "
+            "them, outside of torch.no_grad and without detach()"
+        )
+    number: float = tensor.item()
+    check_loss(number, epoch)
+    return number
+
+
+def check_one_number(value: object) -> Tensor:
+    """Return the loss of a batch; raise TypeError or ValueError for what is none."""
     if not isinstance(value, Tensor) or not value.is_floating_point():
         came = value.dtype if isinstance(value, Tensor) else f"a {type_name(value)}"
         raise TypeError(
@@ -131,14 +158,7 @@ def finite_loss(value: object, epoch: int) -> float:
             f"loss must return one number, a tensor of the shape [], but {list(value.shape)} came; "
             "end it with .mean()"
         )
-    if not value.requires_grad:
-        raise ValueError(
-            "loss must depend on the parameters, but what came has no gradient; compute it from "
-            "them, outside of torch.no_grad and without detach()"
-        )
-    number = value.item()
-    check_loss(number, epoch)
-    return number
+    return value
 
 
 def check_loss(number: float, epoch: int) -> None:
@@ -161,6 +181,8 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     lr: float = 1e-3,
     resume: bool = False,
     device: str | None = None,
+    loss: Loss | None = None,
+    on_epoch: Callable[[list[Record]], object] | None = None,
 ) -> list[Record]:
     r"""ネットワークを学習させ、検証の正解率が最も高かったエポックの重みを残します。
 
@@ -198,6 +220,9 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     :param resume: ``out``にあるチェックポイントから続けるか
     :param device: 計算するデバイスの名前。``"cpu"``、``"cuda"``、``"mps"``など。\
         省けば、CUDAのGPUがあればそれ、なければCPU
+    :param loss: 出力と正解から、バッチの損失の平均を、形``[]``で返す関数。既定は交差エントロピー
+    :param on\_epoch: エポックを保存するたびに、それまでの記録の並びを渡して呼ぶ関数。\
+        真を返すと、学習をそこで終える。``torchrun``の下では、最初のプロセスだけが呼ぶ
     :returns: 1エポックに1つの記録。キーは``epoch``、``train_loss``、``train_accuracy``、\
         ``validation_loss``、``validation_accuracy``、``seconds``（訓練にかかった秒数）
     :raises RunError: ``out``に学習の記録があるのに始めようとしたとき、\
@@ -235,6 +260,12 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     >>> len(records), accuracy
     (10, 1.0)
 
+    検証の損失が3エポック続けて下がらなければ終えるのも、TensorBoardに書くのも、``on_epoch``です。
+
+    >>> def stop(records):
+    ...     losses = [record["validation_loss"] for record in records]
+    ...     return min(losses) not in losses[-3:]
+
     出典: :cite:t:`kingma2015adam`
     """
     if not isinstance(network, torch.nn.Module):
@@ -246,13 +277,13 @@ def fit(  # noqa: PLR0913 - a run has as many settings
     check_whole(training=training, validation=validation)
     processes.join()
     folder = Path(out)
-    run = Run(network, training, validation, processes.place_of(device), lr)
+    run = Run(network, training, validation, processes.place_of(device), lr, loss)
     if resume:
         run.load(processes.agreed(lambda: saved(folder, epochs, lr)), folder)
     else:
         processes.agreed(lambda: make_new(folder))
     try:
-        go_on(run, folder, epochs)
+        go_on(run, folder, epochs, on_epoch)
     except Exception:
         if not run.records and processes.rank() == 0:
             checkpoints.remove(folder)  # nothing to go on from: let it not block the next
@@ -273,7 +304,9 @@ def check_whole(**loaders: Batches) -> None:
             )
 
 
-def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
+def measure(
+    network: torch.nn.Module, batches: Batches, *, loss: Loss | None = None
+) -> tuple[float, float]:
     r"""ネットワークの損失の平均と正解率を返します。重みも、訓練中かどうかも変わりません。
 
     .. math::
@@ -286,7 +319,8 @@ def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
 
     :param network: ``fit``に渡すネットワーク。重みのあるデバイスで計算する
     :param batches: ``fit``に渡すものと同じ形の``DataLoader``
-    :returns: 損失（``fit``の交差エントロピー）の平均と、正解率
+    :param loss: ``fit``に渡すものと同じ損失。既定は交差エントロピー
+    :returns: 損失の平均と、正解率
     :raises TypeError: ``fit``と同じ
     :raises ValueError: ``fit``と同じ
 
@@ -304,11 +338,16 @@ def measure(network: torch.nn.Module, batches: Batches) -> tuple[float, float]:
     with torch.no_grad(), evaluating(network), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         for batch in batches:
-            totals += torch.stack(scored(network, batch, place)).cpu()
+            totals += torch.stack(scored(network, batch, place, loss)).cpu()
     return means(totals)
 
 
-def scored(network: torch.nn.Module, batch: Sequence[Tensor], place: torch.device) -> list[Tensor]:
+def scored(
+    network: torch.nn.Module,
+    batch: Sequence[Tensor],
+    place: torch.device,
+    loss: Loss | None,
+) -> list[Tensor]:
     """Return the sum of losses, right answers and samples of this process's part of a batch."""
     parts = checked(batch)
     mine = processes.share(len(parts[-1]))
@@ -317,8 +356,11 @@ def scored(network: torch.nn.Module, batch: Sequence[Tensor], place: torch.devic
     check_scores(scores, labels)
     if scores.dtype.itemsize < 4:  # noqa: PLR2004 - in half precision sums and counts are rounded
         scores = scores.float()
-    loss = cross_entropy(scores, labels, reduction="sum")
-    return [loss, (scores.argmax(-1) == labels).sum(), torch.tensor(len(labels), device=place)]
+    if loss is None:
+        summed = cross_entropy(scores, labels, reduction="sum")
+    else:
+        summed = check_one_number(loss(scores, labels)) * len(labels)
+    return [summed, (scores.argmax(-1) == labels).sum(), torch.tensor(len(labels), device=place)]
 
 
 def checked(batch: object) -> list[Tensor]:
@@ -375,14 +417,16 @@ def means(totals: Tensor) -> tuple[float, float]:
 class Run:
     """What changes while a network is trained, and goes into a checkpoint."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a run has as many settings
         self,
         network: torch.nn.Module,
         training: Batches,
         validation: Batches,
         place: torch.device,
         lr: float,
+        loss: Loss | None = None,
     ) -> None:
+        self.loss = loss
         self.network, self.place = network.to(place), place
         self.training, self.validation = training, validation
         self.optimizer = torch.optim.Adam(learning(network.parameters()), lr=lr)
@@ -431,7 +475,7 @@ class Run:
     def backward(self, model: torch.nn.Module, batch: Sequence[Tensor]) -> Tensor:
         """Leave the gradients of the mean loss of a whole batch, whoever computes which part."""
         self.optimizer.zero_grad()
-        loss, right, samples = scored(model, batch, self.place)
+        loss, right, samples = scored(model, batch, self.place, self.loss)
         # several processes average their gradients, so each one's loss counts that many times
         (loss * processes.number() / len(batch[-1])).backward()
         return torch.stack([loss.detach(), right, samples]).cpu()
@@ -447,7 +491,9 @@ class Run:
             self.optimizer.step()
         seconds = time.perf_counter() - start
         loss, accuracy = means(totals)
-        validation_loss, validation_accuracy = measure(self.network, self.validation)
+        validation_loss, validation_accuracy = measure(
+            self.network, self.validation, loss=self.loss
+        )
         return {
             "epoch": len(self.records) + 1,
             "train_loss": loss,
@@ -491,8 +537,10 @@ def saved(out: Path, epochs: int, lr: float) -> Checkpoint:
     return state
 
 
-def go_on(run: Run, out: Path, epochs: int) -> None:
-    """Train until all epochs are done."""
+def go_on(
+    run: Run, out: Path, epochs: int, on_epoch: Callable[[list[Record]], object] | None
+) -> None:
+    """Train until all epochs are done, or one is told to be the last."""
     save(run, out)
     model = DistributedDataParallel(run.network) if dist.is_initialized() else run.network
     with progress(len(run.records), epochs) as bar:
@@ -509,6 +557,8 @@ def go_on(run: Run, out: Path, epochs: int) -> None:
             save(run, out)
             bar.set_postfix(validation=f"{record['validation_accuracy']:.3f}", refresh=False)
             bar.update()
+            if on_epoch and processes.agreed(lambda: bool(on_epoch(run.records))):
+                break
 
 
 def save(run: Run, out: Path) -> None:

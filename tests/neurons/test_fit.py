@@ -63,6 +63,37 @@ def test_a_network_that_was_left_in_evaluation_learns_the_same(tmp_path):
     assert_same_bits(tmp_path / "evaluation", tmp_path / "training")
 
 
+class TestHooks:
+    def test_a_loss_of_one_s_own_is_trained_and_measured(self, tmp_path):
+        def twice(scores, labels):
+            return 2 * cross_entropy(scores, labels)
+
+        ours, theirs = reader(dropout=0.0), reader(dropout=0.0)
+        torch.manual_seed(0)  # of the order of samples
+        own = fit(ours, *loaders(), tmp_path / "own", epochs=1, loss=twice)[0]
+        torch.manual_seed(0)
+        usual = fit(theirs, *loaders(), tmp_path / "usual", epochs=1)[0]
+        assert own["train_loss"] == pytest.approx(2 * usual["train_loss"], rel=1e-3)
+        told = measure(ours, loaders()[1], loss=twice)
+        assert (own["validation_loss"], own["validation_accuracy"]) == told
+
+    def test_a_loss_that_is_not_one_number_says_so(self, tmp_path):
+        with pytest.raises(ValueError, match=r"loss must return one number, .* \.mean\(\)"):
+            fit(reader(), *loaders(), tmp_path, epochs=1, loss=lambda scores, _: scores.sum(1))
+
+    def test_training_ends_where_told_and_goes_on_from_there(self, tmp_path):
+        seen = []
+
+        def second(records):
+            seen.append(len(records))
+            return len(records) == 2
+
+        network = reader()
+        assert len(fit(network, *loaders(), tmp_path, epochs=4, on_epoch=second)) == 2
+        assert len(fit(network, *loaders(), tmp_path, epochs=4, resume=True)) == 4
+        assert seen == [1, 2]
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_on_each_device_and_on_from_there_on_the_cpu(device, tmp_path):
     network, places = reader(), set()

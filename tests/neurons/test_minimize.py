@@ -50,6 +50,26 @@ def minimized(network, inputs, labels, epochs=3):
     return minimize(loss, network.parameters(), SAMPLES, epochs=epochs, batch=16, lr=5e-3)
 
 
+class TestAfterEachEpoch:
+    def test_it_sees_all_losses_so_far_and_may_end_the_loop(self):
+        network, *data = made()
+        seen = []
+
+        def second(losses):
+            seen.append(list(losses))
+            return len(losses) == 2
+
+        loss = loss_of(network, *data)
+        losses = minimize(loss, network.parameters(), SAMPLES, epochs=5, on_epoch=second)
+        assert seen == [losses[:1], losses]
+
+    def test_what_returns_nothing_ends_nothing(self):
+        network, *data = made()
+        loss = loss_of(network, *data)
+        losses = minimize(loss, network.parameters(), SAMPLES, epochs=3, on_epoch=lambda _: None)
+        assert len(losses) == 3
+
+
 class TestTheLoop:
     def test_the_same_bits_as_by_hand(self):
         (ours, *data), (theirs, *_) = made(), made()
