@@ -176,6 +176,8 @@ def _accept(runs: Sequence[Run]) -> int:
             ends.append(_rewrite(run, again.get(run.page, run)))
         except PageError as error:
             errors.append(error)
+        except OSError as error:
+            errors.append(PageError(run.page.path, 1, f"can't be written: {error.strerror}"))
     rest = [verdict for verdict in report.wrong(runs) if not report.is_rewritten(verdict)]
     status = max(_tell(rest), _refuse(errors), 1 if None in ends else 0)
     sys.stdout.write(

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from myst_nb.core.render import strip_ansi
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,8 +19,10 @@ GLUED = "application/papermill.record/"
 """How the types begin of what ``glue(…, display=False)`` keeps for another place."""
 FIGURE = "text/vnd.bookproof.figure"
 """The type by which a book's reader of figures says what one shows."""
-OVERWRITTEN = re.compile(r".*\r(?=[^\r\n])")
-"""What a line has shown before a carriage return let it begin anew, as Jupyter reads it."""
+VOLATILE = re.compile(r"(?<= at )0x[0-9a-fA-F]{6,}|ipykernel_\d+/\d+\.py")
+"""Where objects and the code of cells are in memory and on disk: no two runs agree on it."""
+MASKS = {"0": "0x…", "i": "ipykernel_….py"}
+"""What stands for it, by its first letter."""
 UNREADABLE = re.compile(
     r"image/.*|application/vnd\.jupyter\.widget-view\+json|application/javascript"
 )
@@ -37,10 +41,21 @@ def printed(outputs: Sequence[NotebookNode], tags: Sequence[str] = ()) -> str:
 
 
 def normalize(text: str) -> str:
-    """Drop what no reader sees: trailing blanks, and what a line shows before it begins anew."""
-    lines = OVERWRITTEN.sub("", text.replace("\r\n", "\n")).replace("\r", "\n").split("\n")
+    """Drop what no reader sees, and what no two runs agree on; of pages and of outputs alike.
+
+    That is: colours of terminals, trailing blanks, what a line shows before it begins anew, and
+    addresses.
+    """
+    text = VOLATILE.sub(lambda found: MASKS[found[0][0]], str(strip_ansi(text)))
+    lines = "\n".join(map(_last_state, text.replace("\r\n", "\n").split("\n"))).split("\n")
     whole = "\n".join(line.rstrip() for line in lines).rstrip("\n")
     return whole + "\n" if whole else ""
+
+
+def _last_state(line: str) -> str:
+    """Return what a line shows after its last carriage return, as Jupyter reads it."""
+    body = line.rstrip("\r")
+    return body.rpartition("\r")[2] + "\n" * (len(line) - len(body))
 
 
 def _text(output: NotebookNode, tags: Sequence[str]) -> str:

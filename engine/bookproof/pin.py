@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HIDDEN = {"hide-output", "hide-cell"}
 """The tags by which MyST-NB folds what a cell prints."""
 COMMAND = re.compile(r"^\s*(?:!|%(?:pip|conda)\b|%%(?:bash|sh|script|cmd)\b)", re.MULTILINE)
+TIMED = re.compile(r"^\s*%%?time(?:it)?\b", re.MULTILINE)
 CLOCK = re.compile(r"%time|\b(?:time|datetime|perf_counter|monotonic|process_time)\b")
 VOLATILE = re.compile(
     r"""
@@ -73,6 +74,8 @@ def _left_out(verdict: Verdict) -> str:
     tags = verdict.page.notebook.cells[verdict.cell.index].metadata.get("tags", ())
     if COMMAND.search(verdict.cell.source):
         return "it runs a command of the system"
+    if TIMED.search(verdict.cell.source):
+        return "it prints how long something took"
     return "the page hides it" if HIDDEN.intersection(tags) else ""
 
 

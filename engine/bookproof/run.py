@@ -157,6 +157,8 @@ class Execution:
             self.fail(f"the cell puts out what no notebook can hold: {reason}")
         except (DeadKernelError, TimeoutError, StartError) as error:
             self.fail(str(error))
+        except Exception as error:  # noqa: BLE001 (whatever a page does to its kernel is its own)
+            self.fail(f"the kernel sent what can't be read: {type(error).__name__}: {error}")
 
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[Client]:

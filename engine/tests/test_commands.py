@@ -70,6 +70,18 @@ def test_check_tells_what_was_not_compared(book, said):
     assert said().startswith("page.md:12: not compared: needs a GPU\n")
 
 
+def test_accept_says_that_a_page_cannot_be_written(book, capsys, monkeypatch):
+    path = book.write("page.md", WRONG)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(commands, "write_atomically", refuse)
+    assert main(["accept", "page.md"]) == 2
+    assert capsys.readouterr().err.endswith("page.md:1: can't be written: Permission denied\n")
+    assert path.read_text() == WRONG
+
+
 def test_accept_rewrites_and_shows_the_difference(book, said, ran):
     path = book.write("page.md", WRONG)
     assert main(["accept", "page.md"]) == 0

@@ -581,3 +581,15 @@ def test_an_output_as_the_page_would_write_it_differs_only_where_it_is_wrong(pai
     assert as_on_page(expected, fitted) == fitted
     if far_numbers(expected, got):
         assert fitted != want
+
+
+def test_what_no_two_runs_agree_on_is_dropped():
+    assert normalize("\x1b[0;31mValueError\x1b[0m: 3\n") == "ValueError: 3\n"
+    assert normalize("<Axes at 0x7f3c12ab>\n") == normalize("<Axes at 0x55d3a0b1>\n")
+    assert normalize("/tmp/ipykernel_12/34.py:1: W\n") == normalize("/tmp/ipykernel_7/8.py:1: W\n")
+    assert normalize("0xdeadbeef at 0x10\n") == "0xdeadbeef at 0x10\n"
+
+
+def test_a_long_line_takes_no_longer_than_its_length():
+    long = normalize("x" * 10_000_000)  # by its square, this would take days
+    assert len(long) == 10_000_001

@@ -463,3 +463,13 @@ def test_an_output_that_is_lost_is_not_taken_for_none(tmp_path, monkeypatch):
     [verdict] = lost.verdicts
     assert verdict.status is FAILED
     assert verdict.got == "the kernel has ended the cell, but its output was lost"
+
+
+def test_a_page_that_breaks_its_kernels_messages_fails_alone(tmp_path):
+    broken = write(
+        tmp_path, cell("import json\njson.dumps = lambda *_, **__: chr(123)\nprint(1)", 1)
+    )
+    right = write(tmp_path, cell("print(1)", 1), name="right.md")
+    one, other = run(broken, right)
+    assert FAILED in statuses(one)
+    assert other.ok
