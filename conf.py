@@ -28,6 +28,7 @@ locale_dirs = [str(DOCS / "_locale")]  # Absolute: Sphinx looks for sphinx.js fr
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"nir\..*"),  # Its documentation is on no page that Sphinx has made.
+    ("py:class", r"snn_docs\.(chip\.Layers|_module\.S)"),  # Variables of types.
 ]
 # Names of other projects lead to their pages, by inventories that docs/_data/inventories.py writes.
 intersphinx_mapping = {

@@ -7,7 +7,7 @@ r"""ネットワークがチップの規則を守っているかを、載せる�
 """
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2, prod
 from typing import Any, NamedTuple, TypeVar
@@ -38,7 +38,7 @@ class Rules:
 
     chip: str
     """チップの名前"""
-    neurons: Collection[str] = ("IF",)
+    neurons: Sequence[str] = ("IF",)
     """受け取るニューロンの、NIRでの名前"""
     weight_bits: int = 8
     """重みとバイアスのビット数"""
@@ -48,9 +48,9 @@ class Rules:
     """ニューロンかプールの、送り先の数"""
     fan_in: int | None = None
     """ニューロン1つの、入力の線の数。``None``なら数えない"""
-    sizes: Mapping[str, Collection[int]] = field(default_factory=dict)
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """入力と出力の縦横、チャネル、カーネル、歩幅、足す幅に許される数"""
-    pools: Collection[int] | None = None
+    pools: Sequence[int] | None = None
     """プールの大きさに許される数。歩幅も同じ"""
     cores: tuple[tuple[int, int, int], ...] = ()
     """コアごとに、載せられる重み、ニューロン、バイアスの数。空なら数えない"""
@@ -394,7 +394,7 @@ def _product(sizes: Any) -> str:  # noqa: ANN401 - whatever nir holds
     return "×".join(str(size) for size in np.ravel(sizes))
 
 
-def _among(allowed: Collection[int]) -> str:
+def _among(allowed: Sequence[int]) -> str:
     return f"{max(allowed)}まで" if isinstance(allowed, range) else "、".join(map(str, allowed))
 
 
@@ -450,7 +450,7 @@ def _numbers(graph: nir.NIRGraph, rules: Rules) -> Found:
             yield name, "リセット", f"{reset.flat[0]:g}へ", "0へ"
 
 
-def _table(rows: Iterable[Collection[str]]) -> str:
+def _table(rows: Iterable[Sequence[str]]) -> str:
     """Align the columns; a Japanese character is two wide."""
 
     def width(text: str) -> int:

@@ -106,7 +106,7 @@ def add_mark(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Say where in its part the chapter is, beside the time that it takes."""
     if app.builder.name != "html":
         return
-    for span in doctree.findall(lambda node: isinstance(node, nodes.inline) and "minutes" in node):
+    for span in [each for each in doctree.findall(nodes.inline) if "minutes" in each]:
         for part in outline(app.env):
             names = [chapter.name for chapter in part.chapters if chapter.number]
             if docname in names:

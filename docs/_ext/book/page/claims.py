@@ -78,7 +78,7 @@ class Claim(SphinxDirective):
             raise self.error(f"`:rests:` is exact, measured, seeds 5 or seeds 5, tuned 3: {rests}")
         self._check_numbers()
         claim = nodes.strong("", "", *self._inline("\n".join(self.content)))
-        rows = [nodes.paragraph("", "", claim, classes=[CLAIM])]
+        rows: list[nodes.Node] = [nodes.paragraph("", "", claim, classes=[CLAIM])]
         rows += [
             ledger(label, nodes.paragraph("", "", *self._inline(self.options[name])))
             for name, label in PARTS.items()
@@ -139,7 +139,7 @@ def open_with_claim(_app: Sphinx, doctree: nodes.document) -> None:
             if isinstance(before, nodes.paragraph) and before.astext() == REFUTED and after:
                 section.remove(after)
                 before.replace_self(ledger(REFUTED, after))
-            elif before is said[0]:
+            elif before is said[0] and isinstance(before, nodes.Element):
                 before["classes"].append(CLAIM)
 
 

@@ -121,8 +121,8 @@ def shorten_contents(
         return
     contents = BeautifulSoup(context["toc"], "html.parser")
     for link in contents("a"):
-        if UNLISTED.match(link.text):
-            link.find_parent("li").decompose()
+        if UNLISTED.match(link.text) and (item := link.find_parent("li")):
+            item.decompose()
     for empty in [each for each in contents("ul") if not each("li")]:
         empty.decompose()
     context["toc"] = str(contents)
