@@ -201,8 +201,8 @@ SETTINGS = """
 html_theme = "sphinx_book_theme"
 html_copy_source = False
 head_descriptions = {{"*": "説明。"}}
-templates_path = [{!r}]
-""".format(str(EXTENSIONS / "web" / "templates"))
+templates_path = {!r}
+""".format([str(EXTENSIONS / name / "templates") for name in ("web", "place")])
 
 
 def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
