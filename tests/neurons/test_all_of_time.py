@@ -192,7 +192,7 @@ class TestShapes:
 
     def test_constants_and_state_widen_the_inputs(self, kind):
         layer, state = usual(kind, leak=torch.tensor([0.5, 1.0])), torch.zeros(4, 1)
-        state = (state,) * 3 if kind is not LI else state
+        state = (state,) * (1 if kind is LI else 3)
         assert {tuple(x.shape) for x in run(layer, torch.ones(2), state)} == {(2, 4, 2)}
         assert stepping(layer, torch.ones(1), state)[0].shape == (1, 4, 2)
 

@@ -23,7 +23,7 @@ class TestInterval:
         assert share - 1e-12 <= high <= 1
         for end in (low, high):
             error = 1.96 * (end * (1 - end) / total) ** 0.5
-            assert abs(share - end) == pytest.approx(error, rel=1e-6, abs=1e-9)
+            assert abs(share - end) == pytest.approx(error, rel=1e-6, abs=1e-6)
 
     def test_wrong_and_right_answers_mirror_each_other(self):
         low, high = interval(3, 20)

@@ -40,7 +40,6 @@ def read(*cells: str) -> dict[str, str]:
         ("(1 - 2 * torch.ones(2))[0].exp()", "exp", "torch.Tensor.exp"),
         ("(torch.ones(2) > 0).any()", "any", "torch.Tensor.any"),
         ("x = torch.rand(2)\ny = x\ny.cumsum(0)", "cumsum", "torch.Tensor.cumsum"),
-        ("a, b = IF().record(torch.ones(2, 3))\nb.mean()", "mean", "torch.Tensor.mean"),
         ("data.digits().train_inputs.shape", "shape", "torch.Tensor.shape"),
         ("fig, ax = plt.subplots()\nax.plot([])", "plot", "matplotlib.axes._axes.Axes.plot"),
         ("fig, (p, q) = plt.subplots(2)\nq.set()", "set", "matplotlib.axes._axes.Axes.set"),

@@ -247,7 +247,7 @@ def test_records_that_a_page_reads_are_offered_beside_it(built_site, folder):
 def test_solutions_are_folded(folder):
     cells = notebook(folder, "if_model").cells
     folded = [n for n, cell in enumerate(cells) if "hide-cell" in cell.metadata.get("tags", [])]
-    assert len(folded) == 3
+    assert len(folded) == 2
     for n in folded:
         assert cells[n].metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
         assert cells[n - 1].source.endswith("\n\n**解答**")
