@@ -21,8 +21,10 @@ class Delayed(torch.nn.Module):
 
     .. math::
 
-        I_{t,j} = b_j + \sum_i \sum_{k=0}^{K} w_{ji}
-        \exp\left(-\frac{(k - d_{ji})^2}{2\sigma^2}\right) s_{t-k,i}
+        \begin{gathered}
+        I_{t,j} = b_j + \sum_i \sum_{k=0}^{K} w_{ji}\, g_{ji}(k)\, s_{t-k,i} \\
+        g_{ji}(k) = \exp\left(-\frac{(k - d_{ji})^2}{2\sigma^2}\right)
+        \end{gathered}
 
     スパイクを、遅延:math:`d_{ji}`を中心とする幅:math:`\sigma`の山に広げて届けるので、遅延にも勾配が届きます。\
     幅を広くして始め、``anneal``を各エポックの始めに呼んで狭めます。

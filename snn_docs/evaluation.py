@@ -19,8 +19,10 @@ def interval(right: int, total: int) -> tuple[float, float]:
 
     .. math::
 
-        \frac{1}{1 + z^2 / n} \left( p + \frac{z^2}{2n} \pm
-        z \sqrt{\frac{p (1 - p)}{n} + \frac{z^2}{4 n^2}} \right)
+        \begin{gathered}
+        \frac{1}{1 + z^2 / n} \left( p + \frac{z^2}{2n} \pm z \sqrt{u} \right) \\
+        u = \frac{p (1 - p)}{n} + \frac{z^2}{4 n^2}
+        \end{gathered}
 
     :math:`n`は件数、:math:`p`は正解の割合、:math:`z`は1.96です。\
     「割合±1.96×標準誤差」と違い、0から1までに収まります。どの件も、互いに独立であるときの式です。

@@ -30,9 +30,9 @@ MEASURES = {
     "headings": "document.querySelectorAll('h1').length",
     "cut": """[...document.querySelectorAll(".bd-article :is(svg, img)")]
       .filter((e) => e.getBoundingClientRect().right > innerWidth).length""",
-    # the title of a box is a band of its width, and a few words
+    # the title of a box is a band of its width, and a few words; the door has rows of links
     "letters in a line": """Math.max(...[...document.querySelectorAll(
-      ".bd-article :is(p:not(.admonition-title), li, dd)")]
+      ".bd-article :is(p:not(.admonition-title), li, dd):not(.door-path *, .door-rest *)")]
       .map((e) => e.clientWidth / parseFloat(getComputedStyle(e).fontSize)))""",
     "fonts asked for": """[...document.querySelectorAll("link[rel=preload]")]
       .map((e) => e.href.split("/").at(-1)).sort()""",

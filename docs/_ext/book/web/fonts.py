@@ -17,6 +17,7 @@ KATEX = "katex/fonts/KaTeX_{}.woff2".format
 # in four sizes.
 FONTS = {
     KATEX("Main-Regular"): re.compile(r'class="katex"'),
+    KATEX("Main-Bold"): re.compile(r'"mord mathbf'),
     KATEX("Math-Italic"): re.compile(r'"mord mathnormal'),
     KATEX("Typewriter-Regular"): re.compile(r'"mord (?:math|text)tt'),
     KATEX("Size1-Regular"): re.compile(r'delimsizing size1"|small-op"|delim-size1"'),
