@@ -56,7 +56,7 @@ CODE = """() => document.fonts.ready.then(() => {
 })"""
 
 
-@pytest.mark.parametrize(("width", "columns"), [(PHONE, 40), (DESK, 90)])
+@pytest.mark.parametrize(("width", "columns"), [(PHONE, 40), (DESK, 76)])
 def test_code_is_as_large_as_prose_and_a_desk_shows_all_its_columns(
     browser, address, width, columns
 ):
