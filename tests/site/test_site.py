@@ -85,7 +85,8 @@ NAMES = {
     ),
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
     *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "SSC"),
-    *("DYNAP", "CNN", "SNN", "Xylo", "Speck"),
+    *("DYNAP", "CNN", "SNN", "Xylo", "Speck", "GRU", "BPTT", "TCL", "pJ"),
+    *("ALIF", "CubaLIF", "LSNN", "circle", "nod", "shake", "tap"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
@@ -95,7 +96,7 @@ SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
 PARTS = r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap"
 IN_FORWARD = inspect.getsource(source.IF.forward).splitlines()
 LINES = "|".join(re.escape(line.strip()) for line in IN_FORWARD if " = " in line)
-DRAWN = re.compile(rf"run|{LINES}|{PARTS}|{SHAPES}|\w+ \([A-Z]\w+\)")
+DRAWN = re.compile(rf"run|{LINES}|{PARTS}|(?:{SHAPES})(?:\([\d.]*\))?|\w+ \([A-Z]\w+\)")
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
 
