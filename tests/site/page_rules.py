@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = [name for name in PAGES if name.startswith("experiments/")]
 EXTENSIONS = {"amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"}
-PROSE = {"admonition", "hint", "important", "list-table", "note", "table", "tip", "warning"}
+PROSE = {"admonition", "hint", "important", "list-table", "note", "tip", "warning"}
 """Directives that hold prose."""
 PROMPTS = {"code_prompt_show": "解答を表示", "code_prompt_hide": "解答を隠す"}
 LONGEST_CELL, LONGEST_FOLDED = 15, 30
