@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from snn_docs import IF, Heaviside, functional
+from snn_docs import IF, Heaviside
 from snn_docs.surrogate import ArcTan, Triangle
 
 if TYPE_CHECKING:
@@ -415,7 +415,7 @@ def speed_rows(options: argparse.Namespace, in_c: InC | None, peers: list[str]) 
             for name, way in PASSES.items():
                 about = {"shape": list(shape), "case": case.name, "pass": name}
                 for other, values in settled(contenders, way, inputs, options.rounds).items():
-                    goal = goal_of(case, other, options.backend)
+                    goal = {"article": case.at_least, "C": None}.get(other, 5)
                     yield about | {"other": other} | figures(values) | {"at_least": goal}
 
 
@@ -423,12 +423,6 @@ def figures(ratios: list[float]) -> Row:
     """Return what is told of a comparison: no ratio, if there is noise in its place."""
     ratio = None if is_noise(ratios) else statistics.median(ratios)
     return {"ratio": ratio, "least": min(ratios), "most": max(ratios)}
-
-
-def goal_of(case: Case, other: str, backend: str) -> float | None:
-    """Return the ratio to reach, if there is one."""
-    goals = {"article": case.at_least, "C": 0.5 if backend == "numba" else None}
-    return goals.get(other, 5)
 
 
 def speed_line(row: Row) -> str:
@@ -509,11 +503,7 @@ def main() -> None:
     parser = record.new_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    parser.add_argument("--backend", choices=["torch", "numba"], default="torch")
     options = parser.parse_args()
-    if options.record and options.backend != "torch":
-        parser.error("--record keeps the figures of the backend torch, which is what readers have")
-    sys.stdout.write(f"backend: {functional.backend(options.backend)}\n")
     peers = [name for name in PEERS if importlib.util.find_spec(name)]
     if missing := sorted(set(PEERS) - set(peers)):
         sys.stdout.write(f"not installed, and not compared: {', '.join(missing)}\n")

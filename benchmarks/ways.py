@@ -1,11 +1,12 @@
 """What do the ways of the chapter on speed bring: run, numba, torch.compile, no gradient?
 
-The same neurons, as a loop over `step` and in each of the ways, one thread. All take turns in one
-run, each is checked to fire the same spikes, and the figures are medians over the rounds with the
-least and the greatest. Beside the times stands how many operations of torch a way calls, those left
-out that only look at a tensor in another way; what is compiled has no such number. The clock counts
-the time on the processor, so that what else runs disturbs less. With --record the figures are also
-kept in docs/_data/ways.json, which the book shows.
+The same neurons, as a loop over `step` and in each of the ways, one thread. What numba compiles is
+a loop that is written for these neurons alone (compiled.py); what torch.compile does is `run`. All
+take turns in one run, each is checked to fire the same spikes, and the figures are medians over the
+rounds with the least and the greatest. Beside the times stands how many operations of torch a way
+calls, those left out that only look at a tensor in another way; what is compiled has none. The
+clock counts the time on the processor, so that what else runs disturbs less. With --record the
+figures are also kept in docs/_data/ways.json, which the book shows.
 A run takes about two minutes, most of them for torch.compile, which needs a C++ compiler.
 """
 
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING
 
 import record
 import torch
+from compiled import spikes_of
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from snn_docs import LIF, functional
+from snn_docs import LIF
 from snn_docs.surrogate import ArcTan
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ SHAPES = [(20, 40), (20, 64, 512), (100, 64, 512)]
 MOST_COMPILED = 20
 """Steps up to which the loop is compiled: each one is compiled anew, and that takes its time."""
 
-layer = LIF(leak=0.1, reset="subtract", surrogate=ArcTan())
+LEAK = 0.1
+layer = LIF(leak=LEAK, reset="subtract", surrogate=ArcTan())
 
 
 def loop(inputs: Tensor) -> Tensor:
@@ -55,12 +58,8 @@ def run(inputs: Tensor) -> Tensor:
 
 
 def in_numba(inputs: Tensor) -> Tensor:
-    """Call `run` once, with the loop over time in machine code."""
-    functional.backend("numba")
-    try:
-        return layer.run(inputs)[0]
-    finally:
-        functional.backend("torch")
+    """Run a loop that is written by hand for these neurons, in machine code forward and back."""
+    return spikes_of(inputs, LEAK)
 
 
 def seconds(way: Way, inputs: Tensor, *, gradient: bool) -> float:

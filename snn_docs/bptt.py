@@ -1,7 +1,6 @@
 """All of time in one call, and back by its exact adjoint, whose loop is `kernels.backward`."""
 
 from functools import partial
-from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -14,9 +13,6 @@ from snn_docs.equations import Rule
 from snn_docs.kernels import Record, blocks, slopes_of, tensor_of
 from snn_docs.states import State
 from snn_docs.surrogate import confirms, slope_is_spike
-
-loops: ModuleType = kernels
-"""Where the loops over time are, of tensors of the processor; `functional.backend` chooses."""
 
 Sums = list[Tensor | None]  # the gradients of threshold and decay
 
@@ -54,12 +50,8 @@ def advance(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tens
     """Return spikes and potentials of all steps, on plain tensors."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], v_initial, out=v[0])
-    _loops_for(v).advance(v, inputs, rule)
+    kernels.advance(v, inputs, rule)
     return torch.gt(v, rule.threshold, out=torch.empty_like(v)), v
-
-
-def _loops_for(x: Tensor) -> ModuleType:
-    return loops if x.device.type == "cpu" else kernels
 
 
 class _Context(BackwardCFunction):
@@ -129,7 +121,7 @@ def needed(
 def solve(record: Record, rule: Rule, wanted: tuple[bool, ...]) -> tuple[Tensor, Sums]:
     """Return the gradients of the potentials, and of threshold and decay where they are wanted."""
     grad = torch.empty_like(record.spikes)
-    _loops_for(grad).backward(grad, record, rule)
+    kernels.backward(grad, record, rule)
     sums: Sums = [None, None]
     # the slopes once more: to keep those of all steps would take one more full buffer
     for steps in blocks(grad) if any(wanted) else ():

@@ -83,7 +83,7 @@ def one_by_one(
 ) -> tuple[Tensor, ...]:
     """Return of all steps what `first` holds of the first one.
 
-    For whatever must be asked step by step; the usual loops are `kernels.advance` and its like.
+    For whatever must be asked step by step; the usual loop is `kernels.advance`.
     """
     record = [first]
     for current in inputs[1:]:

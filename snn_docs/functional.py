@@ -1,12 +1,10 @@
 r"""発火の式です。状態もパラメータも持たない関数で、``IF``と``LIF``はこれを呼びます。"""
 
-import importlib
 from collections.abc import Callable
-from typing import Literal
 
 from torch import Tensor
 
-from snn_docs import bptt, equations, kernels
+from snn_docs import bptt, equations
 from snn_docs._checks import check_rule, check_tensors
 from snn_docs.equations import Reset, Rule, decay_of
 from snn_docs.surrogate import Heaviside
@@ -138,43 +136,3 @@ def record(
     check_rule(threshold, leak, reset, detach_reset, surrogate)
     rule = Rule(threshold, decay_of(leak), reset, detach_reset, surrogate)
     return bptt.record(inputs, state, rule)
-
-
-def backend(name: Literal["torch", "numba"] | None = None) -> str:
-    r"""時刻の繰り返しを何で計算するかを選び、使うものの名前を返します。
-
-    .. math::
-
-        v^{\text{numba}}_t &= v^{\text{torch}}_t \\
-        s^{\text{numba}}_t &= s^{\text{torch}}_t \\
-        D^{\text{numba}}_t &= D^{\text{torch}}_t
-
-    はじめは``"torch"``で、PyTorchの演算だけを使います。\
-    ``"numba"``は、``record``と、層の``run``の繰り返しを機械語に翻訳して使います。\
-    どちらも結果はビット単位で等しく、小さい層ほど``"numba"``が速くなります。\
-    滑らかな代理勾配と大きい層では、逆伝播に``"torch"``のほうが速いので、そちらを使います。\
-    翻訳は最初の1回だけ数秒かかり、結果はディスクに残ります。\
-    CPUにないテンソルには、いつも``"torch"``を使います。
-
-    :param name: ``"torch"``か``"numba"``。``None``なら変えない
-    :returns: いま選ばれているものの名前
-    :raises ImportError: numbaがないのに``"numba"``を選んだとき。\
-        ``pip install "snn-docs[fast]"``で入る
-    :raises ValueError: 知らない名前のとき
-
-    >>> from snn_docs import functional
-    >>> functional.backend()
-    'torch'
-    >>> functional.backend("numba")
-    'numba'
-    >>> functional.backend("torch")
-    'torch'
-
-    出典: :cite:t:`lam2015numba`
-    """
-    if name not in (None, "torch", "numba"):
-        raise ValueError(f"the backend must be 'torch' or 'numba', but {name!r} came")
-    if name is not None:
-        home = "snn_docs.kernels" if name == "torch" else "snn_docs.kernels_numba"
-        bptt.loops = importlib.import_module(home)
-    return "torch" if bptt.loops is kernels else "numba"

@@ -1,12 +1,9 @@
 """`functional`: all of time in one call equals one step after another, forward, back, and again."""
 
 import gc
-import importlib
 import math
 import platform
 import re
-import subprocess
-import sys
 from functools import partial
 from itertools import accumulate, product
 
@@ -31,15 +28,6 @@ from snn_docs.functional import record, step
 
 RESETS = ("zero", "subtract")
 SURROGATES = (Heaviside.apply, surrogate.ArcTan(2.0), surrogate.Triangle())
-
-
-@pytest.fixture(scope="class", params=["torch", "numba"])
-def loops(request):
-    """Both ways to compute the loops over time."""
-    before = functional.backend()
-    functional.backend(request.param)
-    yield request.param
-    functional.backend(before)
 
 
 @pytest.fixture(scope="class", params=[kernels.POTENTIALS_AT_ONCE, 4])
@@ -130,7 +118,7 @@ def assert_close(got, expected):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures("device", "loops", "blocks")
+@pytest.mark.usefixtures("device", "blocks")
 class TestRunEqualsSteps:
     @reproducible
     @given(case=cases())
@@ -190,7 +178,7 @@ class TestRunEqualsSteps:
         assert_close(gradients(case, record), gradients(case, by_autograd))
 
 
-@pytest.mark.usefixtures("device", "loops", "blocks")
+@pytest.mark.usefixtures("device", "blocks")
 class TestGoingOn:
     @reproducible
     @given(case=cases(), cut=st.integers(0, 6))
@@ -210,7 +198,7 @@ class TestGoingOn:
         assert_equal(record(inputs, state), one_by_one(inputs, state))
 
 
-@pytest.mark.usefixtures("device", "loops")
+@pytest.mark.usefixtures("device")
 class TestShapes:
     @pytest.mark.parametrize("shape", [(0,), (0, 3), (4,), (4, 0), (1, 1), (3, 2, 2)])
     def test_shape_is_kept(self, shape):
@@ -281,7 +269,6 @@ def allocated(function):
     return max(alive), alive[-1]
 
 
-@pytest.mark.usefixtures("loops")
 class TestMemory:
     STEPS, NEURONS = 500, 2000
     FULL = STEPS * NEURONS * 4
@@ -303,7 +290,7 @@ class TestMemory:
                 spikes.sum().backward()
                 inputs.grad = threshold.grad = leak.grad = spikes = None
 
-        forward_and_backward_twice()  # numba may compile at the first call, and keeps tensors then
+        forward_and_backward_twice()
         most, left = allocated(forward_and_backward_twice)
         # beside them a few steps, or blocks of steps
         assert most < 3 * self.FULL + 4 * 4 * kernels.POTENTIALS_AT_ONCE + 20 * 4 * self.NEURONS
@@ -332,17 +319,16 @@ class TestMemory:
 
     @pytest.mark.slow
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc")
-    def test_freed_memory_serves_the_next_call_as_the_page_on_speed_says(self, loops, root):
-        prepare = f"""
-from snn_docs.functional import backend, record
-backend({loops!r})
+    def test_freed_memory_serves_the_next_call_as_the_page_on_speed_says(self, root):
+        prepare = """
+from snn_docs.functional import record
 inputs = torch.rand(100, 16384, requires_grad=True)
 """
         call = """
     record(inputs)[0].sum().backward()
     inputs.grad = None
 """
-        page = (root / "docs/scaling.md").read_text(encoding="utf-8")
+        page = (root / "docs/experiments/scaling.md").read_text(encoding="utf-8")
         settings = dict(re.findall(r"(MALLOC_\w+)=(\d+)", page))
         buffer = 100 * 16384 * 4
         assert fresh_memory(prepare, call, settings) < buffer / 2
@@ -367,7 +353,7 @@ inputs = torch.rand(100, 16384, requires_grad=True)
         assert left == self.FULL
 
 
-@pytest.mark.usefixtures("device", "loops")
+@pytest.mark.usefixtures("device")
 class TestModes:
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     @pytest.mark.parametrize("spike", SURROGATES)
@@ -416,7 +402,6 @@ INPUTS = torch.rand(4, 3, generator=seeded())
 
 
 @quiet_torch
-@pytest.mark.usefixtures("loops")
 class TestTransforms:
     """`torch.func` and forward mode take the steps one by one, as all of torch understands them."""
 
@@ -477,7 +462,7 @@ OWN = {
 }
 
 
-@pytest.mark.usefixtures("device", "loops")
+@pytest.mark.usefixtures("device")
 class TestSurrogate:
     @pytest.mark.parametrize("layer", OWN.values(), ids=OWN)
     @pytest.mark.parametrize("reset", RESETS)
@@ -669,49 +654,3 @@ class TestErrors:
     def test_a_step_calls_its_input_as_everything_else_does(self):
         with pytest.raises(TypeError, match="v_previous and inputs must have the same dtype"):
             step(torch.zeros(3, dtype=torch.float64), torch.zeros(3), torch.zeros(3))
-
-
-@pytest.mark.usefixtures("loops")
-class TestBackendInUse:
-    def test_is_named(self, loops):
-        assert functional.backend() == loops
-
-    def test_is_what_runs(self, loops, monkeypatch):
-        called = []
-        for name in ("torch", "numba"):
-            module = importlib.import_module(f"snn_docs.kernels{'_numba' * (name == 'numba')}")
-            for loop in ("advance", "backward"):
-                monkeypatch.setattr(module, loop, self.noted(called, name, getattr(module, loop)))
-        inputs = torch.rand(3, 2, requires_grad=True)
-        record(inputs)[0].sum().backward()
-        assert called == [loops, loops]
-
-    @staticmethod
-    def noted(called, name, function):
-        def call(*arguments):
-            called.append(name)
-            return function(*arguments)
-
-        return call
-
-
-class TestBackend:
-    def test_an_unknown_one(self):
-        with pytest.raises(ValueError, match="must be 'torch' or 'numba', but 'jax' came"):
-            functional.backend("jax")
-        assert functional.backend() == "torch"
-
-    def test_says_how_to_get_numba(self):
-        code = """
-import sys
-sys.modules["numba"] = None
-from snn_docs import functional
-try:
-    functional.backend("numba")
-except ImportError as error:
-    print(error, functional.backend())
-"""
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        assert 'pip install "snn-docs[fast]" torch' in done.stdout

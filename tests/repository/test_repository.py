@@ -259,7 +259,7 @@ def test_every_cell_that_needs_another_library_runs_in_an_environment_of_make_pe
         extra: {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
         for extra, requirements in PROJECT["optional-dependencies"].items()
     }
-    everywhere = extras["notebooks"] | extras["fast"]
+    everywhere = extras["notebooks"]
     (others,) = re.findall("^others = (.+)$", read("Makefile"), re.MULTILINE)
     makefile = read("Makefile").replace("$(others)", others)
     checked = re.findall(r"\.venv-(\w+)/.* -m bookproof check (.+)", makefile)
