@@ -64,10 +64,6 @@ CALLS = {
         "timing",
         lambda page: page["Spiking"](LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 24)),
     ),
-    "delays: spikes that arrive late": (
-        "delays",
-        lambda page: page["Counts"](page["Delayed"](5, 4)).to(ELSEWHERE)(there(5, 2, 5)),
-    ),
     "parallel_neurons: potentials in blocks": (
         "parallel_neurons",
         lambda page: page["blockwise"](there(128, 2, 4), 0.9),
