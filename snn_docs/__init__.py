@@ -23,6 +23,7 @@ network     スパイクを数えるなど、出力を読む
 data        この本で使うデータ
 fitting     学習のループ。自分のネットワークとDataLoaderで学習する
 evaluation  正解率の区間、交差検証
+diagnosis   進まないネットワークの診断、自分のニューロンの検査
 plot        ラスタや膜電位を描く
 conversion  学習済みのReLUのネットワークを変換する
 costs       演算の数と発火率を数える

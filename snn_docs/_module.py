@@ -37,6 +37,41 @@ class Stateful(Protocol):
         """Return the outputs of all steps, and the state after the last one."""
 
 
+CONTRACT = "step(inputs, state=None) and run(inputs, state=None), which return (outputs, state)"
+
+
+def check_contract(name: str, layer: object) -> None:
+    """Raise TypeError for what is no layer that carries a state, and say which method it lacks."""
+    if isinstance(layer, torch.nn.Module) and isinstance(layer, Stateful):
+        return
+    missing = [method for method in ("step", "run") if not hasattr(layer, method)]
+    lacks = f" without {' and '.join(missing)}" if missing else ""
+    raise TypeError(
+        f"{name} must be a layer of neurons, but a {type_name(layer)}{lacks} came; give for "
+        f"example LIF(leak=0.1), or a torch.nn.Module of your own with {CONTRACT}"
+    )
+
+
+def check_pair(layer: object, method: str, result: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
+    """Return what a method of a layer gave; raise TypeError unless that is outputs and a state."""
+    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Tensor):  # noqa: PLR2004
+        return result
+    came = f"a {type_name(result)}"
+    if isinstance(result, tuple):
+        came = f"({', '.join(map(type_name, result))})"
+    raise TypeError(
+        f"{type(layer).__name__}.{method} must return the pair (outputs, state), a tensor and "
+        f"what the next call is given, but {came} came"
+    )
+
+
+def run_layer(layer: Any, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:  # noqa: ANN401
+    """Return what a layer gives in all steps, and the state after the last one."""
+    if isinstance(layer, Neuron | Container):
+        return check_pair(layer, "run", layer(inputs, state))  # a call, for which hooks wait
+    return check_pair(layer, "run", layer.run(inputs, state))
+
+
 def input_first(method: Callable[P, R]) -> Callable[P, R]:
     """Tell who gives the parts of a state one by one, as the article does, how it is written."""
 

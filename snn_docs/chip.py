@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2, prod
 from typing import Any, NamedTuple, TypeVar
-from unicodedata import east_asian_width
 
 from torch import Tensor, nn
 
 from snn_docs._checks import check_floating, check_integer, check_positive, optional, type_name
+from snn_docs._tables import table
 from snn_docs.currents import CubaLIF
 from snn_docs.neurons import IF
 from snn_docs.nir import _flat, to_nir
@@ -140,7 +140,7 @@ class Violations(list[Violation]):
         for layer, *rest in self:
             layers.setdefault(tuple(rest), []).append(layer)
         rows = [(rule, ", ".join(some), *rest) for (rule, *rest), some in layers.items()]
-        return _table([("規則", "層", "来たもの", "載るもの", "直し方"), *rows]) if rows else "[]"
+        return table([("規則", "層", "来たもの", "載るもの", "直し方"), *rows]) if rows else "[]"
 
 
 def check(
@@ -448,17 +448,3 @@ def _numbers(graph: nir.NIRGraph, rules: Rules) -> Found:
             yield name, "倍率", f"{node.r.flat[0]:g}倍", "1倍"
         if np.any(reset := np.asarray(getattr(node, "v_reset", 0.0))):
             yield name, "リセット", f"{reset.flat[0]:g}へ", "0へ"
-
-
-def _table(rows: Iterable[Sequence[str]]) -> str:
-    """Align the columns; a Japanese character is two wide."""
-
-    def width(text: str) -> int:
-        return sum(1 + (east_asian_width(letter) in "WFA") for letter in text)
-
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(width, column)) for column in columns]
-    return "\n".join(
-        "  ".join(text + " " * (most - width(text)) for text, most in zip(row, widths, strict=True))
-        .rstrip() for row in zip(*columns, strict=True)
-    )  # fmt: skip

@@ -14,8 +14,7 @@ from snn_docs._checks import (
     check_integer,
     type_name,
 )
-from snn_docs._module import is_watched
-from snn_docs.neurons import IF
+from snn_docs._module import check_contract, is_watched, run_layer
 
 
 class Network(torch.nn.Module):
@@ -30,9 +29,10 @@ class Network(torch.nn.Module):
     重みとバイアスの初期値は、``torch.nn.Linear``が大域の乱数生成器で決めます。
 
     :param sizes: 各層のニューロンの数。入力の数で始め、出力の数で終わる。1以上の整数を2つ以上
-    :param neuron: ニューロンの層を1つ作る関数。層ごとに1回ずつ呼ぶ
+    :param neuron: ニューロンの層を1つ作る関数。層ごとに1回ずつ呼ぶ。\
+        ``IF``や``ALIF``のほか、``step``と``run``が出力と状態の組を返すなら、自分で書いたものでもよい
     :raises TypeError: ``sizes``が整数の並びでないとき、\
-        ``neuron``が``IF``や``LIF``を返す関数でないとき
+        ``neuron``がニューロンの層を返す関数でないとき
     :raises ValueError: ``sizes``が2つに満たないとき、1未満の数を含むとき
 
     >>> from snn_docs.network import Network
@@ -51,7 +51,7 @@ class Network(torch.nn.Module):
     出典: :cite:t:`neftci2019surrogate`
     """
 
-    def __init__(self, sizes: Sequence[int], neuron: Callable[[], IF]) -> None:
+    def __init__(self, sizes: Sequence[int], neuron: Callable[[], torch.nn.Module]) -> None:
         """層を作ります。"""
         super().__init__()
         if not isinstance(sizes, Sequence):
@@ -74,11 +74,7 @@ class Network(torch.nn.Module):
         self.linears = torch.nn.ModuleList(torch.nn.Linear(*pair) for pair in pairwise(sizes))
         neurons = [neuron() for _ in self.linears]
         for layer in neurons:
-            if not isinstance(layer, IF):
-                raise TypeError(
-                    f"neuron must return an IF or a LIF, but it returned a {type_name(layer)}; "
-                    "give for example lambda: LIF(leak=0.1)"
-                )
+            check_contract("what neuron returns", layer)
         self.neurons = torch.nn.ModuleList(neurons)
 
     def __iter__(self) -> Iterator[torch.nn.Module]:
@@ -101,8 +97,10 @@ class Network(torch.nn.Module):
             ``[batch, T, features]``は、形だけでは見分けられないので、誤って動く。\
             ``inputs.transpose(0, 1)``で時刻を先頭にして渡す
         :returns: 最後の層のスパイクと、リセットする前の膜電位の組。\
-            形は``[T, batch, classes]``、型は``inputs``と同じ
-        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき
+            形は``[T, batch, classes]``、型は``inputs``と同じ。\
+            最後の層が``record``を持たなければ、どちらも``run``の出力
+        :raises TypeError: ``inputs``が浮動小数点数のテンソルでないとき、型が重みと違うとき、\
+            ニューロンの``run``が、出力と状態の組を返さないとき
         :raises ValueError: ``inputs``の形が``[T, batch, features]``でないとき、\
             デバイスが重みと違うとき、非数（NaN）か無限大を含むとき
 
@@ -129,11 +127,14 @@ class Network(torch.nn.Module):
         *hidden, (linear, last) = zip(self.linears, self.neurons, strict=True)
         spikes = inputs
         for before, neuron in hidden:
-            spikes, _ = neuron(before(spikes))
+            spikes, _ = run_layer(neuron, before(spikes))
         current = linear(spikes)
+        if not hasattr(last, "record"):
+            outputs, _ = run_layer(last, current)
+            return outputs, outputs
         if is_watched(last):  # hooks wait for a call: it gives what is recorded, bit for bit
             last(current)
-        spikes, v = last.record(current)  # type: ignore[operator] # not any Module
+        spikes, v, *_ = last.record(current)  # type: ignore[operator] # not any Module
         return spikes, v
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import check_alike_parameters, check_layer, check_parts, check_time, type_name
-from snn_docs._module import Container, Stateful, once_hooked
+from snn_docs._module import Container, Stateful, check_contract, check_pair, once_hooked
 from snn_docs.states import RecurrentState
 
 Given = tuple[Tensor, Any]  # a state, by name or not
@@ -53,17 +53,14 @@ class Recurrent(Container):
     def __init__(self, neuron: torch.nn.Module, layer: torch.nn.Module) -> None:
         """ニューロンと、戻す層を決めます。"""
         super().__init__()
-        if not isinstance(neuron, torch.nn.Module) or not isinstance(neuron, Stateful):
-            raise TypeError(
-                f"neuron must be a layer of neurons, but a {type_name(neuron)} came; "
-                "give for example LIF(leak=0.1)"
-            )
+        check_contract("neuron", neuron)
         if not isinstance(layer, torch.nn.Module) or isinstance(layer, Stateful):
             raise TypeError(
                 "layer must be a layer of torch, through which outputs go back to the inputs, but "
                 f"a {type_name(layer)} came; give for example torch.nn.Linear(64, 64)"
             )
-        self.neuron, self.layer = neuron, layer
+        self.neuron: Any = neuron
+        self.layer = layer
 
     def step(
         self, inputs: Tensor, state: Given | None = None
@@ -158,6 +155,6 @@ class Recurrent(Container):
                 current = x + back
                 if self.neuron in calls:  # a step is no call
                     calls[self.neuron].append((current[None], inner))
-                last, inner = self.neuron.step(current, inner)
+                last, inner = check_pair(self.neuron, "step", self.neuron.step(current, inner))
                 record.append(last)
         return torch.stack(record), RecurrentState(last, inner)

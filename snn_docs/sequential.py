@@ -17,7 +17,7 @@ from snn_docs._checks import (
     step_shape,
     type_name,
 )
-from snn_docs._module import Container, Neuron, Stateful, evaluating, is_watched
+from snn_docs._module import Container, check_contract, evaluating, is_watched, run_layer
 
 NetworkState = tuple[Any, ...]  # for each layer its state; None for torch's
 
@@ -248,10 +248,9 @@ def _apply(name: str, layer: torch.nn.Module, x: Tensor, state: Any) -> tuple[Te
     """Return what a layer makes of some steps, and what it carries on."""
     check_layer(name, layer, x)
     try:
-        if isinstance(layer, Neuron | Container):
-            return layer(x, state)  # type: ignore[no-any-return] # torch's calls are of any type
-        if isinstance(layer, Stateful):  # a reader's own, which may give no state when it is called
-            return layer.run(x, state)
+        if hasattr(layer, "step") or hasattr(layer, "run"):
+            check_contract(f"layer {name}", layer)
+            return run_layer(layer, x, state)
         outputs = layer(x.flatten(0, 1))
         if not isinstance(outputs, Tensor):
             raise TypeError(  # noqa: TRY301 - is given the note, too

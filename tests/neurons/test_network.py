@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import linear
 from torch_checks import reproducible, seeded
 
-from snn_docs import functional, surrogate
+from snn_docs import ALIF, LI, CubaLIF, Recurrent, functional, surrogate
 from snn_docs.network import Network, count, last_potential, max_potential, mean_potential
 from snn_docs.neurons import IF, LIF
 from snn_docs.sequential import Sequential
@@ -64,6 +64,72 @@ def test_a_network_is_its_layers_step_by_step(name, sizes):
     torch.testing.assert_close(gradients, expected_gradients)
 
 
+class Plain(torch.nn.Module):
+    """A neuron as a reader may write it: with two methods, and no `forward`."""
+
+    def __init__(self, gives=lambda v, state: (v, state)):
+        super().__init__()
+        self.gives = gives
+
+    def step(self, inputs, state=None):
+        v = inputs if state is None else 0.5 * state + inputs
+        return self.gives((v > 0.1).to(v), v)
+
+    def run(self, inputs, state=None):
+        record = []
+        for x in inputs:
+            s, state = self.step(x, state)
+            record.append(s)
+        return torch.stack(record), state
+
+
+TAKEN = {
+    "alif": lambda: ALIF(0.5, leak=0.1, adaptation=0.5, adaptation_leak=0.1),
+    "cuba": lambda: CubaLIF(0.5, leak=0.1, synapse_leak=0.5),
+    "li": lambda: LI(leak=0.1),
+    "recurrent": lambda: Recurrent(LIF(0.5, leak=0.1), torch.nn.Identity()),
+    "a reader's": Plain,
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_it_takes_what_sequential_takes(name):
+    """What comes is what the same layers give in a row; the potential, where `record` gives it."""
+    torch.manual_seed(0)
+    network = Network([3, 8, 2], TAKEN[name])
+    inputs = torch.rand(12, 4, 3)
+    outputs, v = network(inputs)
+    assert torch.equal(outputs, Sequential(*network)(inputs))
+    last = network.neurons[-1]
+    if hasattr(last, "record"):
+        hidden = Sequential(*list(network)[:-1])(inputs)
+        assert torch.equal(v, last.record(hidden)[1])
+    else:
+        assert v is outputs
+
+
+@pytest.mark.parametrize(
+    ("gives", "came"),
+    [
+        (lambda s, _: s, "a torch.Tensor"),
+        (lambda s, v: (s, v, v), r"\(torch.Tensor, torch.Tensor, torch.Tensor\)"),
+        (lambda _, v: (None, v), r"\(NoneType, torch.Tensor\)"),
+    ],
+)
+def test_a_neuron_that_returns_no_pair_is_named(gives, came):
+    class Odd(Plain):
+        def run(self, inputs, state=None):
+            return gives(inputs, state or inputs)
+
+    message = rf"Odd.run must return the pair \(outputs, state\), .* but {came} came"
+    for network in (Network([3, 2], Odd), Network([3, 2, 2], Odd), Sequential(Odd())):
+        with pytest.raises(TypeError, match=message):
+            network(torch.ones(5, 1, 3))
+    recurrent = Recurrent(Plain(gives), torch.nn.Identity())
+    with pytest.raises(TypeError, match=rf"Plain.step must return the pair .* but {came} came"):
+        recurrent.run(torch.ones(5, 1, 3))
+
+
 def test_each_layer_gets_a_neuron_of_its_own():
     network = Network([4, 3, 2], lambda: IF(torch.nn.Parameter(torch.tensor(1.0))))
     names = [name for name, _ in network.named_parameters()]
@@ -90,7 +156,12 @@ def test_no_time_gives_no_outputs():
         ([4], IF, ValueError, r"sizes must hold .* but \[4\] came"),
         ([4, 0], IF, ValueError, r"sizes\[1\] must be 1 or more, but 0 came"),
         ([4.0, 2], IF, TypeError, r"sizes\[0\] must be an int, but a float came"),
-        ([4, 2], torch.nn.ReLU, TypeError, "neuron must return an IF or a LIF, .* a torch.*ReLU"),
+        (
+            [4, 2],
+            torch.nn.ReLU,
+            TypeError,
+            r"what neuron returns must be .* but a torch.*ReLU without step and run came; give",
+        ),
     ],
 )
 def test_what_is_no_network_is_refused(sizes, neuron, error, message):

@@ -152,7 +152,7 @@ class TestErrors:
             (
                 lambda: Recurrent(nn.Linear(3, 3), LIF(leak=0.1)),
                 TypeError,
-                r"neuron must be a layer of neurons, but a .*Linear came; give for example LIF",
+                r"neuron must be .* but a .*Linear without step and run came; give for example LIF",
             ),
             (
                 lambda: Recurrent(LIF, nn.Linear(3, 3)),
