@@ -150,11 +150,32 @@ class Neuron(torch.nn.Module):
                 )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:  # noqa: ANN401
-        """Load; weights that come from elsewhere, without numbers, have nothing to compare."""
+        """Load; weights that come from elsewhere, without numbers, have nothing to compare.
+
+        Where a constant is a tensor here and a number there, or the other way round, the error says
+        which is the buffer.
+        """
         super()._load_from_state_dict(state_dict, prefix, *rest)
-        missing_keys: list[str] = rest[2]
-        if f"{prefix}_extra_state" in missing_keys:
-            missing_keys.remove(f"{prefix}_extra_state")
+        _, _, missing, unexpected, errors = rest
+        if f"{prefix}_extra_state" in missing:
+            missing.remove(f"{prefix}_extra_state")
+            return
+        for place, name in enumerate(self._constant_names):
+            key = prefix + name
+            if key in missing:
+                missing.remove(key)
+                saved = state_dict[f"{prefix}_extra_state"][place].item()
+                errors.append(
+                    f"{key} is a tensor in this layer, and saved as a buffer, but the number "
+                    f"{saved} in what is loaded; make the layer with {name}={saved}"
+                )
+            elif key in unexpected:
+                unexpected.remove(key)
+                shape = list(state_dict[key].shape)
+                errors.append(
+                    f"{key} is a buffer in what is loaded, a tensor of the shape {shape}, but a "
+                    f"number in this layer; make the layer with {name}=torch.zeros({shape})"
+                )
 
 
 class Container(torch.nn.Module):

@@ -679,6 +679,19 @@ class TestModule:
         assert other.leak.item() == 0.5
         assert layer.double().leak.dtype == torch.float64
 
+    def test_a_leak_that_is_a_buffer_is_told_from_a_number(self):
+        """The error names the layer that fits what is loaded; that one loads it."""
+        number, tensor = LIF(leak=0.25), LIF(leak=torch.tensor([0.5, 0.75]))
+        words = "leak is a tensor in this layer, and saved as a buffer.* with leak=0.25$"
+        with pytest.raises(RuntimeError, match=words):
+            tensor.load_state_dict(number.state_dict())
+        words = r"leak is a buffer in what is loaded.* with leak=torch.zeros\(\[2\]\)"
+        with pytest.raises(RuntimeError, match=words):
+            number.load_state_dict(tensor.state_dict())
+        fitting = LIF(leak=torch.zeros([2]))
+        fitting.load_state_dict(tensor.state_dict())
+        assert torch.equal(fitting.leak, tensor.leak)
+
     @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
     @pytest.mark.parametrize("rule", RULES)
     def test_copies_and_pickles_keep_the_rule(self, duplicate, rule):

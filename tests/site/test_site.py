@@ -38,6 +38,7 @@ MODULES = (
     "currents",
     "data",
     "delays",
+    "diagnosis",
     "encoding",
     "evaluation",
     "fitting",
