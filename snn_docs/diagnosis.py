@@ -284,7 +284,7 @@ def _measured(place: _Place, labels: Tensor, gradients: dict[Tensor, Tensor]) ->
     means = torch.stack([counts[labels == k].mean(0) for k in range(len(kinds))])
     right = torch.cdist(counts, means).argmin(1) == labels
     shares = (spikes, (each == 0).all(0), (each == 1).all(0))
-    rate, silent, always = (share.float().mean().item() for share in shares)
+    rate, silent, always = (share.double().mean().item() for share in shares)
     gradient = _size(place.weights, gradients)
     kind = type(place.layer).__name__
     return Layer(place.name, kind, rate, silent, always, gradient, right.float().mean().item())
