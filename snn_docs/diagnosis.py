@@ -182,7 +182,7 @@ def diagnose(
     found = (
         *_of_data(labels, is_carried=is_carried),
         *_of_gradients(layers, rules),
-        *_of_firing(firing, labels),
+        *_of_firing(firing, labels, is_output_last=not rest),
     )
     return Diagnosis(tuple(layers), found)
 
@@ -326,7 +326,7 @@ def _of_gradients(layers: list[Layer], rules: list[Any]) -> Iterator[Symptom]:
             break
 
 
-def _of_firing(layers: list[Layer], labels: Tensor) -> Iterator[Symptom]:
+def _of_firing(layers: list[Layer], labels: Tensor, *, is_output_last: bool) -> Iterator[Symptom]:
     always = [k for k, layer in enumerate(layers, 1) if layer.always >= SILENT]
     if always:
         where = f"{'、'.join(map(str, always))}層目は、ほとんどが毎ステップ発火する"
@@ -335,7 +335,8 @@ def _of_firing(layers: list[Layer], labels: Tensor) -> Iterator[Symptom]:
     guess = labels.unique(return_counts=True)[1].max().item() / len(labels)
     least = guess + READABLE * (1 - guess)
     for k, layer in enumerate(layers, 1):
-        if layer.silent < SILENT and layer.readable >= least:
+        is_output = is_output_last and k == len(layers)  # which need not be read before training
+        if layer.silent < SILENT and (layer.readable >= least or is_output):
             continue
         remedy = "正規化、近道、重みの初期値"
         if k == 1:

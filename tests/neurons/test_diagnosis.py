@@ -170,6 +170,14 @@ class TestSymptoms:
         assert said(deep()) == []
         assert str(diagnose(deep(), INPUTS, LABELS)).endswith("症状は見つかりません。")
 
+    def test_outputs_need_not_be_read_before_training(self):
+        """The first network of the book, which learns well, has no symptom."""
+        torch.manual_seed(0)
+        network = Network([64, 64, 10], lambda: IF(surrogate=SMOOTH))
+        found = diagnose(network, INPUTS, LABELS)
+        assert found.layers[-1].readable < 0.3
+        assert found.symptoms == ()
+
     def test_weak_inputs_are_silent_from_the_first_layer(self):
         found = diagnose(deep(scale=1.0), 0.01 * INPUTS, LABELS)
         assert found.symptoms[-1].seen.startswith("1層目から、黙っている")
