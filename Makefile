@@ -72,7 +72,7 @@ coverage: uncovered test-all ## run every test and measure which lines they reac
 uncovered:
 	rm -f .coverage .coverage.*
 
-others = docs/peers.md docs/peer_settings.md docs/peer_gradients.md docs/nir.md docs/nir_limits.md docs/chip_rules.md docs/neurobench.md docs/beyond.md
+others = docs/peers.md docs/nir.md docs/beyond.md docs/experiments/peers.md docs/experiments/peer_settings.md docs/experiments/peer_gradients.md docs/experiments/nir.md docs/experiments/nir_limits.md docs/experiments/chip_rules.md docs/experiments/neurobench.md
 # The nir that Sinabs pins is too old for the others: so there are two environments.
 # The pages whose cells need them show records elsewhere: here, each cell runs in one of the two.
 peers: .venv-peers/installed .venv-sinabs/installed ## run the same equations in four other libraries, and count as NeuroBench does, in environments of their own

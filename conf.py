@@ -184,6 +184,9 @@ html_theme_options = {
 # What pages tell machines.
 head_moved = {  # Old addresses, and where they lead.
     "few_steps": "experiments/few_steps",
+    "nir_limits": "porting",
+    "peer_gradients": "porting",
+    "peer_settings": "porting",
     "provenance": "verification",
 }
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
