@@ -228,15 +228,9 @@ LOOKED_UP = API | {"glossary", "references"}
 """Pages that are lists, where a term may come first without being explained."""
 
 
-NOT_YET = {*Path(__file__).with_name("not_yet.txt").read_text().split()} - {"-"}
-"""Chapters that are still to be written anew, which the rules of lessons do not hold for.
-
-Whoever writes one anew takes it out. (A dash between, so that neighbours do not meet in a merge.)
-"""
 ARTICLE = "if_pytorch"
 """It keeps the code and the printed tensors of the article that the book grew from."""
-LESSONS = [name for name in CHAPTERS if name not in NOT_YET]
-KINDS = {"page": PAGES, "chapter": CHAPTERS, "lesson": LESSONS, "experiment": EXPERIMENTS}
+KINDS = {"page": PAGES, "lesson": CHAPTERS, "experiment": EXPERIMENTS}
 RULES: list[tuple[str, Callable[[Source], Iterable[str]]]] = []
 
 
@@ -259,12 +253,6 @@ def broken(page: Source, *kinds: str) -> list[str]:
 def test_a_page_keeps_the_rules(name):
     found = broken(source(name), *(kind for kind, names in KINDS.items() if name in names))
     assert not found, "\n".join([f"docs/{name}.md breaks {len(found)} rules:", *found])
-
-
-@pytest.mark.parametrize("name", sorted(NOT_YET))
-def test_a_chapter_that_is_still_to_be_written_anew_is(name):
-    assert name in CHAPTERS
-    assert broken(source(name), "lesson"), f"take {name} out of NOT_YET: it keeps the rules"
 
 
 def test_each_rule_is_kept_by_some_page():
@@ -508,12 +496,12 @@ def test_what_an_opening_lacks_is_noticed():
     assert len(complaints(Source("page", told.replace("見る", 160 * "見")))) == 1
 
 
-@rule("chapter")
+@rule("lesson")
 def a_chapter_opens_with_its_one_idea_and_a_picture(chapter: Source) -> Iterator[str]:
     yield from complaints(chapter)
 
 
-@rule("chapter")
+@rule("lesson")
 def a_chapter_has_one_sentence_to_remember(chapter: Source) -> Iterator[str]:
     nodes = chapter.section("まとめ").nodes
     sentences = [text for node in nodes for text in bold(node)]
@@ -521,7 +509,7 @@ def a_chapter_has_one_sentence_to_remember(chapter: Source) -> Iterator[str]:
         yield "まとめ holds one sentence in bold, and no list"
 
 
-@rule("chapter")
+@rule("lesson")
 def a_chapter_says_what_the_next_one_does(chapter: Source) -> Iterator[str]:
     """The link to it tells its reader."""
     for names in (names for names in toctrees() if chapter.name in names):
@@ -535,7 +523,7 @@ def a_chapter_says_what_the_next_one_does(chapter: Source) -> Iterator[str]:
             yield f"まとめ ends with 次の「{{doc}}`{following}`」では、…"
 
 
-@rule("chapter")
+@rule("lesson")
 def a_chapter_ends_with_what_leads_deeper(chapter: Source) -> Iterator[str]:
     titles = [section.title for section in chapter.sections]
     last = [title for title in titles if title in {"練習", "まとめ", "もっと深く", "参考文献"}]
@@ -547,7 +535,7 @@ def a_chapter_ends_with_what_leads_deeper(chapter: Source) -> Iterator[str]:
         yield "a chapter that cites works, and no other, has a section 参考文献"
 
 
-@rule("chapter")
+@rule("lesson")
 def numbers_are_shown_as_numbers(chapter: Source) -> Iterator[str]:
     """Where truth itself is the point, once."""
     outputs = [part for part in chapter.directives if part.name == "testoutput"]
@@ -556,7 +544,7 @@ def numbers_are_shown_as_numbers(chapter: Source) -> Iterator[str]:
         yield f"{told[1]}: a second output that says True or False: show the numbers"
 
 
-@rule("chapter")
+@rule("lesson")
 def what_a_program_shows_is_no_print(chapter: Source) -> Iterator[str]:
     if "印字" in chapter.text:
         yield "印字 is of paper: 表示"
@@ -573,7 +561,7 @@ def exercises(chapter: Source) -> dict[str, list[SyntaxTreeNode]]:
     return found
 
 
-@rule("chapter")
+@rule("lesson")
 def an_exercise_is_asked_and_its_answer_is_folded(chapter: Source) -> Iterator[str]:
     folded = chapter.folded()
     for number, (title, nodes) in enumerate(exercises(chapter).items(), 1):
@@ -595,14 +583,14 @@ def an_exercise_is_asked_and_its_answer_is_folded(chapter: Source) -> Iterator[s
             yield f"what the answer of {title} shows is not checked"
 
 
-@rule("chapter")
+@rule("lesson")
 def a_chapter_says_at_its_end_what_each_work_is_cited_for(chapter: Source) -> Iterator[str]:
     told = chapter.cited(chapter.section("参考文献").nodes)
     if missing := chapter.cited() - told:
         yield f"参考文献 does not say what is cited for: {', '.join(sorted(missing))}"
 
 
-@rule("chapter")
+@rule("lesson")
 def no_output_of_a_chapter_goes_unchecked(chapter: Source) -> Iterator[str]:
     outputs = [part for part in chapter.directives if part.name == "testoutput"]
     if not outputs:

@@ -65,7 +65,7 @@ CALLS = {
         lambda page: page["Spiking"](LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 24)),
     ),
     "parallel_neurons: potentials in blocks": (
-        "parallel_neurons",
+        "experiments/parallel_neurons",
         lambda page: page["blockwise"](there(128, 2, 4), 0.9),
     ),
     "parallel_neurons: a learnt matrix": (

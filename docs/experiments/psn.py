@@ -1,0 +1,260 @@
+"""What do neurons lose without a reset, and what do they gain with a learnt matrix of steps?
+
+Trains networks of one hidden layer: with a reset, without one, and with a learnt matrix of steps
+times steps (a parallel spiking neuron), which sees all steps or only those that have been, or has
+the same numbers in each step (a sliding one), as many as the training has steps.
+Tasks: `data.delayed_match` after silences of 15 and 30 steps, until validation was right in three
+epochs in a row, and the 8x8 digits, shown for eight steps. Each network gets four learning rates;
+the best in validation, on a seed that is used for nothing else, then trains with five others, and
+the test accuracy is that of the epoch that was best in validation. Of rates that are equally good
+after as many epochs, a second seed tells in the same way which is the best; the record also keeps
+what the others of them reach. What was trained at a silence of 15 steps is also tested at 20, where
+its neurons can be of any number of steps.
+With --record the figures are kept beside it. A run takes about five minutes on one processor.
+"""
+
+from __future__ import annotations
+
+import statistics
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from harness import accuracy, epochs, record
+from torch.nn.functional import cross_entropy
+
+from snn_docs import LIF, data
+from snn_docs.surrogate import ArcTan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from record import Row
+    from torch import Tensor
+
+    Part = tuple[Tensor, Tensor]
+
+SPIKE = ArcTan()
+TUNING_SEED, TIE_SEED, SEEDS = 130, 131, range(30, 35)
+RATES = (3e-3, 1e-2, 3e-2, 1e-1)
+SLOW, LASTING = 0.2, 0.0
+"""The leaks of the networks that are trained."""
+BATCH, HIDDEN = 128, 64
+SOLVED, TIMES = 0.99, 3
+"""A memory is there when validation was at least this good, so many epochs in a row."""
+LONGER = 5
+"""By how many steps the silence is longer in the last test."""
+
+
+def decays(steps: int, kept: float) -> Tensor:
+    """Return, by step and by step of the input, which part of an input is left."""
+    lags = torch.arange(steps)[:, None] - torch.arange(steps)
+    left: Tensor = kept ** lags.clamp(min=0)
+    return left.tril()
+
+
+class Potentials(torch.nn.Module):
+    """Neurons without reset: what is left of each input, and when they fire, is fixed or learnt."""
+
+    def __init__(
+        self, steps: int, leak: float | None, *, learnt: bool = False, causal: bool = False
+    ) -> None:
+        """Begin with a leak, or with random numbers, as linear layers do."""
+        super().__init__()
+        weight = torch.nn.Linear(steps, steps).weight.detach()
+        if leak is not None:
+            weight = decays(steps, 1 - leak).clone()
+        self.weight = torch.nn.Parameter(weight, requires_grad=learnt)
+        self.threshold = torch.nn.Parameter(torch.ones(steps, 1, 1), requires_grad=learnt)
+        self.causal = causal
+
+    def run(self, currents: Tensor) -> tuple[Tensor, None]:
+        """Return the spikes of all steps, and no state."""
+        weight = self.weight.tril() if self.causal else self.weight
+        return SPIKE(torch.tensordot(weight, currents, 1) - self.threshold), None
+
+    def of_other_length(self, steps: int) -> bool:
+        """Become neurons of another number of steps, if nothing was learnt step by step."""
+        if self.weight.requires_grad:
+            return False
+        kept = float(self.weight[1, 0])
+        self.weight.data, self.threshold.data = decays(steps, kept), torch.ones(steps, 1, 1)
+        return True
+
+
+class Sliding(torch.nn.Module):
+    """Neurons without reset: what is left of an input depends on its age alone, and is learnt."""
+
+    def __init__(self, order: int, leak: float) -> None:
+        """Begin with a leak; inputs that are older than the order do not count."""
+        super().__init__()
+        self.weight = torch.nn.Parameter((1 - leak) ** torch.arange(order))
+        self.threshold = torch.nn.Parameter(torch.ones(()))
+
+    def run(self, currents: Tensor) -> tuple[Tensor, None]:
+        """Return the spikes of all steps, of which there may be any number, and no state."""
+        steps, order = len(currents), len(self.weight)
+        ages = torch.arange(steps)[:, None] - torch.arange(steps)
+        counts = (ages >= 0) & (ages < order)
+        matrix = self.weight[ages.clamp(0, order - 1)] * counts
+        return SPIKE(torch.tensordot(matrix, currents, 1) - self.threshold), None
+
+
+def with_reset(_: int, leak: float) -> LIF:
+    """Return neurons with a reset."""
+    return LIF(leak=leak, reset="subtract", surrogate=SPIKE)
+
+
+NEURONS: dict[str, Callable[[int], torch.nn.Module]] = {
+    "reset 0.2": partial(with_reset, leak=SLOW),
+    "reset 0": partial(with_reset, leak=LASTING),
+    "free 0.2": partial(Potentials, leak=SLOW),
+    "free 0": partial(Potentials, leak=LASTING),
+    "learnt": partial(Potentials, leak=SLOW, learnt=True),
+    "learnt, random": partial(Potentials, leak=None, learnt=True),
+    "learnt, causal": partial(Potentials, leak=SLOW, learnt=True, causal=True),
+    "learnt, sliding": partial(Sliding, leak=SLOW),
+}
+
+
+class Network(torch.nn.Module):
+    """A hidden layer, and a readout that adds up and forgets at a rate of its own."""
+
+    def __init__(self, features: int, classes: int, neuron: torch.nn.Module, kept: float) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.first = torch.nn.Linear(features, HIDDEN)
+        self.last = torch.nn.Linear(HIDDEN, classes)
+        self.neuron, self.kept = neuron, kept
+
+    def spikes(self, inputs: Tensor) -> Tensor:
+        """Return those of the hidden layer."""
+        spikes: Tensor = self.neuron.run(self.first(inputs))[0]  # type: ignore[operator]
+        return spikes
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return a score for each class."""
+        spikes = self.last(self.spikes(inputs))
+        weights = self.kept ** torch.arange(len(spikes) - 1, -1, -1)
+        scores: Tensor = torch.tensordot(weights, spikes, 1)
+        return scores
+
+
+class Task(NamedTuple):
+    """Data, how long to train, and what the readout keeps in each step."""
+
+    parts: Callable[[int], list[Part]]
+    epochs: int
+    kept: float
+    until: float
+    """Training ends when validation was at least this good for some epochs."""
+
+
+def matching(delay: int, seed: int) -> list[Part]:
+    """Return the data of delayed matching to sample."""
+    random = torch.Generator().manual_seed(seed)
+    return [data.delayed_match(size, delay, generator=random) for size in (1024, 512, 512)]
+
+
+def written(seed: int) -> list[Part]:
+    """Return the digits, shown for eight steps."""
+    split = data.digits(seed=seed, validation=360)
+    images = split.train_inputs, split.validation_inputs, split.test_inputs
+    labels = split.train_labels, split.validation_labels, split.test_labels
+    return [(x.expand(8, -1, -1), y) for x, y in zip(images, labels, strict=True)]
+
+
+TASKS = {
+    "match 15": Task(partial(matching, 15), epochs=80, kept=0.8, until=SOLVED),
+    "match 30": Task(partial(matching, 30), epochs=80, kept=0.8, until=SOLVED),
+    "digits": Task(written, epochs=25, kept=1.0, until=float("inf")),
+}
+
+
+def stretched(network: Network, seed: int) -> float | None:
+    """Return which part is right when the silence is longer than in training, if it may be."""
+    inputs, labels = matching(15 + LONGER, seed)[2]
+    neuron = network.neuron
+    if isinstance(neuron, Potentials) and not neuron.of_other_length(len(inputs)):
+        return None
+    return accuracy(network, inputs, labels)
+
+
+def train(name: str, neuron: str, rate: float, seed: int) -> Row:
+    """Return what the epoch that was best in validation reached there and in the test."""
+    task = TASKS[name]
+    (inputs, labels), held, test = task.parts(seed)
+    torch.manual_seed(seed)
+    classes = int(labels.max()) + 1
+    network = Network(inputs.shape[2], classes, NEURONS[neuron](len(inputs)), task.kept)
+    learnt = [each for each in network.parameters() if each.requires_grad]
+    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
+    optimizer = torch.optim.Adam(learnt, lr=rate)
+    best: Row = {"validation": -1.0}
+    in_a_row = 0
+    for epoch in epochs(loss, len(labels), optimizer, count=task.epochs, batch=BATCH):
+        reached = accuracy(network, *held)
+        if reached > best["validation"]:
+            best = {"validation": reached, "epoch": epoch, "test": accuracy(network, *test)}
+        in_a_row = in_a_row + 1 if reached >= task.until else 0
+        if in_a_row == TIMES:
+            break
+    with torch.no_grad():
+        best["fired"] = float(network.spikes(test[0]).mean())
+    best |= {"epochs": epoch, "learned": in_a_row == TIMES}
+    if name == "match 15" and (longer := stretched(network, seed)) is not None:
+        best["longer"] = longer
+    return best
+
+
+def merit(run: Row) -> tuple[float, int]:
+    """Return by what a learning rate is chosen: the validation, and then the fewest epochs."""
+    return run["validation"], -run["epochs"]
+
+
+def compared(task: str, neuron: str) -> Row:
+    """Choose a network's learning rate, and return what it reaches on fresh seeds."""
+    tried = {rate: train(task, neuron, rate, TUNING_SEED) for rate in RATES}
+    most = max(merit(run) for run in tried.values())
+    tied = [rate for rate, run in tried.items() if merit(run) == most]
+    unclear = tied if len(tied) > 1 else []
+    again = {rate: train(task, neuron, rate, TIE_SEED) for rate in unclear}
+    best = max(tied, key=lambda rate: merit((again or tried)[rate]))
+    fresh = {rate: [train(task, neuron, rate, seed) for seed in SEEDS] for rate in tied}
+    runs = fresh.pop(best)
+    made = NEURONS[neuron](len(TASKS[task].parts(TUNING_SEED)[0][0]))
+    return {
+        "task": task,
+        "neuron": neuron,
+        "learnt": sum(each.numel() for each in made.parameters() if each.requires_grad),
+        "rate": best,
+        "tried": {str(rate): [run["validation"], run["epochs"]] for rate, run in tried.items()},
+        "again": {str(rate): [run["validation"], run["epochs"]] for rate, run in again.items()},
+        "others": {str(rate): [run["test"] for run in other] for rate, other in fresh.items()},
+        **{key: [run[key] for run in runs] for key in runs[0] if key != "validation"},
+    }
+
+
+def rows() -> Iterator[Row]:
+    """Yield what each network reached in each task."""
+    for task in TASKS:
+        for neuron in NEURONS:
+            yield compared(task, neuron)
+
+
+def again(row: Row) -> tuple[Row, Row]:
+    """Return what one network reached with one seed, and what it reaches."""
+    found = train(row["task"], row["neuron"], row["rate"], SEEDS[0])
+    return {"test": row["test"][0], "epochs": row["epochs"][0]}, found
+
+
+def show(row: Row) -> str:
+    """Return a line that tells what was found."""
+    tests = " ".join(f"{value:.3f}" for value in row["test"])
+    fired = statistics.mean(row["fired"])
+    line = f"{row['task']:9} {row['neuron']:15} {tests}  epochs {row['epochs']}  fired {fired:.3f}"
+    return f"{line}  rate {row['rate']}  {row['tried']}  {row.get('longer', '')}"
+
+
+if __name__ == "__main__":
+    record.run(__doc__, "psn", rows, show, ["torch"], again=again)
