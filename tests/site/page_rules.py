@@ -230,7 +230,7 @@ LOOKED_UP = API | {"glossary", "references"}
 
 ARTICLE = "if_pytorch"
 """It keeps the code and the printed tensors of the article that the book grew from."""
-KINDS = {"page": PAGES, "lesson": CHAPTERS, "experiment": EXPERIMENTS}
+KINDS = {"page": PAGES, "chapter": CHAPTERS, "lesson": CHAPTERS, "experiment": EXPERIMENTS}
 RULES: list[tuple[str, Callable[[Source], Iterable[str]]]] = []
 
 
@@ -496,12 +496,12 @@ def test_what_an_opening_lacks_is_noticed():
     assert len(complaints(Source("page", told.replace("見る", 160 * "見")))) == 1
 
 
-@rule("lesson")
+@rule("chapter")
 def a_chapter_opens_with_its_one_idea_and_a_picture(chapter: Source) -> Iterator[str]:
     yield from complaints(chapter)
 
 
-@rule("lesson")
+@rule("chapter")
 def a_chapter_has_one_sentence_to_remember(chapter: Source) -> Iterator[str]:
     nodes = chapter.section("まとめ").nodes
     sentences = [text for node in nodes for text in bold(node)]
@@ -509,7 +509,7 @@ def a_chapter_has_one_sentence_to_remember(chapter: Source) -> Iterator[str]:
         yield "まとめ holds one sentence in bold, and no list"
 
 
-@rule("lesson")
+@rule("chapter")
 def a_chapter_says_what_the_next_one_does(chapter: Source) -> Iterator[str]:
     """The link to it tells its reader."""
     for names in (names for names in toctrees() if chapter.name in names):
@@ -523,7 +523,7 @@ def a_chapter_says_what_the_next_one_does(chapter: Source) -> Iterator[str]:
             yield f"まとめ ends with 次の「{{doc}}`{following}`」では、…"
 
 
-@rule("lesson")
+@rule("chapter")
 def a_chapter_ends_with_what_leads_deeper(chapter: Source) -> Iterator[str]:
     titles = [section.title for section in chapter.sections]
     last = [title for title in titles if title in {"練習", "まとめ", "もっと深く", "参考文献"}]
@@ -535,7 +535,7 @@ def a_chapter_ends_with_what_leads_deeper(chapter: Source) -> Iterator[str]:
         yield "a chapter that cites works, and no other, has a section 参考文献"
 
 
-@rule("lesson")
+@rule("chapter")
 def numbers_are_shown_as_numbers(chapter: Source) -> Iterator[str]:
     """Where truth itself is the point, once."""
     outputs = [part for part in chapter.directives if part.name == "testoutput"]
@@ -544,7 +544,7 @@ def numbers_are_shown_as_numbers(chapter: Source) -> Iterator[str]:
         yield f"{told[1]}: a second output that says True or False: show the numbers"
 
 
-@rule("lesson")
+@rule("chapter")
 def what_a_program_shows_is_no_print(chapter: Source) -> Iterator[str]:
     if "印字" in chapter.text:
         yield "印字 is of paper: 表示"
@@ -561,7 +561,7 @@ def exercises(chapter: Source) -> dict[str, list[SyntaxTreeNode]]:
     return found
 
 
-@rule("lesson")
+@rule("chapter")
 def an_exercise_is_asked_and_its_answer_is_folded(chapter: Source) -> Iterator[str]:
     folded = chapter.folded()
     for number, (title, nodes) in enumerate(exercises(chapter).items(), 1):
@@ -583,14 +583,14 @@ def an_exercise_is_asked_and_its_answer_is_folded(chapter: Source) -> Iterator[s
             yield f"what the answer of {title} shows is not checked"
 
 
-@rule("lesson")
+@rule("chapter")
 def a_chapter_says_at_its_end_what_each_work_is_cited_for(chapter: Source) -> Iterator[str]:
     told = chapter.cited(chapter.section("参考文献").nodes)
     if missing := chapter.cited() - told:
         yield f"参考文献 does not say what is cited for: {', '.join(sorted(missing))}"
 
 
-@rule("lesson")
+@rule("chapter")
 def no_output_of_a_chapter_goes_unchecked(chapter: Source) -> Iterator[str]:
     outputs = [part for part in chapter.directives if part.name == "testoutput"]
     if not outputs:
@@ -706,7 +706,7 @@ def an_experiment_says_what_it_is(page: Source) -> Iterator[str]:
     opening = "".join(plain(node) for node in page.opening[1:2])
     if lesson not in CHAPTERS or not opening.startswith(f"章「{links[0]}」の証拠です。"):
         yield "it begins with 章「{doc}`../NAME`」の証拠です。 and the name of a chapter"
-    elif lesson in LESSONS and page.name not in doc_links(source(lesson)):
+    elif page.name not in doc_links(source(lesson)):
         yield f"its chapter, {lesson}, does not link to it"
 
 
