@@ -14,7 +14,7 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
-from bookproof.files import write_atomically
+from bookproof.files import shown_path, write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
 from bookproof.kernels.warm import environment
@@ -55,7 +55,7 @@ def execute(options: Namespace) -> int:
     named = [path for path in options.paths if path.is_file() and path not in reasons]
     for path, reason in [*reasons.items(), *((path, EMPTY) for path in named)]:
         if reason and (path in options.paths or path in stored or reason == UNRUN):
-            sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
+            sys.stdout.write(f"{shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.why_not_run]
     if options.command == "vary":
         return _vary(to_run, options)
@@ -151,7 +151,7 @@ def _accept_room(paths: Sequence[Path]) -> int:
     pages = [read_page(path, find_settings(path)) for path in paths]
     for page in pages:
         if not page.has_lines:
-            sys.stdout.write(f"{report.shown_path(page.path)}: {report.NO_ROOM}\n")
+            sys.stdout.write(f"{shown_path(page.path)}: {report.NO_ROOM}\n")
     pages = [page for page in pages if page.has_lines]
     if not pages:
         return 0
@@ -199,7 +199,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
         return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
-        sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
+        sys.stdout.write(f"{shown_path(run.page.path)}: {told}\n")
         return False
     after = accepted(run, new)
     changed = _write(run.page, after.text)
@@ -209,7 +209,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
 
 def _left(run: Run, second: Run, new: Mapping[int, Pin]) -> list[str]:
     """Say why a page is left as it is, if it is."""
-    name = report.shown_path(run.page.path)
+    name = shown_path(run.page.path)
     if run.failed and (is_new(run.page) or not new):
         return [f"{name}: {report.FAILS}"]
     if second.failed and not run.failed:
@@ -246,10 +246,10 @@ def _write(page: Page, new: str) -> bool:
         raise PageError(path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
         told = "" if page.compared else f": {UNCOMPARED}"
-        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
+        sys.stdout.write(f"{shown_path(path)}: nothing to accept{told}\n")
         return False
     write_atomically(path, new.encode())
-    name = report.shown_path(path)
+    name = shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
     return True
@@ -265,5 +265,5 @@ def _tell(wrong: Sequence[Verdict]) -> int:
 def _refuse(errors: Sequence[PageError]) -> int:
     """Report pages that can't be read or rewritten, and return the exit status."""
     for error in errors:
-        sys.stderr.write(f"{report.shown_path(error.path)}:{error.line}: {error.message}\n")
+        sys.stderr.write(f"{shown_path(error.path)}:{error.line}: {error.message}\n")
     return 2 if errors else 0

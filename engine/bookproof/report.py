@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookproof.compare import Status, as_on_page, far_numbers, matches
+from bookproof.files import shown_path
 from bookproof.outputs import normalize
 from bookproof.result import as_printed
 from bookproof.room import PRECISE, distance, parts
@@ -159,12 +160,6 @@ def wrong(runs: Sequence[Run]) -> list[Verdict]:
         found = [verdict for verdict in run.verdicts if not verdict.ok]
         reported += [v for v in found if v.status is not Status.NOT_RUN] or found
     return reported
-
-
-def shown_path(path: Path, *, follow: bool = True) -> str:
-    """Return a path as a person would type it: relative where that is shorter."""
-    whole, here = path.resolve() if follow else path.absolute(), Path.cwd()
-    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def python() -> str:
