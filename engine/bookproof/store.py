@@ -39,6 +39,7 @@ from bookproof.inputs import (
     variables,
 )
 from bookproof.kernels.net import stamp
+from bookproof.kernels.private import PREFIX
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
@@ -284,10 +285,13 @@ def _unnamed(run: Run, named: Iterable[str]) -> list[str]:
     """Return the files that a page used, though nothing names them: not what it made itself."""
     used, known = run.used, set(named)
     files = used.files if used else {}
-    own = [*(used.written if used else ()), tempfile.gettempdir() + "/ipykernel_"]
+    written = used.written if used else ()
+    # nobody finds again what lies there
+    passing = tuple(os.path.join(tempfile.gettempdir(), name) for name in ("ipykernel_", PREFIX))  # noqa: PTH118
     return [
         name for name in files
-        if name not in known and is_local(name) and not _is_own(name, own)
+        if name not in known and is_local(name) and not _is_own(name, written)
+        and not name.startswith(passing)
         and not name.endswith(".pyc") and not is_below(name, str(Path(__file__).parent))
     ]  # fmt: skip
 
