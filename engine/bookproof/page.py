@@ -30,9 +30,9 @@ from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.optional import required
-from bookproof.room import NUMBER, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
 from bookproof.stored import UNRUN, said
+from bookproof.tolerance import NUMBER, Tolerance, amount, patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

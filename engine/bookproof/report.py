@@ -23,7 +23,7 @@ from bookproof.compare import Status, as_on_page, far_numbers, matches
 from bookproof.files import shown_path
 from bookproof.outputs import normalize
 from bookproof.result import as_printed
-from bookproof.room import PRECISE, distance, parts
+from bookproof.tolerance import PRECISE, distance, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,9 @@ UNSTEADY_STORED = (
     "the cell does not print the same in a second run, so the notebook was left as it is; seed "
     "what is random, print less, or tag the cell nbval-ignore-output"
 )
-NO_ROOM = "no room: a notebook has no place for it; tag a cell nbval-ignore-output to leave it out"
+NO_TOLERANCE = (
+    "no tolerance: a notebook has no place for one; tag a cell nbval-ignore-output to leave it out"
+)
 NOTHING_STORED = (
     "nothing is compared, since it holds no output that can be read; to store what its cells "
     "print, accept it by its name"

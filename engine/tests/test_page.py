@@ -14,8 +14,8 @@ from myst_nb.core.config import NbParserConfig
 from mystnb import FRONT_MATTER
 
 from bookproof.page import PageError, is_page, parse_page, read_page
-from bookproof.room import Tolerance
 from bookproof.settings import Settings
+from bookproof.tolerance import Tolerance
 
 LINE = FRONT_MATTER.count("\n") + 1  # the first line of a body
 
@@ -165,7 +165,7 @@ def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
         ([":exact: integers"], "3", "names what a tolerance does not reach"),
     ],
 )
-def test_room_that_can_not_be_meant_is_refused(options, text, told):
+def test_a_tolerance_that_can_not_be_meant_is_refused(options, text, told):
     with pytest.raises(PageError, match=told) as caught:
         block(*options, text=text)
     assert caught.value.line == LINE + 4

@@ -20,7 +20,7 @@ MOST_PAGES = 5
 BUILT = "The book is built all the same, to be read: at each of these cells, its page shows both."
 ROUNDING = """\
 If the book is new to this kind of processor, numbers may have moved by rounding alone: processors
-add in different orders. Then nothing is broken, and the page gives its numbers too little room."""
+add in different orders. Then nothing is broken, and the tolerance of these numbers is too small."""
 UNFIT = "Until both agree, this is no build to publish."
 
 
