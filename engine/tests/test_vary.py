@@ -102,7 +102,7 @@ def test_room_ten_times_wider_than_needed_is_told_of(varied):
 def test_a_number_without_a_last_digit_needs_no_unit(varied, number):
     status, said = varied(":atol: 1e-12", code=f"print('{number}')", text=number)
     assert status == 0
-    assert "too much: 0" in said
+    assert "too large: 0" in said
 
 
 @pytest.mark.parametrize("option", [":atol: 0.1", ":rtol: 0.1", ":rtol: 0.1\n:atol: 0.1"])
