@@ -53,7 +53,7 @@ KERNELS = ("template", "warm", "start", "private", "libraries", "provisioner")
 PARTS = {
     "templates of kernels": Part(tuple(f"kernels/{name}.py" for name in KERNELS), first_build),
     "kept results": Part(
-        ("store.py", "processor.py", "kernels/probe.py", "kernels/trace.py"), unchanged
+        ("store.py", "processor.py", "inputs.py", "used.py", "kernels/net.py"), unchanged
     ),
 }
 

@@ -1,6 +1,6 @@
 """Runs the code cells of a MyST-NB book and checks what they print against the page.
 
-Three doors lead to the same rooms:
+Three entry points lead to the same modules:
 
 * Sphinx: ``extensions = ["myst_nb", "bookproof"]`` in ``conf.py``
 * pytest: ``-p bookproof.pytest_plugin``, one test per code cell

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--all", action="store_true", help="the rare conditions, too")
         if name == "accept":
             command.add_argument(
-                "--room",
+                "--tolerance",
                 action="store_true",
                 help="then run the pages under book_conditions, and write the tolerances that "
                 "their numbers need",

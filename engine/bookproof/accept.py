@@ -88,26 +88,26 @@ def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) 
     return "\n".join(lines)
 
 
-def _block(verdict: Verdict, said: Pin, lines: list[str]) -> list[str]:
+def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
     """Return the lines of the new block, in the style of the old one or of the cell."""
     wanted = verdict.wanted
     model = lines[wanted.end - 1]
     indent, end = re.match(r" *", model)[0], "\r" * model.endswith("\r")  # type: ignore[index]
     name = lines[wanted.line - 1].partition(BLOCK)[2].rstrip() if verdict.cell.expected else ""
     kept = lines[wanted.line : wanted.text_line - 1]
-    block = _fenced(said, kept, f"{indent}{model.strip()}", name)
+    block = _fenced(pin, kept, f"{indent}{model.strip()}", name)
     return [line + end for line in ([] if verdict.cell.expected else [""]) + block]
 
 
-def _fenced(said: Pin, kept: list[str], model: str, name: str) -> list[str]:
+def _fenced(pin: Pin, kept: list[str], model: str, name: str) -> list[str]:
     """Return the lines of a block, whose fence is like another one and as long as is needed."""
     indent = " " * (len(model) - len(model.lstrip()))
-    fence = indent + _fence(said.text, model.strip())
+    fence = indent + _fence(pin.text, model.strip())
     old = [line.strip() for line in kept if line.strip()]
-    if said.options:  # which give other room, if any
+    if pin.options:  # which give another tolerance, if any
         old = [line for line in old if not re.match(r":[ar]tol:", line)]
-    options = [*said.options, *old]
-    body = [f"{indent}{line}".rstrip() for line in _body(said.text, options)]
+    options = [*pin.options, *old]
+    body = [f"{indent}{line}".rstrip() for line in _body(pin.text, options)]
     between = [""] if options and body else []
     return [f"{fence}{BLOCK}{name}", *options, *between, *body, fence]
 

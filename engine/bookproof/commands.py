@@ -14,7 +14,7 @@ from sphinx.errors import ConfigError
 
 from bookproof import report, vary
 from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
-from bookproof.files import write_atomically
+from bookproof.files import shown_path, write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
 from bookproof.kernels.warm import environment
@@ -55,14 +55,16 @@ def execute(options: Namespace) -> int:
     named = [path for path in options.paths if path.is_file() and path not in reasons]
     for path, reason in [*reasons.items(), *((path, EMPTY) for path in named)]:
         if reason and (path in options.paths or path in stored or reason == UNRUN):
-            sys.stdout.write(f"{report.shown_path(path)}: not run: {reason}\n")
+            sys.stdout.write(f"{shown_path(path)}: not run: {reason}\n")
     to_run = [page for page in pages if not page.why_not_run]
     if options.command == "vary":
         return _vary(to_run, options)
     runs = run_outdated(to_run, Results(), anew=options.anew, tell=_say)
     status = {"check": _check, "accept": _accept}[options.command](runs)
-    if options.command == "accept" and options.room:
-        status = max(status, _accept_room([run.page.path for run in runs if run.ok or not status]))
+    if options.command == "accept" and options.tolerance:
+        status = max(
+            status, _accept_tolerances([run.page.path for run in runs if run.ok or not status])
+        )
     return status
 
 
@@ -101,16 +103,17 @@ def _check(runs: Sequence[Run]) -> int:
 def _vary(pages: Sequence[Page], options: Namespace) -> int:
     """Run pages, and then a command, under all conditions; report what does not hold under all."""
     found, status = _measured(pages, rare=options.all)
-    for line in vary.told(found):
+    for line in vary.findings(found):
         sys.stdout.write(f"{line}\n")
     wrong = [block for block in found if block.wrong]
-    narrow = [block for block in found if block.narrow()]
-    wide = [block for block in found if block.wide()]
+    too_tight = [block for block in found if block.too_tight()]
+    too_loose = [block for block in found if block.too_loose()]
     sys.stdout.write(
         f"blocks: {len(found)}, hold under all conditions: {len(found) - len(wrong)}, wrong: "
-        f"{len(wrong)}, with too little room: {len(narrow)}, with ten times too much: {len(wide)}\n"
+        f"{len(wrong)}, with too small a tolerance: {len(too_tight)}, "
+        f"with one ten times too large: {len(too_loose)}\n"
     )
-    return max(status, 1 if wrong or narrow else 0, _under_each(pages, options))
+    return max(status, 1 if wrong or too_tight else 0, _under_each(pages, options))
 
 
 def _measured(pages: Sequence[Page], *, rare: bool) -> tuple[list[vary.Block], int]:
@@ -146,12 +149,12 @@ def _under_each(pages: Sequence[Page], options: Namespace) -> int:
     return 1 if failed else 0
 
 
-def _accept_room(paths: Sequence[Path]) -> int:
-    """Write the room that blocks need into pages whose outputs are right."""
+def _accept_tolerances(paths: Sequence[Path]) -> int:
+    """Write the tolerances that blocks need into pages whose outputs are right."""
     pages = [read_page(path, find_settings(path)) for path in paths]
     for page in pages:
         if not page.has_lines:
-            sys.stdout.write(f"{report.shown_path(page.path)}: {report.NO_ROOM}\n")
+            sys.stdout.write(f"{shown_path(page.path)}: {report.NO_TOLERANCE}\n")
     pages = [page for page in pages if page.has_lines]
     if not pages:
         return 0
@@ -159,9 +162,9 @@ def _accept_room(paths: Sequence[Path]) -> int:
     for page in pages:
         own = [block for block in found if block.verdict.page.path == page.path]
         new = {
-            block.verdict.cell.index: Pin(block.verdict.wanted.text, (room,))
+            block.verdict.cell.index: Pin(block.verdict.wanted.text, (option,))
             for block in own
-            if (block.narrow() or block.wrong) and (room := block.proposal())
+            if (block.too_tight() or block.wrong) and (option := block.proposal())
         }
         _write(page, with_blocks(page.text, [block.verdict for block in own], new))
     return status
@@ -199,7 +202,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
         return None
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
-        sys.stdout.write(f"{report.shown_path(run.page.path)}: {told}\n")
+        sys.stdout.write(f"{shown_path(run.page.path)}: {told}\n")
         return False
     after = accepted(run, new)
     changed = _write(run.page, after.text)
@@ -209,7 +212,7 @@ def _rewrite(run: Run, second: Run) -> bool | None:
 
 def _left(run: Run, second: Run, new: Mapping[int, Pin]) -> list[str]:
     """Say why a page is left as it is, if it is."""
-    name = report.shown_path(run.page.path)
+    name = shown_path(run.page.path)
     if run.failed and (is_new(run.page) or not new):
         return [f"{name}: {report.FAILS}"]
     if second.failed and not run.failed:
@@ -246,10 +249,10 @@ def _write(page: Page, new: str) -> bool:
         raise PageError(path, 1, "the page was edited while its cells ran; accept again")
     if new == old:
         told = "" if page.compared else f": {UNCOMPARED}"
-        sys.stdout.write(f"{report.shown_path(path)}: nothing to accept{told}\n")
+        sys.stdout.write(f"{shown_path(path)}: nothing to accept{told}\n")
         return False
     write_atomically(path, new.encode())
-    name = report.shown_path(path)
+    name = shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
     return True
@@ -265,5 +268,5 @@ def _tell(wrong: Sequence[Verdict]) -> int:
 def _refuse(errors: Sequence[PageError]) -> int:
     """Report pages that can't be read or rewritten, and return the exit status."""
     for error in errors:
-        sys.stderr.write(f"{report.shown_path(error.path)}:{error.line}: {error.message}\n")
+        sys.stderr.write(f"{shown_path(error.path)}:{error.line}: {error.message}\n")
     return 2 if errors else 0

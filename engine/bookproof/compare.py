@@ -1,7 +1,8 @@
 """Compares what a cell printed with what the page expects, and gives a `Verdict`.
 
-`doctest` compares. Where a block gives numbers some room (``NUMBER``, ``:rtol:``, ``:atol:``), the
-output is first written as the page would write it: numbers that are near enough become the page's.
+`doctest` compares. Where a block gives numbers a tolerance (``NUMBER``, ``:rtol:``, ``:atol:``),
+the output is first written as the page would write it: numbers that are near enough become the
+page's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bookproof.outputs import normalize, printed
 from bookproof.page import FLAGS, Expected
-from bookproof.room import NUMBER, NUMBERS, kind, parts
+from bookproof.tolerance import NUMBER, NUMBERS, kind, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

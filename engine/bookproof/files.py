@@ -1,14 +1,11 @@
-"""Writes files such that none is ever half-written."""
+"""Writes files such that none is ever half-written, and says where they are."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -25,3 +22,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)  # noqa: PTH108
         raise
+
+
+def shown_path(path: Path, *, follow: bool = True) -> str:
+    """Return a path as a person would type it: relative where that is shorter."""
+    whole, here = path.resolve() if follow else path.absolute(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)

@@ -14,6 +14,8 @@ The expected output of a cell stands right after it::
 from __future__ import annotations
 
 import doctest
+import glob
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +30,9 @@ from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.optional import required
-from bookproof.room import NUMBER, Tolerance, amount, patterns
 from bookproof.settings import MODES, Settings
 from bookproof.stored import UNRUN, said
+from bookproof.tolerance import NUMBER, Tolerance, amount, patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -244,8 +246,9 @@ def parse_page(path: Path, text: str, settings: Settings | None = None) -> Page:
 
 
 def find_declared(page: Path, pattern: str) -> tuple[Path, ...]:
-    """Return the files that a pattern of a page's front matter stands for."""
-    return tuple(sorted(file for file in page.resolve().parent.glob(pattern) if file.is_file()))
+    """Return the files that a pattern of a page's front matter stands for, none for `$NAME`."""
+    found = glob.glob(os.path.join(page.resolve().parent, pattern), recursive=True)  # noqa: PTH118, PTH207
+    return tuple(sorted(file for file in map(Path, found) if file.is_file()))
 
 
 def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, Any]:
@@ -260,8 +263,8 @@ def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, An
         raise TypeError(f"book: depends: is {patterns!r}, but takes a list of files")
     found = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
     for pattern, files in found.items():
-        if not files:
-            raise ValueError(f"book: depends: no file beside the page matches {pattern!r}")
+        if not files and not pattern.startswith("$"):
+            raise ValueError(f"book: depends: no file matches {pattern!r}")
     return {"depends": found, "complete": complete}
 
 

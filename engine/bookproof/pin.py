@@ -1,6 +1,6 @@
 """Finds what of an output a page's first block can say: what two runs of it share.
 
-Addresses and times become ``...``, numbers that differ a little get room, and what differs
+Addresses and times become ``...``, numbers that differ a little get a tolerance, and what differs
 otherwise is not compared.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bookproof.compare import matches
 from bookproof.page import FLAGS, Expected
-from bookproof.room import INTEGERS, Tolerance, kind, parts
+from bookproof.tolerance import INTEGERS, Tolerance, kind, parts
 from bookproof.vary import ENOUGH, numbers, rounded
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
         return Pin(masked, (":options: +ELLIPSIS",), "... stands for its addresses or times")
     if first.got == second.got:
         return Pin(first.got)
-    if options := _room(first, second):
+    if options := _tolerance(first, second):
         told = f"its numbers differ a little in a second run: {', '.join(options)}"
         return Pin(first.got, options, told)
     reason = "it prints something else in a second run"
@@ -93,8 +93,8 @@ def _masked(got: str, other: str, today: str) -> str:
     return text if matches(expected, got) and matches(expected, other) else ""
 
 
-def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
-    """Return the options of a block that gives its numbers room, if they differ by rounding."""
+def _tolerance(first: Verdict, second: Verdict) -> tuple[str, ...]:
+    """Return a block's options that give its numbers a tolerance, if they differ by rounding."""
     if CLOCK.search(first.cell.source):
         return ()
     bare = Expected(1, 1, 1, first.got.removesuffix("\n"), FLAGS)
@@ -106,10 +106,10 @@ def _room(first: Verdict, second: Verdict) -> tuple[str, ...]:
     name, apart = "rtol", max(spread / size if size else spread for spread, size in varying)
     if apart > SLIGHT:
         name, apart = "atol", max(spread for spread, _ in varying)
-    room = rounded(ENOUGH * apart)
-    tolerance = Tolerance(exact=exact, **{name: Decimal(room)})
+    amount = rounded(ENOUGH * apart)
+    tolerance = Tolerance(exact=exact, **{name: Decimal(amount)})
     holds = matches(dataclasses.replace(bare, tolerance=tolerance), second.got)
-    return (f":{name}: {room}", *(f":exact: {each}" for each in exact)) if holds else ()
+    return (f":{name}: {amount}", *(f":exact: {each}" for each in exact)) if holds else ()
 
 
 def _size(number: str) -> Decimal:

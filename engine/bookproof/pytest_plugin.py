@@ -11,6 +11,7 @@ import pytest
 from sphinx.errors import ConfigError
 
 from bookproof import report
+from bookproof.files import shown_path
 from bookproof.finder import is_page_of_its_book
 from bookproof.kernels.start import START_VARIABLE
 from bookproof.page import Page, PageError, read_page
@@ -41,7 +42,7 @@ class PageFile(pytest.File):
             self.page = read_page(self.path, find_settings(self.path))
         except PageError as error:
             raise self.CollectError(
-                f"{report.shown_path(error.path)}:{error.line}: {error.message}"
+                f"{shown_path(error.path)}:{error.line}: {error.message}"
             ) from error
         except ConfigError as error:
             raise self.CollectError(str(error)) from error
@@ -88,7 +89,7 @@ class CellItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the cell in the page."""
         cell = self.parent.page.cells[self.number]
-        return self.path, cell.line - 1, f"{report.shown_path(self.path)}:{cell.line}"
+        return self.path, cell.line - 1, f"{shown_path(self.path)}:{cell.line}"
 
 
 def pytest_configure() -> None:

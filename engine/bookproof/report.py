@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bookproof.compare import Status, as_on_page, far_numbers, matches
+from bookproof.files import shown_path
 from bookproof.outputs import normalize
 from bookproof.result import as_printed
-from bookproof.room import PRECISE, distance, parts
+from bookproof.tolerance import PRECISE, distance, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,9 @@ UNSTEADY_STORED = (
     "the cell does not print the same in a second run, so the notebook was left as it is; seed "
     "what is random, print less, or tag the cell nbval-ignore-output"
 )
-NO_ROOM = "no room: a notebook has no place for it; tag a cell nbval-ignore-output to leave it out"
+NO_TOLERANCE = (
+    "no tolerance: a notebook has no place for one; tag a cell nbval-ignore-output to leave it out"
+)
 NOTHING_STORED = (
     "nothing is compared, since it holds no output that can be read; to store what its cells "
     "print, accept it by its name"
@@ -159,12 +162,6 @@ def wrong(runs: Sequence[Run]) -> list[Verdict]:
         found = [verdict for verdict in run.verdicts if not verdict.ok]
         reported += [v for v in found if v.status is not Status.NOT_RUN] or found
     return reported
-
-
-def shown_path(path: Path, *, follow: bool = True) -> str:
-    """Return a path as a person would type it: relative where that is shorter."""
-    whole, here = path.resolve() if follow else path.absolute(), Path.cwd()
-    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def python() -> str:

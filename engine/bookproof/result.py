@@ -11,14 +11,15 @@ import nbformat
 from nbformat.v4 import new_output
 
 from bookproof.compare import Status, Verdict, judge
+from bookproof.inputs import is_followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nbformat import NotebookNode
 
-    from bookproof.kernels.trace import Trace
     from bookproof.page import Expected, Page
+    from bookproof.used import Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Run:
     """When, in seconds since the epoch."""
     seconds: float = 0.0
     failed: bool = False
-    trace: Trace | None = None
-    """What the outputs depend on; unknown in other languages than Python."""
+    used: Used | None = None
+    """What the page used while it ran; unknown in other languages than Python."""
     missing: frozenset[str] = frozenset()
     """The packages that some cells need, and for lack of which they were not run."""
     kept: bool = False
@@ -56,9 +57,21 @@ class Run:
         return all(verdict.ok for verdict in self.verdicts)
 
     @property
-    def unfollowed(self) -> bool:
-        """Whether it went where it can't be followed, and does not say what it read there."""
-        return bool(self.trace and self.trace.unseen and not self.page.complete)
+    def unfollowed(self) -> list[tuple[str, int, tuple[str, ...]]]:
+        """The commands and addresses of which nobody knows what they read, unless the page does."""
+        asked = self.used.asked if self.used and not self.page.complete else ()
+        if self.page.depends:
+            asked = tuple(one for one in asked if one[0] == "another Python")
+        sources = {
+            self.notebook.cells[cell.index].execution_count: cell.source for cell in self.page.cells
+        }
+        found = []
+        for event, cell, words in asked:
+            # of what `!` starts, no event tells the words
+            typed = words or tuple(re.findall(r"^\s*!(.*)", sources.get(cell, ""), re.MULTILINE))
+            if not is_followed(typed, str(self.page.path.parent)):
+                found.append((event, cell, typed))
+        return found
 
     @property
     def checked(self) -> int:

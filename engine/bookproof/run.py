@@ -10,6 +10,7 @@ import math
 import re
 import signal
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -19,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import ValidationError as NotebookValidationError
 
 from bookproof import machine
+from bookproof.files import shown_path
 from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
@@ -29,15 +31,14 @@ from bookproof.kernels.start import (
     start_failure,
     starting,
 )
-from bookproof.kernels.trace import READ_TRACE, START_TRACE, Trace, read_trace
 from bookproof.optional import question, read_answer
 from bookproof.outputs import join_streams
-from bookproof.report import RAN_TOO_LONG, ended, shown_path
+from bookproof.report import RAN_TOO_LONG, ended
 from bookproof.result import Failure, Run, judged, show_records
+from bookproof.used import READ, START, Used, read_used
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from pathlib import Path
 
     from jupyter_client.client import KernelClient
     from jupyter_client.manager import AsyncKernelManager
@@ -47,10 +48,13 @@ if TYPE_CHECKING:
     from bookproof.store import Results
 
 UNFOLLOWED = (
-    "{} in every build ({:.0f} s), since nobody can follow what is read there; if that never "
-    "changes, conf.py can say so for all pages: book_complete = True (in _config.yml of Jupyter "
-    "Book below sphinx: config:); if it does, a page can name it (book: depends, complete)"
+    "{} in every build ({:.0f} s), since nobody can follow what is read there; a page can name it "
+    "(book: depends); if it never changes, conf.py can say so for all pages: book_complete = True "
+    "(in _config.yml of Jupyter Book below sphinx: config:)"
 )
+
+
+UNNAMED = "{} uses files that its code does not name; they count as well: {}"
 
 
 def run_pages(
@@ -103,6 +107,8 @@ def run_outdated(
             tell(f"[{next(counted)}/{len(outdated)}] {told}")
 
         runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
+        for path, files in results.unnamed.items():
+            tell(UNNAMED.format(shown_path(path), ", ".join(map(shown_path, map(Path, files)))))
         if again := [runs[page].seconds for page in outdated if runs[page].unfollowed]:
             told = "1 page runs" if len(again) == 1 else f"{len(again)} pages run"
             tell(UNFOLLOWED.format(told, sum(again)))
@@ -121,7 +127,7 @@ async def _run(page: Page, share: float, *, warm: bool, done: Callable[[Run], No
     failure, missing = execution.failure, execution.missing
     show_records(page, notebook, missing)
     verdicts = judged(page, notebook, failure, missing)
-    run = Run(page, notebook, verdicts, started, seconds, bool(failure), execution.trace, missing)
+    run = Run(page, notebook, verdicts, started, seconds, bool(failure), execution.used, missing)
     done(run)
     return run
 
@@ -133,7 +139,7 @@ class Execution:
         self.page, self.notebook, self.warm, self.share = page, notebook, warm, share
         self.index = page.cells[0].index
         self.failure: Failure | None = None
-        self.trace: Trace | None = None
+        self.used: Used | None = None
         self.missing: frozenset[str] = frozenset()
         self.has_left = False
         """Whether the last cell that ran lets the kernel end, as `exit()` does."""
@@ -195,7 +201,7 @@ class Execution:
             self.missing = read_answer(await client.ask("", question(names)))
         left_out = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
-            await client.ask(START_TRACE)
+            await client.ask(START)
             await client.prepare()
         for cell in self.page.cells:
             if cell.index not in left_out:
@@ -203,7 +209,7 @@ class Execution:
                 await client.async_execute_cell(self.notebook.cells[cell.index], cell.index)
         client.set_widgets_metadata()
         if python and not self.has_left:
-            self.trace = read_trace(await client.ask("", READ_TRACE))
+            self.used = read_used(await client.ask("", READ))
 
     def _patience(self) -> int:
         """Return how long a cell may take: the book's time, for each page at its processor."""

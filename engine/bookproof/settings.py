@@ -1,4 +1,4 @@
-"""What a book's ``conf.py`` says about its pages; all doors read the same settings."""
+"""What a book's ``conf.py`` says about its pages; all entry points read the same settings."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Keeps the outputs of pages, and knows as long as they hold.
 
-They hold while nothing changes that they depend on: the page's cells, the sources of the project's
-modules that it loaded, the files that it read, looked at or declared, the modules that it looked
-for, the variables of the environment that it read, the installed packages, Python, the processor
-and the variables by which libraries choose its instructions, the engine itself and how kernels
-start. A result is one file, replaced at once; one that can't be read, or was damaged, is as good as
-none. Its first line says what it depends on, the rest is the outputs.
+They hold while nothing changes that they depend on: the page's cells, what these name
+(`bookproof.inputs`), what the page used though nothing names it, what it declares, the versions of
+the packages that it imports, Python, the processor and the variables by which libraries choose its
+instructions, the engine itself and how kernels start. A result is kept only if all that was the
+same before the run and after it. It is one file, replaced at once; one that can't be read, or was
+damaged, is as good as none. Its first line says what it depends on, the rest is the outputs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import logging
 import os
 import platform
 import sys
+import tempfile
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,23 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat import ValidationError, validate
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bookproof.files import write_atomically
-from bookproof.kernels.probe import ALL, MADE_BY_TOOLS, look, modules_in, stamp
+from bookproof.files import shown_path, write_atomically
+from bookproof.inputs import (
+    Look,
+    describe,
+    editable_folders,
+    is_below,
+    is_local,
+    packages_of,
+    record,
+    variables,
+)
+from bookproof.kernels.net import stamp
+from bookproof.kernels.private import PREFIX
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
 from bookproof.processor import ARITHMETIC, features, threads
-from bookproof.report import shown_path
 from bookproof.result import Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
@@ -45,19 +56,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# as it was at first: setuptools, wherever something imports it, adds a folder of its own packages
-PATH = tuple(dict.fromkeys(filter(None, sys.path)))
-BY_ALL = "LANG", "LANGUAGE", "LC_*", "LD_*", "PYTHON*", "TZ", "TZDIR", *ARITHMETIC
-"""The variables that Python, libc and numerical libraries read themselves; a star is one letter or
-more, since PYTHON alone is a Makefile's."""
-PROCESS, NETWORK = "starts a process", "asks the network"
-UNSEEN = {
+NETWORK = "asks the network"
+DOES = {
     "another Python": "runs in another Python",
-    "sqlite3 ATTACH": "attaches a database whose name it works out",
     "socket.connect": NETWORK,
     "socket.getaddrinfo": NETWORK,
 }
-"""What a page does where it can't be followed, by the event; all others start processes."""
+"""What a page asks of others, by the event; all other events start processes."""
+LONGEST_COMMAND = 60
+"""Letters of a command that are shown."""
 SHOWN = ("hide-", "remove-", "remove_", "scroll-", "output_scroll")
 """How the tags begin by which MyST-NB shows a cell in another way."""
 DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
@@ -69,9 +76,13 @@ class Results:
     """Results of pages, in the folders of their books. An object looks at each file once."""
 
     def __init__(self) -> None:
-        self._file = cache(_file_digest)
+        self._look = Look()
+        self._before: dict[Path, dict[str, Any]] = {}
+        """What each page depended on when its result was looked for."""
         self.reasons: dict[Path, str] = {}
         """Why the result of a page does not hold, or is not kept, if anything is known of it."""
+        self.unnamed: dict[Path, list[str]] = {}
+        """The files of the book that a page used, though nothing names them."""
 
     def digest(self, path: Path, settings: Settings) -> str:
         """Return what identifies the result of a page, if it holds and the page is as it was.
@@ -80,7 +91,7 @@ class Results:
         """
         try:
             head = _read_head(_place(path, settings))
-            if not head or head["text"] != self._file(str(path)) or self._change(head, settings):
+            if not head or head["text"] != _bare_digest(path) or self._change(head, settings):
                 return ""
             return str(head["outputs"])
         except DAMAGE:
@@ -98,6 +109,7 @@ class Results:
 
     def load(self, page: Page) -> Run | None:
         """Return the result of a page as if it had run now, if it holds."""
+        self._before[page.path] = self._inputs(_asking(page), page.settings)
         place = _place(page.path, page.settings)
         try:
             line, _, body = place.read_bytes().partition(b"\n")
@@ -131,72 +143,95 @@ class Results:
 
     def save(self, run: Run) -> str:
         """Keep a result, if all that it depends on is known; return why not, if not."""
-        trace = run.trace
+        used, page = run.used, run.page
         if run.failed:
             return "it failed"
-        if trace is None:
+        if used is None:
             return "nothing is known of what it read"
         if run.unfollowed:
-            return _unseen(run)
-        files = {name: _file_digest(name) for name in _files(run)}  # before it is asked:
-        if changed := _changed_since(run.started, files, trace.files):
-            return f"while it ran, {shown_path(Path(changed))} was changed"
+            return _unfollowed(run)
+        self._look = Look()
+        asking = _asking(page)
+        before = self._before.get(page.path) or self._inputs(asking, page.settings)
+        named = self._inputs(asking, page.settings)
+        unnamed = _unnamed(run, named["files"])
+        asking |= {"unnamed": unnamed, "written": list(used.written)}
+        after = self._inputs(asking, page.settings)
+        own = {name for name in before["files"] if _is_own(name, used.written)}
+        before["files"] = {n: was for n, was in before["files"].items() if n not in own}
+        # at what nothing names, nobody looked before the run
+        late = [name for name in unnamed if stamp(name) != used.files[name]]
+        compared = after | {"files": {n: d for n, d in after["files"].items() if n not in unnamed}}
+        changed = _difference(before, compared)
+        if changed or late:
+            return f"while it ran, {changed or f'{shown_path(Path(late[0]))} has changed'}"
+        home = str(page.settings.home or page.path.parent)
+        if mine := [name for name in unnamed if is_below(name, home) and after["files"][name]]:
+            self.unnamed[page.path] = mine
         body = json.dumps(outputs_of(run.notebook)).encode()
         head = {
-            "page": str(run.page.path.resolve()),
-            "text": _text_digest(run.page),
-            "cells": cells_digest(run.page),
-            "settings": _settings(run.page.settings, unseen=bool(trace.unseen)),
+            "page": str(page.path.resolve()),
+            "text": _text_digest(page),
+            "cells": cells_digest(page),
+            "settings": _settings(page.settings, asked=bool(used.asked)),
             "environment": self.environment,
-            "files": files,
-            "declared": {
-                pattern: list(map(str, found)) for pattern, found in run.page.depends.items()
-            },
-            "looked": trace.looked,
-            "sought": trace.sought,
-            "unseen": bool(trace.unseen),
-            "variables": _variables([*trace.variables, *BY_ALL], run.page.settings),
+            "asking": asking,
+            "inputs": after,
+            "packages": packages_of({*used.modules, *after["modules"]}),
+            "asked": bool(used.asked),
+            "complete": page.complete,
             "missing": sorted(run.missing),
             "outputs": hashlib.sha256(body).hexdigest(),
             "started": run.started,
             "seconds": run.seconds,
         }
-        self._write(run.page, head, body)
+        self._write(page, head, body)
         return ""
+
+    def _inputs(self, asking: dict[str, Any], settings: Settings) -> dict[str, Any]:
+        """Look at all that a page's code names, that it declares, and that it used besides."""
+        folder = Path(asking["folder"])
+        values = environment(settings.environment)
+        paths = values.get("PYTHONPATH", "").split(os.pathsep)
+        local = [path for path in paths if os.path.isabs(path) and is_local(path)]  # noqa: PTH117
+        root, path = settings.home or folder, (*local, *editable_folders())
+        named = self._look.follow(tuple(asking["code"]), folder, root, path)
+        declared = [find_declared(folder / "page", pattern) for pattern in asking["depends"]]
+        files = {str(file) for found in declared for file in found} | named.files
+        files = {name for name in files if is_local(name) and not _is_own(name, asking["written"])}
+        files |= {*asking["unnamed"], *asking["others"]}
+        words = named.words | {name[1:] for name in asking["depends"] if name[0] == "$"}
+        found = variables({*words, *ARITHMETIC}, values)
+        return {
+            "files": {name: self._look.digest(name) for name in sorted(files)},
+            # which may be secret
+            "variables": {name: _digest([name, value]) for name, value in sorted(found.items())},
+            "modules": sorted(named.modules),
+        }
 
     @cached_property
     def environment(self) -> str:
-        """What identifies Python, the installed packages, this engine and how kernels start."""
+        """What identifies Python, this engine and how kernels start."""
         engine = sorted(Path(__file__).parent.rglob("*.py"))
-        # a package's RECORD has the hashes of all its files; where there is none, its version tells
-        records = [
-            record
-            for folder in PATH
-            for info in sorted(Path(folder).glob("*-info"))
-            for record in (info, info / "RECORD", info / "METADATA", info / "PKG-INFO")
-            if record.exists()
-        ]
-        files = [
-            (file.parent.name, file.name, self._file(str(file))) for file in [*engine, *records]
-        ]
-        return _digest([sys.version, platform.platform(), sorted(features()), ENVIRONMENT, files])
+        files = [(file.parent.name, file.name, self._look.digest(str(file))) for file in engine]
+        system = [sys.version, platform.platform(), sorted(features()), editable_folders()]
+        return _digest([system, ENVIRONMENT, files])
 
     def _change(self, head: dict[str, Any], settings: Settings) -> str:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
-            return "Python, a package, bookproof or the processor is another one"
-        now = _settings(settings, unseen=head["unseen"])
+            return "Python, bookproof or the processor is another one"
+        now = _settings(settings, asked=head["asked"])
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
             return f"a package is there now: {', '.join(head['missing'])}"
-        for name, digest in head["files"].items():
-            if self._file(name) != digest:
-                return f"{shown_path(Path(name))} has changed"
-        for pattern, found in head["declared"].items():
-            if list(map(str, find_declared(Path(head["page"]), pattern))) != found:
-                return f"there are other files {pattern}"
-        return _other_answer(head, settings)
+        for place, was in head["packages"].items():
+            if record(place) != was:
+                return f"{describe(place)} is another one"
+        if new := packages_of(head["inputs"]["modules"]).keys() - head["packages"].keys():
+            return f"{describe(min(new))} is there now"
+        return _difference(head["inputs"], self._inputs(head["asking"], settings))
 
     def _write(self, page: Page, head: dict[str, Any], body: bytes) -> None:
         place = _place(page.path, page.settings)
@@ -222,37 +257,58 @@ def _require_whole(notebook: NotebookNode) -> None:
     validate(whole(cells=cells, metadata={"language_info": language}))
 
 
-def _other_answer(head: dict[str, Any], settings: Settings) -> str:
-    """Say what the page would find otherwise of what it looked at without opening it."""
-    for name, answers in head["looked"].items():
-        if any(look(name, question) != answer for question, answer in answers.items()):
-            return f"{shown_path(Path(name), follow=False)} came, went or is another one"
-    for folder, found in head["sought"].items():
-        there = modules_in(folder)
-        if other := [name for name, was in found.items() if was != (name in there)]:
-            return f"the module {min(other)} came or went in {shown_path(Path(folder))}"
-    now = _variables(head["variables"], settings)
-    changed = [name for name, digest in head["variables"].items() if now[name] != digest]
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Say in what a page's surroundings differ, if they do."""
+    old, new = before["files"], after["files"]
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            does = "is gone" if not new.get(name) else "has changed" if old.get(name) else "is new"
+            return f"{shown_path(Path(name), follow=False)} {does}"
+    was, now = before["variables"], after["variables"]
+    changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
     return f"the environment's {max(changed)} has changed" if changed else ""
 
 
+def _asking(page: Page) -> dict[str, Any]:
+    """Return of a page what tells on what it depends."""
+    return {
+        "code": [cell.source for cell in page.cells],
+        "folder": str(page.path.resolve().parent),
+        "depends": list(page.depends),
+        "others": _others(page),
+        "unnamed": [],
+        "written": [],
+    }
+
+
+def _unnamed(run: Run, named: Iterable[str]) -> list[str]:
+    """Return the files that a page used, though nothing names them: not what it made itself."""
+    used, known = run.used, set(named)
+    files = used.files if used else {}
+    written = used.written if used else ()
+    # nobody finds again what lies there
+    passing = tuple(os.path.join(tempfile.gettempdir(), name) for name in ("ipykernel_", PREFIX))  # noqa: PTH118
+    return [
+        name for name in files
+        if name not in known and is_local(name) and not _is_own(name, written)
+        and not name.startswith(passing)
+        and not name.endswith(".pyc") and not is_below(name, str(Path(__file__).parent))
+    ]  # fmt: skip
+
+
+def _is_own(name: str, written: Iterable[str]) -> bool:
+    """Whether a page made a file, or the folder that it is in."""
+    return any(is_below(name, made) for made in written)
+
+
 def _page_change(head: dict[str, Any], page: Page) -> str:
-    if head["unseen"] and not page.complete:
-        return "it is not complete any more"
+    declared = [list(page.depends), page.complete]
+    if [
+        head["asking"]["depends"],
+        head["complete"] if head["asked"] else page.complete,
+    ] != declared:
+        return "what it declares has changed"
     return "" if head["cells"] == cells_digest(page) else "its cells have changed"
-
-
-def _variables(names: Iterable[str], settings: Settings) -> dict[str, str]:
-    """Return what identifies the values of variables, which may be secret."""
-    values = environment(settings.environment)
-
-    def value(name: str) -> object:
-        if not name.endswith(ALL):
-            return values.get(name)
-        start = name.removesuffix(ALL)
-        return {n: v for n, v in values.items() if n.startswith(start) and n != start}
-
-    return {name: _digest([name, value(name)]) for name in names}
 
 
 def _sealed(head: dict[str, Any]) -> bytes:
@@ -286,7 +342,7 @@ def _place(path: Path, settings: Settings) -> Path:
     return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
 
 
-def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
+def _settings(settings: Settings, *, asked: bool) -> dict[str, str]:
     """Return what identifies each setting that kernels run by."""
     book = settings.notebooks
     values = {
@@ -297,18 +353,15 @@ def _settings(settings: Settings, *, unseen: bool) -> dict[str, str]:
         "book_start": settings.start,
         "processors": threads(environment(settings.environment)),
     }
-    if unseen:  # a page that goes where nobody can follow depends on it, too
+    if asked:  # a page that starts processes depends on it, too
         values["book_complete"] = settings.complete
     return {name: _digest(value) for name, value in values.items()}
 
 
-def _files(run: Run) -> list[str]:
-    """Return the files that a page depends on: those it was seen to read, and those it declares."""
-    page = run.page
+def _others(page: Page) -> list[str]:
+    """Return the files that count besides: those of loaded cells, and of the kernel."""
     loads = [page.notebook.cells[cell.index].metadata.get("load") for cell in page.cells]
     files = [page.path.parent / name for name in loads if name]
-    files += [file for found in page.depends.values() for file in found]
-    files += map(Path, run.trace.files if run.trace else ())
     with suppress(NoSuchKernel):
         name = page.notebook.metadata.get("kernelspec", {}).get("name", "python3")
         files.append(Path(KernelSpecManager().get_kernel_spec(name).resource_dir, "kernel.json"))
@@ -316,37 +369,18 @@ def _files(run: Run) -> list[str]:
     return sorted({os.path.abspath(file) for file in files})  # noqa: PTH100
 
 
-def _changed_since(started: float, files: Iterable[str], seen: Mapping[str, str]) -> str:
-    """Return a file that may have changed while the page ran: who knows what it has seen.
-
-    Of what the page was seen to read, its stamp tells. Of the rest, the times do: also the one at
-    which an old file came to be there under this name.
-    """
-    for name in files:
-        if name in seen:
-            if stamp(name) != seen[name]:
-                return name
-            continue
-        with suppress(OSError):
-            found = Path(name).stat()
-            # some file systems count whole seconds only
-            if found.st_mtime > started - 1 or found.st_ctime > started:
-                return name
-    return ""
-
-
-def _unseen(run: Run) -> str:
-    """Say where a page goes where it can't be followed: in which cell, and for what."""
+def _unfollowed(run: Run) -> str:
+    """Say of which command or address nobody knows what it reads: in which cell."""
     cells = {run.notebook.cells[cell.index].execution_count: cell for cell in run.page.cells}
     unit = "the cell at line" if run.page.has_lines else "cell"
     told: dict[str, str] = {}
     # those that say most come first: one process may be told of by several events
-    found = run.trace.unseen if run.trace else {}
-    for event, one in sorted(found.items(), key=lambda item: (not item[1].what, not item[1].cell)):
-        does = UNSEEN.get(event, PROCESS)
-        cell = cells.get(one.cell)
+    for event, number, words in sorted(run.unfollowed, key=lambda one: (not one[2], not one[1])):
+        does, line = DOES.get(event, "starts a process"), " ".join(" ".join(words).split())
+        cut = line if len(line) <= LONGEST_COMMAND else f"{line[:LONGEST_COMMAND]}…"
+        cell = cells.get(number)
         place = f"{unit} {cell.line}" if cell else "it"
-        told.setdefault(does, f"{place} {does}{f': {one.what}' if one.what else ''}")
+        told.setdefault(does, f"{place} {does}{f': {cut}' if cut else ''}")
     return " and ".join(told.values())
 
 
@@ -367,15 +401,9 @@ def _run_by(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != "mystnb"} | {"tags": tags}
 
 
-def _file_digest(name: str) -> str:
-    """Return what identifies the contents of a file, or the names in a folder."""
-    path = Path(name)
-    try:
-        if path.is_dir():
-            return _digest(sorted({entry.name for entry in path.iterdir()} - MADE_BY_TOOLS))
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    except OSError:
-        return ""
+def _bare_digest(path: Path) -> str:
+    """Return what identifies the text of a page in its file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _text_digest(page: Page) -> str:

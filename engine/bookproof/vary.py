@@ -1,4 +1,4 @@
-"""Runs pages under other conditions, and tells how far their numbers vary and what room they need.
+"""Runs pages under other conditions; tells how far numbers vary and what tolerance they need.
 
 Each condition keeps its own results, so that only pages that have changed run again.
 """
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from bookproof import report
 from bookproof.compare import paired_numbers
 from bookproof.processor import features
-from bookproof.room import BOUNDLESS, PRECISE, Tolerance, distance, kind, last_digit, parts
 from bookproof.run import run_outdated
 from bookproof.store import Results
+from bookproof.tolerance import BOUNDLESS, PRECISE, Tolerance, distance, kind, last_digit, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bookproof.settings import Condition
 
 ENOUGH, TOO_MUCH = 2, 10
-"""The room of a number is at least twice the range that was seen; ten times as much is told of."""
+"""The tolerance of a number is at least twice the range that was seen; ten times is too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Number:
     want: str
     seen: tuple[str, ...]
     may_differ: bool
-    room: Decimal
+    allowed: Decimal
     unit: Decimal
 
     @property
@@ -54,15 +54,15 @@ class Number:
 
     @property
     def needed(self) -> Decimal:
-        """The room that is enough."""
+        """The tolerance that is enough."""
         return max(ENOUGH * self.spread, self.unit)
 
     @property
-    def has_room(self) -> bool:
+    def is_free(self) -> bool:
         """Whether it may be off by a unit at least."""
-        return self.may_differ and self.room >= self.unit
+        return self.may_differ and self.allowed >= self.unit
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Say what was seen."""
         lowest, *_, highest = sorted([self.want, *self.seen], key=_order)
         return f"number {self.place}: {lowest} … {highest} (page: {self.want})"
@@ -78,29 +78,29 @@ class Block:
         self.wrong = {name: verdict for name, verdict in verdicts.items() if not verdict.ok}
         """The conditions under which the output is not the page's."""
 
-    def narrow(self) -> list[Number]:
-        """Return the numbers that vary and whose room is not enough."""
-        return [n for n in self.numbers if n.spread and n.may_differ and n.room < n.needed]
+    def too_tight(self) -> list[Number]:
+        """Return the numbers that vary and whose tolerance is too small."""
+        return [n for n in self.numbers if n.spread and n.may_differ and n.allowed < n.needed]
 
     def steady(self) -> list[Number]:
-        """Return the numbers that never vary, and whose room is too little to let them."""
-        return [n for n in self.numbers if not n.spread and n.may_differ and not n.has_room]
+        """Return the numbers that never vary, and whose tolerance is too small to let them."""
+        return [n for n in self.numbers if not n.spread and n.may_differ and not n.is_free]
 
-    def wide(self) -> bool:
-        """Whether all numbers have much more room than they need."""
-        own = [n for n in self.numbers if n.has_room and n.needed]
-        return bool(own) and all(number.room > TOO_MUCH * number.needed for number in own)
+    def too_loose(self) -> bool:
+        """Whether all numbers have a much larger tolerance than they need."""
+        own = [n for n in self.numbers if n.is_free and n.needed]
+        return bool(own) and all(number.allowed > TOO_MUCH * number.needed for number in own)
 
     def proposal(self) -> str:
-        """Return the option that gives each number that varies, or has room, the room it needs."""
-        own = [n for n in self.numbers if n.needed and (n.spread or n.has_room)]
+        """Return the option that gives each number that varies, or may, the tolerance it needs."""
+        own = [n for n in self.numbers if n.needed and (n.spread or n.is_free)]
         with localcontext(PRECISE):  # in which a needed amount is an infinite share of 0
             sized = [(n.needed, abs(Decimal(parts(n.want)[0]))) for n in own]
             atol = max((needed for needed, _ in sized), default=Decimal(0))
             if not 0 < atol <= BOUNDLESS * max(Decimal(1), *(size for _, size in sized)):
                 return ""  # which no page may say
             rtol = max(needed / size for needed, size in sized)
-            # how many times the room that it needs one of the others gets
+            # how many times the tolerance that it needs one of the others gets
             by_atol = max(atol / needed for needed, _ in sized)
             by_rtol = max(rtol * size / needed for needed, size in sized)
             if rtol < 1 and by_rtol < by_atol:
@@ -152,10 +152,10 @@ def numbers(block: Expected, outputs: Sequence[str]) -> list[Number]:
     for place, pairs in enumerate(zip(*rows, strict=True), 1):
         want, _, may_differ = pairs[0]
         seen = tuple(got for _, got, _ in pairs)
-        room = tolerance.room(want)
+        allowed = tolerance.allowed(want)
         # inf and nan have none, whatever the block says
-        may_differ = may_differ and room.is_finite()
-        found.append(Number(place, want, seen, may_differ, room, _unit(want, tolerance)))
+        may_differ = may_differ and allowed.is_finite()
+        found.append(Number(place, want, seen, may_differ, allowed, _unit(want, tolerance)))
     return found
 
 
@@ -169,36 +169,36 @@ def blocks(runs: Mapping[str, Sequence[Run]]) -> list[Block]:
     return [Block(verdicts) for verdicts in found.values()]
 
 
-def told(found: Sequence[Block]) -> list[str]:
-    """Say of each block what varies, what is wrong, and what room would be right."""
+def findings(found: Sequence[Block]) -> list[str]:
+    """Say of each block what varies, what is wrong, and what tolerance would be right."""
     lines = []
     for block in found:
         place = report.block_location(block.verdict)
         varying = [number for number in block.numbers if number.spread]
-        lines += [f"{place}: {number.told()}" for number in varying]
-        for number in block.narrow():
+        lines += [f"{place}: {number.describe()}" for number in varying]
+        for number in block.too_tight():
             lines.append(
-                f"{place}: number {number.place} ({number.want}) has a room of "
-                f"{_shown(number.room)}, but needs {_shown(number.needed)}; "
+                f"{place}: number {number.place} ({number.want}) has a tolerance of "
+                f"{_shown(number.allowed)}, but needs {_shown(number.needed)}; "
                 f"write {block.proposal()}"
             )
         if steady := block.steady():
             places = ", ".join(str(number.place) for number in steady)
             lines.append(
-                f"{place}: as good as exact, since the room is less than a counted unit: "
+                f"{place}: as good as exact, since the tolerance is less than a counted unit: "
                 f"number {places}"
             )
-        if block.wide():
+        if block.too_loose():
             lines.append(
-                f"{place}: the room is more than {TOO_MUCH} times what was needed; "
+                f"{place}: the tolerance is more than {TOO_MUCH} times what was needed; "
                 f"{block.proposal()} would do"
             )
         for names, verdict in _alike(block.wrong):
             told_wrong = report.describe(verdict)
             proposed = block.proposal() if varying else ""
-            room = f"\n  Or give it room: {proposed}" if proposed else ""
+            other = f"\n  Or give it a tolerance: {proposed}" if proposed else ""
             left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
-            advice = room if verdict.page.has_lines else left_out
+            advice = other if verdict.page.has_lines else left_out
             lines.append(f"under {names}:\n{told_wrong}{advice}\n")
     return lines
 

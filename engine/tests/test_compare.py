@@ -25,7 +25,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bookproof.compare import Status, as_on_page, far_numbers, judge, matches
 from bookproof.outputs import normalize, printed
 from bookproof.page import Expected, parse_page
-from bookproof.room import NUMBER, Tolerance
+from bookproof.tolerance import NUMBER, Tolerance
 
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1
@@ -327,7 +327,7 @@ def test_a_tolerance_is_that_of_the_block():
     ],
 )
 @pytest.mark.parametrize("options", [{"atol": 3.0}, {"rtol": 3.0}, {"flags": NUMBER}], ids=str)
-def test_only_numbers_of_one_kind_have_room(want, got, options):
+def test_only_numbers_of_one_kind_have_a_tolerance(want, got, options):
     assert not near(want, got, **options)
     assert near(want, want, **options)
     assert near(got, got, **options)
@@ -532,9 +532,9 @@ def test_numbers_are_as_close_as_numpy_says(pair, rtol, atol):
 def test_complex_numbers_are_as_close_as_numpy_says(pairs, rtol, atol):
     want, got = (complex(*parts) for parts in zip(*pairs, strict=True))
     assume(all(map(math.isfinite, (want.real, want.imag, got.real, got.imag))))
-    apart, room = abs(got - want), atol + rtol * abs(want)
-    assume(not math.isclose(apart, room))  # where the oracle's own rounding decides
-    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == (apart <= room or want == got)
+    apart, allowed = abs(got - want), atol + rtol * abs(want)
+    assume(not math.isclose(apart, allowed))  # where the oracle's own rounding decides
+    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == (apart <= allowed or want == got)
 
 
 nested = st.recursive(

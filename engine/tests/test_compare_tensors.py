@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_compare import LAW, near
 
-from bookproof.room import NUMBER
+from bookproof.tolerance import NUMBER
 
 torch = pytest.importorskip("torch")
 

@@ -158,7 +158,7 @@ def test_a_page_in_another_language_runs_in_its_own_kernel(warm_run):
     assert [verdict.got.rstrip() for verdict in run.verdicts] == [
         "hello", "two lines,\n膜電位", "EchoError: failed", "still here"
     ]  # fmt: skip
-    assert run.trace is None
+    assert run.used is None
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_what_two_runs_print_alike_is_pinned_as_it_is(text):
         ("(0.0+0.501j)", "(0.0+0.502j)", (":rtol: 0.004",)),
     ],
 )
-def test_numbers_that_differ_a_little_get_room(first, second, options):
+def test_numbers_that_differ_a_little_get_a_tolerance(first, second, options):
     found = pinned(first, second)
     assert found.text.strip() == first
     assert found.options == options

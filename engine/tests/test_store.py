@@ -19,19 +19,20 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_output
 
 from bookproof import __main__ as command_line
+from bookproof import inputs, store
 from bookproof import run as running
-from bookproof import store
 from bookproof.kernels import warm
-from bookproof.kernels.probe import stamp
-from bookproof.kernels.trace import Trace, Unseen
+from bookproof.kernels.net import stamp
 from bookproof.page import read_page
 from bookproof.report import describe, summarize
 from bookproof.result import Run, judged, outputs_of
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
+from bookproof.used import Used
 
 ONE = page(cell("print(1)", 1))
+GCC = ("subprocess.Popen", 1, ("gcc",))
 
 
 def outcome(book, *names, anew=False):
@@ -51,7 +52,7 @@ class Runs:
 
     def __init__(self):
         self.ran, self.text, self.failed = [], "1\n", False
-        self.files, self.unseen, self.looked, self.sought = [], {}, {}, {}
+        self.files, self.asked, self.modules = [], (), ()
         self.meanwhile = lambda: None
 
     def __call__(self, pages, *, done):
@@ -63,13 +64,12 @@ class Runs:
             notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
             for made in one.cells:
                 notebook.cells[made.index].outputs = [new_output("stream", text=self.text)]
-            read = {file: stamp(file) for file in self.files}
-            trace = (
-                None if self.unseen is None else Trace(read, self.unseen, self.looked, self.sought)
-            )
+                notebook.cells[made.index].execution_count = 1
+            files = {file: stamp(file) for file in self.files}
+            used = None if self.asked is None else Used(files, (), self.asked, self.modules)
             verdicts = judged(one, notebook)
             self.meanwhile()
-            runs.append(Run(one, notebook, verdicts, started, 0.25, self.failed, trace))
+            runs.append(Run(one, notebook, verdicts, started, 0.25, self.failed, used))
             done(runs[-1])
         return runs
 
@@ -90,8 +90,7 @@ def runs(book, monkeypatch):
 def kept(book, runs):
     """A result of a page that asked for all that a result knows of: its file and what it says."""
     runs.files = [str(book.write("data.txt", "1"))]
-    runs.looked = {str(book.folder / "data.txt"): {"kind": "file"}}
-    runs.sought = {str(book.folder): {"data": False}}
+    runs.modules = ("nbformat",)
     outcome(book)
     line, _, body = result(book).read_bytes().partition(b"\n")
     page = read_page(book.folder / "page.md", find_settings(book.folder / "page.md"))
@@ -237,7 +236,7 @@ def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book,
     assert ran.take() == []
 
 
-def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
+def test_a_folder_that_is_named_counts_with_all_that_is_in_it(book, ran):
     book.write("data/a.csv", "1")
     code = (
         "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*.csv')))"
@@ -252,7 +251,7 @@ def test_a_folder_that_was_listed_counts_with_the_names_in_it(book, ran):
     assert ran.take() == ["page"]
     book.write("data/a.csv", "2")
     assert printed() == "a\n"
-    assert ran.take() == []
+    assert ran.take() == ["page"]  # nobody knows that its contents do not count
     (book.folder / "data" / "__pycache__").mkdir()
     assert printed() == "a\n"  # nobody lists what Python makes for itself
     book.write("data/b.csv", "3")
@@ -293,7 +292,7 @@ def test_declared_files_count_and_so_does_a_new_one(book, ran):
     (book.folder / "data" / "b.csv").unlink()
     assert rebuilt() == ["page"]
     (book.folder / "data" / "a.csv").unlink()
-    assert "no file beside the page matches 'data/*.csv'" in book.build().messages
+    assert "no file matches 'data/*.csv'" in book.build().messages
     assert ran.take() == []
 
 
@@ -348,43 +347,64 @@ def installed(tmp_path, monkeypatch):
     info = folder / "solver-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "RECORD").write_text("solver.py,sha256=1,1\n")
-    monkeypatch.setattr(store, "PATH", (*store.PATH, str(folder)))
-    return info
+    folders = [str(folder), *inputs.package_folders()]
+    monkeypatch.setattr(inputs, "package_folders", lambda: folders)
+    inputs.providers.cache_clear()
+    yield info
+    inputs.providers.cache_clear()
 
 
-def test_other_packages_are_another_environment(book, runs, installed, monkeypatch):
-    outcome(book)
-    outcome(book)
-    assert runs.take() == ["page"]
-    installed.rename(installed.with_name("solver-1.1.dist-info"))
-    outcome(book)
-    assert runs.take() == ["page"]
-    (installed.with_name("solver-1.1.dist-info") / "RECORD").write_text("solver.py,sha256=2,1\n")
-    outcome(book)
-    assert runs.take() == ["page"]
-    outcome(book)
+def renamed(info, version):
+    inputs.providers.cache_clear()
+    return info.rename(info.with_name(f"solver-{version}.dist-info"))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_another_version_of_what_a_page_imports_runs_it(book, runs, installed, named):
+    """By its code, or in its kernel."""
+    runs.modules = () if named else ("solver",)
+    book.write("page.md", page(cell("import solver" if named else "1")))
+    book.write("other.md", ONE)
+    outcome(book, "page", "other")
+    runs.modules = () if named else ("solver",)
+    runs.take()
+    again = [*["page"], *([] if named else ["other"])]
+    installed = renamed(installed, "1.1")
+    results = Results()
+    path = book.folder / "page.md"
+    run_outdated([read_page(path, find_settings(path))], results)
+    assert results.reasons[path] == "solver 1.0 is another one"
+    outcome(book, "page", "other")
+    assert runs.take() == again
+    (installed / "RECORD").write_text("solver.py,sha256=2,1\n")
+    outcome(book, "page", "other")
+    assert runs.take() == again
+    outcome(book, "page", "other")
     assert runs.take() == []
 
 
+def test_a_package_that_comes_runs_the_pages_that_import_it_alone(book, runs, installed):
+    gone = installed.rename(installed.with_name("elsewhere"))
+    inputs.providers.cache_clear()
+    book.write("page.md", page(cell("try: import solver\nexcept ImportError: pass")))
+    book.write("other.md", ONE)
+    outcome(book, "page", "other")
+    runs.take()
+    gone.rename(installed)
+    inputs.providers.cache_clear()
+    outcome(book, "page", "other")
+    assert runs.take() == ["page"]
+
+
 @pytest.mark.parametrize("named", ["solver-1.0.egg-info", "solver-1.0.egg-info/PKG-INFO"])
-def test_packages_without_a_record_count_by_their_version(tmp_path, installed, named):
+def test_packages_without_a_record_count_by_their_version(tmp_path, named):
     """As those of a system's own packages, or of an older setuptools."""
-    file = installed.parent / named
+    file = tmp_path / named
     file.parent.mkdir(exist_ok=True)
     file.write_text("Version: 1.0\n")
-    once = Results().environment
+    once = inputs.record(str(tmp_path / "solver-1.0.egg-info"))
     file.write_text("Version: 1.1\n")
-    assert Results().environment != once
-
-
-def test_what_a_program_adds_to_its_path_is_no_other_environment(tmp_path, monkeypatch):
-    """As setuptools does, when it is imported, with the packages that it brings along."""
-    once = Results().environment
-    info = tmp_path / "vendor" / "solver-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "RECORD").write_text("solver.py,sha256=1,1\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(info.parent)])
-    assert Results().environment == once
+    assert inputs.record(str(tmp_path / "solver-1.0.egg-info")) != once
 
 
 @pytest.mark.parametrize("what", ["python", "platform", "processor", "threads", "engine"])
@@ -403,7 +423,7 @@ def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
     elif what == "threads":
         monkeypatch.setattr(store, "ENVIRONMENT", warm.ENVIRONMENT | {"OMP_NUM_THREADS": "2"})
     else:
-        (engine / "trace.py").write_text("# another engine\n")
+        (engine / "net.py").write_text("# another engine\n")
     outcome(book)
     outcome(book)
     assert runs.take() == ["page"]
@@ -467,8 +487,8 @@ def test_what_of_a_page_makes_it_run(book, runs, old, new, again):
 @pytest.mark.parametrize(
     "what",
     [
-        {"unseen": None},  # another language than Python
-        {"unseen": {"subprocess.Popen": Unseen(1, "gcc")}},
+        {"asked": None},  # another language than Python
+        {"asked": (GCC,)},
         {"failed": True},
     ],
 )
@@ -479,23 +499,55 @@ def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what)
     assert runs.take() == ["page", "page"]
 
 
-def test_a_page_that_names_all_that_its_processes_read_is_kept(book, runs):
-    runs.unseen = {"subprocess.Popen": Unseen(1, "gcc")}
+def test_a_page_that_names_what_its_processes_read_is_kept(book, runs):
+    runs.asked = (GCC,)
     book.write("data.txt", "1")
     book.write("page.md", page(cell("print(1)", 1), front="book: {depends: [data.txt]}\n"))
-    for old, new in [("depends:", "complete: true, depends:"), ("complete: true, ", "")]:
-        book.edit("page.md", old, new)
+    for text in "12":
+        book.write("data.txt", text)
+        outcome(book)
         outcome(book)
         assert runs.take() == ["page"]
+    book.edit("page.md", "book: {depends: [data.txt]}\n", "")
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [("cat data.txt", True), ("cat gone.txt", False), ("make", False), ("nothing data.txt", False)],
+)
+def test_a_command_whose_words_all_lead_somewhere_is_followed(book, runs, command, kept):
+    book.write("data.txt", "1")
+    for event, words in (("subprocess.Popen", command.split()), ("os.forkpty", [])):
+        runs.asked = ((event, 1, tuple(words)),)
+        book.write("page.md", page(cell(f"!{command}\n{event!r}", 1)))
         outcome(book)
-        assert runs.take() == ([] if "complete" in new else ["page"])
-        book.write("data.txt", new)
+        outcome(book)
+        assert runs.take() == ["page"] * (1 if kept else 2)
+        if kept:
+            book.write("data.txt", event)
+            outcome(book)
+            assert runs.take() == ["page"]
+
+
+def test_variables_and_files_elsewhere_can_be_declared(book, runs, monkeypatch, tmp_path_factory):
+    data = tmp_path_factory.mktemp("elsewhere") / "x.csv"
+    data.write_text("1")
+    monkeypatch.setenv("BOOK_MODE", "1")
+    front = f"book: {{depends: [{data}, $BOOK_MODE]}}\n"
+    book.write("page.md", page(cell("print(1)", 1), front=front))
+    for change in (lambda: None, lambda: data.write_text("22"),
+                   lambda: monkeypatch.setenv("BOOK_MODE", "2")):  # fmt: skip
+        change()
+        outcome(book)
         outcome(book)
         assert runs.take() == ["page"]
 
 
 def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
-    runs.unseen = {"subprocess.Popen": Unseen(1, "gcc")}
+    runs.asked = (GCC,)
     book.write("conf.py", f"{CONF}book_complete = True\n")
     text = cell("print(1)", 1)
     book.write("other.md", page(text, front="book: {complete: false}\n"))
@@ -687,8 +739,8 @@ def test_pages_that_are_gone_make_no_book_outdated(book, runs):
     [
         *(("outputs", body) for body in ("null", "3", '{"a": 1}', "[3]", '[[{"output_type": 1}]]')),
         *(("missing", odd) for odd in (None, 3)),
-        *(("files", odd) for odd in (None, 3, [])),
-        *((name, None) for name in ("looked", "sought", "variables", "declared", "settings")),
+        *(("inputs", odd) for odd in (None, 3, [])),
+        *((name, None) for name in ("asking", "packages", "settings")),
     ],
 )
 def test_odd_content_under_a_right_seal_is_damage(book, runs, caplog, name, odd):

@@ -119,7 +119,7 @@ def test_a_notebook_that_is_not_to_run_keeps_no_other_page_from_being_checked(bo
 CONDITIONS = "book_conditions = {'own': {}, 'two': {'environment': {'TWO': '2'}}}\n"
 
 
-def test_a_notebook_has_no_place_for_room_and_is_told_so(book, said):
+def test_a_notebook_has_no_place_for_tolerances_and_is_told_so(book, said):
     book.write("conf.py", STORED + CONDITIONS)
     notebook(("import os\nprint(1.0 + 0.5 * len(os.environ.get('TWO', '')))", "1.0\n"))
     assert main(["vary", "."]) == 1
@@ -127,8 +127,8 @@ def test_a_notebook_has_no_place_for_room_and_is_told_so(book, said):
     assert "page.ipynb:cell 1: number 1: 1.0 … 1.5 (page: 1.0)" in told
     assert "Or tag the cell nbval-ignore-output, to leave it out." in told
     assert ":atol:" not in told
-    assert main(["accept", "--room", "."]) == 0
-    assert "page.ipynb: no room: a notebook has no place for it" in said()
+    assert main(["accept", "--tolerance", "."]) == 0
+    assert "page.ipynb: no tolerance: a notebook has no place for one" in said()
 
 
 def test_a_picture_in_a_difference_does_not_flood_the_terminal(book, said):
@@ -190,7 +190,7 @@ def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said)
         assert {**cell, "outputs": []} == {**old, "outputs": []}
     assert main(["check", "."]) == 0
     written = path.read_text()
-    assert main(["accept", "--room", "."]) == 0
+    assert main(["accept", "--tolerance", "."]) == 0
     assert path.read_text() == written
 
 

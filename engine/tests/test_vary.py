@@ -1,4 +1,4 @@
-"""Outputs are to hold under all conditions of a book, with the room that what varies needs."""
+"""Outputs are to hold under all conditions of a book, with the tolerance that what varies needs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_range_of_each_number_that_varies_is_told(varied):
     assert "page.md:14: number 3: 0.960 … 0.966 (page: 0.960)\n" in said
     assert "number 2" not in said
     assert "elsewhere: not run, since this processor has no an abacus\n" in said
-    assert "hold under all conditions: 1, wrong: 0, with too little room: 0" in said
+    assert "hold under all conditions: 1, wrong: 0, with too small a tolerance: 0" in said
 
 
 def test_rare_conditions_are_run_if_told(varied):
@@ -62,20 +62,20 @@ def test_a_number_without_room_is_wrong_under_the_conditions_that_print_another(
     assert status == 1
     assert "under other:\n" in said
     assert "-right: 480 of 500, 0.960\n" in said
-    assert "Or give it room: :rtol: 0.013\n" in said
+    assert "Or give it a tolerance: :rtol: 0.013\n" in said
 
 
 def test_room_is_at_least_twice_the_range(varied):
     status, said = varied(":atol: 5\n:exact: of *")
     assert status == 1
-    assert "number 1 (480) has a room of 5, but needs 6; write :rtol: 0.013" in said
+    assert "number 1 (480) has a tolerance of 5, but needs 6; write :rtol: 0.013" in said
     assert varied(":atol: 6\n:exact: of *")[0] == 0
 
 
 def test_a_number_that_never_varies_is_as_good_as_exact_in_less_room(varied):
     status, said = varied(":atol: 0.01", code="print('epoch 3: 0.97')", text="epoch 3: 0.97")
     assert status == 0
-    assert "as good as exact, since the room is less than a counted unit: number 1\n" in said
+    assert "as good as exact, since the tolerance is less than a counted unit: number 1\n" in said
 
 
 def test_room_of_what_varies_is_at_least_one_counted_unit(varied):
@@ -83,7 +83,7 @@ def test_room_of_what_varies_is_at_least_one_counted_unit(varied):
     options = ":atol: {}/500\n"
     status, said = varied(options.format(0.5), code, "0.500960")
     assert status == 1
-    assert "number 1 (0.500960) has a room of 0.001, but needs 0.002" in said
+    assert "number 1 (0.500960) has a tolerance of 0.001, but needs 0.002" in said
     assert varied(options.format(1), code, "0.500960")[0] == 0
 
 
@@ -91,10 +91,10 @@ def test_room_ten_times_wider_than_needed_is_told_of(varied):
     status, said = varied(":atol: 61\n:exact: of *")
     assert status == 0
     assert (
-        "page.md:14: the room is more than 10 times what was needed; :rtol: 0.013 would do\n"
+        "page.md:14: the tolerance is more than 10 times what was needed; :rtol: 0.013 would do\n"
         in said
     )
-    assert "with ten times too much: 1" in said
+    assert "with one ten times too large: 1" in said
     assert "10 times" not in varied(":atol: 60\n:exact: of *")[1]
 
 
@@ -102,14 +102,14 @@ def test_room_ten_times_wider_than_needed_is_told_of(varied):
 def test_a_number_without_a_last_digit_needs_no_unit(varied, number):
     status, said = varied(":atol: 1e-12", code=f"print('{number}')", text=number)
     assert status == 0
-    assert "too much: 0" in said
+    assert "too large: 0" in said
 
 
-@pytest.mark.parametrize("room", [":atol: 0.1", ":rtol: 0.1", ":rtol: 0.1\n:atol: 0.1"])
-def test_what_is_no_finite_number_has_no_room(varied, room):
-    status, said = varied(room, code="print('inf nan 0.5')", text="inf nan 0.5")
+@pytest.mark.parametrize("option", [":atol: 0.1", ":rtol: 0.1", ":rtol: 0.1\n:atol: 0.1"])
+def test_what_is_no_finite_number_has_no_tolerance(varied, option):
+    status, said = varied(option, code="print('inf nan 0.5')", text="inf nan 0.5")
     assert status == 0
-    assert "with too little room: 0" in said
+    assert "with too small a tolerance: 0" in said
 
 
 def test_only_pages_that_have_changed_run_again(varied, ran):
@@ -123,7 +123,7 @@ def test_only_pages_that_have_changed_run_again(varied, ran):
 
 def test_accept_writes_the_room_that_numbers_need(varied, book, capsys):
     varied(":atol: 1\n:exact: of *")
-    assert main(["accept", "--room", "page.md"]) == 0
+    assert main(["accept", "--tolerance", "page.md"]) == 0
     assert "-:atol: 1\n+:rtol: 0.013\n" in capsys.readouterr().out
     assert "\n:rtol: 0.013\n:exact: of *\n\nright: 480" in (book.folder / "page.md").read_text()
     assert main(["vary", "page.md"]) == 0
@@ -139,7 +139,7 @@ def test_no_room_is_proposed_that_would_allow_any_number(varied):
     status, said = varied(code=code, text="0.5")
     assert status == 1
     assert "+1e+300\n" in said
-    assert "give it room" not in said
+    assert "give it a tolerance" not in said
 
 
 def test_a_cell_that_fails_under_a_condition_is_told(varied):

@@ -20,6 +20,7 @@ from bookproof.extension import notes, table, unfinished
 from bookproof.extension.conclusion import conclude
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, let_go, shown_text, take_back
+from bookproof.files import shown_path
 from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
@@ -104,7 +105,7 @@ class Build:
         }
         for page in pages.values():
             if page.why_not_run == INLINE:
-                logger.info("%s: not run by bookproof: %s", report.shown_path(page.path), INLINE)
+                logger.info("%s: not run by bookproof: %s", shown_path(page.path), INLINE)
         to_run = {name: page for name, page in pages.items() if not page.why_not_run}
         found = run_outdated(list(to_run.values()), self.results, tell=logger.info)
         runs = dict(zip(to_run, found, strict=True))
@@ -149,7 +150,7 @@ class Build:
             source = Path(str(mark.source))  # another file, if it is included
             here = source == Path(app.env.doc2path(name))
             if compared is not None and not (here and mark.line in compared):
-                logger.error(UNCHECKED, location=f"{report.shown_path(source)}:{mark.line}")
+                logger.error(UNCHECKED, location=f"{shown_path(source)}:{mark.line}")
                 app.env.note_reread()
             mark.parent.remove(mark)
 
@@ -185,7 +186,7 @@ class Build:
                 try:
                     pages[name] = read_page(path, self.settings)
                 except PageError as error:
-                    place = f"{report.shown_path(error.path)}:{error.line}"
+                    place = f"{shown_path(error.path)}:{error.line}"
                     logger.error(error.message, location=place)  # noqa: TRY400 (not for its traceback)
                     unreadable[name] = path
         return pages, unreadable

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from bookproof import report
+from bookproof.files import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,7 @@ MOST_PAGES = 5
 BUILT = "The book is built all the same, to be read: at each of these cells, its page shows both."
 ROUNDING = """\
 If the book is new to this kind of processor, numbers may have moved by rounding alone: processors
-add in different orders. Then nothing is broken, and the page gives its numbers too little room."""
+add in different orders. Then nothing is broken, and the tolerance of these numbers is too small."""
 UNFIT = "Until both agree, this is no build to publish."
 
 
@@ -50,15 +51,15 @@ def conclude(
 
 def _named(pages: Collection[Page], book: Path) -> str:
     """Return pages as a command takes them: the book, where they are many."""
-    names = [report.shown_path(page.path) for page in pages]
-    return shlex.join(names if len(names) <= MOST_PAGES else [report.shown_path(book)])
+    names = [shown_path(page.path) for page in pages]
+    return shlex.join(names if len(names) <= MOST_PAGES else [shown_path(book)])
 
 
 def _listed(page: Page, wrong: Sequence[Verdict], built: Path | None) -> str:
     """Return a page's line: the lines of its wrong cells, and where to look at them."""
-    name = report.shown_path(page.path)
+    name = shown_path(page.path)
     lines = ", ".join(report.location(verdict).removeprefix(f"{name}:") for verdict in wrong)
-    seen = f"  {report.shown_path(built)}" if built else ""
+    seen = f"  {shown_path(built)}" if built else ""
     return f"  {name}:{lines} ({_counted(len(wrong), 'cell')}){seen}"
 
 

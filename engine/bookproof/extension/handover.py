@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from myst_nb.core.read import create_nb_reader
 from sphinx.util import logging
 
-from bookproof import report
+from bookproof.files import shown_path
 from bookproof.outputs import FIGURE
 from bookproof.page import PageError, parse_page
 from bookproof.result import fill, outputs_of
@@ -65,7 +65,7 @@ def read_run(text: str, run: Run) -> NotebookNode:
         changed = parse_page(page.path, text, page.settings)
         if cells_digest(changed) == cells_digest(page):
             return _as_run(fill(changed.notebook, outputs_of(run.notebook)), page)
-    logger.error(REREAD, location=f"{report.shown_path(page.path)}:1")
+    logger.error(REREAD, location=f"{shown_path(page.path)}:1")
     return _as_run(copy.deepcopy(run.notebook), page)
 
 

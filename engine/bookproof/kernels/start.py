@@ -33,8 +33,9 @@ ASK_AGAIN = 1.0
 """Seconds until a kernel that has not answered is asked again."""
 START_VARIABLE = "BOOKPROOF_START"
 """The variable that gives a command of the user's the code that kernels start with."""
-OPTIONS = ["--HistoryManager.hist_file=:memory:"]
-"""What a kernel's command line says: that no page leaves its cells in the user's history."""
+OPTIONS = ["--HistoryManager.hist_file=:memory:", "--ipython-dir={}/ipython"]
+"""What a kernel's command line says: that a user's configuration and history of IPython are not its
+own, `{}` being a private folder."""
 
 
 class PromptKernelClient(AsyncKernelClient):
@@ -146,10 +147,11 @@ async def launch(manager: AsyncKernelManager, page: Page, private: Path, log: IO
     if page.config.execution_in_temp:
         folder = private / "work"
         folder.mkdir()
+    (private / "ipython").mkdir()
     # as a shell in this folder has them
     variables = {"PWD": str(folder)} | dict(page.settings.environment)
     await manager.start_kernel(
-        extra_arguments=OPTIONS,
+        extra_arguments=[option.format(private) for option in OPTIONS],
         env=environment(variables),
         cwd=str(folder),
         stdout=log,

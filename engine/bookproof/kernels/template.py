@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # the folder of this script: its trace.py would hide Python's own
+    # the folder of this script: its modules would hide others of their names
     if not sys.flags.safe_path:
         del sys.path[0]
 
@@ -64,7 +64,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-PROBE, LIBRARIES = _load("probe"), _load("libraries")
+NET, LIBRARIES = _load("net"), _load("libraries")
 
 
 class Forker:
@@ -203,23 +203,22 @@ def prepare(modules: Sequence[str]) -> tuple[str, dict[str, str]]:
 
     And what was read for it, each with its stamp, as are the folders of packages.
     """
-    packages = {folder: PROBE.stamp(folder) for folder in map(sysconfig.get_path, PACKAGES)}
+    packages = {folder: NET.stamp(folder) for folder in map(sysconfig.get_path, PACKAGES)}
     LIBRARIES.choose()
     gc.disable()  # nothing of what is imported goes
     import_some(KERNEL)
-    probe = PROBE.watch()  # from here on: an ordinary kernel is watched once it is there, too
-    probe.made.add(os.getcwd())  # no kernel works here
+    net = NET.start()  # from here on: an ordinary kernel starts it once it is there, too
     trouble = import_silently(modules)
     import_some(LIBRARIES.late(modules))
     for name in LIBRARIES.TIED:
         forget(name)
-    probe.stop()
     gc.freeze()  # a collection in a fork would write to, and so copy, the memory that all share
     gc.enable()
     if not trouble and (threads := count_threads()) > 1:
         # a fork keeps one of them: what then waits for the others hangs
         trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
-    return trouble, packages | probe.files()
+    net.before = net.answer()["used"]
+    return trouble, packages | net.before
 
 
 def count_threads() -> int:
@@ -264,7 +263,7 @@ def import_silently(modules: Sequence[str]) -> str:
 def newer(sources: Mapping[str, str]) -> str:
     """Say which file has changed since an import read it, or where packages have."""
     for file, stamp in sources.items():
-        if PROBE.stamp(file) != stamp:
+        if NET.stamp(file) != stamp:
             return f"{file} has changed since it was imported"
     return ""
 
@@ -327,9 +326,7 @@ def main() -> None:
     state = LIBRARIES.state()
     job = Forker(listener, trouble, sources).serve()
     enter(job, changed)
-    probe = PROBE.watch()  # a page may have the settings of a library beside it
     LIBRARIES.renew(state)
-    probe.stop()
     become_kernel(job["argv"]).start()
 
 

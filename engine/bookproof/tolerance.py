@@ -1,4 +1,4 @@
-"""Numbers in a text, and the room that a block gives them: ``:rtol:``, ``:atol:``, ``:exact:``."""
+"""Numbers in a text, and the tolerance that a block gives: ``:rtol:``, ``:atol:``, ``:exact:``."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ NUMBER = doctest.register_optionflag("NUMBER")
 """pytest's flag, registered as pytest does, so that both mean the same bit."""
 _SIGNED_PART = re.compile(rf"[+-]?{_PART}", re.ASCII)
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)(?:\s*/\s*(\d+))?", re.ASCII)
-"""How an author writes an amount of room: ``0.02``, ``1e-5``, or ``4/450``, four of 450."""
+"""How an author writes a tolerance: ``0.02``, ``1e-5``, or ``4/450``, four of 450."""
 INTEGERS, PLACE = "integers", "*"
 """What ``:exact:`` takes: all whole numbers, or texts in which a star stands for a number."""
 BOUNDLESS = 10**6
-"""How many times as large as all numbers of a block its room may be."""
+"""How many times as large as all numbers of a block its tolerance may be."""
 # Decimals as printed are decimals: 0.52 and 0.56 are 0.04 apart, and 1E+400 is not infinite.
 PRECISE = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
@@ -54,7 +54,7 @@ class Tolerance:
     exact: tuple[str, ...] = ()
     """Which numbers of the text it does not reach, as ``:exact:`` says."""
     unit: Decimal | None = None
-    """What one more or one fewer changes, where the room is given in such steps: 1/450."""
+    """What one more or one fewer changes, where the tolerance is given in such steps: 1/450."""
 
     def reach(self, text: str) -> list[bool]:
         """Return for each number of a text whether it may be off."""
@@ -74,7 +74,7 @@ class Tolerance:
             largest = max((size for size in sizes if size.is_finite()), default=Decimal(0))
             return self.atol > BOUNDLESS * max(largest, Decimal(1))
 
-    def room(self, want: str) -> Decimal:
+    def allowed(self, want: str) -> Decimal:
         """Return how far a number may be off."""
         with localcontext(PRECISE):
             return self.atol + self.rtol * _length(list(map(Decimal, parts(want))))
@@ -84,7 +84,7 @@ class Tolerance:
         with localcontext(PRECISE):
             here, there = (list(map(Decimal, parts(number))) for number in (want, got))
             if all(part.is_finite() for part in here + there):
-                return distance(here, there) <= self.room(want)
+                return distance(here, there) <= self.allowed(want)
         # of complex numbers with a part that is not, each part for itself
         if len(here) > 1:
             return all(map(self.allows, parts(want), parts(got)))
@@ -118,7 +118,7 @@ def last_digit(number: str) -> Decimal:
 
 
 def amount(text: str) -> tuple[Decimal, Decimal | None]:
-    """Read an amount of room and, of one like 4/450, what one of them is. Raises `ValueError`."""
+    """Read a tolerance and, of one like 4/450, what one of them is. Raises `ValueError`."""
     wrong = "must be a number from 0 up, such as 1e-5, or a share such as 2/450"
     found = AMOUNT.fullmatch(text.strip())
     if not found or not float(found[1]) < math.inf or (found[2] and not int(found[2])):
