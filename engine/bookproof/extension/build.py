@@ -258,7 +258,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         warm_up(settings.modules, settings.environment)  # while Sphinx starts
     return {
         "version": "1",
-        "env_version": 5,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
+        "env_version": 6,  # goes up with the form of `book_runs`: Sphinx then reads all pages anew
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
