@@ -61,7 +61,7 @@ DRAWINGS = "_figures/"
 ROOT_STYLE = "stroke-linejoin: round; stroke-linecap: butt; fill: #000000"
 UNWANTED = {"metadata", "style"}
 ID = re.compile(r' id="([^"]*)"')
-POINTER = re.compile(r'(="(?:url\()?#)([^")]*)')
+POINTER = re.compile(r'((?:href="|url\()#)([^")]*)')
 
 logger = logging.getLogger(__name__)
 
