@@ -86,8 +86,8 @@ SPECK = Rules(
 
 FIXES = {
     "部品": "重み、和のプール、ニューロンだけで書く",
-    "ニューロン": "載るニューロンに替え、学習し直す",
-    "プール": "発火のあとに置き、divisor_override=1にする",
+    "ニューロン": "載るものに替え、学習し直す",
+    "プール": "発火の後、divisor_override=1",
     "並び": "重み、ニューロン、プールの順に並べる",
     "つながり": "前と後ろにつなぐか、取り除く",
     "送り先": "枝分かれを減らす",
@@ -170,7 +170,7 @@ def check(
     >>> network = torch.nn.Sequential(weights, LIF(leak=0.1, reset=RESET))
     >>> chip.check(network, (1, 8, 8))
     規則        層  来たもの  載るもの       直し方
-    ニューロン  1   LIF       IF             載るニューロンに替え、学習し直す
+    ニューロン  1   LIF       IF             載るものに替え、学習し直す
     重み        0   実数      8ビットの整数  chip.integersで整数にする
     >>> network[1] = IF(reset=RESET)
     >>> chip.check(chip.integers(network), (1, 8, 8))
