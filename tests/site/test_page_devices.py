@@ -74,7 +74,7 @@ CALLS = {
     ),
     "chip_rules: whole numbers": (
         "chip_rules",
-        lambda page: page["whole"](there(4, 3))[0],
+        lambda page: page["whole"](there(4, 3), 8)[0],
     ),
     "conversion: levels in place of spikes": (
         "conversion",
