@@ -118,7 +118,8 @@ def test_of_books_that_nobody_has_changed_nothing_runs_again(kernels, corpus, ra
     build()
     line = re.compile(r"\[.*/(.+)\.\w+: [\d.]+ s(?: \(not kept: (.+)\))?")
     *told, summary = told
-    ended = [line.fullmatch(each) for each in told]
+    ended = [found for each in told if (found := line.fullmatch(each))]
+    assert len(ended) == len(paths)
     followed = {found[1] for found in ended if not found[2]}
     assert followed
     assert ran.take() == sorted(path.stem for path in paths)

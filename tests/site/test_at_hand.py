@@ -101,7 +101,7 @@ def at(browser: Browser, address: str, name: str, **look: object) -> Iterator[Pa
 
 # A page, a link of it, and what is shown.
 KINDS = {
-    "term": ("lif_steps", "[href*='#term-']", "time constant"),
+    "term": ("lif_steps", "[href*='#term-']", "タイムステップ"),
     "term of the page": ("glossary", "[href^='#term-']", "まくでんい"),
     "citation": ("lif_steps", ":has-text('Rotter')", "Exact digital simulation"),
     "formula": ("lif_steps", "[href='#equation-lif-euler']", "Δ"),

@@ -115,7 +115,7 @@ def test_what_a_term_means_is_shown_to_the_mouse_and_gone_with_escape(tab, addre
     tab.evaluate(f"document.querySelector(\"{term}\").scrollIntoView({{ block: 'center' }})")
     tab.hover(term)
     tab.wait_for(f"!{shown}.hidden")
-    assert "time constant" in tab.evaluate(f"{shown}.textContent")
+    assert "タイムステップ" in tab.evaluate(f"{shown}.textContent")
     box = tab.evaluate(f"{shown}.getBoundingClientRect().toJSON()")
     assert 0 <= box["left"] <= box["right"] <= PHONE
     tab.press(ESCAPE)

@@ -70,7 +70,7 @@ NAMES = {
     *("API", "CC", "BY", "MIT", "Ctrl", "PyTorch", "chizuchizu", "Heaviside", "ReLU"),
     *("IF", "LIF", "NIR"),
     *("GPU", "STDP", "AVX", "ALIF", "Speck", "Xylo", "Rockpool", "Lava", "Lynxi"),
-    *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS"),
+    *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS", "Tianjic", "SENECA"),
     # Data, ways of learning, networks and chips of the field.
     *(
         "MNIST",
@@ -94,10 +94,10 @@ MODULE = re.compile(r"snn_docs(\.\w+)?")
 # Code that drawings show: classes of this package, a way to run them, the article's two lines,
 # parts of a function of autograd, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
-PARTS = r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap"
+PARTS = r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap|(?:[\d×]+ )?(?:run|torch\.compile)"
 IN_FORWARD = inspect.getsource(source.IF.forward).splitlines()
 LINES = "|".join(re.escape(line.strip()) for line in IN_FORWARD if " = " in line)
-DRAWN = re.compile(rf"run|{LINES}|{PARTS}|(?:{SHAPES})(?:\([\d.]*\))?|\w+ \([A-Z]\w+\)")
+DRAWN = re.compile(rf"{PARTS}|{LINES}|(?:{SHAPES})(?:\([\d.]*\))?|\w+ \([A-Z]\w+\)")
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
 
