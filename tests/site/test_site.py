@@ -94,7 +94,10 @@ MODULE = re.compile(r"snn_docs(\.\w+)?")
 # Code that drawings show: classes of this package, a way to run them, the article's two lines,
 # parts of a function of autograd, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
-PARTS = r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap|(?:[\d×]+ )?(?:run|torch\.compile)"
+PARTS = (
+    r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap|"
+    r"(?:[\d×]+ )?(?:run|torch\.compile)"
+)
 IN_FORWARD = inspect.getsource(source.IF.forward).splitlines()
 LINES = "|".join(re.escape(line.strip()) for line in IN_FORWARD if " = " in line)
 DRAWN = re.compile(rf"{PARTS}|{LINES}|(?:{SHAPES})(?:\([\d.]*\))?|\w+ \([A-Z]\w+\)")
