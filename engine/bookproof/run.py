@@ -175,6 +175,7 @@ class Execution:
             client = Client(
                 self.page,
                 self.notebook,
+                private,
                 km=manager,
                 on_cell_executed=self._note_reply,
                 timeout=self._patience(),
@@ -186,7 +187,7 @@ class Execution:
             )
             with (private / "log").open("w+b") as log:
                 try:
-                    await client.start(private, log)
+                    await client.start(log)
                     yield client
                 except DeadKernelError as error:
                     raise DeadKernelError(await _epitaph(client, manager, log)) from error
@@ -209,7 +210,7 @@ class Execution:
                 await client.async_execute_cell(self.notebook.cells[cell.index], cell.index)
         client.set_widgets_metadata()
         if python and not self.has_left:
-            self.used = read_used(await client.ask("", READ))
+            self.used = read_used(await client.ask("", READ), client.private)
 
     def _patience(self) -> int:
         """Return how long a cell may take: the book's time, for each page at its processor."""
@@ -264,14 +265,20 @@ class Client(NotebookClient):
 
     put_out = 0
 
-    def __init__(self, page: Page, notebook: NotebookNode, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        page: Page,
+        notebook: NotebookNode,
+        private: Path,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(notebook, **kwargs)
-        self.page = page
+        self.page, self.private = page, private
 
-    async def start(self, private: Path, log: IO[bytes]) -> None:
+    async def start(self, log: IO[bytes]) -> None:
         """Start the kernel, and wait until it answers."""
         self.reset_execution_trackers()
-        await launch(cast("AsyncKernelManager", self.km), self.page, private, log)
+        await launch(cast("AsyncKernelManager", self.km), self.page, self.private, log)
         kernel: Any = await self.async_start_new_kernel_client()
         self.nb.metadata["language_info"] = kernel.language_info
 

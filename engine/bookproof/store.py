@@ -17,7 +17,6 @@ import logging
 import os
 import platform
 import sys
-import tempfile
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +38,6 @@ from bookproof.inputs import (
     variables,
 )
 from bookproof.kernels.net import stamp
-from bookproof.kernels.private import PREFIX
 from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
@@ -286,12 +284,9 @@ def _unnamed(run: Run, named: Iterable[str]) -> list[str]:
     used, known = run.used, set(named)
     files = used.files if used else {}
     written = used.written if used else ()
-    # nobody finds again what lies there
-    passing = tuple(os.path.join(tempfile.gettempdir(), name) for name in ("ipykernel_", PREFIX))  # noqa: PTH118
     return [
         name for name in files
         if name not in known and is_local(name) and not _is_own(name, written)
-        and not name.startswith(passing)
         and not name.endswith(".pyc") and not is_below(name, str(Path(__file__).parent))
     ]  # fmt: skip
 

@@ -37,15 +37,21 @@ class Used:
     """The first names of the modules that were loaded."""
 
 
-def read_used(answer: Mapping[str, Any]) -> Used | None:
-    """Read a kernel's answer to `READ`; there is none if the page tampered with it."""
+def read_used(answer: Mapping[str, Any], own: Path) -> Used | None:
+    """Read a kernel's answer to `READ`; there is none if the page tampered with it.
+
+    ``own`` is a folder that was made for this kernel alone: what lies there, nobody finds again.
+    """
     try:
         found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
         asked = [(str(event), int(cell), tuple(words)) for event, cell, words in found["asked"]]
         if found["python"] != [sys.prefix, sys.version]:
             asked.append(("another Python", 0, ()))  # nobody here knows which packages it has
         return Used(
-            dict(found["used"]), tuple(found["written"]), tuple(asked), tuple(found["modules"])
+            dict(found["used"]),
+            (*found["written"], str(own.resolve())),
+            tuple(asked),
+            tuple(found["modules"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError, SyntaxError):
         return None

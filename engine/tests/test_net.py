@@ -115,12 +115,12 @@ def answered(**found):
     "answer", [{}, {"data": {"text/plain": "3"}}, answered(used=3), answered(asked=[1])]
 )
 def test_an_answer_that_is_none_tells_nothing(answer):
-    assert read_used(answer) is None
+    assert read_used(answer, Path("/own")) is None
 
 
 def test_another_python_is_told():
-    assert read_used(answered()) == Used()
-    [(event, _, _)] = read_used(answered(python=["/other", "3.9"])).asked
+    assert read_used(answered(), Path("/own")) == Used(written=("/own",))
+    [(event, _, _)] = read_used(answered(python=["/other", "3.9"]), Path("/own")).asked
     assert event == "another Python"
 
 

@@ -215,18 +215,28 @@ def asked(book, monkeypatch, tmp_path_factory):
     return book
 
 
+@pytest.fixture
+def happens(asked, monkeypatch):
+    """What does to the book what a case says: it sets variables, or changes files."""
+
+    def do(change):
+        if isinstance(change, dict):
+            for name, value in change.items():
+                monkeypatch.setenv(name, value)
+        else:
+            change(asked)
+
+    return do
+
+
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_a_page_has_asked_makes_it_run_again(asked, ran, monkeypatch, what):
+def test_what_a_page_has_asked_makes_it_run_again(asked, ran, happens, what):
     code, change = CHANGES[what]
     asked.write("page.md", page(cell(code)))
     before = outcome(asked)
     assert outcome(asked) == before
     assert ran.take() == ["page"]
-    if isinstance(change, dict):
-        for name, value in change.items():
-            monkeypatch.setenv(name, value)
-    else:
-        change(asked)
+    happens(change)
     after = outcome(asked)
     assert ran.take() == ["page"]
     assert after != before
@@ -285,15 +295,11 @@ FREE = {
 
 
 @pytest.mark.parametrize("what", FREE)
-def test_what_no_page_has_asked_makes_none_run(asked, ran, monkeypatch, what):
+def test_what_no_page_has_asked_makes_none_run(asked, ran, happens, what):
     code, change = FREE[what]
     asked.write("page.md", page(cell(code)))
     outcome(asked)
-    if isinstance(change, dict):
-        for name, value in change.items():
-            monkeypatch.setenv(name, value)
-    else:
-        change(asked)
+    happens(change)
     outcome(asked)
     assert ran.take() == ["page"]
 
@@ -332,16 +338,12 @@ ONCE_MORE = {
 
 
 @pytest.mark.parametrize("what", ONCE_MORE)
-def test_what_only_a_watch_could_tell_runs_a_page_once_more(asked, ran, monkeypatch, what):
+def test_what_only_a_watch_could_tell_runs_a_page_once_more(asked, ran, happens, what):
     code, change = ONCE_MORE[what]
     asked.write("page.md", page(cell(code)))
     outcome(asked)
     outcome(asked)
-    if isinstance(change, dict):
-        for name, value in change.items():
-            monkeypatch.setenv(name, value)
-    else:
-        change(asked)
+    happens(change)
     for _ in range(2):  # one that makes what it names is kept when it finds that there
         outcome(asked)
     ran.take()
