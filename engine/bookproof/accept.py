@@ -30,7 +30,8 @@ def accepted(run: Run, new: Mapping[int, Pin]) -> Page:
     if page.has_lines:
         text = with_blocks(page.text, run.verdicts, new)
     elif new:
-        text = with_outputs(text, {index: run.notebook.cells[index].outputs for index in new})
+        cells = {index: run.notebook.cells[index].outputs for index in new}
+        text = with_outputs(text, cells, {index for index, pin in new.items() if pin.reason})
     after = parse_page(page.path, text, page.settings)
     for verdict, cell in zip(run.verdicts, after.cells, strict=True):
         if verdict.cell.index in new and not _says(cell, verdict.got):
@@ -51,27 +52,22 @@ def run_again(runs: Sequence[Run]) -> dict[Page, Run]:
     return dict(zip(pages, run_pages(pages, warm=False), strict=True))
 
 
-def unsteady(run: Run, second: Run) -> list[Verdict]:
-    """Return the cells to be rewritten that do not print the same in a second run."""
-    return [
-        verdict
-        for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
-        if is_rewritten(verdict) and verdict.got != other.got
-    ]
-
-
-def is_new(page: Page) -> bool:
-    """Whether a page could have blocks, and has none."""
-    return page.has_lines and not page.has_blocks
-
-
 def pins(run: Run, second: Run) -> dict[int, Pin]:
-    """Return what the new blocks of a page say: the first ones what two runs share."""
+    """Return what is to be written for each cell: what two runs share.
+
+    A block that is there already is left to its author if the cell prints something else in the
+    second run.
+    """
     return {
-        verdict.cell.index: pin(verdict, other) if is_new(run.page) else Pin(verdict.got)
+        verdict.cell.index: Pin(verdict.got) if has_block(verdict) else pin(verdict, other)
         for verdict, other in zip(run.verdicts, second.verdicts, strict=True)
-        if is_rewritten(verdict)
+        if is_rewritten(verdict) and not (has_block(verdict) and verdict.got != other.got)
     }
+
+
+def has_block(verdict: Verdict) -> bool:
+    """Whether a page says of a cell what it prints: an output in a notebook's file is no block."""
+    return verdict.page.has_lines and verdict.cell.expected is not None
 
 
 def with_blocks(text: str, verdicts: Iterable[Verdict], new: Mapping[int, Pin]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sphinx.errors import ConfigError
 
 from bookproof import report, vary
-from bookproof.accept import accepted, is_new, pins, run_again, unsteady, with_blocks
+from bookproof.accept import accepted, pins, run_again, with_blocks
 from bookproof.files import shown_path, write_atomically
 from bookproof.finder import find_pages
 from bookproof.kernels.start import START_VARIABLE
@@ -173,55 +173,47 @@ def _accept_tolerances(paths: Sequence[Path]) -> int:
 def _accept(runs: Sequence[Run]) -> int:
     """Rewrite the blocks that differ, of each page of which it is known what is right."""
     again = run_again([run for run in runs if any(map(report.is_rewritten, run.verdicts))])
-    errors, ends = [], []
+    errors, done, complete = [], [], True
     for run in runs:
+        after = run.page
         try:
-            ends.append(_rewrite(run, again.get(run.page, run)))
+            after, whole = _rewrite(run, again.get(run.page, run))
+            complete &= whole
         except PageError as error:
             errors.append(error)
         except OSError as error:
             errors.append(PageError(run.page.path, 1, f"can't be written: {error.strerror}"))
+        done.append((run, after))
     rest = [verdict for verdict in report.wrong(runs) if not report.is_rewritten(verdict)]
-    status = max(_tell(rest), _refuse(errors), 1 if None in ends else 0)
-    sys.stdout.write(
-        f"pages: {len(runs)}, written: {ends.count(True)}, as they were: {ends.count(False)}, "
-        f"left to you: {ends.count(None) + len(errors)}\n"
-    )
+    status = max(_tell(rest), _refuse(errors), 0 if complete else 1)
+    sys.stdout.write(f"{report.tally(done)}\n")
     return status
 
 
-def _rewrite(run: Run, second: Run) -> bool | None:
-    """Rewrite a page's blocks and show the difference, if any, or say why the page is left.
+def _rewrite(run: Run, second: Run) -> tuple[Page, bool]:
+    """Rewrite a page and show the difference, or say why it is left as it is.
 
-    One with blocks is left if it prints something else in a second run: its author says what of
-    that is right. One without gets blocks for what is steady, unless a cell fails.
+    Returns the page as it is then, and whether all was written.
     """
-    new = pins(run, second)
-    if reasons := _left(run, second, new):
-        sys.stdout.writelines(f"{line}\n" for line in reasons)
-        return None
+    new, name = pins(run, second), shown_path(run.page.path)
+    if run.failed and not (new and (run.page.has_blocks or not run.page.has_lines)):
+        sys.stdout.write(f"{name}: {report.FAILS}\n")
+        return run.page, False
+    if second.failed and not run.failed:
+        _tell(report.wrong([second])[-1:])
+        sys.stdout.write(f"{name}: {report.FAILS_AGAIN}\n")
+        return run.page, False
     if report.is_unpinned(run):
         told = report.UNPINNED if run.page.has_lines else report.NOTHING_STORED
-        sys.stdout.write(f"{shown_path(run.page.path)}: {told}\n")
-        return False
+        sys.stdout.write(f"{name}: {told}\n")
+        return run.page, True
     after = accepted(run, new)
-    changed = _write(run.page, after.text)
+    _write(run.page, after.text)
     sys.stdout.writelines(f"{line}\n" for line in _remarks(run, new, after))
-    return changed
-
-
-def _left(run: Run, second: Run, new: Mapping[int, Pin]) -> list[str]:
-    """Say why a page is left as it is, if it is."""
-    name = shown_path(run.page.path)
-    if run.failed and (is_new(run.page) or not new):
-        return [f"{name}: {report.FAILS}"]
-    if second.failed and not run.failed:
-        return [report.describe(report.wrong([second])[-1]), f"{name}: {report.FAILS_AGAIN}"]
-    if is_new(run.page):
-        return []
-    told = report.UNSTEADY if run.page.has_lines else report.UNSTEADY_STORED
-    shaky = [report.cell_location(each.page, each.cell) for each in unsteady(run, second)]
-    return [f"{place}: {told}\n" for place in shaky]
+    left = [v for v in run.verdicts if report.is_rewritten(v) and v.cell.index not in new]
+    for verdict in left:
+        sys.stdout.write(f"{report.cell_location(verdict.page, verdict.cell)}: {report.UNSTEADY}\n")
+    return after, not left
 
 
 def _remarks(run: Run, new: Mapping[int, Pin], after: Page) -> Iterator[str]:
@@ -242,7 +234,7 @@ def _fails(run: Run, cell: Cell) -> bool:
     return not meant and any(output.output_type == "error" for output in ran.outputs)
 
 
-def _write(page: Page, new: str) -> bool:
+def _write(page: Page, new: str) -> None:
     """Write the file with a page's blocks anew, if it changes, and show the difference."""
     path, old = page.path, page.text
     if old.encode() != (path.read_bytes() if path.exists() else b""):
@@ -250,12 +242,11 @@ def _write(page: Page, new: str) -> bool:
     if new == old:
         told = "" if page.compared else f": {UNCOMPARED}"
         sys.stdout.write(f"{shown_path(path)}: nothing to accept{told}\n")
-        return False
+        return
     write_atomically(path, new.encode())
     name = shown_path(path)
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
     sys.stdout.write("\n".join(map(report.shortened, lines)) + "\n")
-    return True
 
 
 def _tell(wrong: Sequence[Verdict]) -> int:

@@ -6,8 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from myst_nb.core.render import strip_ansi
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +17,11 @@ GLUED = "application/papermill.record/"
 """How the types begin of what ``glue(…, display=False)`` keeps for another place."""
 FIGURE = "text/vnd.bookproof.figure"
 """The type by which a book's reader of figures says what one shows."""
-VOLATILE = re.compile(r"(?<= at )0x[0-9a-fA-F]{6,}|ipykernel_\d+/\d+\.py")
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+"""What tells a terminal of colours, of where to write and of links."""
+VOLATILE = re.compile(
+    r"(?<= at )0x[0-9a-fA-F]{6,}|(?<=[ :])0x[0-9a-fA-F]{6,}(?=>)|ipykernel_\d+/\d+\.py"
+)
 """Where objects and the code of cells are in memory and on disk: no two runs agree on it."""
 MASKS = {"0": "0x…", "i": "ipykernel_….py"}
 """What stands for it, by its first letter."""
@@ -46,7 +48,7 @@ def normalize(text: str) -> str:
     That is: colours of terminals, trailing blanks, what a line shows before it begins anew, and
     addresses.
     """
-    text = VOLATILE.sub(lambda found: MASKS[found[0][0]], str(strip_ansi(text)))
+    text = VOLATILE.sub(lambda found: MASKS[found[0][0]], ANSI.sub("", text))
     lines = "\n".join(map(_last_state, text.replace("\r\n", "\n").split("\n"))).split("\n")
     whole = "\n".join(line.rstrip() for line in lines).rstrip("\n")
     return whole + "\n" if whole else ""

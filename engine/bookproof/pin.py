@@ -22,18 +22,22 @@ from bookproof.vary import ENOUGH, numbers, rounded
 if TYPE_CHECKING:
     from bookproof.compare import Verdict
 
+UNSTEADY = "it prints something else in a second run"
 HIDDEN = {"hide-output", "hide-cell"}
 """The tags by which MyST-NB folds what a cell prints."""
 COMMAND = re.compile(r"^\s*(?:!|%(?:pip|conda)\b|%%(?:bash|sh|script|cmd)\b)", re.MULTILINE)
 TIMED = re.compile(r"^\s*%%?time(?:it)?\b", re.MULTILINE)
 CLOCK = re.compile(r"%time|\b(?:time|datetime|perf_counter|monotonic|process_time)\b")
+UNHELD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+"""The characters that a block can't hold, or that no page is to have."""
 VOLATILE = re.compile(
     r"""
     0x[0-9a-fA-F]{6,}                                                # an address
     | (?:[A-Z][a-z]{2}[ ]){1,2}[ ]?\d\d?[ ]\d\d:\d\d:\d\d(?:[ ]\d{4})?   # as ctime writes a time
     | (?:\d{4}-\d\d-\d\d[ T])?\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?![\w:])
     | \d{4}-\d\d-\d\d(?![\w-])
-    | \d[\d.]*(?:e[-+]?\d+)?[ ]?(?:[nmuµμ]?s|secs?|seconds?|min|minutes?)(?!\w)
+    | datetime\.\w+\([\d, ]+\)
+    | (?<![\d.])\d[\d.]*+(?:e[-+]?\d+)?[ ]?(?:[nmuµμ]?s|secs?|seconds?|min|minutes?)(?!\w)
     | (?P<kept>\b(?i:time|elapsed|took|duration|seconds)\b[^\d\n]{0,12})\d[\d.]*(?:e[-+]?\d+)?
     """,
     re.VERBOSE,
@@ -55,17 +59,21 @@ class Pin:
 def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
     """Return the block for a cell, from what it printed in two runs."""
     if reason := _left_out(first):
-        return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}")
-    today = today or time.strftime("%Y-%m-%d")
-    masked = _masked(first.got, second.got, today)
-    if masked not in ("", first.got) and masked.strip(".\n"):
+        return _skipped(reason)
+    masked = _masked(first.got, second.got, today or time.strftime("%Y-%m-%d"))
+    if masked not in ("", first.got):
+        if not first.page.has_lines or not masked.strip(".\n"):
+            return _skipped("it prints an address or a time")
         return Pin(masked, (":options: +ELLIPSIS",), "... stands for its addresses or times")
     if first.got == second.got:
         return Pin(first.got)
-    if options := _tolerance(first, second):
+    if first.page.has_lines and (options := _tolerance(first, second)):
         told = f"its numbers differ a little in a second run: {', '.join(options)}"
         return Pin(first.got, options, told)
-    reason = "it prints something else in a second run"
+    return _skipped(UNSTEADY)
+
+
+def _skipped(reason: str) -> Pin:
     return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}")
 
 
@@ -76,16 +84,20 @@ def _left_out(verdict: Verdict) -> str:
         return "it runs a command of the system"
     if TIMED.search(verdict.cell.source):
         return "it prints how long something took"
-    return "the page hides it" if HIDDEN.intersection(tags) else ""
+    if verdict.page.has_lines and UNHELD.search(verdict.got):
+        return "it prints a control character"
+    return "the page hides it" if verdict.page.has_lines and HIDDEN.intersection(tags) else ""
 
 
 def _masked(got: str, other: str, today: str) -> str:
     """Put ``...`` for what varies, if two texts differ in nothing else; else return nothing."""
     found = zip(VOLATILE.finditer(got), VOLATILE.finditer(other), strict=False)
+    year, month, day = map(int, today.split("-"))
+    now = re.compile(rf"{today}|\({year}, {month}, {day}\b")
 
     def mask(here: re.Match[str]) -> str:
         there = next(found, (here, here))[1]
-        varies = here[0] != there[0] or here[0].startswith("0x") or today in here[0]
+        varies = here[0] != there[0] or here[0].startswith("0x") or bool(now.search(here[0]))
         return f"{here['kept'] or ''}..." if varies else here[0]
 
     text = VOLATILE.sub(mask, got)

@@ -14,6 +14,7 @@ import math
 import os
 import shlex
 import sys
+from collections import Counter
 from decimal import Decimal, localcontext
 from os.path import commonprefix
 from pathlib import Path
@@ -26,19 +27,15 @@ from bookproof.result import as_printed
 from bookproof.tolerance import PRECISE, distance, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bookproof.compare import Verdict
     from bookproof.page import Cell, Page
     from bookproof.result import Run
 
 UNSTEADY = (
-    "the cell does not print the same in a second run, so the page was left as it is; seed what is "
-    "random, print less, or write a block that allows for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
-)
-UNSTEADY_STORED = (
-    "the cell does not print the same in a second run, so the notebook was left as it is; seed "
-    "what is random, print less, or tag the cell nbval-ignore-output"
+    "the cell does not print the same in a second run, so its block was left as it is; seed what "
+    "is random, print less, or let the block allow for it (:options: +ELLIPSIS, :rtol:, +SKIP)"
 )
 NO_TOLERANCE = (
     "no tolerance: a notebook has no place for one; tag a cell nbval-ignore-output to leave it out"
@@ -120,6 +117,32 @@ def summarize(runs: Sequence[Run]) -> str:
     }
     rare = {"outputs skipped", "outputs recorded"}
     return ", ".join(f"{n}: {count}" for n, count in counts.items() if count or n not in rare)
+
+
+def tally(accepted: Iterable[tuple[Run, Page]]) -> str:
+    """Say how many of the cells that put something out are checked now, and why the others not."""
+    reasons = Counter(
+        _unchecked(verdict, cell)
+        for run, after in accepted
+        for verdict, cell in zip(run.verdicts, after.cells, strict=True)
+        if cell.expected or verdict.status in CELLS or run.notebook.cells[cell.index].outputs
+    )
+    checked = reasons.pop("", 0)
+    line = f"{checked} of {checked + reasons.total()} cells checked"
+    because = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common())
+    return f"{line}; {reasons.total()} not, because {because}" if because else line
+
+
+def _unchecked(verdict: Verdict, cell: Cell) -> str:
+    """Say why a cell is not checked after `accept` has written what it can, if so."""
+    if verdict.status in CELLS:
+        return "it or one before it fails"
+    if verdict.missing:
+        return verdict.reason
+    if cell.expected:
+        left = is_rewritten(verdict) and cell.expected.text == verdict.wanted.text
+        return cell.expected.reason or ("it was left as it is" if left else "")
+    return "it has no block" if verdict.got else "it shows no text"
 
 
 def is_unpinned(run: Run) -> bool:

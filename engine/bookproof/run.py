@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from jupyter_client.kernelspec import NoSuchKernel
-from myst_nb.core.render import strip_ansi
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import ValidationError as NotebookValidationError
@@ -32,7 +31,7 @@ from bookproof.kernels.start import (
     starting,
 )
 from bookproof.optional import question, read_answer
-from bookproof.outputs import join_streams
+from bookproof.outputs import ANSI, join_streams
 from bookproof.report import RAN_TOO_LONG, ended
 from bookproof.result import Failure, Run, judged, show_records
 from bookproof.used import READ, START, Used, read_used
@@ -254,7 +253,7 @@ class Execution:
                 failed = line
             return f"{shown_path(self.page.path)}:{line}"
 
-        text = str(strip_ansi("\n".join(traceback)))
+        text = ANSI.sub("", "\n".join(traceback))
         if self.page.has_lines:
             text = re.sub(r"Cell In\[(\d+)\], line (\d+)", place, text)
         return text, failed

@@ -11,7 +11,7 @@ import nbformat
 from bookproof.outputs import join_streams, printed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from typing import Any
 
     from nbformat import NotebookNode
@@ -31,10 +31,18 @@ def said(cell: NotebookNode) -> tuple[str, str]:
     return printed(outputs).removesuffix("\n"), f"marked {marked[0]}" if marked else ""
 
 
-def with_outputs(text: str, outputs: Mapping[int, Sequence[Any]]) -> str:
-    """Return the text of a notebook with other outputs, by the places of their cells."""
+def with_outputs(
+    text: str, outputs: Mapping[int, Sequence[Any]], ignored: Container[int] = ()
+) -> str:
+    """Return the text of a notebook with other outputs, by the places of their cells.
+
+    Those to be ignored are not compared from then on, and are tagged so.
+    """
     notebook = nbformat.reads(text, as_version=4)
     for index, own in outputs.items():
-        notebook.cells[index].outputs = list(own)
+        cell = notebook.cells[index]
+        cell.outputs = list(own)
+        if index in ignored:
+            cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "nbval-ignore-output"]
     written: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
     return written.rstrip("\n") + "\n" * text.endswith("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from nbformat.v4 import new_output
 
 from bookproof.compare import judge
 from bookproof.page import parse_page
-from bookproof.pin import pin
+from bookproof.pin import Pin, pin
 from bookproof.settings import Settings
 
 
@@ -74,7 +75,6 @@ def test_numbers_that_differ_a_little_get_a_tolerance(first, second, options):
         ("1764365000.1", "1764365001.2", "print(time.time())"),
         ("<f at 0x7f3c12ab> 0.5", "<f at 0x7f3c12ac> 0.7", "print(x)"),
         ("{'a', 'b'}", "{'b', 'a'}", "print(x)"),
-        ("10:20:30", "10:20:31", "print(x)"),  # nothing would be left to compare
     ],
 )
 def test_the_rest_is_not_compared(first, second, code):
@@ -84,6 +84,32 @@ def test_the_rest_is_not_compared(first, second, code):
         ":options: +SKIP",
         ":reason: it prints something else in a second run",
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("10:20:30", "10:20:31"), ("2026-11-28", "2026-11-28"), ("0x7f3c12ab", "0x7f3c12ab"),
+     ("datetime.date(2026, 11, 28)", "datetime.date(2026, 11, 28)")],
+)  # fmt: skip
+def test_a_cell_that_prints_an_address_or_a_time_alone_is_not_compared(first, second):
+    assert pinned(first, second).reason == "not compared: it prints an address or a time"
+
+
+def test_a_date_that_is_not_today_is_pinned():
+    printed = verdict("datetime.date(1952, 6, 7), datetime.date(2026, 11, 28)")
+    assert pin(printed, printed, "2026-11-02") == Pin(printed.got)
+
+
+@pytest.mark.parametrize("text", ["a\x0cb", "bell\x07", "a\u2028b", "a\0"])
+def test_a_control_character_is_not_written_into_a_page(text):
+    assert pinned(text, text).reason == "not compared: it prints a control character"
+
+
+@pytest.mark.parametrize("text", ["1", "1.", "1:", "1e", "12-", "time ", "Ab ", "datetime.d(1,"])
+def test_a_long_line_takes_no_longer_than_its_length(text):
+    start = time.perf_counter()
+    pinned(text * 60_000, text * 60_000)
+    assert time.perf_counter() - start < 3
 
 
 @pytest.mark.parametrize("code", ["!pip install x", "%pip install x", "%%bash\nls", "x = 1\n!ls"])

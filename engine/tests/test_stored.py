@@ -12,7 +12,6 @@ import pytest
 from book_project import CONF
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bookproof import report
 from bookproof.__main__ import main
 from bookproof.stored import said as said_by
 from bookproof.stored import with_outputs
@@ -194,13 +193,27 @@ def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said)
     assert path.read_text() == written
 
 
-def test_accept_leaves_what_is_not_the_same_twice(book, said):
+def test_accept_marks_the_cells_that_cannot_be_compared_and_takes_the_rest(book, said):
     book.write("conf.py", STORED)
-    path = notebook(("import random\nprint(random.random())", "0.5\n"))
-    before = path.read_text()
-    assert main(["accept", "."]) == 1
-    assert path.read_text() == before
-    assert f"page.ipynb:cell 1: {report.UNSTEADY_STORED}" in said()
+    random = "import random\nprint(random.random())"
+    path = notebook((random, "0.5\n"), ("print(2)", "1\n"), ("%timeit -n 1 -r 1 1", "3 ns\n"),
+                    ("print(hex(id(print)))", "0x7f3c12ab\n"))  # fmt: skip
+    assert main(["accept", "."]) == 0
+    told = said()
+    assert "page.ipynb:cell 1: not compared: it prints something else in a second run\n" in told
+    assert "page.ipynb:cell 3: not compared: it prints how long something took\n" in told
+    assert "page.ipynb:cell 4: not compared: it prints an address or a time\n" in told
+    assert told.endswith("\n1 of 4 cells checked; 3 not, because marked nbval-ignore-output (3)\n")
+    assert stored(path)[1] == "2\n"
+    marked = [cell["metadata"].get("tags") for cell in json.loads(path.read_text())["cells"]]
+    assert marked == [
+        ["nbval-ignore-output"],
+        None,
+        ["nbval-ignore-output"],
+        ["nbval-ignore-output"],
+    ]
+    for _ in range(3):
+        assert main(["check", "--anew", "."]) == 0
 
 
 def test_accept_stores_the_outputs_of_a_notebook_without_any_if_it_is_named(book):

@@ -11,12 +11,11 @@ from babel import Locale
 from babel.lists import format_list
 from babel.localedata import locale_identifiers
 from docutils import nodes
-from myst_nb.core.render import strip_ansi
 
 from bookproof import report
 from bookproof.compare import Status, as_on_page
 from bookproof.extension.table import table
-from bookproof.outputs import printed
+from bookproof.outputs import ANSI, printed
 from bookproof.result import as_printed
 from bookproof.words import WORDS
 
@@ -34,6 +33,8 @@ DIFFERS = "book-differs"
 MOST_ROWS = 10
 MOST_LINES = 12
 """What a note shows at most: rows, and lines in one of them. The terminal shows more."""
+MOST_LETTERS = 2000
+"""Letters of two lines whose words are compared: that takes the longer, the more alike they are."""
 WORD = re.compile(r"[A-Za-z0-9_.+-]+|\s+|[^A-Za-z0-9_.+\s-]+")
 Pieces = list[tuple[str, bool]]
 """A text in pieces, and whether each of them is to be marked."""
@@ -131,13 +132,13 @@ def _row(
 ) -> list[nodes.Element]:
     """Return two texts with what differs marked, if they are of one line each."""
     texts: tuple[Pieces, Pieces] = [(want, False)], [(got, False)]
-    if expected and want and got and "\n" not in want + got:
+    if expected and want and got and "\n" not in want + got and len(want + got) < MOST_LETTERS:
         texts = _marked(expected, want, got)
     return [_text(words, text) for text in texts]
 
 
 def _cut(text: str) -> str:
-    lines = str(strip_ansi(text)).split("\n")
+    lines = ANSI.sub("", text).split("\n")
     return "\n".join([*lines[:MOST_LINES], "…"] if len(lines) > MOST_LINES else lines)
 
 
