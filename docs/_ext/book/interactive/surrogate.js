@@ -1,5 +1,5 @@
 // Which of a network's potentials a surrogate reaches, and how well the network learns with it.
-// `reached` holds what was recorded of both: benchmarks/surrogate_potentials.py, surrogate_choice.py.
+// `reached` holds what was recorded of both: docs/experiments/surrogate_potentials.py and surrogate_choice.py.
 
 const KINDS = [
   ["Boxcar", "矩形（Boxcar）"],
@@ -21,7 +21,7 @@ const figure = {
     "上段は、横軸が膜電位と閾値の差。学習前の出力の電位の散らばりの棒に、選んだ代理勾配の一点鎖線を重ねてある。" +
     "勾配の届く棒は、届く強さに応じて濃く塗られ、届かない棒は枠だけ。" +
     "下段は、横軸が代理勾配の幅、縦軸が学習後の正解率の点。右の端は、どこにでも同じ強さで届く直通推定。破線が選んだ幅。",
-  question: "幅1のままで正解率が0.9を超えるのは、どの形ですか？",
+  question: "幅をいくつにすると、正解率が0.9を超えますか？",
   height: 414,
   controls: [
     { name: "width", label: "代理勾配の幅", min: 1, max: 20, step: 1, value: 1 },
