@@ -1,5 +1,5 @@
 // An IF neuron in place of a ReLU: its rate after some steps, for each input, and how right converted
-// networks were after as many. `converted` is what was recorded: benchmarks/conversion_depth.py.
+// networks were after as many. `converted` is what was recorded: docs/experiments/conversion_depth.py.
 
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 321 }, (_, i) => (i - 60) / 200);
