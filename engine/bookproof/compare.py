@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bookproof.outputs import normalize, printed
+from bookproof.outputs import FIGURE, READER_FAILED, normalize, printed
 from bookproof.page import FLAGS, Expected
 from bookproof.tolerance import NUMBER, NUMBERS, kind, parts
 
@@ -87,6 +87,9 @@ class _Checker(doctest.OutputChecker):
 def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
     """Compare a cell's outputs with its block."""
     expected = cell.expected
+    figures = [str(output.get("data", {}).get(FIGURE, "")) for output in outputs]
+    if broken := [text for text in figures if text.startswith(READER_FAILED)]:
+        return Verdict(page, cell, Status.FAILED, broken[0])
     if expected is None:
         got = printed(outputs, _tags(page, cell))
         # without a block, nobody would see what it prints where it does not run

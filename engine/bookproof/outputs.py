@@ -17,6 +17,8 @@ GLUED = "application/papermill.record/"
 """How the types begin of what ``glue(…, display=False)`` keeps for another place."""
 FIGURE = "text/vnd.bookproof.figure"
 """The type by which a book's reader of figures says what one shows."""
+READER_FAILED = "the reader of figures failed: "
+"""How the text of a figure begins that could not be read."""
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
 """What tells a terminal of colours, of where to write and of links."""
 VOLATILE = re.compile(

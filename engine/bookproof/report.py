@@ -98,7 +98,7 @@ def describe_at(verdict: Verdict) -> str:
     number = _line(verdict) if verdict.page.has_lines else 1
     # not splitlines: a form feed or U+2028 ends no line of the file
     lines = (verdict.page.text if verdict.page.has_lines else verdict.cell.source).split("\n")
-    source = f"  {number} | {lines[number - 1].rstrip()}"
+    source = f"  {number} | {shortened(lines[number - 1].rstrip())}"
     shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
@@ -195,8 +195,8 @@ def python() -> str:
 
 def difference(verdict: Verdict) -> list[str]:
     """Return the lines that differ, with their neighbours, and the numbers that do."""
-    lines = difflib.unified_diff(*_both(verdict), lineterm="", n=1)
-    shown = [line for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
+    lines = difflib.unified_diff(*_fitted(verdict), lineterm="", n=1)
+    shown = [shortened(line) for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
     numbers = _numbers(verdict)
     return [*_cut(shown, MOST_LINES - len(numbers) - 1), *numbers]
 
@@ -236,6 +236,17 @@ def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Return the lines of the page and of the cell; numbers that are near enough do not differ."""
     got = as_on_page(verdict.wanted, verdict.got)
     return normalize(verdict.wanted.text).splitlines(), got.splitlines()
+
+
+def _fitted(verdict: Verdict) -> tuple[list[str], list[str]]:
+    """Return the lines of both, with the page's where the cell's, from either end, match them."""
+    want, got = _both(verdict)
+    near = dataclasses.replace(verdict.wanted, tolerance=None)
+    for side in range(min(len(want), len(got))):
+        for place in (side, -1 - side):
+            if matches(dataclasses.replace(near, text=want[place]), f"{got[place]}\n"):
+                got[place] = want[place]
+    return want, got
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
@@ -281,7 +292,7 @@ def _line(verdict: Verdict) -> int:
         return verdict.cell.line
     if verdict.status is Status.MISSING:
         return expected.line
-    want, got = _both(verdict)
+    want, got = _fitted(verdict)
     same = len(commonprefix([want, got]))  # noqa: RUF071 (of two lists: whole lines)
     return min(expected.text_line + same, expected.end)
 

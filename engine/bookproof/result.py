@@ -43,13 +43,18 @@ class Run:
     started: float = 0.0
     """When, in seconds since the epoch."""
     seconds: float = 0.0
-    failed: bool = False
+    failure: Failure | None = None
     used: Used | None = None
     """What the page used while it ran; unknown in other languages than Python."""
     missing: frozenset[str] = frozenset()
     """The packages that some cells need, and for lack of which they were not run."""
     kept: bool = False
     """Whether this is how the page ran before, which still holds."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a cell has stopped the page."""
+        return self.failure is not None
 
     @property
     def ok(self) -> bool:

@@ -126,7 +126,7 @@ async def _run(page: Page, share: float, *, warm: bool, done: Callable[[Run], No
     failure, missing = execution.failure, execution.missing
     show_records(page, notebook, missing)
     verdicts = judged(page, notebook, failure, missing)
-    run = Run(page, notebook, verdicts, started, seconds, bool(failure), execution.used, missing)
+    run = Run(page, notebook, verdicts, started, seconds, failure, execution.used, missing)
     done(run)
     return run
 
@@ -206,9 +206,18 @@ class Execution:
         for cell in self.page.cells:
             if cell.index not in left_out:
                 self.index = cell.index
-                await client.async_execute_cell(self.notebook.cells[cell.index], cell.index)
+                try:
+                    await client.async_execute_cell(self.notebook.cells[cell.index], cell.index)
+                except CellExecutionError:
+                    with contextlib.suppress(Exception):  # the cell's error is the one to report
+                        await self._read_used(client)
+                    raise
         client.set_widgets_metadata()
-        if python and not self.has_left:
+        await self._read_used(client)
+
+    async def _read_used(self, client: Client) -> None:
+        """Ask the kernel what the page used, if it is one of Python and still there."""
+        if client.nb.metadata.language_info.get("name") == "python" and not self.has_left:
             self.used = read_used(await client.ask("", READ), client.private)
 
     def _patience(self) -> int:

@@ -11,6 +11,7 @@ damaged, is as good as none. Its first line says what it depends on, the rest is
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import logging
@@ -42,7 +43,7 @@ from bookproof.kernels.warm import ENVIRONMENT, environment
 from bookproof.optional import missing
 from bookproof.page import find_declared
 from bookproof.processor import ARITHMETIC, features, threads
-from bookproof.result import Run, fill, judged, outputs_of, show_records
+from bookproof.result import Failure, Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -132,20 +133,22 @@ class Results:
         _require_whole(notebook)
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
-        verdicts = judged(page, notebook, missing=absent)
+        failure = Failure(*head["failure"]) if head["failure"] else None
+        verdicts = judged(page, notebook, failure, absent)
         started, seconds = float(head["started"]), float(head["seconds"])
         text = _text_digest(page)
+        if failure and head["text"] != text:  # the lines in its traceback are others now
+            self.reasons[page.path] = "its text has changed"
+            return None
         if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
-        return Run(page, notebook, verdicts, started, seconds, missing=absent, kept=True)
+        return Run(page, notebook, verdicts, started, seconds, failure, missing=absent, kept=True)
 
     def save(self, run: Run) -> str:
         """Keep a result, if all that it depends on is known; return why not, if not."""
         used, page = run.used, run.page
-        if run.failed:
-            return "it failed"
         if used is None:
-            return "nothing is known of what it read"
+            return "it failed" if run.failed else "nothing is known of what it read"
         if run.unfollowed:
             return _unfollowed(run)
         self._look = Look()
@@ -179,6 +182,7 @@ class Results:
             "asked": bool(used.asked),
             "complete": page.complete,
             "missing": sorted(run.missing),
+            "failure": dataclasses.astuple(run.failure) if run.failure else None,
             "outputs": hashlib.sha256(body).hexdigest(),
             "started": run.started,
             "seconds": run.seconds,

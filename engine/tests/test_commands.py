@@ -63,6 +63,23 @@ def test_check_runs_what_does_not_hold_any_more_and_the_rest_if_told(book, ran):
     assert ran.take() == ["a", "b"]
 
 
+def test_a_page_that_failed_runs_again_only_when_something_has_changed(book, said, ran):
+    book.write("page.md", page(cell("print(open('data.txt').read())", 1), title="Page"))
+    assert main(["check", "."]) == 1
+    first = said().replace("run now: 1", "run now: 0")
+    assert "FileNotFoundError" in first
+    assert ran.take() == ["page"]
+    assert main(["check", "."]) == 1
+    assert said() == first
+    assert ran.take() == []
+    book.edit("page.md", "# Page", "# Page\n\nA line moves the cell.")
+    assert main(["check", "."]) == 1
+    assert "page.md:12: the cell failed" in said()
+    book.write("data.txt", "1")
+    assert main(["check", "."]) == 0
+    assert ran.take() == ["page", "page"]
+
+
 def test_check_tells_what_was_not_compared(book, said):
     skip = "```{testoutput}\n:options: +SKIP\n:reason: needs a GPU\n\n1\n```\n"
     book.write("page.md", page(cell("print(2)") + skip))

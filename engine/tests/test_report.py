@@ -49,6 +49,22 @@ def test_a_difference_points_at_the_first_line_that_differs():
     ]
 
 
+@pytest.mark.parametrize("end", ["", "\nmore"])
+def test_a_difference_shows_no_line_that_an_ellipsis_allows(end):
+    wanted = block("\n".join(f"{n} took ..." for n in range(9)), ":options: +ELLIPSIS")
+    got = "\n".join(f"{n + n // 8} took {n} s" for n in range(9)) + end
+    found = describe(verdict(wanted, got))
+    assert [line for line in found.splitlines() if line.startswith("    ")] == [
+        "     7 took ...", "    -8 took ...", "    +9 took 8 s", *(["    +more"] if end else [])
+    ]  # fmt: skip
+    assert "  22 | 8 took ..." in found
+
+
+def test_a_long_line_is_cut():
+    found = describe(verdict(block("y" * 100_000), "x" * 100_000))
+    assert len(found) < 2000
+
+
 def test_the_line_shown_is_the_line_of_the_file():
     told = describe(verdict("```{testoutput}\na\n```\n", "b\n", code="x = 'a\x0cb\u2028c'"))
     assert told.splitlines()[1] == "  12 | a"

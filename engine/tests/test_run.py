@@ -276,7 +276,6 @@ def test_whatever_stops_a_cell_is_told_and_stops_its_page_alone(failing, code):
     assert statuses(failing[code]) == [SILENT, FAILED, NOT_RUN]
     assert REASONS[code] in failing[code].verdicts[1].got
     assert failing[code].failed
-    assert failing[code].used is None
 
 
 @pytest.mark.parametrize("code", ENDLESS)

@@ -25,7 +25,7 @@ from bookproof.kernels import warm
 from bookproof.kernels.net import stamp
 from bookproof.page import read_page
 from bookproof.report import describe, summarize
-from bookproof.result import Run, judged, outputs_of
+from bookproof.result import Failure, Run, judged, outputs_of
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
@@ -51,7 +51,7 @@ class Runs:
     """Runs that are made up: what pages print and depend on, and which were run."""
 
     def __init__(self):
-        self.ran, self.text, self.failed = [], "1\n", False
+        self.ran, self.text, self.failure = [], "1\n", None
         self.files, self.asked, self.modules = [], (), ()
         self.meanwhile = lambda: None
 
@@ -69,7 +69,7 @@ class Runs:
             used = None if self.asked is None else Used(files, (), self.asked, self.modules)
             verdicts = judged(one, notebook)
             self.meanwhile()
-            runs.append(Run(one, notebook, verdicts, started, 0.25, self.failed, used))
+            runs.append(Run(one, notebook, verdicts, started, 0.25, self.failure, used))
             done(runs[-1])
         return runs
 
@@ -489,7 +489,7 @@ def test_what_of_a_page_makes_it_run(book, runs, old, new, again):
     [
         {"asked": None},  # another language than Python
         {"asked": (GCC,)},
-        {"failed": True},
+        {"asked": None, "failure": Failure(1, "the kernel died")},
     ],
 )
 def test_a_page_whose_outputs_nobody_can_vouch_for_is_not_kept(book, runs, what):
