@@ -11,7 +11,7 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file at once: whoever reads it sees the old contents or the new ones."""
     path = path.resolve()  # a link stays one
-    # beside it: a file is replaced at once only within a file system
+    # in the same folder: a file is replaced at once only within a file system
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".book-")
     try:
         with os.fdopen(handle, "wb") as file:

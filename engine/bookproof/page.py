@@ -31,7 +31,7 @@ from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.optional import required
 from bookproof.settings import MODES, Settings
-from bookproof.stored import UNRUN, said
+from bookproof.stored import UNRUN, stored_output
 from bookproof.tolerance import NUMBER, Tolerance, amount, patterns
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def _cells_with_blocks(
 
 def _bare_cell(path: Path, index: int, own: NotebookNode, number: int, *, compared: bool) -> Cell:
     """Return a cell of a file without blocks, which may hold its output."""
-    text, reason = said(own) if compared else ("", "")
+    text, reason = stored_output(own) if compared else ("", "")
     expected = None
     if text:
         flags = FLAGS | doctest.DONT_ACCEPT_BLANKLINE | (doctest.SKIP if reason else 0)

@@ -189,7 +189,7 @@ class Execution:
                     await client.start(log)
                     yield client
                 except DeadKernelError as error:
-                    raise DeadKernelError(await _epitaph(client, manager, log)) from error
+                    raise DeadKernelError(await _how_it_ended(client, manager, log)) from error
                 finally:
                     # time for what is to run at the end, where the page may have something
                     atexit = any("atexit" in cell.source for cell in self.page.cells)
@@ -331,7 +331,7 @@ class Client(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-async def _epitaph(client: Client, manager: AsyncKernelManager, log: IO[bytes]) -> str:
+async def _how_it_ended(client: Client, manager: AsyncKernelManager, log: IO[bytes]) -> str:
     """Say how a kernel ended."""
     longest = client.page.settings.longest
     if client.put_out > longest:

@@ -22,7 +22,7 @@ NBVAL = re.compile(r"nbval[-_](?:ignore[-_]output|skip)", re.IGNORECASE)
 """A tag of a cell, or a comment in it, by which nbval does not compare its output."""
 
 
-def said(cell: NotebookNode) -> tuple[str, str]:
+def stored_output(cell: NotebookNode) -> tuple[str, str]:
     """Return what a cell is to print, and why that is not compared, if it is not."""
     tags = " ".join(map(str, cell.metadata.get("tags", ())))
     comments = "\n".join(re.findall(r"#.*", cell.source))

@@ -13,8 +13,7 @@ from book_project import CONF
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bookproof.__main__ import main
-from bookproof.stored import said as said_by
-from bookproof.stored import with_outputs
+from bookproof.stored import stored_output, with_outputs
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}
 STORED = CONF + "book_stored = True\n"
@@ -162,7 +161,7 @@ def test_what_nbval_ignores_is_not_compared(book, said):
 def test_a_mark_is_a_tag_or_a_comment(code, tags, marked):
     chunks = [new_output("stream", text=text) for text in ("a", "b \n")]
     cell = new_code_cell(code, metadata={"tags": tags}, outputs=chunks)
-    assert said_by(cell) == ("ab", f"marked {marked}" if marked else "")
+    assert stored_output(cell) == ("ab", f"marked {marked}" if marked else "")
     assert [output.text for output in cell.outputs] == ["a", "b \n"]
 
 
