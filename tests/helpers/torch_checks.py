@@ -9,7 +9,7 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from snn_docs import ALIF, LI, CubaLIF, Heaviside
+from snn_docs import ALIF, LI, LIF, CubaLIF, Heaviside
 from snn_docs.surrogate import ArcTan, FastSigmoid
 
 GPUS = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -50,9 +50,13 @@ def from_bits(patterns):
     return torch.tensor(patterns, dtype=torch.int64).to(torch.int32).view(torch.float32)
 
 
+PARTS = {LI: 1, LIF: 2, ALIF: 3, CubaLIF: 3}
+"""How many tensors a state is made of."""
+
 # The numbers that a constant of a layer is drawn from, where it is no tensor.
 DRAWN = {
     LI: {"leak": [0.0, 0.125, 0.3, 1.0]},
+    LIF: {"threshold": [1.0, 0.3, -0.25], "leak": [0.0, 0.125, 1.0]},
     ALIF: {
         "threshold": [0.5, 1.0],
         "leak": [0.0, 0.25, 1.0],
@@ -105,8 +109,8 @@ def cases(draw, kind):
             "detach_reset": draw(st.booleans()),
             "surrogate": draw(st.sampled_from([Heaviside.apply, ArcTan(), FastSigmoid(3.0)])),
         }
-    inputs = (2 * tensor(steps, *shape)).detach().requires_grad_()
-    state = [tensor(*shape) for _ in range(1 if kind is LI else 3)]
+    inputs = (2 * tensor(steps, *shape) - 0.5).detach().requires_grad_()
+    state = [tensor(*shape) for _ in range(PARTS[kind])]
     given = None if draw(st.booleans()) else tuple(state)
     return kind(**options), inputs, given
 

@@ -1,24 +1,22 @@
-"""`functional`: all of time in one call equals one step after another, forward, back, and again."""
+"""`functional`, and what `IF` and `LIF` do with it: their equations, memory, and surrogates.
+
+That all of time in one call equals one step after another is tested of all neurons together.
+"""
 
 import gc
 import math
 import platform
 import re
 from functools import partial
-from itertools import accumulate, product
+from itertools import accumulate
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch.autograd import forward_ad
 from torch.profiler import ProfilerActivity, profile
 from torch_checks import (
-    FLOATING,
     assert_equal,
     fresh_memory,
     quiet_torch,
-    reproducible,
     seeded,
     stepping,
 )
@@ -30,27 +28,8 @@ RESETS = ("zero", "subtract")
 SURROGATES = (Heaviside.apply, surrogate.ArcTan(2.0), surrogate.Triangle())
 
 
-@pytest.fixture(scope="class", params=[kernels.POTENTIALS_AT_ONCE, 4])
-def blocks(request):
-    """Derivatives of all steps at once, and of a few after a few."""
-    before, kernels.POTENTIALS_AT_ONCE = kernels.POTENTIALS_AT_ONCE, request.param
-    yield
-    kernels.POTENTIALS_AT_ONCE = before
-
-
-def one_by_one(inputs, state=None, threshold=1.0, leak=0.0, **rule):
-    """Take one step after another: the oracle."""
-    zeros = torch.zeros_like(inputs[0])
-    s, v = state or (zeros, zeros)
-    steps = []
-    for current in inputs:
-        s, v = step(v, current, s, threshold, leak, **rule)
-        steps.append((s, v))
-    return tuple(torch.stack(part) for part in zip(*steps, strict=True))
-
-
 def by_autograd(inputs, threshold, leak, *, reset, detach_reset, surrogate):
-    """Write the equations out, and leave their derivative to autograd: an oracle of the oracle."""
+    """Write the equations out, and leave their derivative to autograd: the oracle."""
     s = v = torch.zeros_like(inputs[0])
     steps = []
     for current in inputs:
@@ -63,54 +42,13 @@ def by_autograd(inputs, threshold, leak, *, reset, detach_reset, surrogate):
     return tuple(torch.stack(part) for part in zip(*steps, strict=True))
 
 
-@st.composite
-def cases(draw):
-    """Draw inputs, a state, constants and a rule; what is learnable has a gradient."""
-    steps, shape = draw(st.integers(1, 6)), draw(st.sampled_from([(), (1,), (5,), (2, 3)]))
-    generator = seeded(draw(st.integers(0, 2**31)))
-
-    def tensor(*size, low=-0.5, high=1.5):
-        drawn = torch.rand(size, generator=generator, dtype=torch.float64)
-        return (low + (high - low) * drawn).requires_grad_()
-
-    def constant(number, low, high):
-        sizes = [(), shape[-1:], shape]
-        kind = draw(st.sampled_from(["number", *range(len(sizes))]))
-        return number if kind == "number" else tensor(*sizes[kind], low=low, high=high)
-
-    case = {
-        "inputs": tensor(steps, *shape),
-        "threshold": constant(draw(st.sampled_from([1.0, 0.3, -0.25])), 0.1, 1.0),
-        "leak": constant(draw(st.sampled_from([0.0, 0.125, 1.0])), 0.0, 0.5),
-    }
-    if draw(st.booleans()):
-        v = tensor(*shape)
-        case["state"] = ((v > 0.5).double().requires_grad_(), v)
-    case["reset"] = draw(st.sampled_from(RESETS))
-    case["detach_reset"] = draw(st.booleans())
-    case["surrogate"] = draw(st.sampled_from(SURROGATES))
-    return case
-
-
-def leaves(case):
-    found = [*case.get("state", ()), *(case[name] for name in ("inputs", "threshold", "leak"))]
-    return [x for x in found if isinstance(x, torch.Tensor)]
-
-
-def loss(outputs, *, of=(True, True)):
-    """Weigh every output differently; `of` says which of spikes and v count."""
+def loss(outputs):
+    """Weigh every output differently."""
     terms = []
-    for tensor, counts in zip(outputs, of, strict=True):
+    for tensor in outputs:
         weights = torch.linspace(-1, 2, tensor.numel(), dtype=tensor.dtype).reshape(tensor.shape)
-        terms.append((tensor * weights).sum() if counts else 0)
+        terms.append((tensor * weights).sum())
     return sum(terms)
-
-
-def gradients(case, function, *, of=(True, True), create_graph=False):
-    value = loss(function(**case), of=of)
-    return torch.autograd.grad(
-        value, leaves(case), create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
 
 
 def assert_close(got, expected):
@@ -118,97 +56,23 @@ def assert_close(got, expected):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.usefixtures("device", "blocks")
-class TestRunEqualsSteps:
-    @reproducible
-    @given(case=cases())
-    def test_forward_bit_for_bit(self, case):
-        assert_equal(record(**case), one_by_one(**case))
-
-    @reproducible
-    @given(case=cases(), of=st.sampled_from([(True, True), (True, False), (False, True)]))
-    def test_gradients_to_rounding(self, case, of):
-        assert_close(gradients(case, record, of=of), gradients(case, one_by_one, of=of))
-
-    @reproducible
-    @given(case=cases())
-    def test_second_derivatives_to_rounding(self, case):
-        def second(function):
-            first = gradients(case, function, create_graph=True)
-            value = sum((g * g.detach().cos()).sum() for g in first if g.requires_grad)
-            if not isinstance(value, torch.Tensor):
-                return [torch.zeros_like(leaf) for leaf in leaves(case)]
-            return torch.autograd.grad(
-                value, leaves(case), allow_unused=True, materialize_grads=True
-            )
-
-        assert_close(second(record), second(one_by_one))
-
-    @reproducible
-    @given(case=cases())
-    def test_a_gradient_with_a_graph_equals_one_without(self, case):
-        assert_close(gradients(case, record, create_graph=True), gradients(case, record))
-
-    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-    @pytest.mark.parametrize("reset", RESETS)
-    @pytest.mark.parametrize("leak", [0.0, 0.1])
-    def test_every_special_number_bit_for_bit(self, dtype, reset, leak):
-        special = [0.0, -0.0, 1.0, 0.5, -2.0, math.inf, -math.inf, math.nan, 2.0**-149]
-        near = torch.tensor([1.0, 1.0], dtype=dtype).nextafter(torch.tensor([0, 2], dtype=dtype))
-        values = [*special, *near.tolist()]
-        inputs = torch.tensor(list(product(values, repeat=3)), dtype=dtype).T
-        got = record(inputs, leak=leak, reset=reset)
-        expected = one_by_one(inputs, leak=leak, reset=reset)
-        for ours, theirs in zip(got, expected, strict=True):
-            assert torch.equal(ours.isnan(), theirs.isnan())
-            assert torch.equal(ours.nan_to_num(7), theirs.nan_to_num(7))
-            assert torch.equal(ours.nan_to_num(7).signbit(), theirs.nan_to_num(7).signbit())
-
-    @pytest.mark.parametrize("reset", RESETS)
-    @pytest.mark.parametrize("smooth", SURROGATES[1:])
-    @pytest.mark.parametrize("detach_reset", [False, True])
-    def test_gradients_are_those_of_the_written_equations(self, reset, smooth, detach_reset):
-        generator = seeded()
-        inputs = torch.rand(9, 7, generator=generator, dtype=torch.float64).requires_grad_()
-        rule = {"reset": reset, "detach_reset": detach_reset, "surrogate": smooth}
-        case = {"inputs": inputs, "threshold": torch.tensor(0.7, dtype=torch.float64), **rule}
-        case["leak"] = torch.full((7,), 0.2, dtype=torch.float64)
-        case["threshold"].requires_grad_(), case["leak"].requires_grad_()
-        assert torch.equal(record(**case)[0], by_autograd(**case)[0])
-        assert_close(gradients(case, record), gradients(case, by_autograd))
-
-
-@pytest.mark.usefixtures("device", "blocks")
-class TestGoingOn:
-    @reproducible
-    @given(case=cases(), cut=st.integers(0, 6))
-    def test_two_runs_equal_one(self, case, cut):
-        def in_two(inputs, state=None, **rest):
-            cut_here = min(cut, len(inputs))
-            first = record(inputs[:cut_here], state, **rest)
-            after = (first[0][-1], first[1][-1]) if cut_here else state
-            second = record(inputs[cut_here:], after, **rest)
-            return tuple(torch.cat(parts) for parts in zip(first, second, strict=True))
-
-        assert_equal(in_two(**case), record(**case))
-        assert_close(gradients(case, in_two), gradients(case, record))
-
-    def test_a_state_may_be_half_a_spike(self):
-        inputs, state = torch.full((3, 2), 0.4), (torch.tensor([0.5]), torch.tensor([1.5, 0.5]))
-        assert_equal(record(inputs, state), one_by_one(inputs, state))
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("smooth", SURROGATES[1:])
+@pytest.mark.parametrize("detach_reset", [False, True])
+def test_gradients_are_those_of_the_written_equations(reset, smooth, detach_reset):
+    inputs = torch.rand(9, 7, generator=seeded(), dtype=torch.float64)
+    threshold, leak = torch.tensor(0.7).double(), torch.full((7,), 0.2).double()
+    leaves = [tensor.requires_grad_() for tensor in (inputs, threshold, leak)]
+    rule = {"reset": reset, "detach_reset": detach_reset, "surrogate": smooth}
+    got = record(inputs, None, threshold, leak, **rule)
+    expected = by_autograd(inputs, threshold, leak, **rule)
+    assert torch.equal(got[0], expected[0])
+    assert_close(*(torch.autograd.grad(loss(outputs), leaves) for outputs in (got, expected)))
 
 
 @pytest.mark.usefixtures("device")
 class TestShapes:
-    @pytest.mark.parametrize("shape", [(0,), (0, 3), (4,), (4, 0), (1, 1), (3, 2, 2)])
-    def test_shape_is_kept(self, shape):
-        inputs = torch.full(shape, 2.0, requires_grad=True)
-        spikes, v = record(inputs)
-        assert spikes.shape == v.shape == shape
-        assert torch.equal(spikes, torch.ones(shape))
-        (gradient,) = torch.autograd.grad(v.sum(), inputs)
-        assert gradient.shape == shape
-
     @pytest.mark.parametrize("reset", RESETS)
     def test_memory_layout_does_not_matter(self, reset):
         plain = torch.rand(6, 4, 5, generator=seeded())
@@ -225,35 +89,15 @@ class TestShapes:
             )
             assert torch.equal(ours, theirs)
 
-    def test_constants_and_state_widen_the_inputs(self):
+    def test_constants_widen_the_inputs(self):
         inputs = torch.tensor([0.4, 0.8, 0.4], requires_grad=True)
         threshold = torch.tensor([0.3, 1.0])
         spikes, v = record(inputs, threshold=threshold)
         assert spikes.shape == v.shape == (3, 2)
         assert spikes.T.tolist() == [[1, 1, 1], [0, 1, 0]]
-        state = (torch.zeros(4, 1), torch.zeros(2))
-        assert record(inputs, state)[0].shape == (3, 4, 2)
         (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
-        (expected,) = torch.autograd.grad(
-            one_by_one(inputs.unsqueeze(1).expand(3, 2), threshold=threshold)[0].sum(), inputs
-        )
-        assert torch.equal(gradient, expected)
-
-    @pytest.mark.parametrize("dtype", FLOATING)
-    def test_dtype_is_kept(self, dtype):
-        inputs = torch.full((4, 3), 0.75, dtype=dtype, requires_grad=True)
-        spikes, v = record(inputs, leak=0.25)
-        (gradient,) = torch.autograd.grad(loss((spikes, v)), inputs)
-        assert spikes.dtype == v.dtype == gradient.dtype == dtype
-        assert_equal((spikes, v), one_by_one(inputs, leak=0.25))
-        state = (torch.tensor([1, 0, 0], dtype=dtype), torch.tensor([1.5, 0.5, -0.5], dtype=dtype))
-        assert_equal(record(inputs, state), one_by_one(inputs, state))
-
-    def test_device_is_kept(self):
-        inputs = torch.ones(3, 2, device="meta", requires_grad=True)
-        spikes, v = record(inputs)
-        spikes.sum().backward()
-        assert spikes.device == v.device == inputs.grad.device == torch.device("meta")
+        wide, _ = record(inputs.unsqueeze(1).expand(3, 2), threshold=threshold)
+        assert torch.equal(gradient, torch.autograd.grad(wide.sum(), inputs)[0])
 
 
 def allocated(function):
@@ -375,14 +219,6 @@ class TestModes:
             ):
                 record(projected, threshold=torch.ones(3))
 
-    def test_a_change_in_place_is_noticed(self):
-        inputs = torch.rand(5, 3, requires_grad=True)
-        spikes, v = record(inputs)
-        with torch.no_grad():
-            v.zero_()
-        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-            spikes.sum().backward()
-
     def test_the_state_s_gradient_has_memory_of_its_own(self):
         inputs = torch.zeros(3, 2, requires_grad=True)
         v = torch.ones(2, requires_grad=True)
@@ -431,15 +267,6 @@ class TestTransforms:
         plain = torch.autograd.functional.hessian(total, INPUTS)
         torch.testing.assert_close(torch.func.hessian(total)(INPUTS), plain)
         assert plain.count_nonzero() > 12
-
-    def test_forward_mode(self):
-        with forward_ad.dual_level():
-            dual = forward_ad.make_dual(INPUTS, torch.ones_like(INPUTS))
-            spikes, v = record(dual)
-            tangent = forward_ad.unpack_dual(v).tangent
-        _, expected = torch.func.jvp(lambda x: record(x)[1], (INPUTS,), (torch.ones_like(INPUTS),))
-        assert torch.equal(tangent, expected)
-        assert torch.equal(spikes, record(INPUTS)[0])
 
     @pytest.mark.slow
     @pytest.mark.parametrize("spike", SURROGATES)
