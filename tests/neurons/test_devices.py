@@ -12,7 +12,6 @@ from snn_docs import (
     CubaLIF,
     Recurrent,
     Sequential,
-    encoding,
     functional,
     network,
     surrogate,
@@ -142,7 +141,3 @@ def test_the_state_halfway():
 def test_the_description_of_a_network():
     described = Sequential(torch.nn.Linear(3, 2), LI(leak=0.1)).to(ELSEWHERE).describe(3)
     assert described.endswith("1 LI       [T, B, 2]")
-
-
-def test_direct_encoding():
-    assert encoding.direct(there(2, 3), 4).device == ELSEWHERE
