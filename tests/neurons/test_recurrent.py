@@ -54,13 +54,6 @@ class TestThroughTime:
         assert 0 < got[0].mean() < 1
         torch.testing.assert_close(got[1], expected[1])
 
-    def test_what_is_not_fired_goes_back_too(self, inputs):
-        """Around an integrator it is a linear recurrent network."""
-        layer, v = Recurrent(LI(0.5), seeded_linear()), torch.zeros(4, 3)
-        for x in inputs:
-            v = 0.5 * v + x + layer.layer(v)
-        torch.testing.assert_close(layer.run(inputs)[0][-1], v)
-
     def test_around_a_leak_of_1_it_is_torch_s_rnn(self, inputs):
         """A layer without memory of its own: h = relu(x + U h + b)."""
 
@@ -108,22 +101,6 @@ class TestThroughTime:
         assert torch.equal(outputs, expected.flatten(2))
         assert torch.equal(state[1].neuron.spikes, expected[-1])
         assert network.describe(1, 6, 6).splitlines()[2] == "1 Recurrent   [T, B, 2, 4, 4]"
-
-    def test_it_learns_what_needs_memory(self):
-        """Answer after a pause: without the way back, the leak of 1 forgets."""
-        torch.manual_seed(0)
-        neuron = LIF(leak=1.0, surrogate=ArcTan())
-        hidden = Recurrent(neuron, nn.Linear(16, 16))
-        network = Sequential(nn.Linear(2, 16), hidden, nn.Linear(16, 2))
-        optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
-        inputs, labels = torch.zeros(6, 2, 2), torch.tensor([0, 1])
-        inputs[0] = torch.eye(2)
-        for _ in range(100):
-            loss = nn.functional.cross_entropy(network(inputs)[-1], labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        assert loss.item() < 0.1
 
 
 class TestModule:
