@@ -304,13 +304,6 @@ class TestDelayedMatch:
             assert set(active.unique().tolist()) == {0, 1}
             assert active.mean().item() == pytest.approx(0.5, abs=0.01)
 
-    def test_one_cue_tells_nothing(self):
-        """Exactly half of the samples with either cue are equal: a guess, whatever the rule."""
-        inputs, labels = data.delayed_match(400, 3, generator=seeded())
-        for cue in cues_of(inputs):
-            for kind in (0, 1):
-                assert labels[cue == kind].double().mean() == 0.5
-
     def test_no_single_step_can_solve_it(self):
         inputs, labels = data.delayed_match(4000, 3, generator=seeded())
         for step in inputs:
@@ -322,15 +315,6 @@ class TestDelayedMatch:
         halves = inputs.reshape(13, 4000, 2, 10).sum(-1)
         lead = (halves[..., 1] - halves[..., 0]).sign()
         assert accuracy((lead[0] * lead[-1]).unsqueeze(1).numpy(), labels.numpy()) > 0.99
-
-    def test_a_seed_gives_one_data_set_and_another_seed_another(self):
-        one, again, other = (
-            data.delayed_match(100, 3, generator=seeded(seed)) for seed in (0, 0, 1)
-        )
-        assert torch.equal(one[0], again[0])
-        assert torch.equal(one[1], again[1])
-        assert not torch.equal(one[0], other[0])
-        assert not torch.equal(one[1], other[1])
 
     def test_without_a_generator_the_global_one_draws(self):
         with torch.random.fork_rng():

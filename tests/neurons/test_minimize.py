@@ -96,20 +96,6 @@ class TestTheLoop:
         expected = [sum(each) / SAMPLES for each in by_hand(theirs, *data)]
         assert losses == pytest.approx(expected, rel=1e-12)
 
-    def test_each_sample_once_an_epoch_and_in_another_order(self):
-        weight, seen = torch.ones(1, requires_grad=True), []
-
-        def loss(chosen):
-            assert chosen.dtype == torch.int64
-            seen.append(chosen)
-            return (weight * chosen).mean()
-
-        minimize(loss, [weight], 10, epochs=2, batch=4)
-        assert [len(chosen) for chosen in seen] == [4, 4, 2] * 2
-        first, second = torch.cat(seen[:3]), torch.cat(seen[3:])
-        assert first.sort()[0].tolist() == second.sort()[0].tolist() == list(range(10))
-        assert not torch.equal(first, second)
-
     def test_what_is_frozen_stays(self):
         network, *data = made()
         network[0].requires_grad_(requires_grad=False)

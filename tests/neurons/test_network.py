@@ -130,6 +130,12 @@ def test_a_neuron_that_returns_no_pair_is_named(gives, came):
         recurrent.run(torch.ones(5, 1, 3))
 
 
+@pytest.mark.parametrize("size", [(5, 0), (0, 5)], ids=["no samples", "no time"])
+def test_of_nothing_comes_nothing(size):
+    spikes, v = Network([3, 4, 2], IF)(torch.ones(*size, 3))
+    assert spikes.shape == v.shape == (*size, 2)
+
+
 def test_each_layer_gets_a_neuron_of_its_own():
     network = Network([4, 3, 2], lambda: IF(torch.nn.Parameter(torch.tensor(1.0))))
     names = [name for name, _ in network.named_parameters()]
@@ -139,16 +145,6 @@ def test_each_layer_gets_a_neuron_of_its_own():
     ]  # fmt: skip
 
 
-def test_an_empty_batch_gives_empty_outputs():
-    spikes, v = Network([3, 4, 2], IF)(torch.ones(5, 0, 3))
-    assert spikes.shape == v.shape == (5, 0, 2)
-
-
-def test_no_time_gives_no_outputs():
-    spikes, v = Network([3, 4, 2], IF)(torch.ones(0, 5, 3))
-    assert spikes.shape == v.shape == (0, 5, 2)
-
-
 @pytest.mark.parametrize(
     ("sizes", "neuron", "error", "message"),
     [
@@ -156,6 +152,22 @@ def test_no_time_gives_no_outputs():
         ([4], IF, ValueError, r"sizes must hold .* but \[4\] came"),
         ([4, 0], IF, ValueError, r"sizes\[1\] must be 1 or more, but 0 came"),
         ([4.0, 2], IF, TypeError, r"sizes\[0\] must be an int, but a float came"),
+        ([4, LIF(leak=0.1)], IF, TypeError, r"sizes\[1\] must be an int, but a .*LIF came"),
+        (3, IF, TypeError, r"a list of whole numbers, but a int came; give for example \[64"),
+        (None, IF, TypeError, "sizes must be a list of whole numbers, but a NoneType came"),
+        (
+            torch.nn.Linear(3, 2),
+            IF,
+            TypeError,
+            r"but a .*Linear came; .* put layers into a snn_docs\.Sequential",
+        ),
+        (
+            [4, 2],
+            LIF(leak=0.1),
+            TypeError,
+            r"neuron must be a function that makes a layer, but a .*LIF came.*lambda: LIF\(leak",
+        ),
+        ([4, 2], None, TypeError, "neuron must be a function that .*, but a NoneType came"),
         (
             [4, 2],
             torch.nn.ReLU,
@@ -172,10 +184,24 @@ def test_what_is_no_network_is_refused(sizes, neuron, error, message):
 @pytest.mark.parametrize(
     ("inputs", "error", "message"),
     [
-        (torch.ones(5, 3), ValueError, r"\[T, batch, 3\], but \[5, 3\] came"),
+        (
+            torch.ones(5, 3),
+            ValueError,
+            r"\[T, batch, 3\], but \[5, 3\] came; put time first, .*encoding\.direct",
+        ),
         (torch.ones(5, 1, 1, 3), ValueError, r"\[T, batch, 3\], but \[5, 1, 1, 3\] came"),
-        (torch.ones(5, 3, 4), ValueError, r"\[T, batch, 3\], but \[5, 3, 4\] came"),
+        (torch.ones(5, 3, 4), ValueError, r"3\], but \[5, 3, 4\] came.* first of the .* sizes"),
         (torch.ones(5, 2, 3).int(), TypeError, r"inputs must be a floating-point tensor"),
+        (
+            torch.ones(4, 5, 3).double(),
+            TypeError,
+            r"weights, torch\.float32, but torch\.float64 came; con",
+        ),
+        (
+            torch.ones(4, 5, 3, device="meta"),
+            ValueError,
+            "on the device of the weights, .*, but they are on meta; m",
+        ),
     ],
 )
 def test_inputs_of_another_shape_or_kind_are_refused(inputs, error, message):
@@ -240,14 +266,6 @@ def test_a_reader_is_told_which_of_the_outputs_of_a_network_to_read():
     assert count(outputs[0]).shape == (1, 2)
 
 
-def test_features_that_a_network_does_not_take_are_told():
-    network = Network([3, 2], IF)
-    with pytest.raises(ValueError, match=r"\[T, batch, 3\], .*\[4, 1, 5\].* first of the .* sizes"):
-        network(torch.ones(4, 1, 5))
-    with pytest.raises(ValueError, match=r"\[4, 3\] came; put time first, .*encoding\.direct"):
-        network(torch.ones(4, 3))
-
-
 NETWORKS = {
     "network": lambda: Network([3, 2], IF),
     "sequential": lambda: Sequential(torch.nn.Linear(3, 2), LIF(leak=0.1)),
@@ -262,11 +280,6 @@ class TestWhatIsNoNumber:
         inputs[1, 2, 0] = inputs[3, 0, 0] = value
         with pytest.raises(ValueError, match=rf"2 of 60 .* first {value} at \[1, 2, 0\]"):
             make()(inputs)
-
-    def test_would_make_a_neuron_silent_without_a_word(self, make):
-        inputs = torch.full((4, 1, 3), math.nan)
-        linear, neuron = make()
-        assert neuron.run(linear(inputs))[0].sum() == 0
 
     def test_is_nothing_that_only_the_sum_can_not_hold(self, make):
         largest = torch.finfo(torch.float32).max

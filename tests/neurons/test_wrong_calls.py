@@ -88,36 +88,6 @@ def test_a_derivative_that_gives_no_number_for_each_potential(narrow, call):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((3, IF), r"sizes must be a list of whole numbers, but a int came; give for example \[64"),
-        ((None, IF), "sizes must be a list of whole numbers, but a NoneType came"),
-        (
-            ([3, 2], LIF(leak=0.1)),
-            r"neuron must be a function that makes a layer, but a .*LIF came.*lambda: LIF\(leak",
-        ),
-        (([3, 2], None), "neuron must be a function that makes a layer, but a NoneType came"),
-    ],
-)
-def test_what_a_network_is_not_made_of(arguments, words):
-    with pytest.raises(TypeError, match=words):
-        Network(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("layers", "words"),
-    [
-        (torch.nn.Linear(3, 2), r"but a .*Linear came; .* put layers into a snn_docs\.Sequential"),
-        ([torch.nn.Linear(3, 2), LIF(leak=0.1)], r"sizes\[0\] must be an int, but a .*Linear came"),
-        ([3, LIF(leak=0.1)], r"sizes\[1\] must be an int, but a .*LIF came"),
-    ],
-)
-def test_layers_in_the_place_of_sizes(layers, words):
-    with pytest.raises(TypeError, match=words):
-        Network(layers, IF)
-
-
-@pytest.mark.parametrize(
     ("call", "came"),
     [
         (lambda: LIF(15), r"LIF\(15\)"),
@@ -227,23 +197,10 @@ class TestStateFirst:
             call(INPUTS, INPUTS[0])
 
 
-class TestInputsOfANetwork:
-    def test_another_dtype(self):
-        with pytest.raises(
-            TypeError, match=r"weights, torch\.float32, but torch\.float64 came; con"
-        ):
-            Network([3, 2], IF)(torch.ones(4, 5, 3).double())
-
-    def test_another_device(self):
-        with pytest.raises(
-            ValueError, match=r"device of the weights, cpu, but they are on meta; m"
-        ):
-            Network([3, 2], IF)(torch.ones(4, 5, 3, device="meta"))
-
-    def test_autocast_may_take_another_dtype(self):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            spikes, _ = Network([3, 2], IF)(torch.ones(4, 5, 3).bfloat16())
-        assert spikes.dtype == torch.bfloat16
+def test_autocast_may_give_a_network_another_dtype():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        spikes, _ = Network([3, 2], IF)(torch.ones(4, 5, 3).bfloat16())
+    assert spikes.dtype == torch.bfloat16
 
 
 class TestNir:
