@@ -307,12 +307,6 @@ def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch)
     assert capfd.readouterr().err.count("CPU  cells that failed: 1\n") == len(SAY)
 
 
-@pytest.mark.parametrize("package", SAY, ids=lambda package: package.__name__)
-def test_a_failed_cell_is_told_of_in_the_words_that_are_looked_for(package):
-    sources = Path(package.__file__).parent.rglob("*.py")
-    assert any(SAY[package] in source.read_text(encoding="utf-8") for source in sources)
-
-
 def test_a_build_s_clock_waits_for_no_children_of_others(load, tmp_path):
     with subprocess.Popen([sys.executable, "-c", WAITS], stdin=subprocess.PIPE) as other:
         cost = load("build_time").measure(["-c", "sum(range(1_000_000))"], tmp_path)

@@ -15,6 +15,7 @@ import sys
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import MagicMock
 
 import pytest
@@ -27,6 +28,9 @@ from pybtex.database import parse_string
 import bookproof
 import snn_docs
 from bookproof.page import is_page, read_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PROJECT, ENGINE_PROJECT = (
@@ -50,18 +54,16 @@ def files() -> list[Path]:
     return sorted(path for path in found if not made & set(path.relative_to(ROOT).parts))
 
 
-def imports(path: Path) -> set[str]:
-    """Return every module that a file names in an import, with what it takes from it."""
+def imports(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """Yield every module that a file imports, also for a type alone, and what it takes of it."""
     package = path.relative_to(ROOT).parent.parts
-    named = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
+            yield from ((alias.name, set()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
-            named |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return named
+            yield module, {f"{module}.{alias.name}" for alias in node.names}
 
 
 def modules() -> dict[str, Path]:
@@ -80,14 +82,10 @@ def modules() -> dict[str, Path]:
 
 
 def imported(path: Path, known: dict[str, Path]) -> set[str]:
-    """Return the modules that one imports, also where it wants no more than a type."""
+    """Return the modules of the repository that one imports."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            names |= inner & known.keys() or {node.module}
+    for module, inner in imports(path):
+        names |= inner & known.keys() or {module}
     return names & known.keys()
 
 
@@ -98,25 +96,20 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(needs).prepare()  # raises CycleError, which names the circle
 
 
-NEURONS = sorted((ROOT / "snn_docs").glob("*.py"))
-ENGINE = sorted((ROOT / "engine" / "bookproof").rglob("*.py"))
 SITE = [ROOT / "conf.py", *sorted((ROOT / "docs" / "_ext").rglob("*.py"))]
+FOREIGN = {
+    "neurons": (sorted((ROOT / "snn_docs").glob("*.py")), {"bookproof"}),
+    "engine": (sorted((ROOT / "engine" / "bookproof").rglob("*.py")), {"snn_docs", "torch"}),
+    "site": (SITE, {"snn_docs", "bookproof"}),
+}
+"""What each part does without: the neurons know no engine, the engine no neuron."""
 
 
-@pytest.mark.parametrize("path", NEURONS, ids=lambda path: path.name)
-def test_neurons_do_not_know_the_engine(path: Path) -> None:
-    assert not [name for name in imports(path) if name.split(".")[0] == "bookproof"]
-
-
-@pytest.mark.parametrize("path", ENGINE, ids=lambda path: path.name)
-def test_the_engine_knows_no_neuron(path: Path) -> None:
-    assert not [name for name in imports(path) if name.split(".")[0] in {"snn_docs", "torch"}]
-
-
-@pytest.mark.parametrize("path", SITE, ids=lambda path: path.name)
-def test_the_site_knows_neither(path: Path) -> None:
-    known = {name.split(".")[0] for name in imports(path)}
-    assert not known & {"snn_docs", "bookproof"}
+@pytest.mark.parametrize(("paths", "foreign"), FOREIGN.values(), ids=FOREIGN)
+def test_no_part_knows_another(paths: list[Path], foreign: set[str]) -> None:
+    used = {path.name: {name.split(".")[0] for name, _ in imports(path)} for path in paths}
+    assert used
+    assert not {name: found for name, names in used.items() if (found := names & foreign)}
 
 
 def test_pages_are_read_and_written_in_parallel() -> None:
