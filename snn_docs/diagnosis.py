@@ -371,7 +371,7 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
     :param detached: 式の勾配をわざと切ったか。``True``なら、有限差分とは比べない
     :returns: 確かめたことを、1行に1つ並べた文
     :raises TypeError: ``neuron``に``step``か``run``がないとき、組を返さないとき
-    :raises AssertionError: 確かめたことのどれかが違うとき。何が違うかを述べる
+    :raises AssertionError: 確かめたことのどれかが違うとき、出力に勾配がないとき。何が違うかを述べる
 
     >>> import torch
     >>> from snn_docs import ALIF
@@ -394,6 +394,12 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
         inputs = torch.rand(12, 3, 4, generator=torch.Generator().manual_seed(0))
     inputs = inputs.detach().double()
     whole, last = check_pair(made, "run", made.run(inputs))
+    for name, value in vars(made).items():
+        if isinstance(value, Tensor):
+            raise AssertionError(  # noqa: TRY004 - as all that is checked
+                f"{name} is kept in the neuron, so that one batch would begin where another has "
+                "ended; return it in the state, and take it from there in the next step"
+            )
     _same("step by step, and run", _stepped(made, inputs), (whole, last))
     fires = bool(((whole == 0) | (whole == 1)).all())
     if fires and whole.mean() in (0, 1):
@@ -453,6 +459,11 @@ def _slopes(
     """Return the gradient of what a run gives, each number weighed differently."""
     x = inputs.clone().requires_grad_()
     outputs, _ = run(x)
+    if not outputs.requires_grad:
+        raise AssertionError(
+            "the outputs have no gradient: a comparison, as v > 1 is one, gives none; make spikes "
+            "by self.surrogate(v - 1), and outside of torch.no_grad"
+        )
     weights = torch.linspace(-1, 2, outputs.numel()).to(x).view_as(outputs)
     loss = (outputs * weights).sum()
     return torch.autograd.grad(loss, [x, *neuron.parameters()], materialize_grads=True)

@@ -287,10 +287,14 @@ class Own(nn.Module):
         v, a = (torch.zeros_like(inputs),) * 2 if state is None else state
         fires = getattr(self, "surrogate", None) or self.fires
         v = self.leak * v + inputs
+        if self.wrong == "keeps a tensor":
+            self.v = v
         if self.wrong == "mixes the samples":
             v = v + inputs.mean(0)
         above = v - 1 - 0.5 * a
         s = fires(above)
+        if self.wrong == "no gradient":
+            s = (above > 0).to(above)
         if self.wrong == "gradient":
             s = s + 0.1 * (above.detach() - above)
             s = (s - s.detach()) + (above > 0).to(s)
@@ -349,6 +353,8 @@ class TestANeuronOfOnesOwn:
             ("run is late", "step by step, and run: "),
             ("forgets its state", "step by step, and run: "),
             ("keeps its state", "run twice: "),
+            ("keeps a tensor", "v is kept in the neuron.*return it in the state"),
+            ("no gradient", "no gradient: a comparison.*by self.surrogate"),
             ("mixes the samples", "run with a sample alone: "),
             ("gradient of run", "the gradients of steps, and of run: "),
             ("cut", "not that of the equations.*detached=True"),

@@ -96,6 +96,9 @@ PAIRS = """
     モデル 保存                | own_data          | 学習し、保存し、読み直し、測る
     クロスバリデーション       | own_data          | 50件しかなければ、全部で測り、全部で学ぶ
     過学習                     | own_data          |
+    Izhikevich                 | own_neuron        |
+    自作ニューロン             | own_neuron        |
+    custom neuron              | own_neuron        |
     ANN-SNN変換                | conversion        |
     ann2snn                    | conversion        |
     教師なし学習               | plasticity        |
