@@ -28,6 +28,8 @@ HIDDEN = {"hide-output", "hide-cell"}
 COMMAND = re.compile(r"^\s*(?:!|%(?:pip|conda)\b|%%(?:bash|sh|script|cmd)\b)", re.MULTILINE)
 TIMED = re.compile(r"^\s*%%?time(?:it)?\b", re.MULTILINE)
 CLOCK = re.compile(r"%time|\b(?:time|datetime|perf_counter|monotonic|process_time)\b")
+STOPWATCH = re.compile(r"\b(?:perf_counter|monotonic|process_time)|\btime(?:\.time)?\(\)")
+"""What a cell measures time by: two runs may take equally long by chance."""
 UNHELD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
 """The characters that a block can't hold, or that no page is to have."""
 VOLATILE = re.compile(
@@ -60,7 +62,7 @@ def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
     """Return the block for a cell, from what it printed in two runs."""
     if reason := _left_out(first):
         return _skipped(reason)
-    masked = _masked(first.got, second.got, today or time.strftime("%Y-%m-%d"))
+    masked = _masked(first, second, today or time.strftime("%Y-%m-%d"))
     if masked not in ("", first.got):
         if not first.page.has_lines or not masked.strip(".\n"):
             return _skipped("it prints an address or a time")
@@ -89,15 +91,18 @@ def _left_out(verdict: Verdict) -> str:
     return "the page hides it" if verdict.page.has_lines and HIDDEN.intersection(tags) else ""
 
 
-def _masked(got: str, other: str, today: str) -> str:
+def _masked(first: Verdict, second: Verdict, today: str) -> str:
     """Put ``...`` for what varies, if two texts differ in nothing else; else return nothing."""
+    got, other, timed = first.got, second.got, STOPWATCH.search(first.cell.source)
     found = zip(VOLATILE.finditer(got), VOLATILE.finditer(other), strict=False)
     year, month, day = map(int, today.split("-"))
     now = re.compile(rf"{today}|\({year}, {month}, {day}\b")
 
     def mask(here: re.Match[str]) -> str:
         there = next(found, (here, here))[1]
-        varies = here[0] != there[0] or here[0].startswith("0x") or bool(now.search(here[0]))
+        varies = (
+            timed or here[0] != there[0] or here[0].startswith("0x") or bool(now.search(here[0]))
+        )
         return f"{here['kept'] or ''}..." if varies else here[0]
 
     text = VOLATILE.sub(mask, got)

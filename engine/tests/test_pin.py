@@ -95,6 +95,12 @@ def test_a_cell_that_prints_an_address_or_a_time_alone_is_not_compared(first, se
     assert pinned(first, second).reason == "not compared: it prints an address or a time"
 
 
+@pytest.mark.parametrize("clock", ["time.perf_counter()", "time.time()", "time()"])
+def test_how_long_a_cell_took_is_not_pinned_though_two_runs_took_equally_long(clock):
+    found = pinned("sorted in 0.0003 s", "sorted in 0.0003 s", f"t = {clock}")
+    assert (found.text.strip(), found.options) == ("sorted in ...", (":options: +ELLIPSIS",))
+
+
 def test_a_date_that_is_not_today_is_pinned():
     printed = verdict("datetime.date(1952, 6, 7), datetime.date(2026, 11, 28)")
     assert pin(printed, printed, "2026-11-02") == Pin(printed.got)
