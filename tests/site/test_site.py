@@ -87,7 +87,7 @@ NAMES = {
     *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
     *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "SSC"),
     *("DYNAP", "CNN", "SNN", "Xylo", "Speck", "GRU", "BPTT", "TCL", "pJ"),
-    *("ALIF", "CubaLIF", "PLIF", "TSSL-BP", "LSNN", "circle", "nod", "shake", "tap"),
+    *("ALIF", "CubaLIF", "PLIF", "TSSL", "BP", "LSNN", "circle", "nod", "shake", "tap"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
