@@ -10,12 +10,11 @@ like; it is copied, never changed. With --record the figures are kept in docs/_d
 which the book shows.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -23,18 +22,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import record
 from jupyter_cache import get_cache  # type: ignore[import-untyped]
-
-if TYPE_CHECKING:
-    import resource
-    from collections.abc import Iterator, Sequence
-
-    from record import Row as Measured
+from record import Row as Measured
 
 HEAD = """\
 ---

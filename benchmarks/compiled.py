@@ -4,17 +4,13 @@ The neurons leak, fire above 1, and lose what they have if a reset subtracts 1; 
 only add up. The slopes are those of `ArcTan()`.
 """
 
-from __future__ import annotations
-
 from math import pi
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numba import njit
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor
 
 AT_ONCE = 1024
 """Neurons whose potentials stay in the nearest cache while time passes."""

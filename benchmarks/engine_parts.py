@@ -6,21 +6,17 @@ count at the first build, kept results where nothing has changed.
 A run takes about two minutes; with `book` some twenty more.
 """
 
-from __future__ import annotations
-
 import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import build_time
 import record
 from build_time import Copy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ENGINE = record.ROOT / "engine" / "bookproof"
 WITHOUT_TEMPLATES = "\nimport bookproof.kernels.warm as _warm\n\n_warm.FORKS = False\n"

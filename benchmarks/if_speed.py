@@ -11,8 +11,7 @@ A run with all rows takes some minutes. `make peers` makes environments with the
 .venv-peers/bin/python benchmarks/if_speed.py
 """
 
-from __future__ import annotations
-
+import argparse
 import ctypes
 import importlib
 import importlib.util
@@ -23,26 +22,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import record
 import torch
+from record import Row
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from snn_docs import IF, Heaviside
 from snn_docs.surrogate import ArcTan, Triangle
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterable, Iterator
+Run = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
-    from record import Row
-
-    Run = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
 SHAPES = [(100, 16384), (100, 16, 1024), (20, 40)]
 ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed

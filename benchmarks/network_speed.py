@@ -22,8 +22,6 @@ sinabs, which pins an older nir than they need and does without it here:
 .venv-peers/bin/python benchmarks/network_speed.py
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import logging
@@ -31,11 +29,13 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import record
 import torch
+from record import Row
 from torch import Tensor
 from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ModuleList
 from torch.nn.functional import cross_entropy
@@ -43,11 +43,6 @@ from torch.profiler import ProfilerActivity, profile
 
 from snn_docs import LIF, Recurrent, Sequential
 from snn_docs.surrogate import ArcTan, Triangle
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from record import Row
 
 BATCH, RATE = 64, 0.3
 LEAK, THRESHOLD = 0.1, 1.0

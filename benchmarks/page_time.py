@@ -7,24 +7,18 @@ With --record the figures are also kept in docs/_data/page_time.json, which the 
 A run takes as long as the pages do: about a minute on 2 processors.
 """
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import record
+from record import Row
 
 from bookproof import report
 from bookproof.finder import find_pages
 from bookproof.page import parse_page
 from bookproof.run import run_pages
 from bookproof.settings import find_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
 
 DOCS = Path(__file__).parents[1] / "docs"
 CLOCK = "\n\n```{code-cell}\nimport os\n\nprint(sum(os.times()[:4]))\n```\n"

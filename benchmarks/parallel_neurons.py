@@ -11,28 +11,23 @@ With --record the figures are also kept in docs/_data/parallel_neurons.json, whi
 A run takes about two minutes on one processor.
 """
 
-from __future__ import annotations
-
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 import record
 import torch
 from compiled import spikes_of
+from record import Row
+from torch import Tensor
 
 from snn_docs import LI, LIF
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
-    from record import Row
-    from torch import Tensor
-
-    Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
 SPIKE = ArcTan()
 LEAK, BLOCK = 0.1, 64
@@ -192,4 +187,4 @@ def show(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "parallel_neurons", rows, show, ["numba", "torch"])
+    record.run(__doc__, "parallel_neurons", rows, libraries=["numba", "torch"])

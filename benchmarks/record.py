@@ -8,8 +8,6 @@ tells which records were made by other code than there is now. An experiment wit
 one cheap row of its record once more, and fails if it is another.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import datetime as dt
@@ -18,18 +16,17 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from bookproof.files import write_atomically
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+Row = dict[str, Any]  # what was measured, and the conditions, in plain words and numbers
 
-    Row = dict[str, Any]  # what was measured, and the conditions, in plain words and numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "docs" / "experiments"
@@ -60,7 +57,7 @@ def run(  # noqa: PLR0913 - a benchmark has as many parts
     told: str | None,
     name: str,
     rows: Callable[[], Iterable[Row]],
-    show: Callable[[Row], str],
+    show: Callable[[Row], str] | None = None,
     libraries: Iterable[str] = (),
     *,
     again: Callable[[Row], tuple[Row, Row]] | None = None,
@@ -75,38 +72,14 @@ def run(  # noqa: PLR0913 - a benchmark has as many parts
     if options.again:
         compare(name, *(again or (lambda row: (row, next(iter(rows())))))(kept(name)[0]))
         return
-    found = _shown(rows(), show)
+    found = _shown(rows(), show or _line)
     if options.record:
         sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
 
 
-def run_each(  # noqa: PLR0913 - a benchmark has as many parts
-    told: str | None,
-    name: str,
-    *,
-    by: Sequence[str],
-    places: Iterable[tuple[Any, ...]],
-    measured: Callable[..., Row],
-    show: Callable[[Row], str],
-    libraries: Iterable[str] = (),
-) -> None:
-    """Be the command of a benchmark whose rows are measured one by one: ``measured(*place)``.
-
-    With --new only what its record lacks is measured; ``by`` names what tells its rows apart.
-    """
-    parser = new_parser(told)
-    parser.add_argument("--new", action="store_true", help="only what the record lacks")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.again:
-        place = next(iter(places))
-        known = {tuple(row[key] for key in by): row for row in kept(name)}
-        compare(name, known[place], measured(*place))
-        return
-    there = {tuple(row[key] for key in by): row for row in kept(name)} if options.new else {}
-    found = _shown((there.get(place) or measured(*place) for place in places), show)
-    if options.record:
-        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+def _line(row: Row) -> str:
+    """Return a row as it is kept."""
+    return json.dumps(_rounded(row), ensure_ascii=False)
 
 
 def _shown(rows: Iterable[Row], show: Callable[[Row], str]) -> list[Row]:

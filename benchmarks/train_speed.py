@@ -7,8 +7,6 @@ With --record the figures are also kept in docs/_data/train_speed.json, which th
 A run takes about a minute and a half on 2 processors.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -17,23 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import record
 import torch
+from record import Row
+from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from snn_docs import LIF, data, encoding
 from snn_docs.fitting import Run, fit
 from snn_docs.network import Network, count
 from snn_docs.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from record import Row
-    from torch import Tensor
 
 SETTINGS = {
     16: 12,

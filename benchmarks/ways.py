@@ -10,29 +10,24 @@ figures are also kept in docs/_data/ways.json, which the book shows.
 A run takes about two minutes, most of them for torch.compile, which needs a C++ compiler.
 """
 
-from __future__ import annotations
-
 import statistics
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
 import record
 import torch
 from compiled import spikes_of
+from record import Row
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from snn_docs import LIF
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
-    from record import Row
-    from torch._ops import OpOverload
-
-    Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
 SHAPES = [(20, 40), (20, 64, 512), (100, 64, 512)]
 MOST_COMPILED = 20

@@ -18,26 +18,19 @@ as they do to a chip that has no steps. With --record the figures are kept besid
 about twenty minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import TUNING, record
-from torch import nn
+from harness import TUNING, Row, record
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear, one_hot
 
 from snn_docs import chip, data
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 STEPS = 4
 EPOCHS, BATCH = 15, 128
@@ -51,7 +44,7 @@ LONG = 16
 SEEDS = range(60, 65)
 
 fire = ArcTan()
-Part = tuple["Tensor", "Tensor"]
+Part = tuple[Tensor, Tensor]
 
 
 class Rules(NamedTuple):
@@ -272,15 +265,5 @@ def rows() -> Iterator[Row]:
         yield compared(way, bits)
 
 
-def show(row: Row) -> str:
-    """Return a line that tells what was found."""
-    told = " ".join(f"{value:.3f}" for value in row["test"])
-    mean = sum(row["test"]) / len(row["test"])
-    line = f"{row['way']:10} {row['bits']:2} bits  {mean:.3f}: {told}  {row['chosen']}"
-    for each in [*row.get("states", []), *row.get("events", [])]:
-        line += "\n    " + " ".join(f"{key} {value:.3f}" for key, value in each.items())
-    return line
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "chip_rules", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "chip_rules", rows, libraries=["torch", "scikit-learn"])

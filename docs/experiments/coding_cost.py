@@ -8,25 +8,18 @@ rates the best in validation, on average over three seeds that are used for noth
 --record the figures are kept beside it. A run takes about four minutes on one quiet processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record, train
+from harness import Row, record, train
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
 
 HIDDEN, EPOCHS, BATCH = 100, 15, 64
 RATES = (5e-3, 1e-2, 2e-2, 4e-2)
@@ -125,12 +118,5 @@ def rows() -> Iterator[Row]:
             } | trained(coding, steps, rate, seed)  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a way to code, what it reached and what it cost."""
-    way = f"{row['coding']:8}{row['steps']:3} steps  rate {row['rate']:6}  seed {row['seed']}"
-    right = f"validation {row['validation']:.3f}  test {row['test']:.3f}"
-    return f"{way}  {right}  operations {row['first'] + row['second']:7.0f}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "coding_cost", rows, show, ["scikit-learn"])
+    record.run(__doc__, "coding_cost", rows, libraries=["scikit-learn"])

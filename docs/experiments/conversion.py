@@ -8,25 +8,17 @@ is reckoned once in all three networks. With --record the figures are kept besid
 about three minutes on one processor.
 """
 
-from __future__ import annotations
-
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 import harness
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.conversion import convert
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 SEEDS = range(5)
@@ -157,19 +149,5 @@ def rows() -> Iterator[Row]:
         }
 
 
-def show(row: Row) -> str:
-    """Return a network's row, and one for each number of steps."""
-    reached = f"{row['network']}  ReLU {mean(row['ann']):.3f}"
-    lines = [f"{reached}  operations {row['dense']:.0f}, on what is not 0 {row['nonzero']:.0f}"]
-    for k, steps in enumerate(row["steps"]):
-        parts = [
-            f"  {steps:2d} {way} {mean(each[k] for each in row[f'{way}_accuracy']):.3f}"
-            f" {row[f'{way}_operations'][k]:9.0f}"
-            for way in WAYS
-        ]
-        lines.append("".join(parts))
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "conversion", rows, show, ["torch", "mlxtend"])
+    record.run(__doc__, "conversion", rows, libraries=["torch", "mlxtend"])

@@ -14,24 +14,16 @@ they wait. With --record the figures are kept beside it. A run takes about four 
 processor.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterator
 from itertools import pairwise, product
-from typing import TYPE_CHECKING
 
 import torch
 from conversion import accuracy, train
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 
 from snn_docs import IF, data
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 DEPTHS = (2, 4, 8)
 STEPS = (1, 2, 4, 8, 16, 32)
@@ -150,18 +142,5 @@ def rows() -> Iterator[Row]:
         yield told | {key: [run[key] for run in runs] for key in runs[0]}
 
 
-def show(row: Row) -> str:
-    """Return a depth's row, and one for each way."""
-    ann = sum(row["ann"]) / len(row["ann"])
-    lines = [f"{row['depth']} hidden layers  ReLU {ann:.3f}"]
-    for way in ("untuned", *WAYS):
-        means = torch.tensor(row[way]).mean(0)
-        lines.append(f"  {way:8}" + "".join(f" {each:.3f}" for each in means))
-    lines.append(
-        "  uneven  " + "".join(f" {each:.3f}" for each in torch.tensor(row["uneven"]).mean(0))
-    )
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "conversion_depth", rows, show, ["torch", "mlxtend"])
+    record.run(__doc__, "conversion_depth", rows, libraries=["torch", "mlxtend"])

@@ -11,29 +11,22 @@ the neurons do. With --record the figures are kept beside it. A run takes about 
 processor.
 """
 
-from __future__ import annotations
-
 import copy
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import harness
 import images
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from snn_docs import data, encoding
 from snn_docs.costs import count_operations
 from snn_docs.network import count
 from snn_docs.sequential import Sequential
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 SEEDS = range(5)
 BITS = (8, 4, 3, 2)
@@ -295,12 +288,5 @@ def rows() -> Iterator[Row]:
                 }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a network, and what it reached."""
-    told = " ".join(f"{reached:.3f}" for reached in row["rounded"])
-    name = f"{row['task']} {row['network']} seed {row['seed']}"
-    return f"{name}  test {row['test']:.3f}, with {row['bits']} bits {told}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "costs", rows, show, ["torch", "mlxtend", "aeon", "scikit-learn"])
+    record.run(__doc__, "costs", rows, libraries=["torch", "mlxtend", "aeon", "scikit-learn"])

@@ -6,27 +6,21 @@ five others; the test accuracy is that of the epoch that was best in validation.
 figures are kept beside it. A run takes about five minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING
 
 import harness
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Layers = list[tuple[Tensor, Tensor]]
 
-    from record import Row
-    from torch import Tensor
-
-    Layers = list[tuple[Tensor, Tensor]]
 
 STEPS, EPOCHS, BATCH = 8, 20, 64
 RATES = (2e-3, 5e-3)
@@ -139,11 +133,5 @@ def rows() -> Iterator[Row]:
         }
 
 
-def show(row: Row) -> str:
-    """Return a mend, and what it reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    return f"{row['mend']} {row['strength']} {row['rate']}  test {tests}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "dead_neurons", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "dead_neurons", rows, libraries=["torch", "scikit-learn"])

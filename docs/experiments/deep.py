@@ -10,25 +10,18 @@ digit whose mean counts are nearest. With --record the figures are kept beside i
 three minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import harness
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 LAYERS, WIDTH, STEPS = 7, 64, 8
 EPOCHS, LONG, BATCH = 8, 32, 64
@@ -157,17 +150,5 @@ def rows() -> Iterator[Row]:
         yield row | before(way)
 
 
-def show(row: Row) -> str:
-    """Return a way, and what it reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    long = " ".join(f"{value:.3f}" for value in row.get("long", []))
-    left = " ".join(f"{each[-1]:.2f}" for each in row["readable"])
-    growth = " ".join(f"{each[0] / each[-1]:.1e}" if each[-1] else "-" for each in row["gradients"])
-    return (
-        f"{row['way']} {row['optimizer']} {row['rate']}  test {tests}  long {long}"
-        f"  readable {left}  first gradient/last {growth}"
-    )
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "deep", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "deep", rows, libraries=["torch", "scikit-learn"])

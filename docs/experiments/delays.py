@@ -13,25 +13,19 @@ that begin all over the range, and channels off by a step, where delays that sta
 too. With --record the figures are kept beside it. A run takes about half an hour on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Recurrent
 from snn_docs.delays import Delayed
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from record import Row
-    from torch import Tensor
 
 STEPS, CHANNELS, CLASSES, GAP, NOISE = 64, 5, 4, 6, 0.02
 LONGEST = 36
@@ -42,7 +36,7 @@ SEEDS = range(20, 25)
 TUNING_SEED = 100
 TAPS = 25
 
-Part = tuple["Tensor", "Tensor"]
+Part = tuple[Tensor, Tensor]
 
 
 def patterns() -> Tensor:
@@ -273,17 +267,5 @@ def rows() -> Iterator[Row]:
         yield trained(name)
 
 
-def show(row: Row) -> str:
-    """Return a line that tells what was found."""
-    told = " ".join(f"{value:.3f}" for value in row["test"])
-    line = f"{row['network']:15} {row['parameters']:5} parameters: {told}  {row['chosen']}"
-    for key in ("jitter", "scrambled", "anywhere", "wide"):
-        if key in row:
-            line += f"\n    {key}: " + " ".join(f"{value:.3f}" for value in row[key])
-    if "spread" in row:
-        line += f"\n    steps apart: {row['spread']}"
-    return line
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "delays", rows, show, ["torch"])
+    record.run(__doc__, "delays", rows, libraries=["torch"])

@@ -9,24 +9,16 @@ in validation, on the mean of three seeds, trains with five others. With --recor
 kept beside it. A run takes about five minutes on one processor.
 """
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
 
 import delays
 import torch
-from harness import accuracy, study
+from harness import Row, accuracy, study
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs.delays import Delayed
 from snn_docs.fitting import minimize
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from record import Row
-    from torch import Tensor
 
 WIDTHS = (0.3, 1.0, 2.0)
 LEAKS = (0.01, 0.0)
@@ -87,7 +79,7 @@ def train(name: str, setting: Row, seed: int) -> Row:
         loss, network.parameters(), len(labels),
         epochs=delays.EPOCHS, lr=setting["rate"], on_epoch=narrow,
     )  # fmt: skip
-    told: Callable[..., float] = partial(accuracy, network)
+    told = partial(accuracy, network)
     row: Row = {"validation": told(*held), "test": told(*test)}
     if kind != "weights":
         row["by_interval"] = [told(*shown(each, 0, seed)) for each in INTERVALS]

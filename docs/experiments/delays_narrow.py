@@ -7,22 +7,15 @@ told, in steps. With --record the figures are kept beside it. A run takes about 
 processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import delays
 import torch
 from delays_interval import rates
-from harness import accuracy, study
+from harness import Row, accuracy, study
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs.delays import Delayed
 from snn_docs.fitting import minimize
-
-if TYPE_CHECKING:
-    from record import Row
-    from torch import Tensor
 
 NARROWEST = 0.3
 NETWORKS = {f"from {width:g}": rates(1e-2, 2e-2) for width in (10.0, NARROWEST)}

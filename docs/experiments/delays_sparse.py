@@ -10,20 +10,13 @@ filter's largest, or more? With --record the figures are kept beside it. A run t
 minutes on one processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import delays
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 PRICES = (1e-2, 3e-3, 1e-3, 3e-4)
 RATES = (2e-2, 5e-3)
@@ -84,14 +77,5 @@ def rows() -> Iterator[Row]:
         yield {**row, "tried": tried} if price == chosen["price"] else row
 
 
-def show(row: Row) -> str:
-    """Return a price, what was reached, and how it reads."""
-    told = " ".join(f"{value:.3f}" for value in row["test"])
-    line = f"price {row['price']:g}, rate {row['rate']:g}: {told}"
-    for key in ("spread", "used", "used_spread"):
-        line += f"\n    {key}: {row[key]}"
-    return f"{line}\n    chosen of {row['tried']}" if "tried" in row else line
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "delays_sparse", rows, show, ["torch"])
+    record.run(__doc__, "delays_sparse", rows, libraries=["torch"])

@@ -8,24 +8,17 @@ nothing else changed; with every other cure the learning rate stays what it was.
 figures are kept beside it. A run takes about fifteen minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Sequential, data, encoding
 from snn_docs.surrogate import ArcTan, Heaviside
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 SEEDS = range(5)
 UPDATES = 120
@@ -182,17 +175,5 @@ def rows() -> Iterator[Row]:
             yield {"task": name, "fault": fault, "cure": cure or None, **summed(runs)}
 
 
-def show(row: Row) -> str:
-    """Return a fault and a cure, and what was reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    silent = " ".join(f"{each:.2f}" for each in row["before"]["silent"])
-    after = " ".join(f"{each:.2f}" for each in row["after"]["silent"])
-    growth = row["before"]["growth"]
-    return (
-        f"{row['task']} {row['fault'] or '-'} + {row['cure'] or '-'}  test {tests}"
-        f"  silent {silent} -> {after}  growth {growth if growth is None else f'{growth:.2g}'}"
-    )
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "diagnosis", rows, show, ["torch", "mlxtend", "aeon"])
+    record.run(__doc__, "diagnosis", rows, libraries=["torch", "mlxtend", "aeon"])

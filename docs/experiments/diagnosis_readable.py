@@ -8,22 +8,15 @@ training, they are what they are without that cure. With --record the figures ar
 run takes about a minute on one processor.
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import torch
 from diagnosis import CURES, FAULTS, LARGER, SEEDS, TASKS, Setting, Task, build, seen
-from harness import record
+from harness import Row, record
+from torch import Tensor
 
 from snn_docs import LIF, Sequential
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 
 def readable(network: Sequential, inputs: Tensor, labels: Tensor) -> float:
@@ -65,12 +58,5 @@ def rows() -> Iterator[Row]:
         }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a fault and a cure, and what is seen before training."""
-    read = " ".join(f"{each:.2f}" for each in row["readable"])
-    growth = " ".join("-" if each is None else f"{each:.2g}" for each in row["growth"])
-    return f"{row['task']} {row['fault'] or '-'} + {row['cure'] or '-'}  read {read}  {growth}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "diagnosis_readable", rows, show, ["torch", "mlxtend", "aeon"])
+    record.run(__doc__, "diagnosis_readable", rows, libraries=["torch", "mlxtend", "aeon"])

@@ -11,30 +11,23 @@ width. With --record the figures are kept beside it. A run takes about four minu
 processor.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING
 
 import harness
 import torch
 from costs import crossing
-from harness import accuracy, parameters, record
-from torch import nn
+from harness import Row, accuracy, parameters, record
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Sequential, data
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Part = tuple[Tensor, Tensor]
+View = Callable[[Tensor], Tensor]
 
-    from record import Row
-    from torch import Tensor
-
-    Part = tuple[Tensor, Tensor]
-    View = Callable[[Tensor], Tensor]
 
 EPOCHS, BATCH = 10, 32
 RATES = (3e-3, 1e-2)
@@ -164,18 +157,5 @@ def rows() -> Iterator[Row]:
     yield from widened(train, test)
 
 
-def show(row: Row) -> str:
-    """Return what was trained, and what it reached."""
-    tests = " ".join(f"{value:.4f}" for value in row["test"])
-    if "bins" in row:
-        return f"{row['bins']:2d} bins, leak {row['leak']:.2f}  test {tests}"
-    tried = ", ".join(
-        f"{own:g} {rate:g} {value:.3f}"
-        for (own, rate), value in zip(row["settings"], row["validation"], strict=True)
-    )
-    best = "{:g} {:g}".format(*row["best"])
-    return f"{row['network']} {row['weights']}  {best}  test {tests}  (validation: {tried})"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "events", rows, show, ["torch", "mlxtend"])
+    record.run(__doc__, "events", rows, libraries=["torch", "mlxtend"])

@@ -12,28 +12,17 @@ that stay in the middle, because the second half does not happen. With --record 
 beside it. A run takes about a minute on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING
 
-import events
 import torch
 from costs import crossing
-from events import LEAKS, RATES, SEEDS, TUNING_SEED, Eye, lif, reached, steps
-from harness import accuracy, record
+from events import LEAKS, RATES, SEEDS, TUNING_SEED, Eye, Part, View, lif, reached, steps
+from harness import Row, accuracy, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from torch import nn
+from torch import Tensor, nn
 
 from snn_docs import Sequential, data
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from events import Part, View
-    from record import Row
-    from torch import Tensor
-
 
 THROUGH, MIDDLE = 18, 9  # steps until a digit has left, or is whole
 
@@ -121,13 +110,5 @@ def rows() -> Iterator[Row]:
     yield from (counted(split, length) for length in (THROUGH, MIDDLE))
 
 
-def show(row: Row) -> str:
-    """Return what was reached."""
-    if "counted" in row:
-        tests = " ".join(f"{each:.4f}" for each in row["test"])
-        return f"{row['counted']} steps, counted  test {tests}"
-    return events.show(row)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "events_order", rows, show, ["torch", "mlxtend", "scikit-learn"])
+    record.run(__doc__, "events_order", rows, libraries=["torch", "mlxtend", "scikit-learn"])

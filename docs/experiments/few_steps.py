@@ -24,27 +24,20 @@ are not the levels that were trained, at once and if each layer waits. With --re
 kept beside it. A run takes about twenty minutes on one processor.
 """
 
-from __future__ import annotations
-
 import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise, product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.conversion import Stairs
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from record import Row
-    from torch import Tensor
 
 DEPTHS = (2, 8)
 STEPS = (1, 2, 4, 8, 16)
@@ -63,7 +56,7 @@ RELU, CLIPPED = -1, 0
 TUNING_SEED = 100
 SEEDS = range(40, 45)
 
-Part = tuple["Tensor", "Tensor"]
+Part = tuple[Tensor, Tensor]
 
 
 def build(depth: int, levels: int) -> nn.Sequential:
@@ -342,16 +335,5 @@ def rows() -> Iterator[Row]:
     yield equal(max(DEPTHS))
 
 
-def show(row: Row) -> str:
-    """Return a way's means over the seeds."""
-    lines = [f"{row['depth']} hidden layers, {row['way']:10}"]
-    for key in ("test", "waiting"):
-        if key in row:
-            means = torch.tensor(row[key]).mean(0)
-            lines.append(f"  {key:8}" + "".join(f" {each:.3f}" for each in means))
-    lines += [f"  chosen   {row['settings'][n]}" for n in row["chosen"]]
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "few_steps", rows, show, ["torch", "mlxtend"])
+    record.run(__doc__, "few_steps", rows, libraries=["torch", "mlxtend"])

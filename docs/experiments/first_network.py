@@ -9,14 +9,12 @@ the lower digit is then the answer. With --record the figures are kept beside it
 three minutes on one processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import torch
-from harness import record
+from harness import Row, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
@@ -24,13 +22,8 @@ from snn_docs.fitting import minimize
 from snn_docs.network import Network
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Scores = Callable[[Tensor], Tensor]
 
-    from record import Row
-    from torch import Tensor
-
-    Scores = Callable[[Tensor], Tensor]
 
 STEPS = 8
 EPOCHS = 15
@@ -106,13 +99,5 @@ def rows() -> Iterator[Row]:
     yield {"network": "logistic regression", "test": [round(score, record.DIGITS)]}
 
 
-def show(row: Row) -> str:
-    """Return a network, and how well it reads."""
-    told = " ".join(f"{value:.3f}" for value in row["test"])
-    chosen = f"  rate {row['rate']} of {row['tried']}" if "rate" in row else ""
-    ties = f"  wrong {row['wrong']}, tied {row['tied']}" if "wrong" in row else ""
-    return f"{row['network']:20} {told}{chosen}{ties}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "first_network", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "first_network", rows, libraries=["torch", "scikit-learn"])

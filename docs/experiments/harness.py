@@ -11,34 +11,48 @@ of three seeds, is trained with five others, of which each is kept. What a run h
 at once: one that was stopped goes on where it was, as long as the code is the same.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import sys
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1] / "benchmarks"))  # keeps records too
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
 import record
 import torch
+from record import Row
+from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from bookproof.settings import find_settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from record import Row
-    from torch import Tensor
-
-__all__ = ["accuracy", "epochs", "parameters", "record", "right", "study", "train"]
+__all__ = [
+    "Row",
+    "accuracy",
+    "best",
+    "best_epoch",
+    "each",
+    "epochs",
+    "grid",
+    "parameters",
+    "record",
+    "right",
+    "study",
+    "train",
+]
 
 TUNING = (100, 101, 102)
 SEEDS = (0, 1, 2, 3, 4)
+TIMES = 3
+"""In so many epochs in a row a network must be good, to have learned."""
 NOTES = HERE.parents[1] / "_build" / "experiments"
 FREE = ("fashion_mnist",)
 """Experiments that run with the processor's own arithmetic: the book's way would take hours."""
@@ -66,13 +80,14 @@ def begin() -> None:
 # ---- Training ----
 
 
-def epochs(
+def epochs(  # noqa: PLR0913 - what training needs
     loss: Callable[[Tensor], Tensor],
     samples: int,
     optimizer: torch.optim.Optimizer,
     *,
     count: int,
     batch: int,
+    slower: LRScheduler | None = None,
 ) -> Iterator[int]:
     """Train, and give the word after each epoch: ``loss(chosen)`` is that of some samples."""
     for epoch in range(1, count + 1):
@@ -81,6 +96,8 @@ def epochs(
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
+        if slower is not None:
+            slower.step()
         yield epoch
 
 
@@ -92,11 +109,35 @@ def train(  # noqa: PLR0913 - what training needs
     *,
     count: int,
     batch: int,
+    cosine: bool = False,
 ) -> None:
-    """Train for some epochs with Adam."""
+    """Train for some epochs with Adam, whose rate may fall to 0 on half a cosine."""
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in epochs(loss, samples, optimizer, count=count, batch=batch):
+    slower = CosineAnnealingLR(optimizer, count) if cosine else None
+    for _ in epochs(loss, samples, optimizer, count=count, batch=batch, slower=slower):
         pass
+
+
+def best_epoch(
+    going: Iterable[int],
+    held: Callable[[], float],
+    test: Callable[[], float],
+    until: float = float("inf"),
+) -> Row:
+    """Train, and return what the epoch that was best in validation reached there and in the test.
+
+    It ends when validation was at least so good in three epochs in a row.
+    """
+    best: Row = {"validation": -1.0}
+    in_a_row = epoch = 0
+    for epoch in going:
+        reached = held()
+        if reached > best["validation"]:
+            best = {"validation": reached, "epoch": epoch, "test": test()}
+        in_a_row = in_a_row + 1 if reached >= until else 0
+        if in_a_row == TIMES:
+            break
+    return best | {"epochs": epoch, "learned": in_a_row == TIMES}
 
 
 def right(scores: Tensor, labels: Tensor) -> float:
@@ -117,6 +158,17 @@ def parameters(network: torch.nn.Module) -> int:
 
 
 # ---- Studies ----
+
+
+def grid(**values: Iterable[Any]) -> list[Row]:
+    """Return all settings that can be made of some values."""
+    return [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+
+
+def best(settings: Sequence[Any], reached: Callable[[Any], float]) -> tuple[Any, list[float]]:
+    """Return the setting that reaches most, the first of equals, and what each reaches."""
+    tried = [reached(each) for each in settings]
+    return settings[tried.index(max(tried))], tried
 
 
 class Notes:
@@ -169,11 +221,33 @@ def studied(  # noqa: PLR0913 - a study has as many parts
         return notes.once([network, setting, seed], lambda: train(network, setting, seed))
 
     for network, settings in networks.items():
-        tried = [fmean(run(network, each, seed)[by] for seed in tuning) for each in settings]
-        best = settings[tried.index(max(tried))]
-        runs = [run(network, best, seed) for seed in seeds]
+
+        def reached(setting: Row, network: str = network) -> float:
+            return fmean(run(network, setting, seed)[by] for seed in tuning)
+
+        chosen, tried = best(settings, reached)
+        runs = [run(network, chosen, seed) for seed in seeds]
         each = {key: [one[key] for one in runs] for key in runs[0]}
-        yield {"network": network, "settings": [*settings], "tried": tried, "chosen": best, **each}
+        row = {"network": network, "settings": [*settings], "tried": tried, "chosen": chosen}
+        yield row | each
+
+
+def each(
+    told: str | None,
+    name: str,
+    places: Iterable[Sequence[Any]],
+    measured: Callable[..., Row],
+    libraries: Iterable[str] = ("torch",),
+) -> None:
+    """Be the command of an experiment whose rows are measured one by one: ``measured(*place)``."""
+    places = [*places]
+
+    def rows() -> Iterator[Row]:
+        notes = Notes(name)
+        for place in places:
+            yield notes.once(place, partial(measured, *place))
+
+    record.run(told, name, rows, libraries=libraries, again=lambda row: (row, measured(*places[0])))
 
 
 def study(  # noqa: PLR0913 - a study has as many parts
@@ -194,13 +268,7 @@ def study(  # noqa: PLR0913 - a study has as many parts
         return {key: row[key][0] for key in found}, found
 
     rows = lambda: studied(name, networks, train, **others)  # noqa: E731
-    record.run(told, name, rows, _show, libraries, again=again or first_seed)
-
-
-def _show(row: Row) -> str:
-    """Return a network, its setting, and each seed."""
-    values = {key: value for key, value in row.items() if key not in {"settings", "tried"}}
-    return json.dumps(values, ensure_ascii=False)
+    record.run(told, name, rows, libraries=libraries, again=again or first_seed)
 
 
 begin()

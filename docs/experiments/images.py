@@ -10,29 +10,23 @@ between machines, apart from what rounding changes; the digest tells whether wei
 With --record the figures are kept beside it. A run takes about ten minutes on one quiet processor.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 
 from snn_docs import LIF, data, encoding
 from snn_docs.network import count
 from snn_docs.sequential import Sequential
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Model = Callable[[Tensor], Tensor]  # images to ten scores
 
-    from record import Row
-    from torch import Tensor
-
-    Model = Callable[[Tensor], Tensor]  # images to ten scores
 
 SEEDS = (0, 1, 2, 3, 4)
 TUNING_SEED = 100
@@ -165,11 +159,5 @@ def rows() -> Iterator[Row]:
             }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a network, and what it reached."""
-    told = f"rate {row['rate']}  epoch {row['epoch']:2}  test {row['test']:.3f}"
-    return f"{row['network']:31} seed {row['seed']}  {told}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "images", rows, show, ["torch", "mlxtend", "scikit-learn"])
+    record.run(__doc__, "images", rows, libraries=["torch", "mlxtend", "scikit-learn"])

@@ -9,23 +9,15 @@ the test is not looked at. With --record the figures are kept beside it. A run t
 minutes on one quiet processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING
 
 import images
 import torch
-from harness import record
-from torch import nn
+from harness import Row, record
+from torch import Tensor, nn
 
 from snn_docs import data
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 COUNTS = (100, 300, 1000, 3500)
 WAYS = (("conv SNN", False), ("conv SNN", True), ("CNN", True))  # shifted or not
@@ -79,12 +71,5 @@ def rows() -> Iterator[Row]:
             }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a network, what it was given, and what it reached."""
-    way = "shifted" if row["shifted"] else "as they are"
-    given = f"{row['images']:5} images {way:11} seed {row['seed']}"
-    return f"{row['network']:9} {given}  rate {row['rate']}  validation {row['validation']:.3f}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "images_count", rows, show, ["torch", "mlxtend", "scikit-learn"])
+    record.run(__doc__, "images_count", rows, libraries=["torch", "mlxtend", "scikit-learn"])

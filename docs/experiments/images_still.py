@@ -6,18 +6,11 @@ With --record the figures are kept beside it. A run takes about three minutes on
 processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from unittest.mock import patch
 
 import images
-from harness import record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
+from harness import Row, record
 
 
 def rows() -> Iterator[Row]:
@@ -28,4 +21,4 @@ def rows() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "images_still", rows, images.show, ["torch", "mlxtend", "scikit-learn"])
+    record.run(__doc__, "images_still", rows, libraries=["torch", "mlxtend", "scikit-learn"])

@@ -11,29 +11,21 @@ used for nothing else, then trains with five others; the test accuracy is that o
 best in validation. How far a threshold rises is searched along with the rate, among two values.
 Controls take away what may be the memory of a trained network: the states of neurons that fire all
 through the silence, or of the others, the raised thresholds or all else that a neuron keeps, and
-the spikes that come back during the silence. With --record the figures are kept beside it; with
---new only networks are measured that this record lacks. A run takes about three quarters of an hour
-on one processor.
+the spikes that come back during the silence. With --record the figures are kept beside it. A run
+takes about three quarters of an hour on one processor.
 """
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record
+from harness import Row, each
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from record import Row
 
 DELAYS = (15, 30)
 RATES = (3e-3, 1e-2, 3e-2)
@@ -254,20 +246,5 @@ def measured(name: str, delay: int) -> Row:
     }
 
 
-def show(row: Row) -> str:
-    """Return a network and a delay, and what it reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    controls = {key: row[key] for key in CONTROLS if key in row}
-    adaptation = f"  adaptation {row['adaptation']}" if "adaptation" in row else ""
-    return (
-        f"{row['network']}  {row['parameters']:6} silence {row['delay']:3}  "
-        f"rate {row['rate']:.3f}{adaptation}  test {tests}  epochs {row['epochs']} "
-        f"{controls or ''}"
-    )
-
-
 if __name__ == "__main__":
-    record.run_each(
-        __doc__, "memory", by=("network", "delay"), places=itertools.product(NETWORKS, DELAYS),
-        measured=measured, show=show, libraries=["torch"],
-    )  # fmt: skip
+    each(__doc__, "memory", itertools.product(NETWORKS, DELAYS), measured, ["torch"])

@@ -16,30 +16,25 @@ minutes on one processor. `make peers` makes an environment with NeuroBench in i
 .venv-peers/bin/python docs/experiments/neurobench_metrics.py
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import costs
 import harness
 import images
 import torch
-from harness import record
+from harness import Row, record
 from torch import Tensor, nn
 
 from snn_docs import LIF, data, encoding
 from snn_docs.network import count
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+Figures = dict[str, float]
 
-    from record import Row
-
-    Figures = dict[str, float]
 
 PRICES = (0.0, 0.1, 0.3, 1.0)
 TOLERANCE = 0.01
@@ -274,21 +269,6 @@ def rows() -> Iterator[Row]:
         yield {"task": PICTURES, "network": "SNN", "steps": steps, **row}
 
 
-def show(row: Row) -> str:
-    """Return a network, and its figures."""
-    tried = zip(row["prices"], row["validation"], row["operations"], strict=True)
-    steps = f" {row['steps']} steps" if "steps" in row else ""
-    lines = [f"{row['task']} {row['network']}{steps}, price {row['price']}"]
-    lines += [
-        "    price {}: {:.3f} in validation, {:.0f} operations".format(*each) for each in tried
-    ]
-    for test, figures in zip(row["test"], row["figures"], strict=True):
-        told = (f"{key} {value:.6g}" for key, value in figures.items())
-        lines.append(f"    test {test:.3f} {' '.join(told)}")
-    apart = max((max(each.values()) for each in row.get("apart", [])), default="unknown")
-    return "\n".join([*lines, f"    apart from NeuroBench: {apart}"])
-
-
 if __name__ == "__main__":
     libraries = ["torch", "mlxtend", "aeon", "scikit-learn"] + ["neurobench"] * THERE
-    record.run(__doc__, "neurobench_metrics", rows, show, libraries)
+    record.run(__doc__, "neurobench_metrics", rows, libraries=libraries)

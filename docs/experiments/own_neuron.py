@@ -9,26 +9,19 @@ accuracy of three seeds: two sizes of the current (of the leak, for the LIF) wit
 takes about ten minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import accuracy, study
-from torch import nn
+from harness import Row, accuracy, study
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data, encoding
 from snn_docs.fitting import RunError, minimize
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from record import Row
-    from torch import Tensor
 
 STEPS = 25
 EPOCHS = 6

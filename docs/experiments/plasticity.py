@@ -9,23 +9,16 @@ moves what the page has as arguments: how fast thresholds adapt, and where they 
 the figures are kept beside it. A run takes about four minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from snn_docs import LIF, data
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 SEEDS = range(5)
 STEPS, BATCH, RATE, LEAK, KEPT = 20, 32, 0.02, 0.05, 0.8
@@ -165,14 +158,5 @@ def rows() -> Iterator[Row]:
     yield {"pixels": 784, "neurons": 256, "name": "K平均法", "test": test}
 
 
-def show(row: Row) -> str:
-    """Return a setting, and what it reached."""
-    name = row.get("name") or f"threshold {row['threshold']:g}, adapt {row['adapt']:g}"
-    parts = [
-        " ".join(f"{value:.3f}" for value in row[key]) for key in ("test", "used") if key in row
-    ]
-    return f"{row['pixels']} pixels, {name}  {'  used '.join(parts)}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "plasticity", rows, show, ["torch", "scikit-learn", "mlxtend"])
+    record.run(__doc__, "plasticity", rows, libraries=["torch", "scikit-learn", "mlxtend"])

@@ -7,22 +7,15 @@ opponent, logistic regression on pixels, learns from the same 100 images. With -
 are kept beside it. A run takes about twenty seconds on one processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import plasticity
 import torch
-from harness import record
+from harness import Row, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from torch import Tensor
 
 from snn_docs import data
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
 
 KNOWN = 100
 
@@ -54,11 +47,5 @@ def rows() -> Iterator[Row]:
         }
 
 
-def show(row: Row) -> str:
-    """Return what was reached."""
-    told = f"100 labels {row['few']:.3f}, all {row['all']:.3f}, {row['wrong']} wrong names"
-    return f"seed {row['seed']}: {told}; regression {row['regression']:.3f}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "plasticity_labels", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "plasticity_labels", rows, libraries=["torch", "scikit-learn"])

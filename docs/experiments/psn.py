@@ -12,25 +12,20 @@ With --record the figures are kept beside it. A run takes about a quarter of an 
 processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import accuracy, epochs, study
+from harness import Row, accuracy, epochs, study
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Part = tuple[Tensor, Tensor]
 
-    from record import Row
-    from torch import Tensor
-
-    Part = tuple[Tensor, Tensor]
 
 SPIKE = ArcTan()
 RATES = (3e-3, 1e-2, 3e-2, 1e-1)

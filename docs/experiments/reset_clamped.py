@@ -3,28 +3,19 @@
 Trains the networks of reset_gradient.py whose gradient explodes, attached, with the gradient of
 every potential clamped as it goes back from one step to the one before. The limit and the learning
 rate are chosen in validation on a seed that is used for nothing else; five others are measured.
-With --record the figures are kept beside it; with --new only what the record lacks is measured. A
-run takes about fifteen minutes on one processor.
+With --record the figures are kept beside it. A run takes about fifteen minutes on one processor.
 """
 
-from __future__ import annotations
-
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record
-from reset_gradient import BATCH, BY, EPOCHS, RATES, SEEDS, SURROGATES, TUNING_SEED, build
+from harness import Row, each
+from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, SURROGATES, TUNING_SEED, Spike, build
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import data
-
-if TYPE_CHECKING:
-    from record import Row
-    from reset_gradient import Spike
-    from torch import Tensor
-
-    from snn_docs.network import Network
+from snn_docs.network import Network
 
 LIMITS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 SETS = (
@@ -93,15 +84,5 @@ def measured(name: str, steps: int) -> Row:
     }
 
 
-def show(row: Row) -> str:
-    """Return a surrogate and a time, what was chosen and what was reached."""
-    told = " ".join(f"{each:.3f}" for each in row["clamped"])
-    chosen = f"rate {row['clamped_rate']} limit {row['limit']}"
-    return f"{row['surrogate']} {row['steps']:3d} {chosen}  {told}"
-
-
 if __name__ == "__main__":
-    record.run_each(
-        __doc__, "reset_clamped", by=BY, places=SETS,
-        measured=measured, show=show, libraries=["torch", "scikit-learn"],
-    )  # fmt: skip
+    each(__doc__, "reset_clamped", SETS, measured, ["torch", "scikit-learn"])

@@ -9,21 +9,17 @@ many seeds that was so is told, and for how many the norm of single precision, w
 reset_gradient.py does, is not finite. Before training, every network of reset_gradient.py also goes
 along its gradient, attached and detached, by each of three lengths: how far its loss of that batch
 falls at best does not depend on how large the gradient is. With --record the figures are kept
-beside it; with --new only what this record lacks is measured. A run takes about eight minutes on
-one processor.
+beside it. A run takes about eight minutes on one processor.
 """
-
-from __future__ import annotations
 
 import math
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import record
+from harness import Row, each
 from reset_gradient import (
     BATCH,
-    BY,
     EPOCHS,
     LENGTHS,
     RATES,
@@ -31,19 +27,14 @@ from reset_gradient import (
     SURROGATES,
     TUNING_SEED,
     WAYS,
+    Spike,
     build,
     loss_of,
     size,
 )
 
 from snn_docs import data, encoding
-from snn_docs.network import count
-
-if TYPE_CHECKING:
-    from record import Row
-    from reset_gradient import Spike
-
-    from snn_docs.network import Network
+from snn_docs.network import Network, count
 
 EXPLODES = 10
 TRAINED = ("attached", "clipped")
@@ -156,25 +147,5 @@ def measured(name: str, steps: int) -> Row:
     return row
 
 
-def show(row: Row) -> str:
-    """Return a surrogate and a time, how far the loss falls, and what was reached."""
-    parts = [
-        f"{way} falls " + " ".join(f"{each:.3f}" for each in row[f"{way}_falls"])
-        for way in ("attached", "detached")
-    ]
-    if "single_overflows" in row:
-        parts += [
-            f"{way} {row[f'{way}_rate']} "
-            + " ".join(f"{each:.3f}" for each in row[way])
-            + f" overflows {row[f'{way}_overflows']}"
-            for way in TRAINED
-        ]
-        parts.append(f"single overflows {row['single_overflows']}")
-    return f"{row['surrogate']} {row['steps']:3d} {'  '.join(parts)}"
-
-
 if __name__ == "__main__":
-    record.run_each(
-        __doc__, "reset_double", by=BY, places=product(SURROGATES, LENGTHS),
-        measured=measured, show=show, libraries=["torch", "scikit-learn"],
-    )  # fmt: skip
+    each(__doc__, "reset_double", product(SURROGATES, LENGTHS), measured, ["torch", "scikit-learn"])

@@ -6,30 +6,23 @@ Each of the three gets the learning rate that did best in validation on a seed t
 nothing else, then trains with five others. The first biases are 0.5, so that no neuron is silent
 for want of a start, which would hide what is asked. Beside the accuracy in tests stands how many
 times as large the attached gradient is as the detached one, before training. With --record the
-figures are kept beside it; with --new only what this record lacks is measured. A run takes about
-twelve minutes on one processor.
+figures are kept beside it. A run takes about twelve minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record
+from harness import Row, each
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan, FastSigmoid, Heaviside, Triangle
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Spike = Callable[[Tensor], Tensor]
 
-    from record import Row
-    from torch import Tensor
-
-    Spike = Callable[[Tensor], Tensor]
 
 SURROGATES: dict[str, Spike] = {
     "Heaviside": Heaviside.apply,
@@ -40,8 +33,6 @@ SURROGATES: dict[str, Spike] = {
     "Triangle(1)": Triangle(),
 }
 LENGTHS = (8, 32, 128)
-BY = ("surrogate", "steps")
-"""What tells rows apart."""
 RATES = (1e-3, 5e-3, 2e-2)
 SEEDS = range(5)
 TUNING_SEED = 100
@@ -115,18 +106,7 @@ def measured(name: str, steps: int) -> Row:
     return row
 
 
-def show(row: Row) -> str:
-    """Return a surrogate and a time, and what both reached."""
-    parts = [
-        f"{way} {row[f'{way}_rate']} " + " ".join(f"{each:.3f}" for each in row[way])
-        for way in WAYS
-    ]
-    growth = sorted(row["growth"])[2]
-    return f"{row['surrogate']} {row['steps']:3d} growth {growth:.3g}  {'  '.join(parts)}"
-
-
 if __name__ == "__main__":
-    record.run_each(
-        __doc__, "reset_gradient", by=BY, places=product(SURROGATES, LENGTHS),
-        measured=measured, show=show, libraries=["torch", "scikit-learn"],
-    )  # fmt: skip
+    each(
+        __doc__, "reset_gradient", product(SURROGATES, LENGTHS), measured, ["torch", "scikit-learn"]
+    )

@@ -6,28 +6,22 @@ learning rate, so that nothing is hidden by a choice. With --record the figures 
 A run takes about five minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import harness
 import torch
-from harness import record
+from harness import Row, record
 from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, loss_of
+from torch import Tensor
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Literal
+Reset = Literal["zero", "subtract"]
 
-    from record import Row
-    from torch import Tensor
-
-    Reset = Literal["zero", "subtract"]
 
 RESETS: tuple[Reset, ...] = ("subtract", "zero")
 STEPS = 32
@@ -68,13 +62,5 @@ def rows() -> Iterator[Row]:
         yield row
 
 
-def show(row: Row) -> str:
-    """Return a rule and a rate, and what both ways reached."""
-    parts = [
-        f"{way} " + " ".join(f"{each:.3f}" for each in row[way]) for way in ("attached", "detached")
-    ]
-    return f"{row['reset']} {row['rate']}  {'  '.join(parts)}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "reset_subtract", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "reset_subtract", rows, libraries=["torch", "scikit-learn"])

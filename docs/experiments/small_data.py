@@ -10,29 +10,21 @@ estimate near 1 can hardly be far off. With --record the figures are kept beside
 about five minutes on one processor.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import torch
-from harness import record
+from harness import Row, record
 from sklearn.model_selection import (  # type: ignore[import-untyped]
     StratifiedKFold,
     train_test_split,
 )
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from snn_docs import LI, LIF
 from snn_docs.network import mean_potential
 from snn_docs.sequential import Sequential
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from record import Row
-    from torch import Tensor
 
 KINDS = ("circle", "nod", "shake", "tap")
 DRAWS, RECORDINGS, OTHERS, PARTS = 20, 50, 2000, 5
@@ -149,15 +141,5 @@ def measured(known: Recordings, others: Recordings, seed: int) -> Row:
     }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return what was estimated, and what was true."""
-    told = (
-        f"{row[way]:.2f} [{row[f'{way}_interval'][0]:.2f}, {row[f'{way}_interval'][1]:.2f}]"
-        for way in ("once", "more", "parts")
-    )
-    draw = f"noise {row['noise']}, seed {row['seed']:2}  truth {row['truth']:.3f}"
-    return f"{draw}  once, more, parts: {', '.join(told)}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "small_data", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "small_data", rows, libraries=["torch", "scikit-learn"])

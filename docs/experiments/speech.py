@@ -13,29 +13,22 @@ the test is on the other 370. With --record the figures are kept beside it. A ru
 minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import harness
 import torch
-from harness import accuracy, record
+from harness import Row, accuracy, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, Recurrent, data
+from snn_docs.data import Sequences
 from snn_docs.network import count
 from snn_docs.sequential import Sequential
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
-
-    from snn_docs.data import Sequences
 
 EPOCHS, BATCH = 60, 30
 RATES = (3e-3, 1e-2)
@@ -257,13 +250,5 @@ def rows() -> Iterator[Row]:
         yield trained(name, contestant)
 
 
-def show(row: Row) -> str:
-    """Return a setting, and what it reached."""
-    parts = {key: row[key] for key in ("test", "longer") if key in row}
-    told = "  ".join(f"{key} {' '.join(f'{x:.3f}' for x in each)}" for key, each in parts.items())
-    chosen = f"{row['setting']} {row.get('rate', '')}  validation {row['validation']:.3f}"
-    return f"{row['network']} {row['parameters']} {chosen}  {told}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "speech", rows, show, ["torch", "aeon", "scikit-learn"])
+    record.run(__doc__, "speech", rows, libraries=["torch", "aeon", "scikit-learn"])

@@ -8,17 +8,10 @@ twice as much padding. With --record the figures are kept beside it. A run takes
 one processor.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
 
-from typing import TYPE_CHECKING
-
-from harness import record
-from speech import NETWORKS, show, trained
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
+from harness import Row, record
+from speech import NETWORKS, trained
 
 LEAK = 0.03
 READERS = tuple(NETWORKS)[:2]
@@ -31,4 +24,4 @@ def rows() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "speech_leaks", rows, show, ["torch", "aeon"])
+    record.run(__doc__, "speech_leaks", rows, libraries=["torch", "aeon"])

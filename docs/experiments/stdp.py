@@ -13,19 +13,12 @@ precision: a rounding never moves a spike. With --record the figures are kept be
 about three minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
-from harness import record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-    from torch import Tensor
+from harness import Row, record
+from torch import Tensor
 
 INPUTS, LONG, RATE = 500, 50, 0.05
 LEAK, KEPT, START = 0.2, 0.95, 0.5
@@ -195,19 +188,5 @@ def rows() -> Iterator[Row]:
         yield {"name": name, **asdict(setting), **run(setting)}
 
 
-def show(row: Row) -> str:
-    """Return a setting, and what it reached."""
-    if "times" in row:
-        return f"{row['name']} {len(row['times'])} spikes"
-    if "returns" in row:
-        told = f"{sum(row['found'])} of {sum(row['returns'])}, {sum(row['false'])} others"
-        return f"{row['name']} {told}"
-    pairs = list(zip(row["hits"], row["false"], strict=True))
-    found = sum(hits >= 0.9 and false <= 1 for hits, false in pairs)  # noqa: PLR2004 - as told above
-    told = " ".join(f"{hits:.2f}/{false:.1f}" for hits, false in pairs)
-    last = [each[-1] for each in row["latency"]]
-    return f"{row['name']} {found}/{len(pairs)}  {told}  {last}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "stdp", rows, show, ["torch"])
+    record.run(__doc__, "stdp", rows, libraries=["torch"])

@@ -7,23 +7,17 @@ Accuracies can be compared between machines, apart from what rounding changes. W
 figures are kept beside it. A run takes about four minutes on one quiet processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import harness
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 
 from snn_docs import IF, data, encoding, surrogate
 from snn_docs.network import Network, count
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 SURROGATES: dict[tuple[str, float | None], Callable[[Tensor], Tensor]] = {
     ("Heaviside", None): surrogate.Heaviside.apply,
@@ -104,12 +98,5 @@ def rows() -> Iterator[Row]:
         }  # fmt: skip
 
 
-def show(row: Row) -> str:
-    """Return a setting, and where it ended."""
-    name = f"{row['surrogate']:16}{row['slope'] or '-':>6}"
-    setting = f"bias {row['bias']}  rate {row['rate']}  seed {row['seed']}"
-    return f"{name}  {setting}  {row['accuracies'][-1]:.2f}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "surrogate_choice", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "surrogate_choice", rows, libraries=["torch", "scikit-learn"])

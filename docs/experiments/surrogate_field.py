@@ -8,23 +8,16 @@ surrogate enlarges each layer's gradients, before and after they are summed over
 --record the figures are kept beside it. A run takes about two minutes on one quiet processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from record import Row
-    from torch import Tensor
 
 SLOPES = (1.0, 4.0, 16.0)
 LENGTHS = (0.05, 0.15, 0.5, 1.5, 5.0)
@@ -125,13 +118,5 @@ def rows() -> Iterator[Row]:
             yield {"samples": samples, "sum": name, "ratios": ratios}
 
 
-def show(row: Row) -> str:
-    """Return a count or a ratio."""
-    if "sum" in row:
-        return f"{row['samples']:5} samples, {row['sum']:6} the sum: {row['ratios']}"
-    way = f"{row['layers']} layers, {row['moved']} moved, {row['direction']:8}"
-    return f"{way} slope {row['slope']:4}: {row['falls']}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "surrogate_field", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "surrogate_field", rows, libraries=["torch", "scikit-learn"])

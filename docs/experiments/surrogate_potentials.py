@@ -5,20 +5,13 @@ surrogates of surrogate_choice.py are to reach. Prints how many there are. With 
 are kept beside it. A run takes a few seconds.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import torch
-from harness import record
+from harness import Row, record
 
 from snn_docs import IF, data
 from snn_docs.network import Network
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
 
 BINS, FROM, TO = 60, -3.0, 3.0  # of the potentials, less the threshold
 
@@ -34,11 +27,5 @@ def rows() -> Iterator[Row]:
     yield {"from": FROM, "to": TO, "counts": shown, "all": v.numel()}
 
 
-def show(row: Row) -> str:
-    """Say how many were counted."""
-    shown = f"{sum(row['counts'])} of them from {row['from']} to {row['to']}"
-    return f"{row['all']} potentials, {shown}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "surrogate_potentials", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "surrogate_potentials", rows, libraries=["torch", "scikit-learn"])

@@ -8,22 +8,14 @@ box reaches before and after learning. With --record the figures are kept beside
 about a minute on one quiet processor.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import torch
-from harness import record
+from harness import Row, record
 from surrogate_choice import RATES, SEEDS, Part, accuracies, build, parts
 
+from snn_docs.network import Network
 from snn_docs.surrogate import Boxcar, StraightThrough, Surrogate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from record import Row
-
-    from snn_docs.network import Network
 
 SLOPES = (2.0, 1.0, 0.5, 0.25, 0.05, 0.02, 0.01)
 CHOOSING = 5  # the seed that only chooses the rate
@@ -58,12 +50,5 @@ def rows() -> Iterator[Row]:
         }
 
 
-def show(row: Row) -> str:
-    """Return a width, and how well it learns."""
-    right = " ".join(f"{value:.3f}" for value in row["accuracies"])
-    told = " ".join(f"{before:.2f}>{after:.2f}" for before, after in row["reached"])
-    return f"{row['surrogate']:16} {row['width'] or '-':>5}  rate {row['rate']}  {right}  {told}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "surrogate_width", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "surrogate_width", rows, libraries=["torch", "scikit-learn"])

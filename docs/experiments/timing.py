@@ -12,34 +12,25 @@ fades: there, late spikes count more. A convolution over time, of as many parame
 its largest or mean output. A rule that learns nothing is told the groups: the busiest step, or
 steps, of each, sorted. Controls: the same networks on data whose steps are in random order, and on
 volleys whose channels are off by a step. A last part tries how far ALIF's two
-settings of its threshold may be off. With --record the figures are kept beside it. With --only NAME
-... those networks alone are run, and the other rows of the record stay, with the machine and the
-date that made them. A run takes about twenty minutes on one processor; LSNN alone takes six,
-CubaLIF two, the rules a second.
+settings of its threshold may be off. With --record the figures are kept beside it. A run takes
+about twenty minutes on one processor.
 """
 
-from __future__ import annotations
-
-import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import permutations, product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import permutations
+from typing import Any
 
 import torch
-from harness import record
+from harness import Row, accuracy, best, best_epoch, epochs, grid, parameters, record
 from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, CubaLIF, Recurrent, data
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from record import Row
-    from torch import Tensor
 
 GAP = 20
 SAMPLES = (1024, 512, 512)
@@ -58,7 +49,7 @@ ADAPTATION_LEAKS = (0.002, 0.02, 0.2)
 RULE: dict[str, Any] = {"reset": "subtract", "surrogate": ArcTan()}
 """Of all neurons."""
 
-Part = tuple["Tensor", "Tensor"]
+Part = tuple[Tensor, Tensor]
 
 
 class Spiking(torch.nn.Module):
@@ -119,97 +110,56 @@ class Convolved(torch.nn.Module):
         return scores
 
 
-def leaky(leak: float, readout: str = "mean") -> Spiking:
-    """Return a network of leaky neurons."""
-    return Spiking(HIDDEN, LIF(leak=leak, **RULE), readout)
-
-
-def looped(leak: float, gain: float) -> Spiking:
-    """Return a network whose spikes come back through weights that begin so large."""
-    return Spiking(LOOPED, with_spikes_back(LIF(leak=leak, **RULE), gain))
-
-
-def with_spikes_back(neuron: torch.nn.Module, gain: float) -> Recurrent:
-    """Return neurons whose spikes come back through weights that begin so large."""
+def spiking(
+    kind: type[LIF | CubaLIF | ALIF],
+    *,
+    readout: str = "mean",
+    gain: float | None = None,
+    **constants: Any,  # noqa: ANN401 - the neuron's own
+) -> Spiking:
+    """Return a network of such neurons, whose spikes may come back through weights so large."""
+    neuron: torch.nn.Module = kind(**constants, **RULE)
+    if gain is None:
+        return Spiking(HIDDEN, neuron, readout)
     back = torch.nn.Linear(LOOPED, LOOPED, bias=False)
     torch.nn.init.orthogonal_(back.weight, gain=gain)
-    return Recurrent(neuron, back)
-
-
-def slow(leak: float, synapse_leak: float, readout: str) -> Spiking:
-    """Return a network of neurons whose inputs stay as a current."""
-    return Spiking(HIDDEN, CubaLIF(leak=leak, synapse_leak=synapse_leak, **RULE), readout)
-
-
-def adapting(leak: float, adaptation: float, adaptation_leak: float) -> ALIF:
-    """Return neurons whose thresholds adapt."""
-    return ALIF(leak=leak, adaptation=adaptation, adaptation_leak=adaptation_leak, **RULE)
-
-
-def adaptive(
-    leak: float, adaptation: float, adaptation_leak: float, readout: str = "mean"
-) -> Spiking:
-    """Return a network of neurons whose thresholds adapt."""
-    return Spiking(HIDDEN, adapting(leak, adaptation, adaptation_leak), readout)
-
-
-def adaptive_looped(
-    leak: float, adaptation: float, adaptation_leak: float, gain: float, readout: str
-) -> Spiking:
-    """Return one whose spikes come back, too: a long short-term spiking network (LSNN)."""
-    neuron = adapting(leak, adaptation, adaptation_leak)
-    return Spiking(LOOPED, with_spikes_back(neuron, gain), readout)
-
-
-class Contestant(NamedTuple):
-    """What makes a network, and what may be chosen."""
-
-    make: Callable[..., torch.nn.Module]
-    grid: dict[str, Sequence[float | str]]
-
-    def settings(self) -> list[Row]:
-        """Return all that may be chosen."""
-        return [
-            dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())
-        ]
+    return Spiking(LOOPED, Recurrent(neuron, back), readout)
 
 
 MEMORY = 1 / 2 / GAP
 """What leaks slowly enough to last from the first volley to the third."""
 READOUTS = ("mean", "fading")
-NETWORKS = {
-    "memoryless": Contestant(leaky, {"leak": (1.0,)}),
-    "LIF": Contestant(leaky, {"leak": (0.0, 0.01, 0.05, 0.2)}),
-    "fading": Contestant(leaky, {"leak": (0.05, 0.2, 0.5, 1.0), "readout": READOUTS[1:]}),
-    "CubaLIF": Contestant(
-        slow, {"leak": (0.5, 1.0), "synapse_leak": (MEMORY,), "readout": READOUTS}
+of_lif, of_cuba, of_alif = (partial(spiking, kind) for kind in (LIF, CubaLIF, ALIF))
+NETWORKS: dict[str, tuple[Callable[..., torch.nn.Module], list[Row]]] = {
+    "memoryless": (of_lif, grid(leak=(1.0,), rate=RATES)),
+    "LIF": (of_lif, grid(leak=(0.0, 0.01, 0.05, 0.2), rate=RATES)),
+    "fading": (of_lif, grid(leak=(0.05, 0.2, 0.5, 1.0), readout=READOUTS[1:], rate=RATES)),
+    "CubaLIF": (
+        of_cuba,
+        grid(leak=(0.5, 1.0), synapse_leak=(MEMORY,), readout=READOUTS, rate=RATES),
     ),
-    "recurrent": Contestant(looped, {"leak": (0.0, 0.05), "gain": (0.2, 0.5)}),
-    "ALIF": Contestant(
-        adaptive, {"leak": (0.5, 1.0), "adaptation": (1.0, 3.0), "adaptation_leak": (MEMORY,)}
+    "recurrent": (of_lif, grid(leak=(0.0, 0.05), gain=(0.2, 0.5), rate=RATES)),
+    "ALIF": (
+        of_alif,
+        grid(leak=(0.5, 1.0), adaptation=(1.0, 3.0), adaptation_leak=(MEMORY,), rate=RATES),
     ),
-    "ALIF, longer": Contestant(
-        adaptive,
-        {
-            "leak": (0.1, 0.33),
-            "adaptation": (1.0,),
-            "adaptation_leak": (MEMORY,),
-            "readout": READOUTS,
-        },
+    "ALIF, longer": (
+        of_alif,
+        grid(
+            leak=(0.1, 0.33), adaptation=(1.0,), adaptation_leak=(MEMORY,),
+            readout=READOUTS, rate=RATES,
+        ),
     ),
-    "LSNN": Contestant(
-        adaptive_looped,
-        {
-            "leak": (0.2, 0.5),
-            "adaptation": (1.0,),
-            "adaptation_leak": (MEMORY,),
-            "gain": (0.5,),
-            "readout": READOUTS,
-        },
+    "LSNN": (
+        of_alif,
+        grid(
+            leak=(0.2, 0.5), adaptation=(1.0,), adaptation_leak=(MEMORY,), gain=(0.5,),
+            readout=READOUTS, rate=RATES,
+        ),
     ),
-    "GRU": Contestant(Gated, {"readout": ("mean", "last"), "bias": (0.0, 2.0)}),
-    "convolution": Contestant(Convolved, {"taps": (1, 3), "readout": ("max", "mean")}),
-}
+    "GRU": (Gated, grid(readout=("mean", "last"), bias=(0.0, 2.0), rate=RATES)),
+    "convolution": (Convolved, grid(taps=(1, 3), readout=("max", "mean"), rate=RATES)),
+}  # fmt: skip
 RULES = {"rule 1": 1, "rule 3": 3}
 """The rule that is told the groups, and over how many steps it counts a group's spikes."""
 
@@ -227,82 +177,56 @@ def sample(jitter: int, seed: int, *, scrambled: bool = False) -> list[Part]:
     return parts
 
 
-def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((network(inputs).argmax(1) == labels).float().mean())
-
-
-def train(
-    make: Callable[[], torch.nn.Module], rate: float, parts: list[Part], seed: int
-) -> tuple[float, float]:
+def train(make: Callable[..., torch.nn.Module], setting: Row, parts: list[Part], seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
     (inputs, labels), held, test = parts
     torch.manual_seed(seed)
-    network = make()
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    best = -1.0, -1.0
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        reached = accuracy(network, *held)
-        if reached > best[0]:
-            best = reached, accuracy(network, *test)
-    return best
+    network = make(**{key: value for key, value in setting.items() if key != "rate"})
+    optimizer = torch.optim.Adam(network.parameters(), lr=setting["rate"])
+    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
+    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=BATCH)
+    found = best_epoch(going, partial(accuracy, network, *held), partial(accuracy, network, *test))
+    return found | {"parameters": parameters(network)}
+
+
+def compared(
+    name: str, jitter: int, settings: Sequence[Row], reached: Callable[[Row, list[Part], int], Row]
+) -> Row:
+    """Choose a network's setting, and return what it reaches on fresh seeds."""
+    tuning = sample(jitter, TUNING_SEED)
+    chosen, tried = best(settings, lambda each: reached(each, tuning, TUNING_SEED)["validation"])
+    runs = [reached(chosen, sample(jitter, seed), seed) for seed in SEEDS]
+    return {
+        "network": name,
+        "parameters": runs[0]["parameters"],
+        "jitter": jitter,
+        "chosen": chosen,
+        "tried": [{**each, "validation": held} for each, held in zip(settings, tried, strict=True)],
+        "test": [run["test"] for run in runs],
+    }
 
 
 def trained(name: str, jitter: int) -> Row:
-    """Choose a network's settings, and return what they reach on fresh seeds."""
-    make, _ = contestant = NETWORKS[name]
-    tuning = sample(jitter, TUNING_SEED)
-    tried: list[Row] = [
-        {
-            **own,
-            "rate": rate,
-            "validation": train(partial(make, **own), rate, tuning, TUNING_SEED)[0],
-        }
-        for own, rate in product(contestant.settings(), RATES)
-    ]
-    chosen = dict(max(tried, key=lambda each: each["validation"]))
-    del chosen["validation"]
-    own, rate = {key: chosen[key] for key in contestant.grid}, chosen["rate"]
-    fit = partial(train, partial(make, **own), rate)
-    found: Row = {
-        "network": name,
-        "parameters": sum(each.numel() for each in make(**own).parameters()),
-        "jitter": jitter,
-        "chosen": chosen,
-        "tried": tried,
-        "test": [fit(sample(jitter, seed), seed)[1] for seed in SEEDS],
-    }
+    """Return what a network reaches, and without jitter also with the steps in random order."""
+    make, settings = NETWORKS[name]
+    row = compared(name, jitter, settings, partial(train, make))
     if jitter == 0:
-        found["scrambled"] = [fit(sample(jitter, seed, scrambled=True), seed)[1] for seed in SEEDS]
-    return found
+        parts = {seed: sample(jitter, seed, scrambled=True) for seed in SEEDS}
+        row["scrambled"] = [train(make, row["chosen"], parts[seed], seed)["test"] for seed in SEEDS]
+    return row
 
 
 def linear(name: str, jitter: int, see: Callable[[Tensor], Tensor]) -> Row:
     """Return what a linear classifier reaches that sees a part of the inputs."""
 
-    def fitted(parts: list[Part], penalty: float) -> tuple[float, float]:
+    def fitted(setting: Row, parts: list[Part], _: int) -> Row:
         (train, labels), *others = ((see(inputs).numpy(), y.numpy()) for inputs, y in parts)
-        line = LogisticRegression(C=penalty, max_iter=300).fit(train, labels)
+        line = LogisticRegression(max_iter=300, **setting).fit(train, labels)
         held, test = (float(line.score(*other)) for other in others)
-        return held, test
+        number = ORDERS * (train.shape[1] + 1)
+        return {"validation": held, "test": test, "parameters": number}
 
-    tuning = sample(jitter, TUNING_SEED)
-    tried = {penalty: fitted(tuning, penalty)[0] for penalty in PENALTIES}
-    best = max(PENALTIES, key=tried.__getitem__)
-    return {
-        "network": name,
-        "parameters": ORDERS * (see(tuning[0][0]).shape[1] + 1),
-        "jitter": jitter,
-        "chosen": {"C": best},
-        "tried": [{"C": penalty, "validation": held} for penalty, held in tried.items()],
-        "test": [fitted(sample(jitter, seed), best)[1] for seed in SEEDS],
-    }
+    return compared(name, jitter, grid(C=PENALTIES), fitted)
 
 
 def in_order(inputs: Tensor, window: int) -> Tensor:
@@ -318,25 +242,18 @@ def in_order(inputs: Tensor, window: int) -> Tensor:
 def ruled(name: str, jitter: int) -> Row:
     """Return what the rule reaches, which has nothing to learn."""
 
-    def right(part: Part) -> float:
-        return float((in_order(part[0], RULES[name]) == part[1]).float().mean())
+    def told(setting: Row, parts: list[Part], _: int) -> Row:
+        held, test = (
+            float((in_order(inputs, **setting) == labels).float().mean())
+            for inputs, labels in parts[1:]
+        )
+        return {"validation": held, "test": test, "parameters": 0}
 
-    return {
-        "network": name,
-        "parameters": 0,
-        "jitter": jitter,
-        "chosen": {"window": RULES[name]},
-        "tried": [{"window": RULES[name], "validation": right(sample(jitter, TUNING_SEED)[1])}],
-        "test": [right(sample(jitter, seed)[2]) for seed in SEEDS],
-    }
+    return compared(name, jitter, grid(window=(RULES[name],)), told)
 
 
-def rows(only: Sequence[str] | None = None, jitters: Sequence[int] = (0, 1)) -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     """Yield what each network reached, and what ALIF reaches with other thresholds."""
-    if only:
-        for name, jitter in product(only, jitters):
-            yield (ruled if name in RULES else trained)(name, jitter)
-        return
     warnings.simplefilter("ignore", ConvergenceWarning)
     for jitter in (0, 1):
         yield linear("counts", jitter, lambda inputs: inputs.sum(0))
@@ -346,59 +263,11 @@ def rows(only: Sequence[str] | None = None, jitters: Sequence[int] = (0, 1)) -> 
         for name in RULES:
             yield ruled(name, jitter)
     tuning = sample(0, TUNING_SEED)
-    for adaptation, adaptation_leak in product(ADAPTATIONS, ADAPTATION_LEAKS):
-        make = partial(adaptive, 1.0, adaptation, adaptation_leak)
-        yield {
-            "adaptation": adaptation,
-            "adaptation_leak": adaptation_leak,
-            "validation": train(make, RATES[-1], tuning, TUNING_SEED)[0],
-        }
-
-
-def show(row: Row) -> str:
-    """Return what was tried, and what it reached."""
-    if "network" not in row:
-        return f"ALIF {row['adaptation']} {row['adaptation_leak']}: {row['validation']:.2f}"
-    parts = {key: row[key] for key in ("test", "scrambled") if key in row}
-    told = "  ".join(f"{key} {' '.join(f'{x:.2f}' for x in each)}" for key, each in parts.items())
-    best = max(each["validation"] for each in row["tried"])
-    return (
-        f"{row['network']} {row['parameters']} jitter {row['jitter']}  {row['chosen']} of "
-        f"{len(row['tried'])}: {best:.2f}  {told}"
-    )
-
-
-def among_the_kept(found: Sequence[Row]) -> list[Row]:
-    """Return the record's rows with these in place of, or beside, those of the same networks."""
-    places = {name: place for place, name in enumerate(("counts", "raster", *NETWORKS, *RULES))}
-
-    def place(row: Row) -> tuple[int, int]:
-        return row.get("jitter", 2), places.get(row.get("network", ""), len(places))
-
-    new = {place(row) for row in found}
-    stays = [row for row in record.kept("timing") if place(row) not in new]
-    return sorted([*stays, *found], key=place)
-
-
-def main() -> None:
-    """Run what is asked for, and keep it if told to."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument(
-        "--only", nargs="+", choices=[*NETWORKS, *RULES], help="keep the record's other rows"
-    )
-    parser.add_argument("--jitter", type=int, nargs="+", default=[0, 1], help="of --only")
-    options = parser.parse_args()
-    torch.set_num_threads(1)  # the same bits however many processors there are
-    found = []
-    for row in rows(options.only, options.jitter):
-        sys.stdout.write(f"{show(row)}\n")
-        sys.stdout.flush()
-        found.append(row)
-    if options.record:
-        found = among_the_kept(found) if options.only else found
-        libraries = ["torch", "scikit-learn"]
-        sys.stdout.write(f"kept in {record.save('timing', found, libraries)}\n")
+    for setting in grid(adaptation=ADAPTATIONS, adaptation_leak=ADAPTATION_LEAKS):
+        whole = {"leak": 1.0, "rate": RATES[-1], **setting}
+        reached = train(of_alif, whole, tuning, TUNING_SEED)["validation"]
+        yield {**setting, "validation": reached}
 
 
 if __name__ == "__main__":
-    main()
+    record.run(__doc__, "timing", rows, libraries=["torch", "scikit-learn"])

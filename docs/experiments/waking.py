@@ -9,10 +9,8 @@ the training data makes fire: before the training, and after that epoch. With --
 are kept beside it. A run takes about five minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
 from dead_neurons import (
@@ -27,19 +25,14 @@ from dead_neurons import (
     layers,
     potential_penalty,
 )
-from harness import record
+from harness import Row, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 RATES = (2e-3, 5e-3, 2e-2)
 WEAK, SPARSE = 20, 0.05
@@ -243,11 +236,5 @@ def rows() -> Iterator[Row]:
             yield {"case": case, "mend": "スパイクの数のロジスティック回帰", **informed(given)}
 
 
-def show(row: Row) -> str:
-    """Return a mend, and what it reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    return f"{row['case']} {row['mend']} {row['strength']} {row.get('rate')}  test {tests}"
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "waking", rows, show, ["torch", "scikit-learn"])
+    record.run(__doc__, "waking", rows, libraries=["torch", "scikit-learn"])

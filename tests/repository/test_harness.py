@@ -113,7 +113,7 @@ def test_an_experiment_that_would_take_hours_runs_as_it_is(harness, monkeypatch)
 
 def test_a_study_can_say_what_its_cheap_row_is(harness, monkeypatch):
     told = []
-    monkeypatch.setattr(harness.record, "run", lambda *_, again: told.append(again))
+    monkeypatch.setattr(harness.record, "run", lambda *_, again, **__: told.append(again))
     harness.study("", "study", {"LIF": GRID}, Training(), again="own")
     harness.study("", "study", {"LIF": GRID}, Training())
     known = {"network": "LIF", "chosen": {"rate": 0.2}, "validation": [0.8, 0], "test": [0.0, 0]}
@@ -161,6 +161,48 @@ def test_epochs_train_on_each_sample_once(harness):
     assert told == [1, 2]
     assert sorted(seen[:5]) == sorted(seen[5:]) == [0, 1, 2, 3, 4]
     assert float(weight.detach()) == pytest.approx(1 - 0.8**6)
+
+
+def test_the_test_counts_of_the_epoch_that_was_best_in_validation(harness):
+    held = iter([0.5, 0.9, 0.9, 1.0, 0.4, 1.0, 1.0, 1.0, 0.2])
+    tested = iter(range(9))
+    found = harness.best_epoch(range(1, 10), lambda: next(held), lambda: next(tested), until=1.0)
+    best = {"validation": 1.0, "epoch": 4, "test": 2}
+    assert found == {**best, "epochs": 8, "learned": True}
+    assert not harness.best_epoch([1], lambda: 1.0, lambda: 0.0, until=1.0)["learned"]
+
+
+def test_a_rate_can_fall_to_nothing(harness):
+    weight = harness.torch.nn.Parameter(harness.torch.zeros(()))
+    optimizer = harness.torch.optim.SGD([weight], lr=0.1)
+    slower = harness.CosineAnnealingLR(optimizer, 2)
+    told = [
+        slower.get_last_lr()[0]
+        for _ in harness.epochs(lambda _: weight**2, 1, optimizer, count=2, batch=1, slower=slower)
+    ]
+    assert told == pytest.approx([0.05, 0.0])
+
+
+def test_all_settings_of_a_grid_are_tried_and_the_first_of_the_best_is_chosen(harness):
+    settings = harness.grid(rate=[1, 2], leak=[0, 3])
+    assert settings[:2] == [{"rate": 1, "leak": 0}, {"rate": 1, "leak": 3}]
+    chosen, tried = harness.best(settings, lambda each: each["leak"])
+    assert chosen is settings[1]
+    assert tried == [0, 3, 0, 3]
+
+
+def test_rows_that_are_measured_one_by_one_go_on_where_they_were(harness, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["speed.py"])
+    measured = []
+
+    def measure(steps):
+        measured.append(steps)
+        return {"steps": steps}
+
+    harness.each("How fast?", "speed", [(1,)], measure)
+    harness.each("How fast?", "speed", [(1,), (2,)], measure)
+    assert measured == [1, 2]
+    assert capsys.readouterr().out.endswith('{"steps": 1}\n{"steps": 2}\n')
 
 
 @pytest.mark.slow
