@@ -25,13 +25,14 @@ kept beside it. A run takes about twenty minutes on one processor.
 """
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
-from harness import Row, record
+from harness import Part, Row, accuracy, each, grid, pairs, right, train
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
@@ -56,8 +57,6 @@ RELU, CLIPPED = -1, 0
 TUNING_SEED = 100
 SEEDS = range(40, 45)
 
-Part = tuple[Tensor, Tensor]
-
 
 def build(depth: int, levels: int) -> nn.Sequential:
     """Make a network, with weights that keep the size of what goes through."""
@@ -71,21 +70,10 @@ def build(depth: int, levels: int) -> nn.Sequential:
 
 
 @cache
-def parts(seed: int) -> tuple[Part, Part, Part]:
+def parts(seed: int) -> list[Part]:
     """Return data for training, validation and test."""
     split = data.mnist(seed=seed, validation=500)
-    pairs = (
-        (split.train_inputs, split.train_labels),
-        (split.validation_inputs, split.validation_labels),
-        (split.test_inputs, split.test_labels),
-    )
-    train, held, test = ((avg_pool2d(x, 2).flatten(1), labels) for x, labels in pairs)
-    return train, held, test
-
-
-def judged(seed: int) -> Part:
-    """Return what a network is judged by: where settings are chosen, not the test."""
-    return parts(seed)[1 if seed == TUNING_SEED else 2]
+    return [(avg_pool2d(x, 2).flatten(1), labels) for x, labels in pairs(split)]
 
 
 @cache
@@ -101,16 +89,14 @@ def fitted(
 ) -> nn.Sequential:
     """Return a network, trained by the answers that are computed with it."""
     inputs, labels = parts(seed)[0]
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(answers(inputs[chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        slower.step()
+    loss = lambda chosen: cross_entropy(answers(inputs[chosen]), labels[chosen])  # noqa: E731
+    train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, cosine=True)
     return network.requires_grad_(requires_grad=False)
+
+
+def judged(seed: int) -> Part:
+    """Return what a network is judged by: where settings are chosen, not the test."""
+    return parts(seed)[1 if seed == TUNING_SEED else 2]
 
 
 def direct(depth: int, setting: Row, seed: int, steps: int, *, detach_reset: bool) -> float:
@@ -130,8 +116,7 @@ def direct(depth: int, setting: Row, seed: int, steps: int, *, detach_reset: boo
         return x.mean(0)
 
     fitted(network, answers, setting["rate"], seed)
-    inputs, labels = judged(seed)
-    return accuracy(answers(inputs), labels)
+    return accuracy(answers, *judged(seed))
 
 
 def heights(network: nn.Sequential, seed: int, percentile: float) -> list[float]:
@@ -179,11 +164,6 @@ def run(
     return Ran(mean, counts, waited, additions)
 
 
-def accuracy(outputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    return float((outputs.argmax(-1) == labels).float().mean())
-
-
 def dense(depth: int) -> int:
     """Return the products after the first layer of weights."""
     return (depth - 1) * WIDTH**2 + WIDTH * 10
@@ -208,15 +188,16 @@ def nonzero(network: nn.Sequential, x: Tensor) -> float:
     return used / dense(sum(isinstance(layer, Stairs) for layer in network))
 
 
-GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
-    "relu": {"levels": (RELU,), "rate": RATES},
-    "untuned": {"levels": (RELU,), "rate": RATES, "percentile": (99.9,)},
-    "percentile": {"levels": (RELU,), "rate": RATES, "percentile": PERCENTILES},
-    "levels": {"levels": LEVELS, "rate": RATES},
-    "clipped": {"levels": (CLIPPED,), "rate": RATES, "percentile": PERCENTILES},
-    "bits": {"levels": LEVELS, "rate": RATES},
-    "direct": {"rate": RATES, "slope": SLOPES},
-    "attached": {"rate": RATES, "slope": SLOPES},
+SETTINGS = {
+    "relu": grid(levels=(RELU,), rate=RATES),
+    "untuned": grid(levels=(RELU,), rate=RATES, percentile=(99.9,)),
+    "percentile": grid(levels=(RELU,), rate=RATES, percentile=PERCENTILES),
+    "levels": grid(levels=LEVELS, rate=RATES),
+    "clipped": grid(levels=(CLIPPED,), rate=RATES, percentile=PERCENTILES),
+    "bits": grid(levels=LEVELS, rate=RATES),
+    "direct": grid(rate=RATES, slope=SLOPES),
+    "attached": grid(rate=RATES, slope=SLOPES),
+    "equal": grid(levels=(EQUAL,), rate=RATES),
 }
 DETACHED = {"direct": True, "attached": False}
 """Whether the ways that are not converted leave the reset out of the gradient."""
@@ -230,38 +211,24 @@ def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int])
     network = trained(depth, setting["levels"], setting["rate"], seed)
     inputs, labels = judged(seed)
     if way == "relu":
-        return [accuracy(network(inputs), labels)] * len(times)
+        return [right(network(inputs), labels)] * len(times)
     if way == "bits":
-        return [accuracy(with_bits(network, steps)(inputs), labels) for steps in times]
+        return [right(with_bits(network, steps)(inputs), labels) for steps in times]
     tops = heights(network, seed, setting.get("percentile", 100.0))
     outputs = run(network, tops, inputs, max(STEPS)).outputs
-    return [accuracy(outputs[steps - 1], labels) for steps in times]
-
-
-def operations(depth: int, picked: list[Row], seed: int) -> list[float]:
-    """Return which part of the products is not with 0, at each T."""
-    inputs = parts(seed)[2][0]
-    networks = [trained(depth, each["levels"], each["rate"], seed) for each in picked]
-    return [
-        nonzero(with_bits(network, steps), inputs)
-        for network, steps in zip(networks, STEPS, strict=True)
-    ]
+    return [right(outputs[steps - 1], labels) for steps in times]
 
 
 def compared(way: str, depth: int) -> Row:
     """Choose a way's settings for each T, and return what they reach on fresh seeds."""
-    grid, times = GRIDS[way], DIRECT_STEPS if way in DETACHED else STEPS
-    settings: list[Row] = [dict(zip(grid, each, strict=True)) for each in product(*grid.values())]
+    settings, times = SETTINGS[way], STEPS
+    if way in DETACHED:
+        times = DIRECT_STEPS
+    elif way == "equal":
+        times = (EQUAL,)
     tried = [reached(way, depth, setting, TUNING_SEED, times) for setting in settings]
-    columns = list(zip(*tried, strict=True))
-    chosen = [column.index(max(column)) for column in columns]
-    test = [
-        [
-            reached(way, depth, settings[n], seed, [steps])[0]
-            for steps, n in zip(times, chosen, strict=True)
-        ]
-        for seed in SEEDS
-    ]
+    chosen = [column.index(max(column)) for column in zip(*tried, strict=True)]
+    picked = {steps: settings[n] for steps, n in zip(times, chosen, strict=True)}
     row: Row = {
         "depth": depth,
         "way": way,
@@ -269,52 +236,47 @@ def compared(way: str, depth: int) -> Row:
         "settings": settings,
         "validation": tried,
         "chosen": chosen,
-        "test": test,
+        "test": [
+            [reached(way, depth, each, seed, [steps])[0] for steps, each in picked.items()]
+            for seed in SEEDS
+        ],
     }
-    picked = [settings[n] for n in chosen]
     if way == "bits":
-        row["operations"] = [operations(depth, picked, seed) for seed in SEEDS]
-    return row | (with_levels(depth, picked) if way == "levels" else {})
+        row["operations"] = [
+            [operations(depth, each, seed, steps) for steps, each in picked.items()]
+            for seed in SEEDS
+        ]
+    return row | (waited(way, depth, picked) if way in {"levels", "equal"} else {})
 
 
-def with_levels(depth: int, picked: list[Row]) -> Row:
-    """Return what the networks with levels do if they wait, and what their spikes cost."""
-    found: Row = {"waiting": [], "operations": [], "more": [], "fewer": []}
+def operations(depth: int, setting: Row, seed: int, steps: int) -> float:
+    """Return which part of the products is not with 0."""
+    network = trained(depth, setting["levels"], setting["rate"], seed)
+    return nonzero(with_bits(network, steps), parts(seed)[2][0])
+
+
+def waited(way: str, depth: int, picked: Mapping[int, Row]) -> Row:
+    """Return what networks with levels do at once and if they wait, and what spikes cost."""
+    found: Row = defaultdict(list)
     for seed in SEEDS:
         inputs, labels = parts(seed)[2]
-        told: Row = {key: [] for key in found}
-        for setting, steps in zip(picked, STEPS, strict=True):
+        told: Row = defaultdict(list)
+        for steps, setting in picked.items():
             network = trained(depth, setting["levels"], setting["rate"], seed)
             tops = heights(network, seed, 100.0)
-            late = run(network, tops, inputs, steps, wait=True)
-            told["waiting"].append(accuracy(late.outputs[-1], labels))
-            ran = run(network, tops, inputs, steps)
+            ran, late = (run(network, tops, inputs, steps, wait=wait) for wait in (False, True))
+            told["waiting"].append(right(late.outputs[-1], labels))
+            if way == "equal":
+                found["wrong"].append(differing(network, inputs, ran.counts))
+                found["wrong_waiting"].append(differing(network, inputs, late.counts))
+                continue
             told["operations"].append(float(ran.additions[-1]) / dense(depth))
-            pairs = list(zip(ran.counts, ran.waited, strict=True))
-            told["more"].append([float((fired > due).float().mean()) for fired, due in pairs])
-            told["fewer"].append([float((fired < due).float().mean()) for fired, due in pairs])
+            counts = list(zip(ran.counts, ran.waited, strict=True))
+            told["more"].append([float((fired > due).float().mean()) for fired, due in counts])
+            told["fewer"].append([float((fired < due).float().mean()) for fired, due in counts])
         for key, values in told.items():
             found[key].append(values)
     return found
-
-
-def equal(depth: int) -> Row:
-    """Return which counts are not the levels that were trained, if there are as many as steps."""
-    settings: list[Row] = [{"levels": EQUAL, "rate": rate} for rate in RATES]
-    tried = [reached("levels", depth, each, TUNING_SEED, [EQUAL]) for each in settings]
-    chosen = tried.index(max(tried))
-    row: Row = {"depth": depth, "way": "equal", "steps": [EQUAL], "settings": settings}
-    row |= {"validation": tried, "chosen": [chosen]}
-    row |= {"test": [], "waiting": [], "wrong": [], "wrong_waiting": []}
-    for seed in SEEDS:
-        network = trained(depth, EQUAL, settings[chosen]["rate"], seed)
-        inputs, labels = parts(seed)[2]
-        tops = heights(network, seed, 100.0)
-        for reach, wrong, wait in [("test", "wrong", False), ("waiting", "wrong_waiting", True)]:
-            ran = run(network, tops, inputs, EQUAL, wait=wait)
-            row[reach].append([accuracy(ran.outputs[-1], labels)])
-            row[wrong].append(differing(network, inputs, ran.counts))
-    return row
 
 
 def differing(network: nn.Sequential, x: Tensor, counts: list[Tensor]) -> list[float]:
@@ -328,12 +290,12 @@ def differing(network: nn.Sequential, x: Tensor, counts: list[Tensor]) -> list[f
     return found
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each way reached at each depth."""
-    for depth, way in product(DEPTHS, GRIDS):
-        yield compared(way, depth)
-    yield equal(max(DEPTHS))
+def places() -> Iterator[tuple[str, int]]:
+    """Yield each way at each depth."""
+    ways = [way for way in SETTINGS if way != "equal"]
+    yield from ((way, depth) for depth, way in product(DEPTHS, ways))
+    yield "equal", max(DEPTHS)
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "few_steps", rows, libraries=["torch", "mlxtend"])
+    each(__doc__, "few_steps", places(), compared, ["torch", "mlxtend"])

@@ -33,8 +33,13 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from bookproof.settings import find_settings
+from snn_docs import data
+
+Part = tuple[Tensor, Tensor]
+"""Inputs and labels."""
 
 __all__ = [
+    "Part",
     "Row",
     "accuracy",
     "best",
@@ -42,6 +47,7 @@ __all__ = [
     "each",
     "epochs",
     "grid",
+    "pairs",
     "parameters",
     "record",
     "right",
@@ -150,6 +156,11 @@ def accuracy(network: Callable[..., Tensor], *part: Tensor) -> float:
     *inputs, labels = part
     with torch.no_grad():
         return right(network(*inputs), labels)
+
+
+def pairs(split: data.Split) -> tuple[Part, Part, Part]:
+    """Return inputs and labels of the training, the validation and the test."""
+    return split[:2], split[4:6], split[2:4]
 
 
 def parameters(network: torch.nn.Module) -> int:
