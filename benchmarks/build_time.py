@@ -112,6 +112,8 @@ def setup(app):
 HOW = {"engine": ENGINE, "stock": STOCK}
 PARALLEL: dict[str, list[str]] = {"engine": [], "stock": ["-j", "auto"]}
 STEPS = ("cold", "unchanged", "prose", "cell")
+ROUNDS, BUILDS = 3, 5
+"""First builds of each book, and builds after each edit."""
 GOALS = {  # of stock's time over ours at the first build, of ours over stock's afterwards
     "cold": {"at_least": 1.5, "at_most": None},
     "cpu": {"at_least": 1.3, "at_most": None},
@@ -224,11 +226,11 @@ class Lab:
         self.folder = folder
         self.costs: defaultdict[tuple[str, str, str], list[Cost]] = defaultdict(list)
 
-    def measure(self, name: str, book: Path, builds: int) -> None:
+    def measure(self, name: str, book: Path) -> None:
         """Build both copies of a book after each step, in turns: what is cheap, several times."""
         copies = [Copy(book, Path(tempfile.mkdtemp(dir=self.folder)) / kind, kind) for kind in HOW]
         for step in STEPS:
-            for _ in range(1 if step == "cold" else builds):
+            for _ in range(1 if step == "cold" else BUILDS):
                 for copy in copies:
                     cost = copy.build(step)
                     self.costs[name, copy.kind, step].append(cost)
@@ -249,16 +251,6 @@ class Lab:
             )
             ratio = stock / ours if goals["at_most"] is None else ours / stock
             yield {"book": name, "row": what, "ratio": ratio, "ours": ours, "stock": stock, **goals}
-
-
-def line(row: Measured) -> str:
-    """Return the line of the table."""
-    ratio, least, most = row["ratio"], row["at_least"], row["at_most"]
-    asked = f"at most {most:g}" if least is None else f"at least {least:g}"
-    reached = ratio <= most if least is None else ratio >= least
-    seconds = f"{row['ours']:8.1f} s ours {row['stock']:8.1f} s stock"
-    told = f"{row['book']:14}{row['row']:11}{seconds}{ratio:7.2f}  {asked:14}"
-    return f"{told}{'reached' if reached else 'NOT REACHED'}"
 
 
 def measure(arguments: Sequence[str | Path], folder: Path) -> Cost:
@@ -308,38 +300,20 @@ def orphans() -> Iterator[resource.struct_rusage]:
 def main() -> None:
     """Measure and print."""
     parser = record.new_parser(__doc__)
-    parser.add_argument(
-        "--rounds", type=int, default=3, metavar="N", help="first builds of each book (default: 3)"
-    )
-    parser.add_argument(
-        "--builds", type=int, default=5, metavar="N", help="builds after each edit (default: 5)"
-    )
-    parser.add_argument(
-        "--book", type=Path, action="append", default=[], metavar="PATH", help="another book, too"
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of the three (default: all)")
+    parser.add_argument("--book", type=Path, action="append", default=[], metavar="PATH")
     options = parser.parse_args()
-    if unknown := set(options.names) - {"book", *WRITTEN}:
-        parser.error(f"no such book: {', '.join(sorted(unknown))}")
-    for book in options.book:
-        if not (book / "conf.py").is_file():
-            parser.error(f"{book} has no conf.py")
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="build_time-") as folder:
         lab = Lab(Path(folder))
-        books = {
-            name: record.ROOT if name == "book" else written(lab.folder, name)
-            for name in options.names or ["book", *WRITTEN]
-        } | {book.resolve().name: book.resolve() for book in options.book}
-        for _ in range(options.rounds):
+        books = {"book": record.ROOT, **{name: written(lab.folder, name) for name in WRITTEN}}
+        books |= {book.resolve().name: book.resolve() for book in options.book}
+        for _ in range(ROUNDS):
             for name, book in books.items():
-                lab.measure(name, book, options.builds)
-    found = [row for name in books for row in lab.rows(name)]
-    for row in found:
-        sys.stdout.write(f"{line(row)}\n")
+                lab.measure(name, book)
+    found = record.shown(row for name in books for row in lab.rows(name))
     if options.record:
         libraries = ("sphinx", "myst-nb", "jupyter-cache", "nbclient", "ipykernel")
-        sys.stdout.write(f"kept in {record.save('build_time', found, libraries)}\n")
+        record.save("build_time", found, libraries)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What does each part of the engine save, and how many lines does it take?
 
 Builds two books of build_time.py, `reference` (forty small pages) and `lectures` (eight that
-compute), and this one if it is named, with a part and without it, in turns. Templates of kernels
+compute), with a part and without it, in turns. Templates of kernels
 count at the first build, kept results where nothing has changed.
-A run takes about two minutes; with `book` some twenty more.
+A run takes about two minutes.
 """
 
 import shutil
@@ -65,8 +65,6 @@ def main() -> None:
     build_time.adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="engine_parts-") as folder:
         books = {name: build_time.written(Path(folder), name) for name in build_time.WRITTEN}
-        if "book" in sys.argv[1:]:
-            books["book"] = record.ROOT
         for name, book in books.items():
             copy = Copy(book, Path(folder, "copies", name), "engine")
             for told, part in PARTS.items():

@@ -1,7 +1,7 @@
 """How fast does a layer of IF neurons run over time, and how much memory does it take?
 
 `IF.run` against the article's own loop, against other libraries set to the same equations (those
-that are installed), and against a loop in C, where there is a C compiler. All
+that are installed), and against a loop in C, which needs a C compiler. All
 contenders take turns in one run on one machine; the figures are medians of ratios over the rounds,
 with the least and the greatest, so they can be compared between machines. Before that, all give the
 same spikes and the same gradients. A comparison that comes out too differently from round to round
@@ -11,12 +11,10 @@ A run with all rows takes some minutes. `make peers` makes environments with the
 .venv-peers/bin/python benchmarks/if_speed.py
 """
 
-import argparse
 import ctypes
 import importlib
 import importlib.util
 import math
-import shutil
 import statistics
 import subprocess
 import sys
@@ -44,20 +42,19 @@ SHAPES = [(100, 16384), (100, 16, 1024), (20, 40)]
 ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed
 NOISE = 3
 """A row whose greatest ratio is more times its smallest says nothing."""
-TRIES = 3
+ROUNDS, TRIES = 7, 3
 ROUNDING = 1e-5
 """How much of the largest gradient two may differ by that add up in another order."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A rule of reset and derivative, and what it is to reach against the article's loop."""
+    """A rule of reset and derivative."""
 
     name: str
     reset: str
     detach_reset: bool
     derivative: str
-    at_least: float
 
     def layer(self) -> IF:
         """Return the layer of this package."""
@@ -70,13 +67,13 @@ class Case:
 
 
 CASES = [
-    Case("zero, detached", "zero", detach_reset=True, derivative="article", at_least=4.5),
-    Case("zero, attached", "zero", detach_reset=False, derivative="article", at_least=3),
-    Case("zero, arctan", "zero", detach_reset=False, derivative="arctan", at_least=3),
-    Case("zero, triangle", "zero", detach_reset=False, derivative="triangle", at_least=3),
-    Case("subtract, detached", "subtract", detach_reset=True, derivative="article", at_least=3),
-    Case("subtract, attached", "subtract", detach_reset=False, derivative="article", at_least=3),
-    Case("subtract, arctan", "subtract", detach_reset=False, derivative="arctan", at_least=3),
+    Case("zero, detached", "zero", detach_reset=True, derivative="article"),
+    Case("zero, attached", "zero", detach_reset=False, derivative="article"),
+    Case("zero, arctan", "zero", detach_reset=False, derivative="arctan"),
+    Case("zero, triangle", "zero", detach_reset=False, derivative="triangle"),
+    Case("subtract, detached", "subtract", detach_reset=True, derivative="article"),
+    Case("subtract, attached", "subtract", detach_reset=False, derivative="article"),
+    Case("subtract, arctan", "subtract", detach_reset=False, derivative="arctan"),
 ]
 
 
@@ -98,41 +95,27 @@ class ArticleHeaviside(torch.autograd.Function):
         return grad
 
 
-class ArticleArcTan(torch.autograd.Function):
-    """The article's function with another derivative, written as the article writes its own."""
+def with_derivative(back: Callable[[Tensor, Tensor], Tensor]) -> type[torch.autograd.Function]:
+    """Return the article's function with another derivative, written as the article writes it."""
 
-    @staticmethod
-    def forward(ctx: Any, input_: Tensor) -> Tensor:  # noqa: ANN401
-        """Fire above zero."""
-        ctx.save_for_backward(input_)
-        return (input_ > 0).float()
+    class Spike(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, input_: Tensor) -> Tensor:  # noqa: ANN401
+            ctx.save_for_backward(input_)
+            return (input_ > 0).float()
 
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # noqa: ANN401
-        """Multiply by the derivative of the arctangent."""
-        (input_,) = ctx.saved_tensors
-        grad: Tensor = grad_output / (1 + (math.pi * input_) ** 2)
-        return grad
+        @staticmethod
+        def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # noqa: ANN401
+            return back(grad_output, *ctx.saved_tensors)
 
-
-class ArticleTriangle(torch.autograd.Function):
-    """The article's function with a triangle for a derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, input_: Tensor) -> Tensor:  # noqa: ANN401
-        """Fire above zero."""
-        ctx.save_for_backward(input_)
-        return (input_ > 0).float()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # noqa: ANN401
-        """Multiply by what falls from 1 at the threshold to 0 at a distance of 1."""
-        (input_,) = ctx.saved_tensors
-        grad: Tensor = grad_output * torch.relu(1 - input_.abs())
-        return grad
+    return Spike
 
 
-ARTICLE = {"article": ArticleHeaviside, "arctan": ArticleArcTan, "triangle": ArticleTriangle}
+ARTICLE: dict[str, type[torch.autograd.Function]] = {
+    "article": ArticleHeaviside,
+    "arctan": with_derivative(lambda grad, v: grad / (1 + (math.pi * v) ** 2)),
+    "triangle": with_derivative(lambda grad, v: grad * torch.relu(1 - v.abs())),
+}
 
 
 def article(case: Case, threshold: float = 1.0) -> Run:
@@ -241,6 +224,7 @@ def sinabs(case: Case) -> Run | None:
 
 
 PEERS = {f.__name__: f for f in (snntorch, spikingjelly, norse, sinabs)}
+INSTALLED = [name for name in PEERS if importlib.util.find_spec(name)]
 
 C_SOURCE = """
 #include <stddef.h>
@@ -278,13 +262,10 @@ class InC:
 
     def __init__(self, folder: Path) -> None:
         """Compile."""
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-        if compiler is None:
-            raise ImportError("no C compiler")
         source, library = folder / "loops.c", folder / "loops.so"
         source.write_text(C_SOURCE)
         flags = ["-O3", "-march=native", "-shared", "-fPIC", "-o", str(library)]
-        subprocess.run([compiler, *flags, str(source)], check=True)  # noqa: S603
+        subprocess.run(["cc", *flags, str(source)], check=True)  # noqa: S603, S607
         self.library = ctypes.CDLL(str(library))
 
     def __call__(self, case: Case) -> Run | None:
@@ -401,60 +382,25 @@ def contenders_for(case: Case, in_c: InC | None, peers: Iterable[str]) -> dict[s
     return runs
 
 
-def speed_rows(options: argparse.Namespace, in_c: InC | None, peers: list[str]) -> Iterator[Row]:
+def speed_rows(threads: int, in_c: InC | None) -> Iterator[Row]:
     """Yield each comparison: how many times as long as ours the other takes."""
+    torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
     for shape in SHAPES:
         inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
         for case in CASES:
-            contenders = contenders_for(case, in_c, peers)
+            contenders = contenders_for(case, in_c, INSTALLED)
             for name, way in PASSES.items():
-                about = {"shape": list(shape), "case": case.name, "pass": name}
-                for other, values in settled(contenders, way, inputs, options.rounds).items():
-                    goal = {"article": case.at_least, "C": None}.get(other, 5)
-                    yield about | {"other": other} | figures(values) | {"at_least": goal}
+                about = {"kind": "speed", "threads": threads, "shape": list(shape)}
+                about |= {"case": case.name, "pass": name}
+                for other, values in settled(contenders, way, inputs, ROUNDS).items():
+                    yield about | {"other": other} | figures(values)
 
 
 def figures(ratios: list[float]) -> Row:
     """Return what is told of a comparison: no ratio, if there is noise in its place."""
     ratio = None if is_noise(ratios) else statistics.median(ratios)
     return {"ratio": ratio, "least": min(ratios), "most": max(ratios)}
-
-
-def speed_line(row: Row) -> str:
-    """Return the line of a comparison, with what it is to reach."""
-    shape = "x".join(map(str, row["shape"]))
-    where = f"{shape:12}{row['case']:20}{row['pass']:20}{row['other']:14}"
-    reach = f"({row['least']:.2f} to {row['most']:.2f})"
-    if row["ratio"] is None:
-        return f"{where}  noise {reach}"
-    ratio = f"{row['ratio']:6.2f} {reach}"
-    if (goal := row["at_least"]) is None:
-        return where + ratio
-    reached = "reached" if row["ratio"] >= goal else "NOT REACHED"
-    return f"{where}{ratio}  at least {goal:<4} {reached}"
-
-
-def growth_rows() -> Iterator[Row]:
-    """Yield how the time of a step of a neuron depends on how many there are."""
-    case = CASES[0]
-    for steps in (10, 100, 1000):
-        for neurons in (10, 1000, 100_000, 1_000_000):
-            if steps * neurons > 10**7:
-                continue
-            inputs = torch.rand(steps, neurons, requires_grad=True)
-            theirs, own = [
-                seconds(run, forward_and_backward, inputs) / inputs.numel() * 1e9
-                for run in (article(case), ours(case))
-            ]
-            yield {"steps": steps, "neurons": neurons, "article_ns": theirs, "ours_ns": own}
-
-
-def growth_line(row: Row) -> str:
-    """Return the line of a size."""
-    theirs, own = row["article_ns"], row["ours_ns"]
-    size = f"{row['steps']:6} steps {row['neurons']:8} neurons "
-    return f"{size}{theirs:10.2f}{own:10.2f} ns   {theirs / own:6.2f}"
 
 
 def memory_rows() -> Iterator[Row]:
@@ -468,64 +414,19 @@ def memory_rows() -> Iterator[Row]:
             events = profiler.profiler.kineto_results.events()
             sizes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
             peak = max(accumulate(size for _, size in sizes)) / full
-            yield {"case": case.name, "who": name, "buffers": peak}
+            yield {"kind": "memory", "case": case.name, "who": name, "buffers": peak}
 
 
-def memory_line(row: Row) -> str:
-    """Return the line of a case."""
-    peak = row["buffers"]
-    goal = f"  at most 3 and a block {'reached' if peak < 3.2 else 'NOT REACHED'}"  # noqa: PLR2004
-    return f"{row['case']:20}{row['who']:14}{peak:6.2f}{goal if row['who'] == 'ours' else ''}"
-
-
-class Table:
-    """Prints rows as they come, under headings, and keeps them for the record."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    def fill(
-        self, heading: str, about: Row, rows: Iterable[Row], line: Callable[[Row], str]
-    ) -> None:
-        """Print a part of the table."""
-        sys.stdout.write(f"\n{heading}\n")
-        for row in rows:
-            sys.stdout.write(f"{line(row)}\n")
-            self.rows.append(about | row)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    options = parser.parse_args()
-    peers = [name for name in PEERS if importlib.util.find_spec(name)]
-    if missing := sorted(set(PEERS) - set(peers)):
-        sys.stdout.write(f"not installed, and not compared: {', '.join(missing)}\n")
+def rows() -> Iterator[Row]:
+    """Yield what was compared, and then the memory."""
     # From now on glibc keeps freed memory of this size, as in a process that has worked for a
     # while; else whether it gives it back depends on who came before.
     bytearray(ALLOCATOR)
-    table = Table()
     with tempfile.TemporaryDirectory(prefix="if_speed-") as folder:
-        try:
-            in_c = InC(Path(folder))
-        except ImportError as error:
-            sys.stdout.write(f"not compared with C: {error}\n")
-            in_c = None
-        for threads in options.threads:
-            torch.set_num_threads(threads)
-            heading = f"{threads} threads: time of the other / ours"
-            about: Row = {"kind": "speed", "threads": threads}
-            alone = in_c if threads == 1 else None  # its loops have one thread
-            table.fill(heading, about, speed_rows(options, alone, peers), speed_line)
-            heading = "time of a step of a neuron: the article's, ours, ratio"
-            table.fill(heading, about | {"kind": "growth"}, growth_rows(), growth_line)
-    heading = "most memory of forward + backward, in buffers of the inputs' size"
-    table.fill(heading, {"kind": "memory"}, memory_rows(), memory_line)
-    if options.record:
-        sys.stdout.write(f"\nkept in {record.save('if_speed', table.rows, peers)}\n")
+        yield from speed_rows(1, InC(Path(folder)))  # its loops have one thread
+    yield from speed_rows(2, None)
+    yield from memory_rows()
 
 
 if __name__ == "__main__":
-    main()
+    record.run(__doc__, "if_speed", rows, libraries=INSTALLED)

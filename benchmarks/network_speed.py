@@ -49,7 +49,7 @@ LEAK, THRESHOLD = 0.1, 1.0
 GAIN = 2
 """So many times larger than torch draws them are the weights, so that every layer fires."""
 LEARNING_RATE = 1e-7  # the networks stay the same, however many steps are measured
-TURNS, AT_LEAST, TURN = 5, 2, 0.1
+ROUNDS, TURNS, AT_LEAST, TURN = 7, 5, 2, 0.1
 """In a round each has so many turns, of at least so many steps, and of so many seconds."""
 ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed
 ROUNDING = {"loss": 1e-3, "gradients": 1e-2}
@@ -260,7 +260,7 @@ CELLS: dict[str, Callable[[Linear | None], Cell]] = {
     "sinabs": OfSinabs,
     "relu": lambda back: looped(Rectified(), back),
 }
-LIBRARIES = tuple(who for who in CELLS if who != "relu")
+INSTALLED = [who for who in CELLS if importlib.util.find_spec(who)]
 
 
 class Steps(Module):
@@ -483,37 +483,16 @@ def rounds_of(found: Mapping[Key, Contender], work: str, rounds: int) -> dict[Ke
     return times
 
 
-def line(row: Row) -> str:
-    """Return the line of a library in a network."""
-    where = f"{row['network']:10}{row['steps']:4} steps  {row['pass']:10}{row['who']:13}"
-    ratio = f"{row['ratio']:6.2f} ({row['least']:.2f} to {row['most']:.2f})"
-    memory = f" {row['mib']:7.1f} MiB" if "mib" in row else ""
-    return f"{where}{row['way']:7}{row['ms']:8.2f} ms {ratio}{memory}"
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    peers = [name for name in LIBRARIES if importlib.util.find_spec(name)]
-    if missing := sorted(set(LIBRARIES) - set(peers)):
-        sys.stdout.write(f"not installed, and not compared: {', '.join(missing)}\n")
+def rows() -> Iterator[Row]:
+    """Yield who takes how long, in each network and for each number of steps."""
     # From now on glibc keeps freed memory of this size, as in a process that has worked for a
     # while; else whether it gives it back depends on who came before.
     bytearray(ALLOCATOR)
-    rows = []
     for name, case in CASES.items():
         for steps in case.steps:
-            about = {"network": name, "steps": steps, "batch": BATCH}
-            for row in compared(contenders(case, steps, peers), options.rounds):
-                rows.append(about | row)
-                sys.stdout.write(f"{line(rows[-1])}\n")
-                sys.stdout.flush()
-    if options.record:
-        sys.stdout.write(f"kept in {record.save('network_speed', rows, peers)}\n")
+            for row in compared(contenders(case, steps, INSTALLED), ROUNDS):
+                yield {"network": name, "steps": steps, **row}
 
 
 if __name__ == "__main__":
-    main()
+    record.run(__doc__, "network_speed", rows, libraries=INSTALLED)

@@ -43,17 +43,8 @@ def page_rows(pages: list[Path]) -> Iterator[Row]:
         yield {"page": path.stem, "cells": cells, "seconds": max(seconds - start, 0.0)}
 
 
-def main() -> None:
-    """Measure and print."""
-    options = record.new_parser(__doc__).parse_args()
-    rows = []
-    for row in page_rows(find_pages([DOCS])):
-        sys.stdout.write(f"{row['page']:20}{row['cells']:4} cells{row['seconds']:9.2f} s CPU\n")
-        rows.append(row)
-    if options.record:
-        libraries = ("numpy", "matplotlib", "scikit-learn")
-        sys.stdout.write(f"kept in {record.save('page_time', rows, libraries)}\n")
-
-
 if __name__ == "__main__":
-    main()
+    record.run(
+        __doc__, "page_time", lambda: page_rows(find_pages([DOCS])),
+        libraries=["numpy", "matplotlib", "scikit-learn"],
+    )  # fmt: skip

@@ -175,16 +175,5 @@ def rows() -> Iterator[Row]:
             yield from timed(steps, shape)
 
 
-def show(row: Row) -> str:
-    """Return a line that tells what was found."""
-    shape = "x".join(map(str, [row["steps"], *row["shape"]]))
-    ratios = (
-        f"{middle:8.2f} ({least:.2f} to {most:.2f}) times as fast as {other}"
-        for other in ("run", "numba")
-        for middle, least, most in [row[other]]
-    )
-    return f"{shape:12} {row['way']:12}{row['ms']:10.2f} ms {' '.join(ratios)}"
-
-
 if __name__ == "__main__":
     record.run(__doc__, "parallel_neurons", rows, libraries=["numba", "torch"])

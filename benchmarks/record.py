@@ -72,9 +72,9 @@ def run(  # noqa: PLR0913 - a benchmark has as many parts
     if options.again:
         compare(name, *(again or (lambda row: (row, next(iter(rows())))))(kept(name)[0]))
         return
-    found = _shown(rows(), show or _line)
+    found = shown(rows(), show or _line)
     if options.record:
-        sys.stdout.write(f"kept in {save(name, found, libraries)}\n")
+        save(name, found, libraries)
 
 
 def _line(row: Row) -> str:
@@ -82,7 +82,7 @@ def _line(row: Row) -> str:
     return json.dumps(_rounded(row), ensure_ascii=False)
 
 
-def _shown(rows: Iterable[Row], show: Callable[[Row], str]) -> list[Row]:
+def shown(rows: Iterable[Row], show: Callable[[Row], str] = _line) -> list[Row]:
     """Print each row as soon as it is known, and return them all."""
     found = []
     for row in rows:

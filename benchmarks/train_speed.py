@@ -1,21 +1,19 @@
-"""How fast is training, how does it scale over processes, and how much of it is the neurons' time?
+"""How fast is training, and how does it scale over processes?
 
-Trains on the digits, with 16 time steps and with 100, alone and under torchrun, and prints one line
-for each question. Every process computes with one thread. All ratios come from one run on one
-machine, so they can be compared between machines; samples a second cannot.
+Trains on the digits, with 16 time steps and with 100, alone and under torchrun, in 2, 4, ...
+processes, up to the processors that there are. Every process computes with one thread. All ratios
+come from one run on one machine, so they can be compared between machines; samples a second cannot.
 With --record the figures are also kept in docs/_data/train_speed.json, which the book shows.
 A run takes about a minute and a half on 2 processors.
 """
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import record
@@ -25,14 +23,15 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from snn_docs import LIF, data, encoding
-from snn_docs.fitting import Run, fit
+from snn_docs.fitting import fit
 from snn_docs.network import Network, count
-from snn_docs.states import State
 
 SETTINGS = {
     16: 12,
     100: 5,
 }  # time steps: epochs, of which the first, while all is cold, is left out
+ROUNDS = 2
+TRAIN = "train"
 SPLIT = data.digits(validation=360)
 
 
@@ -48,14 +47,6 @@ class Digits(torch.nn.Module):
         """Return how often each output fires."""
         spikes, _ = self.layers(encoding.direct(images, self.steps))
         return count(spikes)
-
-
-class Wire(LIF):
-    """Passes its input on: what a training step costs without neurons."""
-
-    def record(self, inputs: Tensor, _state: tuple[Tensor, ...] | None = None) -> State:
-        """Return the input as spikes and as potential."""
-        return State(inputs, inputs)
 
 
 def batches(inputs: Tensor, labels: Tensor) -> Iterable[tuple[Tensor, ...]]:
@@ -79,7 +70,7 @@ def epoch_seconds(processes: int, steps: int) -> float:
     launcher = torchrun if processes > 1 else []
     with tempfile.TemporaryDirectory(prefix="train_speed-") as out:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, *launcher, __file__, "--train", str(steps), out],
+            [sys.executable, *launcher, __file__, TRAIN, str(steps), out],
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
@@ -91,108 +82,21 @@ def epoch_seconds(processes: int, steps: int) -> float:
     return statistics.median(float(json.loads(line)["seconds"]) for line in lines[1:])
 
 
-def neurons_share(steps: int, rounds: int) -> float:
-    """Return which part of a training step the neurons take, forward and backward."""
-    torch.set_num_threads(1)
-    network = Digits(steps)
-    run = Run(network, [], [], torch.device("cpu"), 1e-3)
-    batch = SPLIT.train_inputs[:64], SPLIT.train_labels[:64]
-
-    def step() -> None:
-        run.backward(network, batch)
-        run.optimizer.step()
-
-    neurons = network.layers.neurons
-    wires = torch.nn.ModuleList(Wire(leak=0.0) for _ in neurons)
-    seconds: dict[torch.nn.ModuleList, list[float]] = {neurons: [], wires: []}
-    for _ in range(10 * rounds):
-        for layers, taken in seconds.items():  # by turns, so that both see the same machine
-            network.layers.neurons = layers
-            taken.append(timed(step))
-    return 1 - statistics.median(seconds[wires]) / statistics.median(seconds[neurons])
-
-
-def timed(work: Callable[[], None]) -> float:
-    """Return how many seconds some work takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def measured(options: argparse.Namespace) -> list[Row]:
-    """Measure everything, and return a row for each number of processes and each of steps."""
-    counts = [1, *options.processes]
-    seconds: dict[tuple[int, int], list[float]] = {}
-    for number in range(options.rounds):
-        sys.stderr.write(f"round {number + 1} of {options.rounds}\n")
-        for steps in SETTINGS:
-            for processes in counts:
-                taken = seconds.setdefault((processes, steps), [])
-                taken.append(epoch_seconds(processes, steps))
-    samples = len(SPLIT.train_labels)
-    speeds: list[Row] = [
-        {"kind": "speed", "processes": processes, "steps": steps,
-         "samples_per_second": samples / statistics.median(seconds[processes, steps])}
-        for processes in counts for steps in SETTINGS
-    ]  # fmt: skip
-    shares: list[Row] = [
-        {"kind": "share", "steps": steps, "share": neurons_share(steps, options.rounds)}
-        for steps in SETTINGS
-    ]
-    return speeds + shares
-
-
-def line(what: str, values: list[str]) -> None:
-    """Print a row of the table."""
-    sys.stdout.write(f"{what:44}" + "".join(f"{value:>12}" for value in values) + "\n")
-
-
-def show(rows: list[Row]) -> None:
-    """Print the table: a column for each number of steps."""
-    line("", [f"{steps} steps" for steps in SETTINGS])
-    speeds: dict[int, list[float]] = {}
-    for row in rows:
-        if row["kind"] == "speed":
-            speeds.setdefault(row["processes"], []).append(row["samples_per_second"])
-    for processes, values in speeds.items():
-        line(f"samples/s, processes: {processes}", [f"{value:.0f}" for value in values])
-    for processes in [number for number in speeds if number > 1]:
-        ratios = [many / one for many, one in zip(speeds[processes], speeds[1], strict=True)]
-        line(f"speed, {processes} processes / 1 process", [f"{ratio:.2f}" for ratio in ratios])
-    shares = [f"{row['share']:.2f}" for row in rows if row["kind"] == "share"]
-    line("neurons' share of a training step", shares)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=2,
-        metavar="N",
-        help="measure everything so many times and take medians (default: 2)",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        nargs="+",
-        default=[2**i for i in range(1, 10) if 2**i <= max(2, os.cpu_count() or 1)],
-        metavar="N",
-        help="compare one process with so many (default: 2, 4, ... up to the processors there are)",
-    )
-    parser.add_argument("--train", nargs=2, metavar=("STEPS", "FOLDER"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.train:  # a process of its own
-        steps, out = options.train
-        train(int(steps), out)
-        return
-    rows = measured(options)
-    show(rows)
-    if options.record:
-        libraries = ("numpy", "scikit-learn")
-        sys.stdout.write(f"kept in {record.save('train_speed', rows, libraries)}\n")
+def rows() -> Iterator[Row]:
+    """Yield how many samples a second each number of processes trains on."""
+    counts = [2**i for i in range(10) if 2**i <= max(2, os.cpu_count() or 1)]
+    places = [(processes, steps) for processes in counts for steps in SETTINGS]
+    rounds = [{place: epoch_seconds(*place) for place in places} for _ in range(ROUNDS)]
+    for processes, steps in places:
+        seconds = statistics.median(each[processes, steps] for each in rounds)
+        yield {
+            "kind": "speed", "processes": processes, "steps": steps,
+            "samples_per_second": len(SPLIT.train_labels) / seconds,
+        }  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == [TRAIN]:  # a process of its own
+        train(int(sys.argv[2]), sys.argv[3])
+    else:
+        record.run(__doc__, "train_speed", rows, libraries=["numpy", "scikit-learn"])

@@ -30,7 +30,7 @@ Way = Callable[[Tensor], Tensor]  # inputs [T, *] -> spikes [T, *]
 
 
 SHAPES = [(20, 40), (20, 64, 512), (100, 64, 512)]
-MOST_COMPILED = 20
+ROUNDS, MOST_COMPILED = 7, 20
 """Steps up to which the loop is compiled: each one is compiled anew, and that takes its time."""
 
 LEAK = 0.1
@@ -109,7 +109,7 @@ def first_calls(ways: Mapping[str, Way], inputs: Tensor) -> dict[str, float]:
     return taken
 
 
-def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Iterator[Row]:
+def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way]) -> Iterator[Row]:
     """Yield a row for each way, with gradients and without."""
     generator = torch.Generator().manual_seed(0)
     inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
@@ -121,7 +121,7 @@ def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Ite
             for name, way in ways.items()
         }
         times: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for name, way in ways.items():
                 each = [seconds(way, inputs, gradient=gradient) for _ in range(repeats)]
                 times[name].append(statistics.median(each))
@@ -134,27 +134,15 @@ def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way], rounds: int) -> Ite
             }  # fmt: skip
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default: 7")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    rows = []
+def rows() -> Iterator[Row]:
+    """Yield each way with each shape."""
     for shape in SHAPES:
         ways: dict[str, Way] = {"loop": loop, "run": run, "numba": in_numba}
         if shape[0] <= MOST_COMPILED:
             torch.compiler.reset()
             ways["compile"] = torch.compile(run, fullgraph=True)
-        for row in rows_of(shape, ways, options.rounds):
-            rows.append(row)
-            what = f"{'x'.join(map(str, shape)):12}{row['way']:10}{row['gradient']!s:7}"
-            ratio = f"{row['ratio']:6.2f} ({row['least']:.2f} to {row['most']:.2f})"
-            sys.stdout.write(f"{what}{row['ms']:9.3f} ms {ratio} {row['first_call_s']:6.1f} s\n")
-            sys.stdout.flush()
-    if options.record:
-        sys.stdout.write(f"kept in {record.save('ways', rows, ['numba'])}\n")
+        yield from rows_of(shape, ways)
 
 
 if __name__ == "__main__":
-    main()
+    record.run(__doc__, "ways", rows, libraries=["numba"])

@@ -199,6 +199,8 @@ SETTINGS = {
     "attached": grid(rate=RATES, slope=SLOPES),
     "equal": grid(levels=(EQUAL,), rate=RATES),
 }
+TIMES = {"direct": DIRECT_STEPS, "attached": DIRECT_STEPS, "equal": (EQUAL,)}
+"""The T of those that have others."""
 DETACHED = {"direct": True, "attached": False}
 """Whether the ways that are not converted leave the reset out of the gradient."""
 
@@ -221,11 +223,7 @@ def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int])
 
 def compared(way: str, depth: int) -> Row:
     """Choose a way's settings for each T, and return what they reach on fresh seeds."""
-    settings, times = SETTINGS[way], STEPS
-    if way in DETACHED:
-        times = DIRECT_STEPS
-    elif way == "equal":
-        times = (EQUAL,)
+    settings, times = SETTINGS[way], TIMES.get(way, STEPS)
     tried = [reached(way, depth, setting, TUNING_SEED, times) for setting in settings]
     chosen = [column.index(max(column)) for column in zip(*tried, strict=True)]
     picked = {steps: settings[n] for steps, n in zip(times, chosen, strict=True)}

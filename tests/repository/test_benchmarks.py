@@ -104,7 +104,7 @@ def test_every_record_of_the_book_is_whole(name):
 def test_every_benchmark_can_be_recorded():
     for name, script in SCRIPTS.items():
         text = script.read_text(encoding="utf-8")
-        alone = "record.new_parser(__doc__" in text and f"record.save({name!r}, " in text
+        alone = "record.new_parser(__doc__" in text and f'record.save("{name}", ' in text
         one_call = re.search(rf'(record\.run|study|each)\(\s*__doc__, "{name}", ', text)
         assert alone or one_call, name
 
@@ -273,7 +273,7 @@ def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch)
     book.mkdir()
     (book / "conf.py").write_text('extensions = ["myst_nb"]\n')
     (book / "index.md").write_text(page(cell("1 / 0")))
-    build_time.Lab(tmp_path).measure("book", book, 1)
+    build_time.Lab(tmp_path).measure("book", book)
     assert capfd.readouterr().err.count("CPU  cells that failed: 1\n") == len(SAY)
 
 
