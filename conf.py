@@ -190,17 +190,6 @@ head_moved = {  # Old addresses, and where they lead.
     "provenance": "verification",
 }
 head_picture = "_static/card.png"  # Made by docs/_data/card.py.
-head_book = {
-    "author": {"@type": "Organization", "name": "The snn_docs authors"},
-    "license": "https://creativecommons.org/licenses/by/4.0/",
-    "isAccessibleForFree": True,
-    "isBasedOn": {
-        "@type": "BlogPosting",
-        "headline": "IFモデルをPyTorchで動かす",
-        "author": {"@type": "Person", "name": "chizuchizu"},
-        "datePublished": "2022-09-03",
-    },
-}
 
 # The book as one file (make books): an EPUB, and a PDF for paper.
 PACKAGE = DOCS.with_name("snn_docs") / "__init__.py"

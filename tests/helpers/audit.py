@@ -18,12 +18,10 @@ import sys
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
 from pages import PAGES
 from playwright.sync_api import sync_playwright
 from site_server import served
@@ -239,29 +237,6 @@ def lighthouse(address: str, name: str, form: str) -> tuple[tuple[int, ...], lis
     return marks, failed
 
 
-@cache
-def ids(file: Path) -> set[str]:
-    page = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
-    return {node["id"] for node in page.find_all(id=True)}
-
-
-def dead_links(site: Path, name: str) -> list[str]:
-    """Return the links of a page that lead to no file, or to no place in it."""
-    file = site / f"{name}.html"
-    page = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
-    dead = []
-    for link in {node["href"] for node in page.find_all("a", href=True)}:
-        url = urlsplit(link)
-        if url.scheme or url.netloc:
-            continue
-        target = (file.parent / unquote(url.path)).resolve() if url.path else file
-        fragment = unquote(url.fragment)
-        found = target.is_file() and (not fragment or fragment in ids(target))
-        if not found and link != "#":
-            dead.append(link)
-    return sorted(dead)
-
-
 # ---- The table ----
 
 COLUMNS = (
@@ -274,7 +249,6 @@ COLUMNS = (
     "axe",
     "vnu",
     "320px",
-    "links",
 )
 
 
@@ -364,7 +338,6 @@ def audit(site: Path, names: list[str], columns: set[str]) -> list[Audit]:
                 page.look(browser, address, columns)
             if "vnu" in columns:
                 page.count("vnu", html[name])
-            page.count("links", dead_links(site, name))
             audits.append(page)
             print(row([name, *(page.cells.get(column, "-") for column in COLUMNS)]), flush=True)
         if browser:

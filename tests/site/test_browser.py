@@ -98,14 +98,15 @@ def test_the_menu_opens_and_closes_by_mouse(browser, address, width):
 
 
 @pytest.mark.parametrize(
-    ("button", "key"), [("primary-toggle", "Enter"), ("secondary-toggle", "Space")]
+    ("button", "key", "name"),
+    [("primary-toggle", "Enter", "メニュー"), ("secondary-toggle", "Space", "目次")],
 )
-def test_drawers_open_and_close_by_keyboard(browser, address, button, key):
+def test_drawers_open_and_close_by_keyboard(browser, address, button, key, name):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
         page.locator(f".{button}").focus()
         page.keyboard.press(key)
-        drawer = page.locator("dialog[open]")
+        drawer = page.get_by_role("dialog", name=name)
         drawer.wait_for()
         assert page.evaluate(
             "document.querySelector('dialog[open]').contains(document.activeElement)"

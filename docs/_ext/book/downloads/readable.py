@@ -291,7 +291,7 @@ class Writer:
         return self.blocks(node.children)
 
     def folded(self, node: fold) -> str:
-        """Write what is folded, which holds no cells: Jupyter and Colab fold it too."""
+        """Write what is folded: Jupyter and Colab fold it too."""
         title = escaped(node["title"])
         return f"<details><summary>{title}</summary>\n\n{self.blocks(node.children)}\n\n</details>"
 
@@ -327,9 +327,6 @@ def parts(node: nodes.Element) -> Iterator[nodes.Node]:
     """Yield the blocks of a page in their order, out of their sections, and cells out of cells."""
     for child in node.children:
         if isinstance(child, nodes.section):
-            yield from parts(child)
-        elif isinstance(child, fold) and any(map(is_cell, child.findall(nodes.container))):
-            yield nodes.rubric("", child["title"])
             yield from parts(child)
         else:
             cells = child.findall(nodes.container)

@@ -31,8 +31,6 @@ from sphinx.util import docname_join, logging
 
 from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
 from book.files import write_atomically
-from book.nodes import around
-from book.page.fold import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,7 +187,7 @@ class Page:
                 ran = self.ran[cast("nodes.Element", node)["cell_index"]]
                 prose.extend(self.before(ran))
                 end_of_prose()
-                found.append(self.code(ran, hidden=any(isinstance(n, fold) for n in around(node))))
+                found.append(self.code(ran))
                 prose.extend(self.after(cast("nodes.Element", node), ran))
                 continue
             prose.append(self.writer.block(node))
@@ -221,14 +219,12 @@ class Page:
             prompt = ran.metadata.get("mystnb", {}).get("code_prompt_show", "")
             yield f"**{prompt.removesuffix('を表示')}**" if prompt else ""
 
-    def code(self, ran: NotebookNode, *, hidden: bool) -> Any:  # noqa: ANN401  # No types.
-        """Write a cell of code, of a fold or not."""
+    def code(self, ran: NotebookNode) -> Any:  # noqa: ANN401  # No types.
+        """Write a cell of code."""
         tags = ran.metadata.get("tags", [])
         metadata: dict[str, Any] = {"tags": tags} if tags else {}
         for tag in filter(FOLDED.__contains__, tags):
             metadata["jupyter"] = FOLDED[tag]
-        if hidden:
-            metadata["jupyter"] = FOLDED["hide-cell"]
         outputs = [cleaned(output) for output in ran.outputs]
         for output in outputs:
             if text := output.get("data", {}).get("text/markdown"):

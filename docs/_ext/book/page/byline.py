@@ -3,17 +3,15 @@
 In a part of the book with numbers, the time stands beside the book's mark, a spike for each chapter
 of the part: 第2部 3/9・15分.
 
-``author`` and ``date`` in a page's front matter name the article that the page grew from.
+``article`` in a page's front matter names the article that the page grew from.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.util import logging
 
 from book.page.fold import fold
 from book.place import outline
@@ -33,8 +31,6 @@ LEAST_MINUTES = 1.5
 # glanced at.
 NOT_READ = (fold, addnodes.desc, addnodes.glossary, nodes.comment, nodes.raw, addnodes.toctree)
 LOOKED_UP = (addnodes.desc, addnodes.toctree)
-
-logger = logging.getLogger(__name__)
 
 
 def reading_minutes(node: nodes.Node) -> float:
@@ -66,27 +62,13 @@ def cell_minutes(cell: nodes.Element) -> float:
     return minutes
 
 
-def japanese_date(value: str) -> str:
-    """Write an ISO date, with or without a time, in Japanese."""
-    day = dt.date.fromisoformat(value[:10])
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
 def add_byline(app: Sphinx, doctree: nodes.document) -> None:
     """Insert the line under the page's title."""
     title = next(iter(doctree.findall(nodes.title)), None)
     if title is None:
         return
     metadata = app.env.metadata[app.env.current_document.docname]
-    parts = []
-    if author := metadata.get("author"):
-        source = str(author)
-        if date := metadata.get("date"):
-            try:
-                source += f"、{japanese_date(str(date))}"
-            except ValueError:
-                logger.warning("date in front matter is not ISO 8601: %r", date, location=title)
-        parts.append(f"原記事: {source}")
+    parts = [f"原記事: {metadata['article']}"] if "article" in metadata else []
     # Nor is what only leads on to pages.
     looked_up = any(isinstance(node, LOOKED_UP) for node in doctree.findall())
     if not looked_up and (minutes := reading_minutes(doctree)) >= LEAST_MINUTES:

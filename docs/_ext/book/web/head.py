@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import posixpath
 import re
 from fnmatch import fnmatchcase
@@ -83,42 +82,13 @@ def page_name(config: Config, docname: str) -> str:
     return "" if docname == config.root_doc else f"{docname}.html"
 
 
-def described(doctree: nodes.document | None, pagename: str, config: Config) -> str:
+def described(doctree: nodes.document | None, pagename: str) -> str:
     """Find a page's description: in its front matter, or among those of pages without a source."""
     for node in doctree.findall(nodes.meta) if doctree else ():
         if node.get("name") == "description":
             return str(node["content"])
-    texts = config.head_descriptions.items()
-    found = (text for pattern, text in texts if fnmatchcase(pagename, pattern))
+    found = (text for pattern, text in DESCRIPTIONS.items() if fnmatchcase(pagename, pattern))
     return str(next(found, "")).format(name=pagename.rpartition("/")[2])
-
-
-def structured(config: Config, docname: str, title: str, description: str) -> str:
-    """Describe a page in the words of schema.org, as JSON-LD: the book, or one of its articles."""
-    own, start = address(config, page_name(config, docname)), address(config, "")
-    book = {"@type": "Book", "name": config.project, "inLanguage": config.language}
-    book |= config.head_book | ({"@id": start, "url": start} if start else {})
-    graph: list[dict[str, Any]] = []
-    if docname == config.root_doc:
-        graph.append({**book, "description": description})
-    else:
-        article = {
-            "@type": ["TechArticle", "LearningResource"],
-            "headline": title,
-            "description": description,
-            "inLanguage": config.language,
-            "isPartOf": book,
-        }
-        graph.append(article | ({"@id": own, "url": own} if own else {}))
-        if own:
-            steps = enumerate([(config.project, start), (title, own)], 1)
-            items = [
-                {"@type": "ListItem", "position": place, "name": name, "item": url}
-                for place, (name, url) in steps
-            ]
-            graph.append({"@type": "BreadcrumbList", "itemListElement": items})
-    told = {"@context": "https://schema.org", "@graph": graph}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
 
 
 def tell(
@@ -134,13 +104,13 @@ def tell(
     context["content_policy"] = content_policy if app.config.head_policy else None
     # What the theme says so on every page is read by nobody, and would have to be allowed.
     context["script_files"] = [file for file in context["script_files"] if file.filename]
-    description = described(doctree, pagename, app.config)
+    description = described(doctree, pagename)
     if pagename in app.config.head_moved:
         description = f"この内容は、「{context['title']}」のページに移った。"
     if not description:
         logger.warning(
             "this page has no description: say in a sentence what it is about, in its front "
-            "matter's `myst: {html_meta: {description: …}}` or in `head_descriptions`",
+            "matter's `myst: {html_meta: {description: …}}`",
             location=pagename,
             type="head",
         )
@@ -150,14 +120,11 @@ def tell(
         context["pageurl"] = None  # An address that stands for this one: there is none.
     if doctree is None:
         return
-    title = app.env.longtitles[pagename].astext()
-    name = page_name(app.config, pagename)
-    context["pageurl"] = address(app.config, name)
+    context["pageurl"] = address(app.config, page_name(app.config, pagename))
     head |= {
-        "title": title,
+        "title": app.env.longtitles[pagename].astext(),
         "is_start": pagename == app.config.root_doc,
         "picture": address(app.config, app.config.head_picture),
-        "structured": structured(app.config, pagename, title, description),
     }
 
 
@@ -215,8 +182,6 @@ def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], 
 
 def setup(app: Sphinx) -> None:
     """Add the settings, and connect everything."""
-    app.add_config_value("head_book", {}, "html", dict)
-    app.add_config_value("head_descriptions", DESCRIPTIONS, "html", dict)
     app.add_config_value("head_moved", {}, "html", dict)
     app.add_config_value("head_picture", "", "html", str)
     app.add_config_value("head_policy", True, "html", bool)  # noqa: FBT003

@@ -5,9 +5,6 @@ which imports another, and 400 KB of fonts; a page uses a tenth of it, and can't
 has all of the rules. So the rules whose classes, ids and elements no page has are left out, the
 others are joined in the order in which they stood, and the fonts are cut down to the characters of
 the book. What a script may add to a page counts as used: every name in a script does.
-
-In the stylesheet's address stands a digest of what it is made from; what depends on the pages alone
-reaches a reader once the browser asks again, after minutes.
 """
 
 from __future__ import annotations
@@ -192,30 +189,17 @@ def brought_in_vain(app: Sphinx, static: Path, loaded: set[str]) -> set[Path]:
     return {file for file in found if file.name not in loaded}
 
 
-class Stylesheet:
-    """The stylesheet of a build."""
-
-    digest = ""
-
-    def link(
-        self, app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object
-    ) -> None:
-        """Have a page link to it (``layout.html`` does), instead of what it is joined from."""
-        if app.builder.name != "html":
-            return
+def link(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+    """Have a page link to it (``layout.html`` does), instead of what it is joined from."""
+    if app.builder.name == "html":
         files = joined(app)
-        if not self.digest:
-            # myst-nb's is not there before the end of the build, but has a digest in its name.
-            there = [path for file in files if (path := Path(app.outdir, file)).is_file()]
-            content = [str(files).encode(), *(path.read_bytes() for path in there)]
-            self.digest = hashlib.sha256(b"".join(content)).hexdigest()[:8]
         left = [css for css in context["css_files"] if str(css.filename) not in files]
-        context |= {"css_files": left, "stylesheet": f"{FILE}?v={self.digest}"}
+        context |= {"css_files": left, "stylesheet": FILE}
 
-    def write(self, app: Sphinx, exception: Exception | None) -> None:
-        """Write it, now that all pages are there, and remove what it replaces."""
-        if exception is not None or not self.digest:
-            return
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    """Write it, now that all pages are there, and remove what it replaces."""
+    if exception is None and app.builder.name == "html":
         static = Path(app.outdir, "_static")
         pages = [file.read_text(encoding="utf-8") for file in Path(app.outdir).rglob("*.html")]
         vain = brought_in_vain(
@@ -241,6 +225,5 @@ class Stylesheet:
 
 def setup(app: Sphinx) -> None:
     """Take the place of the other stylesheets."""
-    stylesheet = Stylesheet()
-    app.connect("html-page-context", stylesheet.link, priority=900)
-    app.connect("build-finished", stylesheet.write, priority=900)
+    app.connect("html-page-context", link, priority=900)
+    app.connect("build-finished", write, priority=900)
