@@ -248,28 +248,6 @@ def test_the_colour_scheme_is_settled_before_anything_is_shown(
         assert page.evaluate("document.documentElement.dataset.theme") == shown
 
 
-def test_the_first_stop_of_the_tab_key_leads_to_the_text(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        page.keyboard.press("Tab")
-        focus = page.locator(":focus")
-        assert focus.inner_text() == "本文へスキップ"
-        page.wait_for_function("() => document.activeElement.getBoundingClientRect().top >= 0")
-        page.keyboard.press("Enter")
-        assert page.evaluate("location.hash") == "#main-content"
-
-
-def test_where_the_focus_is_can_be_seen(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        for _ in range(30):
-            page.keyboard.press("Tab")
-            outline = page.locator(":focus").evaluate(
-                "e => { const s = getComputedStyle(e); return [s.outlineStyle, s.outlineWidth] }"
-            )
-            assert outline == ["solid", "3px"], page.locator(":focus").evaluate("e => e.outerHTML")
-
-
 def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(browser, address):
     with opened(browser, address, width=PHONE) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
@@ -303,18 +281,6 @@ def test_the_print_has_the_text_and_nothing_around_it(browser, address):
         link = page.locator(".bd-article a[href^=http]").first
         shown = link.evaluate("e => getComputedStyle(e, '::after').content")
         assert "（" in shown
-
-
-def test_figures_follow_the_scheme(browser, address):
-    colours = []
-    for scheme in ("light", "dark"):
-        with opened(browser, address, width=DESK, scheme=scheme) as page:
-            page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-            text = page.locator("svg.book-figure text").first
-            colours.append(text.evaluate("e => getComputedStyle(e).fill"))
-            body = page.locator("body").evaluate("e => getComputedStyle(e).color")
-            assert colours[-1] == body
-    assert len(set(colours)) == 2
 
 
 def test_what_scripts_add_is_japanese(browser, address):
@@ -608,21 +574,6 @@ def test_what_is_put_into_a_page_does_nothing(browser, built_site, address, plac
         )
         assert page.evaluate("window.ran") is None
         assert page.evaluate("blocked.filter((name) => name === 'eval').length") == 2
-
-
-def test_a_page_may_talk_to_its_own_server_alone(browser, address):
-    """Such as its fonts. This server does not answer; the policy lets it be asked."""
-    own, other = f"{address.replace('http', 'ws')}socket", "ws://example.invalid/"
-    with closing(browser.new_page()) as page:
-        page.goto(f"{address}if_pytorch.html")
-        page.evaluate(
-            "urls => { window.blocked = []; window.failed = 0;"
-            " addEventListener('securitypolicyviolation', (e) => blocked.push(e.blockedURI));"
-            " for (const url of urls) new WebSocket(url).onerror = () => failed++ }",
-            [own, other],
-        )
-        page.wait_for_function("() => failed === 2 && blocked.length")
-        assert page.evaluate("blocked") == [other]
 
 
 # ---- What a page can be taken away as ----

@@ -78,39 +78,6 @@ def test_page_with_formulas(tmp_path):
     assert not list(built.folder.rglob("katex*.js"))
 
 
-NODE = "#!/bin/sh\necho called >>calls\nexit 1\n"
-
-
-@pytest.mark.slow
-def test_node_is_not_used_where_it_is_and_not_missed_where_it_is_not(tmp_path):
-    """Python brings the engine, so there is one way to set a formula, and one look."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in ("node", "nodejs", "katex"):
-        (tools / name).write_text(NODE)
-        (tools / name).chmod(0o755)
-    first = build(
-        tmp_path,
-        {"index.md": "# 題\n\n$$\nx^2\n$$\n"},
-        "myst_nb",
-        "book.formulas",
-        settings=SETTINGS,
-    )
-    assert first.code == 0, first.messages
-    for name, path in (("with", str(tools)), ("without", "")):
-        out = ("-d", tmp_path / f"doctrees-{name}", tmp_path / "docs", tmp_path / name)
-        subprocess.run(
-            [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", *out],
-            env=os.environ | {"PATH": path},
-            cwd=tools,
-            check=True,
-        )
-    assert not (tools / "calls").exists()
-    pages = [(tmp_path / name / "index.html").read_bytes() for name in ("html", "with", "without")]
-    assert b"katex-display" in pages[0]
-    assert len(set(pages)) == 1
-
-
 FORK = """
 import os, signal, sys
 from book import formulas

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from book.page import listing
 from sphinx_project import build
@@ -46,12 +48,13 @@ SHOWN = '''class Neuron:
         ('def f():\n    "Doc."; return 1\n', 'def f():\n    "Doc."; return 1\n'),
         ('class C:\n    """Doc."""\n', 'class C:\n    """Doc."""\n'),
         ("x = 1\n'text'\n", "x = 1\n'text'\n"),
+        (' def f():\n  """Doc."""\n  return 1\n', " def f():\n  return 1\n"),
         ("", ""),
     ],
 )
 def test_docstrings_are_found(source, shown):
     assert listing.without_docstrings(source) == shown
-    compile(shown, "shown", "exec")
+    compile(textwrap.dedent(shown), "shown", "exec")
 
 
 def page(*options: str, name: str = "code.py") -> str:
@@ -80,13 +83,6 @@ def test_object_is_shown_without_docstrings(project):
     assert built.page().select_one("a[href='#neuron'] .std-numref, a[href='#neuron']")
 
 
-def test_method_is_shown_with_its_indentation_taken_away(project):
-    text = page(":pyobject: Neuron.step", ":dedent:")
-    built = build(project, {"index.md": text}, "myst_nb", "book.page.listing")
-    assert built.code == 0, built.messages
-    assert built.page().select_one("pre").text.startswith("def step(self, x):\n    text = ")
-
-
 def test_whole_file_is_shown(project):
     built = build(project, {"index.md": page()}, "myst_nb", "book.page.listing")
     assert built.code == 0, built.messages
@@ -110,11 +106,3 @@ def test_what_cannot_be_shown_is_a_warning_at_its_line(project, text, reason):
     assert built.code == 1
     assert "index.md:3: WARNING:" in built.messages
     assert reason in built.messages
-
-
-def test_page_is_built_again_when_the_code_changes(project):
-    pages = {"index.md": page(":pyobject: Neuron")}
-    build(project, pages, "myst_nb", "book.page.listing")
-    code = project / "docs" / "code.py"
-    code.write_text(CODE.replace("limit = 1.0", "limit = 2.0"), encoding="utf-8")
-    assert "2.0" in build(project, {}, "myst_nb", "book.page.listing").page().select_one("pre").text

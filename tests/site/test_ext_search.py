@@ -116,15 +116,6 @@ def test_sphinx_makes_no_index_of_its_own_but_there_is_a_search_page(tmp_path):
     assert built.page("search").select("script[src*='_static/search.js'][defer]")
 
 
-def test_two_builds_leave_the_same_bytes(tmp_path):
-    texts = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        built = project(tmp_path / name, PAGES)
-        texts.append((built.folder / search.FILE).read_bytes())
-    assert texts[0] == texts[1]
-
-
 def test_a_build_of_one_page_keeps_the_others(tmp_path):
     project(tmp_path, PAGES)
     project(tmp_path, {"lif.md": "# 漏れ\n\n変えた。\n"})
@@ -161,14 +152,6 @@ def test_a_build_that_breaks_off_leaves_the_file_as_it_was(tmp_path):
     )
     assert broken.code == 2
     assert (built.folder / search.FILE).read_bytes() == before
-
-
-def test_other_builders_are_left_alone(tmp_path):
-    project(tmp_path, PAGES)
-    out = tmp_path / "text"
-    status, _, messages = sphinx_build("-b", "text", str(tmp_path / "docs"), str(out))
-    assert status == 0, messages
-    assert not list(out.glob("search*"))
 
 
 # ---- Other names, from the glossary ----

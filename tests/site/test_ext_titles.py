@@ -7,7 +7,7 @@ from sphinx_project import build
 
 PARTS = ("myst_nb", "book.page.titles", "book.page.byline")
 INDEX = "# 本\n\n「{doc}`lif`」を読む。\n\n```{toctree}\nlif\n```\n"
-LIF = "---\nauthor: だれか\n---\n# LIFモデル: 重なったときだけ応える\n\n文。\n"
+LIF = "---\narticle: だれか\n---\n# LIFモデル: 重なったときだけ応える\n\n文。\n"
 
 
 def test_what_stands_behind_the_colon_is_said_below_the_title(tmp_path):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import re
-import shutil
 from contextlib import closing
 
 import pytest
 from audit import DESK, PHONE
 from browsers import in_browser, opened
-from bs4 import BeautifulSoup
 from interactive_runs import worked
 
 pytestmark = in_browser
@@ -273,31 +271,6 @@ def test_it_is_seen_in_forced_colours(browser, address):
             for marked in figure.locator(f"svg .{mark}").all():
                 assert marked.evaluate(f"e => getComputedStyle(e).{property_}") == highlight
     context.close()
-
-
-STRICTEST = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_it_works_under_the_strictest_policy_and_needs_no_server(
-    browser, built_site, tmp_path, name
-):
-    """By itself, out of the theme's page."""
-    shutil.copy(built_site / "_static" / "interactive" / f"{name}.js", tmp_path)
-    page = (built_site / f"{PAGES[name]}.html").read_text(encoding="utf-8")
-    figure = BeautifulSoup(page, "html.parser").select_one(f"[data-interactive={name}]")
-    (tmp_path / f"{PAGES[name]}.html").write_text(
-        '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">'
-        f'<meta http-equiv="Content-Security-Policy" content="{STRICTEST}">'
-        f'<script src="{name}.js" defer></script>{figure}',
-        encoding="utf-8",
-    )
-    address = f"{tmp_path.as_uri()}/"
-    with opened(browser, address, width=DESK) as page:
-        figure = figure_in(page, address, name)
-        before = figure.locator("svg").inner_html()
-        figure.locator("input").first.press("ArrowRight")
-        assert figure.locator("svg").inner_html() != before
 
 
 # ---- Its state in the address ----

@@ -304,22 +304,6 @@ def test_a_formula_is_heard_once_and_not_as_its_source(browser, server):
         assert roles.count("MathMLMath") == page.locator("math").count() > 5
 
 
-def test_only_pages_with_formulas_load_what_formulas_need(browser, server):
-    with opened(browser, server, width=DESK) as page:
-        asked = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{server}second.html", wait_until="networkidle")
-        assert [url for url in asked if url.endswith(".css") or ".css?" in url]
-        assert not [url for url in asked if "katex" in url.lower()]
-        page.goto(f"{server}index.html", wait_until="networkidle")
-        fonts = [url for url in asked if "KaTeX" in url]
-        assert fonts
-        assert len(fonts) < len(
-            list((ROOT / "docs/_ext/book/formulas/static/katex/fonts").iterdir())
-        )
-        assert not [url for url in asked if "katex" in url.lower() and ".js" in url]
-
-
 # ---- From a disk, and from a folder of a server ----
 
 

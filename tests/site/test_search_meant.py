@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from book import search
-from book.search.words import folded
 from py_mini_racer import MiniRacer
 from sphinx_project import EXTENSIONS
 
@@ -230,19 +229,3 @@ def test_nine_in_ten_are_among_the_first_three(script):
     missed = [pair for pair in pairs if not found(pair)]
     assert len(pairs) >= 60
     assert len(missed) <= len(pairs) / 10, missed
-
-
-def test_whatever_stands_in_a_page_is_found_there(script):
-    """What else is known of a word only adds to it."""
-    book = {
-        page: [folded(f"{heading} {text}") for _, heading, text in passages]
-        for page, passages in script("BOOK.pages")
-    }
-    texts = [text for passages in book.values() for text in passages]
-    words = {text[len(text) // 2 :][:4] for text in texts[::9]}
-    for word in sorted(word for word in words if len(word) == 4 and " " not in word):
-        holding = {
-            page for page, passages in book.items() if any(word in text for text in passages)
-        }
-        found = script(f"through(literal({json.dumps(word)})).map(({{ page }}) => page)")
-        assert holding <= set(found), word

@@ -8,6 +8,7 @@ import posixpath
 import random
 import re
 import unicodedata
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from pydoc import locate
@@ -108,17 +109,6 @@ def soup(site: Path, name: str) -> BeautifulSoup:
     return BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
 
 
-@pytest.fixture(params=PAGES, scope="module")
-def here(request) -> str:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def page(here, built_site) -> BeautifulSoup:
-    """A page, read once for all tests, which leave it as it is."""
-    return soup(built_site, here)
-
-
 @pytest.fixture
 def article(built_site) -> BeautifulSoup:
     return soup(built_site, "if_pytorch")
@@ -130,12 +120,6 @@ def english(text: str) -> list[str]:
         return []
     words = re.findall(r"[A-Za-z]{2,}", text)
     return [word for word in words if word not in NAMES]
-
-
-def test_english_is_noticed():
-    assert english("Back to top") == ["Back", "to", "top"]
-    assert not english("膜電位 (membrane potential)")
-    assert not english("CC BY 4.0")
 
 
 @pytest.mark.parametrize("old", MOVED)
@@ -157,11 +141,6 @@ def test_every_page_is_built(built_site):
     found = {path.relative_to(built_site) for path in built_site.rglob("*.html")}
     pages = {path.with_suffix("").as_posix() for path in found if path.parts[0] != "_static"}
     assert pages == set(PAGES)
-
-
-def test_language_is_declared(page):
-    assert page.html["lang"] == "ja"
-    assert JAPANESE.search(page.title.text)
 
 
 def is_code(node: Tag) -> bool:
@@ -191,64 +170,19 @@ def strings(
             yield edge
 
 
-def test_visible_text_is_japanese(page):
+HEARD = {"aria-label", "title", "placeholder", "alt", "data-tooltip"}
+
+
+def foreign(page: BeautifulSoup) -> Iterator[str]:
+    """Yield what a page says, aloud or not, that is not in Japanese."""
     # A line may end within a name.
     said = "".join(strings(page.body, is_code, lambda node: node.name not in {"br", "wbr"}))
     texts = [text for each in said.split(EDGE) if (text := each.strip())]
-    texts = [text for text in texts if not MODULE.fullmatch(text)]
-    assert texts
-    assert not [text for text in texts if english(text)]
-
-
-def test_words_that_are_heard_or_pop_up_are_japanese(page):
-    names = {"aria-label", "title", "placeholder", "alt", "data-tooltip"}
-    found = {
-        (name, node[name])
-        for node in page.descendants
-        if isinstance(node, Tag)
-        for name in names & node.attrs.keys()
+    yield from (text for text in texts if english(text) and not MODULE.fullmatch(text))
+    for node in page.find_all(lambda node: HEARD & node.attrs.keys()):
         # A link has the title of the page or of the work that it leads to.
-        if not (name == "title" and node.name == "a" and "reference" in node.get("class", ()))
-    }
-    assert found
-    assert not [pair for pair in found if english(pair[1])]
-
-
-def test_ids_are_unique(built_site, here, page):
-    found = [node["id"] for node in page.find_all(id=True)]
-    assert sorted(found) == sorted(set(found))
-    assert ids(built_site, here) == set(found)
-
-
-def test_pictures_are_described(page):
-    for node in page.select("img, svg[role=img]"):
-        text = node.get("alt", node.get("aria-label", ""))
-        assert text.strip(), node
-        assert not re.search(r"\.(svg|png)$", text)
-
-
-def test_nothing_is_loaded_from_elsewhere(page):
-    loaded = [node["src"] for node in page.find_all(src=True)]
-    loaded += [
-        node["href"]
-        for node in page.find_all("link", href=True)
-        if not {"next", "prev", "search", "index"} & set(node["rel"])
-    ]
-    assert loaded
-    assert not [url for url in loaded if urlsplit(url).netloc]
-
-
-def test_stylesheets_load_nothing_from_elsewhere(built_site):
-    for path in built_site.rglob("*.css"):
-        text = path.read_text(encoding="utf-8")
-        assert not re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", text), path
-
-
-def test_whatever_is_loaded_exists(built_site, here, page):
-    urls = [node["src"] for node in page.find_all(src=True)]
-    urls += [node["href"] for node in page.find_all("link", href=True)]
-    for url in set(urls) - {"#"}:  # The search page's link to itself.
-        assert (built_site / here).parent.joinpath(unquote(urlsplit(url).path)).is_file(), url
+        names = HEARD - {"title" if "reference" in node.get("class", ()) else ""}
+        yield from (node[name] for name in names & node.attrs.keys() if english(node[name]))
 
 
 @cache
@@ -257,38 +191,78 @@ def ids(site: Path, name: str) -> set[str]:
     return set(re.findall(r'<[^<>]*\sid="([^"]+)"', (site / f"{name}.html").read_text("utf-8")))
 
 
-def test_links_lead_somewhere(built_site, here, page):
-    for link in page.find_all("a", href=True):
-        url = urlsplit(link["href"])
-        if url.scheme or url.netloc:
-            assert url.scheme == "https", link
-            continue
+def lead_nowhere(site: Path, here: str, page: BeautifulSoup) -> Iterator[str]:
+    """Yield the links that lead to no page of the site, or to no place in it."""
+    for href in {link["href"] for link in page.find_all("a", href=True)}:
+        url = urlsplit(href)
         path = posixpath.normpath(posixpath.join(posixpath.dirname(here), unquote(url.path)))
-        if path.startswith(("download/", "_static/")):
-            assert (built_site / path).is_file(), link
-            continue
         name = path.removesuffix(".html") if url.path else here
-        assert name in PAGES, link
-        assert not url.fragment or unquote(url.fragment) in ids(built_site, name), link
-        assert (built_site / f"{name}.html").is_file(), link
+        if url.scheme or url.netloc:
+            there = url.scheme == "https"
+        elif path.startswith(("download/", "_static/")):
+            there = (site / path).is_file()
+        else:
+            there = (site / f"{name}.html").is_file()
+            there = there and (not url.fragment or unquote(url.fragment) in ids(site, name))
+        if not there:
+            yield href
 
 
-def test_links_of_the_source_lead_somewhere(built_site):
-    pages = sorted((built_site / "_modules").rglob("*.html"))
-    links = [
-        (page, link)
-        for page in pages
-        for link in soup(page.parent, page.stem).find_all("a", href=True)
+def faults(site: Path, name: str) -> Iterator[tuple[str, object]]:
+    """Yield what is wrong with a page, by all that is asked of each."""
+    page = soup(site, name)
+    if page.html["lang"] != "ja" or not JAPANESE.search(page.title.text):
+        yield "language", page.title
+    yield from (("not Japanese", text) for text in foreign(page))
+    found = [node["id"] for node in page.find_all(id=True)]
+    yield from (("id", each) for each, count in Counter(found).items() if count > 1)
+    sources = [node["src"] for node in page.find_all(src=True)]
+    loaded = {*sources, *(node["href"] for node in page.find_all("link", href=True))} - {"#"}
+    yield from (("from elsewhere", url) for url in sources if urlsplit(url).netloc)
+    there = (site / name).parent
+    files = {url: there / unquote(urlsplit(url).path) for url in loaded if "://" not in url}
+    yield from (("not there", url) for url, file in files.items() if not file.is_file())
+    yield from (("link", href) for href in lead_nowhere(site, name, page))
+    scripts = {Path(urlsplit(source).path).name for source in sources}
+    copying = {script for script in scripts if re.search("clipboard|copybutton", script)}
+    if len(copying) != (3 if page.find("pre") else 0):
+        yield "scripts that copy", copying
+    searching = {script for script in scripts if script.startswith("search")}
+    if searching != {"search.js", *([search.FILE] if page.find(id="search-results") else [])}:
+        yield "scripts that search", searching
+    footer = page.select_one("footer.bd-footer-content")
+    if not all(word in str(footer) for word in ("chizuchizu", "2022年9月3日", "CC BY 4.0", "MIT")):
+        yield "footer", footer
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_in_japanese_and_on_its_own(built_site, name):
+    assert not [*faults(built_site, name)]
+
+
+WRONG = """<html lang="ja"><title>題</title><link href="gone.css"><body>
+<i id="a">膜電位 (membrane potential)、CC BY 4.0</i><i id="a" title="Back to top"></i>
+<p>Search</p><code>x</code><pre>x</pre><a href="#b">行</a><a href="gone.html">先</a>
+<a href="http://example.org">外</a><script src="https://example.org/searchindex.js"></script>
+"""
+
+
+def test_what_is_wrong_with_a_page_is_seen(tmp_path):
+    (tmp_path / "page.html").write_text(WRONG, encoding="utf-8")
+    found = sorted((kind, str(what)) for kind, what in faults(tmp_path, "page"))
+    assert found == [
+        ("footer", "None"),
+        ("from elsewhere", "https://example.org/searchindex.js"),
+        ("id", "a"),
+        *(("link", href) for href in ("#b", "gone.html", "http://example.org")),
+        ("not Japanese", "Back to top"),
+        ("not Japanese", "Search"),
+        ("not there", "gone.css"),
+        ("scripts that copy", "set()"),
+        ("scripts that search", "{'searchindex.js'}"),
     ]
-    for page, link in links:
-        url = urlsplit(link["href"])
-        target = (page.parent / unquote(url.path)).resolve() if url.path else page
-        if not url.scheme:
-            assert target.is_file(), (page.name, link)
-            assert not url.fragment or unquote(url.fragment) in ids(target.parent, target.stem), (
-                link
-            )
-    assert [link for _, link in links if "viewcode-back" in link.get("class", [])]
+    (tmp_path / "page.html").write_text(WRONG.replace("ja", "en"), encoding="utf-8")
+    assert "language" in dict(faults(tmp_path, "page"))
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("api_")])
@@ -311,17 +285,6 @@ def test_only_what_a_reader_needs_is_published(built_site):
         for path in built_site.rglob(f"*.{kind}")
     }
     assert taken_away == {"download"}
-
-
-def test_no_page_loads_the_icon_script(page):
-    assert not [node for node in page.find_all("script", src=True) if "fontawesome" in node["src"]]
-    assert not [node for node in page.find_all("script", src=True) if "mathjax" in node["src"]]
-
-
-def test_only_pages_with_code_load_what_copies_it(page):
-    loaded = [script["src"] for script in page.find_all("script", src=True)]
-    copying = [source for source in loaded if re.search("clipboard|copybutton", source)]
-    assert len(copying) == (3 if page.find("pre") else 0)
 
 
 def test_headings_of_the_article_are_verbatim_and_in_order(article):
@@ -429,12 +392,6 @@ def test_pages_without_cells_are_not_stamped(built_site):
     assert not soup(built_site, "glossary").select(".book-checked")
 
 
-def test_every_page_names_the_author_and_the_licences(page):
-    footer = page.select_one("footer.bd-footer-content").text
-    for words in ("chizuchizu", "2022年9月3日", "CC BY 4.0", "MIT"):
-        assert words in footer
-
-
 # ---- Search ----
 
 KINDS = {
@@ -533,10 +490,3 @@ def test_search_finds_a_term_by_its_other_names(texts, find, variants):
     for name, term in variants.items():
         pages = {page for page, text in texts.items() if name in text or term.lower() in text}
         assert set(find(name)) >= pages, name  # Its words may lead further.
-
-
-def test_only_the_search_page_loads_what_is_searched(page):
-    loaded = {Path(urlsplit(node["src"]).path).name for node in page.find_all("script", src=True)}
-    assert "search.js" in loaded
-    assert not loaded & {"searchtools.js", "language_data.js", "searchindex.js"}
-    assert (search.FILE in loaded) == bool(page.find(id="search-results"))
