@@ -16,25 +16,19 @@ setting that the slow ones were given. With --record the figures are kept beside
 about ten minutes on one processor.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice, product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
-from harness import record
+from harness import Row, record
+from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 from torch.nn.utils import clip_grad_norm_
 
 from snn_docs import data
 from snn_docs.surrogate import ArcTan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from record import Row
-    from torch import Tensor
 
 RATES = (3e-3, 1e-2, 3e-2)
 CLIPS = (None, 1.0)
@@ -46,7 +40,7 @@ SOLVED, TIMES = 0.995, 2
 LENGTHS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0)
 SPIKE = ArcTan()
 
-Part = tuple["Tensor", "Tensor"]
+Part = tuple[Tensor, Tensor]
 
 
 class Task(NamedTuple):
@@ -57,14 +51,22 @@ class Task(NamedTuple):
     judged: int
     """How many steps, the last ones, are judged."""
     recurrent: bool
+    adaptation: float = 0.0
+    """How far each spike raises its neuron's threshold."""
+    adaptation_kept: float = 0.98
 
 
 class Gradient(NamedTuple):
-    """How far it looks back: the steps that are unrolled, all if None; or what a trace keeps."""
+    """How far it looks back: the steps that are unrolled, all if None; or what a trace keeps.
+
+    What is unrolled may pass through the spikes that come back, and through the threshold, or not.
+    """
 
     window: int | None = None
     trace: float | None = None
     hidden: bool = True
+    loop: bool = True
+    threshold: bool = True
 
 
 class Weights(NamedTuple):
@@ -125,24 +127,28 @@ def initial(task: Task, features: int, classes: int) -> Weights:
     )
 
 
-def unrolled(weights: Weights, task: Task, inputs: Tensor, window: int | None) -> list[Tensor]:
-    """Return the spikes of the judged steps; their graph begins with the window."""
-    start = 0 if window is None else len(inputs) - window
+def unrolled(weights: Weights, task: Task, inputs: Tensor, way: Gradient) -> list[Tensor]:
+    """Return the spikes of the judged steps; their graph holds what a gradient looks back on."""
+    start = 0 if way.window is None else len(inputs) - way.window
     currents = inputs @ weights.w.T
-    v = s = torch.zeros_like(currents[0])
+    v = s = raised = torch.zeros_like(currents[0])
     spikes = []
     for step, current in enumerate(currents):
         with torch.set_grad_enabled(torch.is_grad_enabled() and step >= start):
-            v = task.kept * (v - s.detach()) + current + s @ weights.u.T
-            s = SPIKE(v - 1)
+            if task.adaptation:
+                fired = s if way.threshold else s.detach()
+                raised = task.adaptation_kept * raised + task.adaptation * fired
+            back = s if way.loop else s.detach()
+            v = task.kept * (v - s.detach()) + current + back @ weights.u.T
+            s = SPIKE(v - raised - 1)
         spikes.append(s)
     return spikes[-task.judged :]
 
 
-def backwards(weights: Weights, task: Task, part: Part, window: int | None) -> list[Tensor]:
+def backwards(weights: Weights, task: Task, part: Part, way: Gradient) -> list[Tensor]:
     """Return the gradient that goes back in time."""
     inputs, labels = part
-    spikes = unrolled(weights, task, inputs, window)
+    spikes = unrolled(weights, task, inputs, way)
     scores = [s @ weights.last.T + weights.bias for s in spikes]
     loss = sum((cross_entropy(each, labels) for each in scores), torch.zeros(())) / task.judged
     learnt = [each for each in weights if each.requires_grad]
@@ -175,14 +181,14 @@ def forwards(weights: Weights, task: Task, part: Part, trace: float) -> list[Ten
 def gradient(weights: Weights, task: Task, part: Part, way: Gradient) -> list[Tensor]:
     """Return a gradient, the one way or the other."""
     if way.trace is None:
-        return backwards(weights, task, part, way.window)
+        return backwards(weights, task, part, way)
     return forwards(weights, task, part, way.trace)
 
 
 @torch.no_grad()
 def accuracy(weights: Weights, task: Task, inputs: Tensor, labels: Tensor) -> float:
     """Return which part of the answers is right."""
-    spikes = torch.stack(unrolled(weights, task, inputs, None)).sum(0)
+    spikes = torch.stack(unrolled(weights, task, inputs, Gradient())).sum(0)
     scores = spikes @ weights.last.T + task.judged * weights.bias
     return float((scores.argmax(1) == labels).float().mean())
 
@@ -295,17 +301,5 @@ def rows() -> Iterator[Row]:
             yield {"task": name, "trace": kept, **reached}
 
 
-def show(row: Row) -> str:
-    """Return a task and a gradient, and what it reached."""
-    tests = " ".join(f"{value:.3f}" for value in row["test"])
-    near = row.get("cosine", {}).items()
-    cosines = "  ".join(f"{key} " + " ".join(f"{each:.2f}" for each in of) for key, of in near)
-    told = row.get("gradient", f"trace {row.get('trace')}")
-    return (
-        f"{row['task']:14} {told:10} {tests}  epochs {row['epoch']}  cosine {cosines}  "
-        f"{row.get('chosen', '')}"
-    )
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "online", rows, show, ["torch"])
+    record.run(__doc__, "online", rows, libraries=["torch"])
