@@ -307,29 +307,13 @@ def check_layer(name: str, layer: torch.nn.Module, x: Tensor) -> None:
         fits = len(size) == len(sizes) and size[0] == layer.in_channels
     else:
         return
-    if fits:
-        return
-    if len(size) < len(sizes):
-        instead = (
-            "put time first, then the batch; to give the same inputs in every step take "
-            "snn_docs.encoding.direct(inputs, steps)"
+    if not fits:
+        raise ValueError(
+            f"layer {name}, {layer}, takes {step_shape(sizes)}, but {step_shape(size)} came; put "
+            "time first, then the batch (for the same inputs in every step take "
+            "snn_docs.encoding.direct), flatten pictures by torch.nn.Flatten(), or make the layer "
+            "for the size that comes"
         )
-    elif kind is not torch.nn.Linear and len(size) > len(sizes):
-        instead = "take a layer for as many dimensions, or reshape what comes before it"
-    elif len(size) > len(sizes):
-        instead, came = "put a torch.nn.Flatten() before it", math.prod(size)
-        if came != layer.in_features:
-            instead += (
-                f" and make it Linear({came}, ...), or, to weigh the last dimension alone, "
-                f"Linear({size[-1]}, ...)"
-            )
-    elif kind is torch.nn.Linear and x.shape[1] == layer.in_features:
-        instead = "if time is last, put it first with inputs.permute(2, 0, 1)"
-    else:
-        instead = f"make it {kind.__name__}({size[0]}, ...), or change what comes before it"
-    raise ValueError(
-        f"layer {name}, {layer}, takes {step_shape(sizes)}, but {step_shape(size)} came; {instead}"
-    )
 
 
 def step_shape(sizes: Sequence[object]) -> str:

@@ -1,18 +1,17 @@
 """What layers of neurons share: how they are called, constants that are saved and compared."""
 
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import signature
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from snn_docs._checks import check_rule, check_state, check_tensors, in_one_piece, type_name
-from snn_docs.equations import Reset, Rule, decay_of
+from snn_docs.equations import Reset, Rule, decay_of, start
 from snn_docs.states import LIState
 from snn_docs.surrogate import USUAL, slope_is_spike
 
@@ -133,6 +132,15 @@ class Neuron(torch.nn.Module):
         """すべての時刻を一度に進め、出力と、終わりの時刻の状態を返します。``run``と同じです。"""
         return self.run(inputs, state)
 
+    def _state_before(
+        self, inputs: Tensor, state: Parts | None, **constants: float | Tensor | None
+    ) -> Parts:
+        """Return the state from which to take a step; raise for what no step can be taken from."""
+        names: tuple[str, ...] = self.state_kind._fields
+        parts = check_state(state, names)
+        check_tensors("inputs", {"inputs": inputs} | parts, **constants)
+        return (torch.zeros_like(inputs),) * len(names) if state is None else state
+
     def get_extra_state(self) -> Tensor:
         """Return the constants that are numbers, and NaN for tensors, which are saved as such."""
         values = self._constants.values()
@@ -160,21 +168,11 @@ class Neuron(torch.nn.Module):
         if f"{prefix}_extra_state" in missing:
             missing.remove(f"{prefix}_extra_state")
             return
-        for place, name in enumerate(self._constant_names):
-            key = prefix + name
-            if key in missing:
-                missing.remove(key)
-                saved = state_dict[f"{prefix}_extra_state"][place].item()
+        for key in (prefix + name for name in self._constant_names):
+            if key in (*missing, *unexpected):
                 errors.append(
-                    f"{key} is a tensor in this layer, and saved as a buffer, but the number "
-                    f"{saved} in what is loaded; make the layer with {name}={saved}"
-                )
-            elif key in unexpected:
-                unexpected.remove(key)
-                shape = list(state_dict[key].shape)
-                errors.append(
-                    f"{key} is a buffer in what is loaded, a tensor of the shape {shape}, but a "
-                    f"number in this layer; make the layer with {name}=torch.zeros({shape})"
+                    f"{key} is a buffer where it is a tensor, and none where it is a number; make "
+                    "the layer with what was saved, a tensor of its shape, or a number"
                 )
 
 
@@ -195,45 +193,11 @@ class Container(torch.nn.Module):
 
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")  # torch has no public names for them
-Call = tuple[Tensor, Any]  # the inputs of a neuron, and its state before
 
 
 def is_watched(layer: torch.nn.Module) -> bool:
     """Tell whether hooks wait for a call of the layer."""
     return any(vars(layer)[name] for name in HOOKS)
-
-
-def neurons(layer: torch.nn.Module) -> Iterator[Neuron]:
-    """Find the neurons that a layer runs with a state."""
-    if isinstance(layer, Neuron):
-        yield layer
-    elif isinstance(layer, Container):
-        for each in layer.children():
-            yield from neurons(each)
-
-
-@contextmanager
-def once_hooked(layer: torch.nn.Module, steps: int) -> Iterator[dict[torch.nn.Module, list[Call]]]:
-    """Keep the calls of each step from the hooks of neurons, which are called once at the end.
-
-    That call, of all of time, gives what the steps gave, bit for bit.
-    """
-    calls: dict[torch.nn.Module, list[Call]]
-    calls = {each: [] for each in neurons(layer) if is_watched(each)}
-    hooks = [{name: vars(each)[name] for name in HOOKS} for each in calls]
-    for each in calls:
-        vars(each).update({name: OrderedDict() for name in HOOKS})
-        each.register_forward_pre_hook(lambda neuron, given: calls[neuron].append(given))
-    try:
-        yield calls
-    finally:
-        for each, kept in zip(calls, hooks, strict=True):
-            vars(each).update(kept)
-    for each, given in calls.items():
-        places = len(given) // steps  # a neuron may stand at several
-        for place in range(places):
-            inputs, states = zip(*given[place::places], strict=True)
-            each(torch.cat(inputs), states[0])
 
 
 @contextmanager
@@ -257,32 +221,24 @@ def asks_for(example: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Tell who leaves out what a neuron needs by name how it comes from time constants."""
 
     def decorated(init: Callable[P, None]) -> Callable[P, None]:
-        parameters = signature(init).parameters.values()
-        in_order = [x.name for x in parameters if x.kind is Parameter.POSITIONAL_OR_KEYWORD]
-        _, *needed = [x.name for x in parameters if x.default is Parameter.empty]
+        form = signature(init)
 
         @wraps(init)
         def asking(*args: P.args, **named: P.kwargs) -> None:
-            came = {*in_order[: len(args)], *named}
-            if missing := [name for name in needed if name not in came]:
-                layer, *values = args
-                given = [*map(_brief, values), *(f"{key}={_brief(x)}" for key, x in named.items())]
-                name = type(layer).__name__
+            try:
+                form.bind(*args, **named)
+            except TypeError as error:
+                name = type(args[0]).__name__
                 raise TypeError(
-                    f"{name} needs its {', '.join(missing)} by name, but "
-                    f"{name}({', '.join(given)}) came; a leak is the part that is lost in each "
-                    "step, from 0 to 1: for a time constant tau and steps of dt, both in ms, give "
-                    f"{name}({example}), for tau in steps {name}({example.replace('dt', '1')})"
-                )
+                    f"{name}: {error}; a leak is the part that is lost in each step, from 0 to 1: "
+                    f"for a time constant tau and steps of dt, both in ms, give {name}({example}), "
+                    f"for tau in steps {name}({example.replace('dt', '1')})"
+                ) from None
             init(*args, **named)
 
         return asking
 
     return decorated
-
-
-def _brief(value: object) -> str:
-    return repr(value) if isinstance(value, int | float | str) else type_name(value)
 
 
 class Spiking(Neuron, Generic[S]):
@@ -352,21 +308,11 @@ class Spiking(Neuron, Generic[S]):
         出典: :cite:t:`neftci2019surrogate`
         """
         record = self.record(inputs, state)
+        after = start(state, record[0], len(record))
         if len(inputs):
-            state = tuple(part[-1] for part in record)
-        elif state is None:
-            state = (record[0].new_zeros(record[0].shape[1:]),) * len(record)
-        after: S = self.state_kind(*state)
-        return record[0], after
-
-    def _state_before(
-        self, inputs: Tensor, state: Parts | None, **constants: float | Tensor | None
-    ) -> Parts:
-        """Return the state from which to take a step; raise for what no step can be taken from."""
-        names: tuple[str, ...] = self.state_kind._fields
-        parts = check_state(state, names)
-        check_tensors("inputs", {"inputs": inputs} | parts, **constants)
-        return (torch.zeros_like(inputs),) * len(names) if state is None else state
+            after = tuple(part[-1] for part in record)
+        last: S = self.state_kind(*after)
+        return record[0], last
 
     def extra_repr(self) -> str:
         """定数と、既定から変えた規則を表示します。"""

@@ -1,15 +1,16 @@
 """発火するたびに閾値の上がるニューロンです。"""
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 
-from snn_docs import adaptive_bptt, equations
-from snn_docs._checks import check_constant, check_leak, check_run, needs_steps
+from snn_docs import equations
+from snn_docs._checks import check_constant, check_leak, check_run
 from snn_docs._module import Parts, Spiking, asks_for, input_first
-from snn_docs.equations import Reset, Rule, decay_of, widened
+from snn_docs.equations import Reset, Rule, decay_of, start, widened
 from snn_docs.states import ALIFState
-from snn_docs.surrogate import USUAL, confirms
+from snn_docs.surrogate import USUAL
 
 
 class ALIF(Spiking[ALIFState]):
@@ -117,23 +118,17 @@ class ALIF(Spiking[ALIFState]):
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
         before = self._state_before(inputs, state, **self._constants)
-        after = ALIFState(*self._next(inputs, *before))
+        after = ALIFState(*equations.adaptive_step(self._rule, inputs, *before))
         return after.spikes, after
 
     def record(self, inputs: Tensor, state: Parts | None = None) -> ALIFState:
         r"""すべての時刻を一度に進め、すべての時刻のスパイク、膜電位、発火の跡を返します。
 
-        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
-        逆伝播は、次の漸化式を終わりの時刻から解きます。\
-        :math:`G^s_t`、:math:`G^v_t`、:math:`G^a_t`は、外から届く勾配、\
-        :math:`E_t = (1 - \lambda) D_{t+1}`です。
+        値も勾配も、``step``を:math:`T`回呼んだときと同じです。逆伝播は自動微分が解きます。
 
         .. math::
 
-            D^s_t &= G^s_t + E_t \frac{\partial r_t}{\partial s_t} + D^a_{t+1} \\
-            P_t &= D^s_t H'(v_t - \theta_t) \\
-            D_t &= P_t + E_t \frac{\partial r_t}{\partial v_t} + G^v_t \\
-            D^a_t &= (1 - \lambda_a) D^a_{t+1} - \beta P_t + G^a_t
+            s_t &= H(v_t - \theta - \beta a_t)
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
@@ -154,27 +149,12 @@ class ALIF(Spiking[ALIFState]):
 
         出典: :cite:t:`bellec2018lsnn`、:cite:t:`bellec2020eprop`
         """
-        rule = self._rule
+        step = partial(equations.adaptive_step, self._rule)
         shape = check_run(inputs, state, self.state_kind._fields, **self._constants)
         inputs = widened(inputs, shape)
         if not len(inputs):
             return ALIFState(inputs.clone(), inputs.clone(), inputs.clone())
-        v_initial: float | Tensor = 0.0
-        trace = inputs.new_zeros(shape)
-        if state is not None:
-            v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-            trace = (state[2] * rule.adaptation_decay + state[0]).expand(shape)
-        constants = rule.threshold, rule.decay, rule.adaptation, rule.adaptation_decay
-        if not needs_steps(inputs, v_initial, trace, *constants):
-            spikes, v, a = adaptive_bptt.run(inputs, v_initial, trace, self._rule)
-            if confirms(rule.surrogate, spikes, lambda: v - (a * rule.adaptation + rule.threshold)):
-                return ALIFState(spikes, v, a)
-        v = inputs[0] + v_initial
-        first = equations.fired(v - (trace * rule.adaptation + rule.threshold), rule), v, trace
-        return ALIFState(*equations.one_by_one(self._next, inputs, first))
-
-    def _next(self, inputs: Tensor, *before: Tensor) -> Parts:
-        return equations.adaptive_step(self._rule, inputs, *before)
+        return ALIFState(*equations.one_by_one(step, inputs, start(state, inputs, 3)))
 
     @property
     def _rule(self) -> Rule:

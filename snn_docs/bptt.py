@@ -12,7 +12,7 @@ from snn_docs._checks import check_run, needs_steps
 from snn_docs.equations import Rule
 from snn_docs.kernels import Record, blocks, slopes_of, tensor_of
 from snn_docs.states import State
-from snn_docs.surrogate import confirms, slope_is_spike
+from snn_docs.surrogate import has_derivative, slope_is_spike
 
 Sums = list[Tensor | None]  # the gradients of threshold and decay
 
@@ -23,30 +23,17 @@ def record(inputs: Tensor, state: tuple[Tensor, ...] | None, rule: Rule) -> tupl
     inputs = equations.widened(inputs, shape)
     if not len(inputs):
         return inputs.clone(), inputs.clone()
-    v_initial: float | Tensor = 0.0
-    if state is not None:
-        v_initial = equations.reset_and_decay(state[1], state[0], rule).expand(shape)
-    if not needs_steps(inputs, v_initial, rule.threshold, rule.decay):
-        spikes, v = run(inputs, v_initial, rule)
-        if confirms(rule.surrogate, spikes, lambda: v - rule.threshold):
-            return spikes, v
-    v = inputs[0] + v_initial
-    first = equations.fired(v - rule.threshold, rule), v
-    spikes, v = equations.one_by_one(partial(equations.step, rule), inputs, first)
-    return spikes, v
-
-
-def run(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
-    """Return spikes and potentials of all steps, from the potential after reset and leak, or 0."""
+    s, v = before = equations.start(state, inputs, 2)
+    if needs_steps(inputs, s, v, rule.threshold, rule.decay) or not has_derivative(rule.surrogate):
+        spikes, v = equations.one_by_one(partial(equations.step, rule), inputs, before)
+        return spikes, v
+    v_initial = equations.reset_and_decay(v, s, rule)
     threshold, decay = tensor_of(rule.threshold, inputs), tensor_of(rule.decay, inputs)
-    rule = rule._replace(threshold=threshold, decay=decay)
-    if not torch.is_grad_enabled():  # a Function takes longer than small layers
-        return advance(inputs, v_initial, rule)
     spikes, v = _Run.apply(inputs, v_initial, threshold, decay, rule)  # type: ignore[no-untyped-call]
     return spikes, v
 
 
-def advance(inputs: Tensor, v_initial: float | Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+def advance(inputs: Tensor, v_initial: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Return spikes and potentials of all steps, on plain tensors."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     torch.add(inputs[0], v_initial, out=v[0])
@@ -65,14 +52,14 @@ class _Run(Function):
     def forward(
         ctx: _Context,
         inputs: Tensor,
-        v_initial: float | Tensor,
+        v_initial: Tensor,
         threshold: Tensor,
         decay: Tensor | None,
         rule: Rule,
     ) -> tuple[Tensor, Tensor]:
         # detached, because torch keeps books of the views of a tensor that has gradients
-        spikes, v = advance(inputs.detach(), v_initial, rule)
-        ctx.rule = rule
+        ctx.rule = rule._replace(threshold=threshold, decay=decay)
+        spikes, v = advance(inputs.detach(), v_initial, ctx.rule)
         saved = needed(spikes, v, rule, ctx.needs_input_grad[2:4])
         # saved, not only kept: autograd sees changes in place, and its own graph
         ctx.save_for_backward(*saved, threshold, decay)  # type: ignore[arg-type]

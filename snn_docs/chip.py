@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from snn_docs._checks import check_floating, check_integer, check_positive, optional, type_name
 from snn_docs._tables import table
 from snn_docs.currents import CubaLIF
-from snn_docs.neurons import IF
+from snn_docs.neurons import Firing
 from snn_docs.nir import _flat, to_nir
 
 with optional("snn_docs.chip", "the package nir"):
@@ -230,7 +230,7 @@ def integers(network: Layers, bits: int = 8, *, top: float = 1.0) -> Layers:
             layer.weight, n = nn.Parameter(weight), scale.item()
             if layer.bias is not None:
                 layer.bias = nn.Parameter((n * layer.bias.detach()).round())
-        elif isinstance(layer, IF | CubaLIF):
+        elif isinstance(layer, Firing | CubaLIF):
             threshold = n * layer.threshold
             fixed = threshold.round() if isinstance(threshold, Tensor) else float(round(threshold))
             layer.threshold, n = fixed, 1.0

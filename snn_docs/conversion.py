@@ -18,7 +18,7 @@ from torch.nn.modules.pooling import (
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from snn_docs._checks import check_floating, check_integer, check_number, type_name
-from snn_docs.neurons import IF
+from snn_docs.neurons import IF, Firing
 from snn_docs.sequential import NetworkState, Sequential
 
 WEIGHTED = nn.Linear, _ConvNd
@@ -191,7 +191,7 @@ def _half(layer: nn.Module, like: Tensor) -> NetworkState | None:
     """Return a layer's state; its tensors broadcast to whatever comes in."""
     if isinstance(layer, Sequential):
         return halfway(layer)
-    if not isinstance(layer, IF):
+    if not isinstance(layer, Firing):
         return None
     return like.new_zeros(1), like.new_zeros(1) + layer.threshold / 2
 

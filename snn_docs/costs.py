@@ -4,11 +4,10 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from snn_docs._checks import type_name
@@ -66,8 +65,7 @@ def count_operations(
     ``neuron(x)``と書きます。呼ばれないニューロンがあれば、エラーにします。\
     1つのニューロンを何か所にも置くと、1行にまとまります。場所ごとに数えるには、場所ごとに作ります。
 
-    勾配は計算しません。訓練中の層は、評価のときのように動かし、もとに戻します。\
-    ただし、まだ1度も訓練していない正規化は、平均と分散を持たないので、渡した入力のものでそろえます。
+    勾配は計算しません。訓練中の層は、評価のときのように動かし、もとに戻します。
 
     :param network: ``Sequential``、``Network``、``torch.nn.Sequential``など
     :param inputs: ネットワークの入力。形はネットワークによる
@@ -104,7 +102,7 @@ def count_operations(
             "give state=None, or put its layers into a snn_docs.Sequential"
         )
     costs: dict[str, Cost] = {}
-    with torch.no_grad(), _judged(network), _watched(network, costs):
+    with torch.no_grad(), evaluating(network), _watched(network, costs):
         network(inputs) if state is None else run(inputs, state)
     for layer, name in _places(network).items():
         if isinstance(layer, Neuron) and name not in costs:
@@ -114,27 +112,6 @@ def count_operations(
                 "out what does not work"
             )
     return list(costs.values())
-
-
-@contextmanager
-def _judged(network: torch.nn.Module) -> Iterator[None]:
-    """Let the layers work as they do once trained, and leave them as they were."""
-    fresh = {module: module.momentum for module in network.modules() if _is_fresh(module)}
-    with evaluating(network):
-        for norm in fresh:
-            norm.training, norm.momentum = True, 0.0  # by its inputs, of which it keeps nothing
-        try:
-            yield
-        finally:
-            for norm, momentum in fresh.items():
-                norm.momentum = momentum
-                norm.reset_running_stats()
-
-
-def _is_fresh(module: torch.nn.Module) -> TypeGuard[_NormBase]:
-    """Tell whether a layer would shift and scale by a mean and a variance it has not seen yet."""
-    seen = getattr(module, "num_batches_tracked", None)
-    return isinstance(module, _NormBase) and seen is not None and not seen
 
 
 @contextmanager

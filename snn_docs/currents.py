@@ -7,7 +7,7 @@ from torch import Tensor
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Parts, Spiking, asks_for, input_first
-from snn_docs.equations import Reset, widened
+from snn_docs.equations import Reset, start, widened
 from snn_docs.integrator import integrate
 from snn_docs.states import CubaLIFState
 from snn_docs.surrogate import USUAL
@@ -143,6 +143,7 @@ class CubaLIF(Spiking[CubaLIFState]):
         出典: :cite:t:`gerstner2014neuronal`
         """
         shape = check_run(inputs, state, self.state_kind._fields, **self._constants)
-        before, current = (None, None) if state is None else (state[:2], state[2])
-        i = integrate(widened(inputs, shape), current, self.synapse_leak)
-        return CubaLIFState(*bptt.record(i, before, self._rule), i)
+        inputs = widened(inputs, shape)
+        *before, current = start(state, inputs, 3)
+        i = integrate(inputs, current, self.synapse_leak)
+        return CubaLIFState(*bptt.record(i, tuple(before), self._rule), i)

@@ -1,6 +1,6 @@
 """The equations of a neuron, in operations that autograd and all of torch understand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -23,7 +23,7 @@ class Rule(NamedTuple):
     decay: Any  # 1 - leak; None without a leak
     reset: Reset
     detach_reset: bool
-    surrogate: Callable[[Tensor], Tensor]
+    surrogate: Any
     adaptation: Any = None  # of a threshold that adapts
     adaptation_decay: Any = None  # 1 - adaptation_leak
 
@@ -73,19 +73,25 @@ def adaptive_step(
 
 def fired(above: Tensor, rule: Rule) -> Tensor:
     """Return the spikes; raise for those of a surrogate that would change shape or dtype."""
-    spikes = rule.surrogate(above)
+    spikes: Tensor = rule.surrogate(above)
     check_spikes(spikes, above)
     return spikes
 
 
+def start(state: Sequence[Tensor] | None, inputs: Tensor, parts: int) -> tuple[Tensor, ...]:
+    """Return the parts of a state in the shape of a step of the inputs, `[T, *]`; 0 for None."""
+    zeros = inputs.new_zeros(inputs.shape[1:])
+    return (zeros,) * parts if state is None else tuple(part.expand_as(zeros) for part in state)
+
+
 def one_by_one(
-    step: Callable[..., tuple[Tensor, ...]], inputs: Tensor, first: tuple[Tensor, ...]
+    step: Callable[..., tuple[Tensor, ...]], inputs: Tensor, before: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    """Return of all steps what `first` holds of the first one.
+    """Return of all steps, one or more, what `before` holds of the one before them.
 
     For whatever must be asked step by step; the usual loop is `kernels.advance`.
     """
-    record = [first]
-    for current in inputs[1:]:
+    record = [before]
+    for current in inputs:
         record.append(step(current, *record[-1]))
-    return tuple(torch.stack(part) for part in zip(*record, strict=True))
+    return tuple(torch.stack(part) for part in zip(*record[1:], strict=True))

@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import BackwardCFunction
 
-from snn_docs._checks import check_leak, check_run, check_state, check_tensors, needs_steps
+from snn_docs._checks import check_leak, check_run, needs_steps
 from snn_docs._module import Neuron, Parts, asks_for, input_first, plain
-from snn_docs.equations import one_by_one, widened
-from snn_docs.kernels import number_of, tensor_of, update_by
+from snn_docs.equations import one_by_one, start, widened
+from snn_docs.kernels import tensor_of, update_by
 from snn_docs.states import LIState
 
 
@@ -77,9 +77,7 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        parts = check_state(state, LIState._fields)
-        check_tensors("inputs", {"inputs": inputs} | parts, leak=self.leak)
-        before = torch.zeros_like(inputs) if state is None else state[0]
+        (before,) = self._state_before(inputs, state, leak=self.leak)
         v = before * (1 - self.leak) + inputs
         return v, LIState(v)
 
@@ -113,32 +111,25 @@ class LI(Neuron):
 
         出典: :cite:t:`gerstner2014neuronal`
         """
-        shape = check_run(inputs, state, LIState._fields, leak=self.leak)
-        before = None if state is None else state[0]
-        v = integrate(widened(inputs, shape), before, self.leak)
-        if len(v):
-            before = v[-1]
-        return v, LIState(v.new_zeros(shape) if before is None else before)
+        inputs = widened(inputs, check_run(inputs, state, LIState._fields, leak=self.leak))
+        (before,) = start(state, inputs, 1)
+        v = integrate(inputs, before, self.leak)
+        return v, LIState(v[-1] if len(v) else before)
 
     def extra_repr(self) -> str:
         """漏れを表示します。"""
         return f"leak={plain(self.leak)}"
 
 
-def integrate(inputs: Tensor, state: Tensor | None, leak: float | Tensor) -> Tensor:
+def integrate(inputs: Tensor, before: Tensor, leak: float | Tensor) -> Tensor:
     """Return the potentials of all steps, from arguments that have been checked."""
     if not len(inputs):
         return inputs.clone()
     decay = 1 - leak
-    v_initial = 0.0 if state is None else (state * decay).expand(inputs.shape[1:])
-    if needs_steps(inputs, v_initial, decay):
-        first = (inputs[0] + v_initial,)
-        (record,) = one_by_one(lambda x, v: (v * decay + x,), inputs, first)
+    if needs_steps(inputs, before, decay):
+        (record,) = one_by_one(lambda x, v: (v * decay + x,), inputs, (before,))
         return record
-    decay = tensor_of(decay, inputs)
-    if not torch.is_grad_enabled():  # a Function takes longer than small layers
-        return leaky_sum(inputs, v_initial, decay)
-    v: Tensor = Integral.apply(inputs, v_initial, decay, False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+    v: Tensor = Integral.apply(inputs, before * decay, tensor_of(decay, inputs), False)  # type: ignore[no-untyped-call]  # noqa: FBT003
     return v
 
 
@@ -147,22 +138,16 @@ def leaky_sum(
     v_initial: float | Tensor,
     decay: Tensor,
     *,
-    back: bool = False,
+    back: bool,
 ) -> Tensor:
     """Return the potentials of all steps, or back from the last one, on plain tensors."""
     v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
     order = slice(None, None, -1 if back else 1)
     currents, potentials = inputs.unbind()[order], v.unbind()[order]
     torch.add(currents[0], v_initial, out=potentials[0])
-    steps = zip(currents[1:], potentials[:-1], potentials[1:], strict=True)
-    factor = number_of(decay)
-    if back and factor is not None:  # gradients need not have the bits of `step`
-        for current, before, after in steps:
-            torch.add(current, before, alpha=factor, out=after)
-    else:
-        update, one = update_by(decay, v[0]), decay.new_ones(())
-        for current, before, after in steps:
-            update(before, one, current, after)
+    update, one = update_by(decay, v[0]), decay.new_ones(())
+    for current, before, after in zip(currents[1:], potentials[:-1], potentials[1:], strict=True):
+        update(before, one, current, after)
     return v
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from snn_docs.equations import Rule
-from snn_docs.surrogate import slope_is_spike, slopes
+from snn_docs.surrogate import slope_is_spike
 
 POTENTIALS_AT_ONCE = 2**16
 """Whose slopes one call computes: its cost is small for so many, and a cache holds so few."""
@@ -39,7 +39,10 @@ def blocks(x: Tensor) -> list[slice]:
 
 def slopes_of(record: Record, rule: Rule) -> Tensor:
     """Return H', the derivative of the spikes."""
-    return slopes(rule.surrogate, record.spikes, lambda: record.v - rule.threshold)
+    if slope_is_spike(rule.surrogate):
+        return record.spikes.detach()
+    found: Tensor = rule.surrogate.slopes(record.v - rule.threshold)
+    return found
 
 
 def tensor_of(value: float | Tensor | None, like: Tensor) -> Any:  # noqa: ANN401 - None stays

@@ -8,69 +8,16 @@ from torch import Tensor
 
 from snn_docs import bptt, equations
 from snn_docs._checks import check_leak, check_tensors
-from snn_docs._module import Neuron, Parts, Spiking, asks_for, input_first
+from snn_docs._module import Parts, Spiking, asks_for, input_first
 from snn_docs.equations import Reset
 from snn_docs.states import State
 from snn_docs.surrogate import USUAL, Heaviside
 
 
-class IF(Spiking[State]):  # its adjoint, written by hand: `backward` in kernels.py
-    r"""積分発火（integrate-and-fire）モデルを動かす層です。
-
-    .. math::
-
-        v_t &= r_{t-1} + I_t \\
-        s_t &= H(v_t - \theta) \\
-        r_t &= \begin{cases}
-        v_t (1 - s_t) & (\texttt{zero}) \\
-        v_t - \theta s_t & (\texttt{subtract})
-        \end{cases}
-
-    膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻にリセットされます。\
-    閾値とちょうど等しいときは発火しません。\
-    状態は層の中に持たず、スパイクと膜電位の組を、呼ぶ側が渡します。\
-    ``step``は1ステップ、``run``はすべての時刻を進めます。\
-    層を呼ぶと``run``と同じですが、記事の3つの引数で呼ぶと、記事と同じ1ステップです。
-
-    :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
-        単位は膜電位と同じ。\
-        テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
-        ``torch.nn.Parameter``なら学習できる。数も``state_dict``に入り、値の違う層には読み込めない。\
-        あとから代入すると値を確かめないので、変えるときは層を作り直す
-    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
-    :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
-        切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
-    :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
-        既定は、記事の微分``Heaviside.apply``。学習させるなら、``ArcTan()``のような\
-        ``snn_docs.surrogate``のインスタンスを渡す
-    :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
-    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
-
-    >>> import torch
-    >>> from snn_docs import IF
-    >>> layer = IF(threshold=1.0)
-    >>> layer
-    IF(threshold=1.0)
-    >>> spikes, state = layer(torch.full((6,), 0.4))
-    >>> spikes
-    tensor([0., 0., 1., 0., 0., 1.])
-
-    出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
-    """
+class Firing(Spiking[State]):  # its adjoint, written by hand: `backward` in kernels.py
+    """``IF``、``LIF``、``PLIF``に共通の、進め方です。"""
 
     state_kind = State
-    _usual: Callable[[Tensor], Tensor] = staticmethod(Heaviside.apply)
-
-    def __init__(
-        self,
-        threshold: float | Tensor = 1.0,
-        *,
-        reset: Reset = "zero",
-        detach_reset: bool = False,
-        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
-    ) -> None:
-        """閾値とリセットの規則を決めます。"""
-        super().__init__(threshold, reset, detach_reset, surrogate)
 
     @input_first
     def step(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, State]:
@@ -114,6 +61,95 @@ class IF(Spiking[State]):  # its adjoint, written by hand: `backward` in kernels
         before = self._state_before(inputs, state, **rule.by_argument)
         after = State(*equations.step(rule, inputs, *before))
         return after.spikes, after
+
+    def record(self, inputs: Tensor, state: Parts | None = None) -> State:
+        r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
+
+        .. math::
+
+            v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
+            s_t &= H(v_t - \theta)
+
+        膜電位を描くときや、損失を膜電位で測るときに使います。\
+        計算は``run``と同じです。詳しくは``snn_docs.functional.record``にあります。
+
+        :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
+            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
+        :param state: 始まる前の状態。``step``か``run``が返したもの。``None``なら0
+        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
+            形はどちらも``[T, *]``
+        :raises TypeError: 型の合わない引数があるとき
+        :raises ValueError: デバイスや形の合わない引数があるとき
+
+        >>> import torch
+        >>> from snn_docs import IF
+        >>> spikes, v = IF().record(torch.full((6,), 0.4))
+        >>> spikes
+        tensor([0., 0., 1., 0., 0., 1.])
+        >>> v
+        tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000, 1.2000])
+
+        出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
+        """
+        return State(*bptt.record(inputs, state, self._rule))
+
+
+class IF(Firing):
+    r"""積分発火（integrate-and-fire）モデルを動かす層です。
+
+    .. math::
+
+        v_t &= r_{t-1} + I_t \\
+        s_t &= H(v_t - \theta) \\
+        r_t &= \begin{cases}
+        v_t (1 - s_t) & (\texttt{zero}) \\
+        v_t - \theta s_t & (\texttt{subtract})
+        \end{cases}
+
+    膜電位:math:`v_t`が閾値:math:`\theta`を超えると発火し、次の時刻にリセットされます。\
+    閾値とちょうど等しいときは発火しません。\
+    状態は層の中に持たず、スパイクと膜電位の組を、呼ぶ側が渡します。\
+    ``step``は1ステップ、``run``はすべての時刻を進めます。\
+    層を呼ぶと``run``と同じですが、記事の3つの引数で呼ぶと、記事と同じ1ステップです。
+
+    :param threshold: 閾値。数か、入力とブロードキャストできる浮動小数点数のテンソル。\
+        単位は膜電位と同じ。\
+        テンソルは、型とデバイスを入力とそろえる。バッファとして``state_dict``に入り、\
+        ``torch.nn.Parameter``なら学習できる。数も``state_dict``に入り、値の違う層には読み込めない。\
+        あとから代入すると値を確かめないので、変えるときは層を作り直す
+    :param reset: 発火した次の時刻に、``"zero"``は膜電位を0に戻し、``"subtract"``は閾値を引く
+    :param detach\_reset: ``True``なら、リセットを通る勾配を切る。\
+        切らないと、発火のたびに勾配へ膜電位が掛かり、時刻を重ねると爆発しやすい
+    :param surrogate: 膜電位から閾値を引いた値を受け取り、スパイクを返す関数。\
+        既定は、記事の微分``Heaviside.apply``。学習させるなら、``ArcTan()``のような\
+        ``snn_docs.surrogate``のインスタンスを渡す
+    :raises TypeError: ``threshold``が数でも浮動小数点数のテンソルでもないときなど、型の合わないとき
+    :raises ValueError: ``threshold``が非数（NaN）を含むとき、``reset``が規則の名前でないとき
+
+    >>> import torch
+    >>> from snn_docs import IF
+    >>> layer = IF(threshold=1.0)
+    >>> layer
+    IF(threshold=1.0)
+    >>> spikes, state = layer(torch.full((6,), 0.4))
+    >>> spikes
+    tensor([0., 0., 1., 0., 0., 1.])
+
+    出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
+    """
+
+    _usual = staticmethod(Heaviside.apply)
+
+    def __init__(
+        self,
+        threshold: float | Tensor = 1.0,
+        *,
+        reset: Reset = "zero",
+        detach_reset: bool = False,
+        surrogate: Callable[[Tensor], Tensor] = Heaviside.apply,
+    ) -> None:
+        """閾値とリセットの規則を決めます。"""
+        super().__init__(threshold, reset, detach_reset, surrogate)
 
     @overload
     def forward(self, inputs: Tensor, state: Parts | None = None) -> tuple[Tensor, State]: ...
@@ -166,39 +202,8 @@ class IF(Spiking[State]):  # its adjoint, written by hand: `backward` in kernels
         check_tensors("vt", tensors, **rule.by_argument)
         return equations.step(rule, vt, s_previous, v_previous)[0]
 
-    def record(self, inputs: Tensor, state: Parts | None = None) -> State:
-        r"""すべての時刻を一度に進め、すべての時刻のスパイクと膜電位を返します。
 
-        .. math::
-
-            v_t &= (1 - \lambda)\, r_{t-1} + I_t \\
-            s_t &= H(v_t - \theta)
-
-        膜電位を描くときや、損失を膜電位で測るときに使います。\
-        計算は``run``と同じです。詳しくは``snn_docs.functional.record``にあります。
-
-        :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
-            形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
-        :param state: 始まる前の状態。``step``か``run``が返したもの。``None``なら0
-        :returns: スパイク:math:`s_t`と、リセットする前の膜電位:math:`v_t`の組。\
-            形はどちらも``[T, *]``
-        :raises TypeError: 型の合わない引数があるとき
-        :raises ValueError: デバイスや形の合わない引数があるとき
-
-        >>> import torch
-        >>> from snn_docs import IF
-        >>> spikes, v = IF().record(torch.full((6,), 0.4))
-        >>> spikes
-        tensor([0., 0., 1., 0., 0., 1.])
-        >>> v
-        tensor([0.4000, 0.8000, 1.2000, 0.4000, 0.8000, 1.2000])
-
-        出典: chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）
-        """
-        return State(*bptt.record(inputs, state, self._rule))
-
-
-class LIF(IF):
+class LIF(Firing):
     r"""漏れのある積分発火（leaky integrate-and-fire）モデルを動かす層です。
 
     .. math::
@@ -254,8 +259,6 @@ class LIF(IF):
     """
 
     leak: float | Tensor
-    _usual = staticmethod(USUAL)
-    forward = Neuron.forward  # type: ignore[assignment] # the article's call is of IF alone
 
     @asks_for("leak=dt / tau")
     def __init__(
@@ -268,10 +271,10 @@ class LIF(IF):
         surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、漏れ、リセットの規則を決めます。"""
-        Spiking.__init__(self, threshold, reset, detach_reset, surrogate, leak=leak)
+        super().__init__(threshold, reset, detach_reset, surrogate, leak=leak)
 
 
-class PLIF(IF):
+class PLIF(Firing):
     r"""漏れを学習するLIFモデル（parametric LIF）を動かす層です。
 
     .. math::
@@ -314,9 +317,6 @@ class PLIF(IF):
     出典: :cite:t:`fang2021plif`
     """
 
-    _usual = staticmethod(USUAL)
-    forward = Neuron.forward  # type: ignore[assignment] # the article's call is of IF alone
-
     def __init__(
         self,
         threshold: float | Tensor = 1.0,
@@ -327,7 +327,7 @@ class PLIF(IF):
         surrogate: Callable[[Tensor], Tensor] = USUAL,
     ) -> None:
         """閾値、始めの漏れ、リセットの規則を決めます。"""
-        super().__init__(threshold, reset=reset, detach_reset=detach_reset, surrogate=surrogate)
+        super().__init__(threshold, reset, detach_reset, surrogate)
         check_leak(leak)
         start = leak.detach() if isinstance(leak, Tensor) else torch.tensor(float(leak))
         w = torch.logit(start)

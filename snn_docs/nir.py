@@ -56,7 +56,7 @@ from snn_docs._checks import check_positive, optional, type_name
 from snn_docs.currents import CubaLIF
 from snn_docs.equations import Reset
 from snn_docs.integrator import LI
-from snn_docs.neurons import IF, LIF, PLIF
+from snn_docs.neurons import IF, LIF, PLIF, Firing
 
 with optional("snn_docs.nir", "the package nir"):
     import nir
@@ -213,7 +213,7 @@ def _node(
 ) -> nir.NIRNode:
     if type(layer) in WRITTEN:
         return written(where, layer, shape)
-    if not isinstance(layer, IF | LI | CubaLIF) or type(layer) not in NEURONS:
+    if not isinstance(layer, Firing | LI | CubaLIF) or type(layer) not in NEURONS:
         why = INSTEAD.get(type(layer), "NIR, or this package's reader of it, has no node for it")
         raise TypeError(
             f"{where} must be one of {', '.join(kind.__name__ for kind in (*WRITTEN, *NEURONS))}"
@@ -244,7 +244,9 @@ def _integrator_node(where: str, layer: LI, shape: tuple[int, ...], dt: float) -
     return nir.LI(tau=tau, r=tau / dt, v_leak=np.zeros_like(tau), metadata={"leak": leak})
 
 
-def _neuron_node(where: str, layer: IF | CubaLIF, shape: tuple[int, ...], dt: float) -> nir.NIRNode:
+def _neuron_node(
+    where: str, layer: Firing | CubaLIF, shape: tuple[int, ...], dt: float
+) -> nir.NIRNode:
     threshold = _spread(f"{where}: threshold", layer.threshold, shape)
     zeros = np.zeros_like(threshold)
     reset: dict[str, Any] = {"v_reset": zeros} if RESET == "zero" else {}
@@ -330,7 +332,7 @@ def _integrator(where: str, node: nir.I | nir.LI, dt: float) -> LI:
 
 def _neuron(
     where: str, node: nir.IF | nir.LIF | nir.CubaLIF, dt: float, options: dict[str, Any]
-) -> IF | CubaLIF:
+) -> Firing | CubaLIF:
     threshold = _value(floats(node.v_threshold))
     _check_zero(f"{where}: v_reset", getattr(node, "v_reset", 0.0))
     if isinstance(node, nir.IF):

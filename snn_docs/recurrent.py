@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from snn_docs._checks import check_alike_parameters, check_layer, check_parts, check_time, type_name
-from snn_docs._module import Container, Stateful, check_contract, check_pair, once_hooked
+from snn_docs._module import Container, Stateful, check_contract, check_pair, is_watched, run_layer
 from snn_docs.states import RecurrentState
 
 Given = tuple[Tensor, Any]  # a state, by name or not
@@ -28,11 +28,8 @@ class Recurrent(Container):
     入力に掛ける重みは持たないので、前に``torch.nn.Linear``などを置きます。\
     状態は層の中に持たず、``step``と``run``が返します。
 
-    ニューロンに付けたフックは、1回の``run``につき1回、ニューロンが受け取ったすべての時刻の入力で動きます。\
-    ``neuron``が``Sequential``なら、その中のニューロンのフックもです。\
-    1ステップずつ進めたあとで呼び直すので、フックが書き換えた値は使われません。\
-    ``layer``や、``neuron``の中のPyTorchの層のフックは、1ステップごとに動きます。\
-    ``neuron``に置いた``Sequential``そのもののフックは動きません。
+    中の層に付けたフックは、1ステップごとに動きます。\
+    ニューロンのフックが受け取る入力の形は、``[1, B, *]``です。
 
     :param neuron: 戻る先の層。``IF``、``LIF``、``ALIF``、``LI``など、このパッケージのニューロン。\
         自分で書いた層でも、``step``と``run``が、入力と状態から、出力と状態を返せばよい
@@ -142,19 +139,17 @@ class Recurrent(Container):
         last, inner = check_parts(state, 2, "outputs and the state of the neurons")
         check_layer("layer", self.layer, last[None])
         record = []
-        with once_hooked(self.neuron, len(inputs)) as calls:
-            for x in inputs:
-                back = self.layer(last)
-                if back.shape != x.shape:
-                    raise ValueError(
-                        f"layer must return the shape of the inputs, {tuple(x.shape)}, but it made "
-                        f"{tuple(back.shape)} of outputs of {tuple(last.shape)}; the inputs have "
-                        "one number for each neuron: put a layer with the input weights before "
-                        "this one"
-                    )
-                current = x + back
-                if self.neuron in calls:  # a step is no call
-                    calls[self.neuron].append((current[None], inner))
-                last, inner = check_pair(self.neuron, "step", self.neuron.step(current, inner))
-                record.append(last)
+        for x in inputs:
+            back = self.layer(last)
+            if back.shape != x.shape:
+                raise ValueError(
+                    f"layer must return the shape of the inputs, {tuple(x.shape)}, but it made "
+                    f"{tuple(back.shape)} of outputs of {tuple(last.shape)}; the inputs have one "
+                    "number for each neuron: put a layer with the input weights before this one"
+                )
+            if is_watched(self.neuron):  # hooks wait for a call
+                (last,), inner = run_layer(self.neuron, (x + back)[None], inner)
+            else:
+                last, inner = check_pair(self.neuron, "step", self.neuron.step(x + back, inner))
+            record.append(last)
         return torch.stack(record), RecurrentState(last, inner)

@@ -87,13 +87,11 @@ class Sequential(Container, torch.nn.Sequential):
     def add_module(self, name: str, module: torch.nn.Module | None) -> None:
         """Add a layer; raise TypeError for what is none, before torch does in its own words."""
         if module is not None and not isinstance(module, torch.nn.Module):
-            came, instead = f"a {type_name(module)}", "wrap it in a torch.nn.Module"
-            if isinstance(module, type):
-                came = f"the class {module.__name__}"
-                instead = f"make a layer of it: {module.__name__}(...)"
-            elif isinstance(module, list | tuple):
-                instead = "give the layers one by one: Sequential(*layers)"
-            raise TypeError(f"layer {name} must be a torch.nn.Module, but {came} came; {instead}")
+            came = f"the class {module.__name__}" if isinstance(module, type) else type_name(module)
+            raise TypeError(
+                f"layer {name} must be a torch.nn.Module, but {came} came; make a layer of a class "
+                "by calling it, and give layers one by one: Sequential(*layers)"
+            )
         super().add_module(name, module)
 
     def step(
@@ -190,13 +188,6 @@ class Sequential(Container, torch.nn.Sequential):
         :raises TypeError: ``size``が整数でないとき
         :raises ValueError: 重みの層に、形の合わない入力が届くとき
         """
-        for each in size:
-            if isinstance(each, tuple | list):
-                sizes = ", ".join(map(str, each))
-                raise TypeError(
-                    f"size must be whole numbers, but a {type_name(each)} came; give them one by "
-                    f"one: describe({sizes})"
-                )
         check_integer(minimum=0, **{f"size[{i}]": each for i, each in enumerate(size)})
         like = next(self.parameters(), torch.empty(0))
         x = torch.zeros(1, 1, *size, dtype=like.dtype, device=like.device)

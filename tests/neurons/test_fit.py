@@ -312,47 +312,11 @@ SHARED_IN_BATCHES = DataLoader(
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("batch", "error", "message"),
-        [
-            (torch.ones(2), TypeError, r"a batch must be .*, but a torch\.Tensor of \[\] came"),
-            ((torch.ones(2),), TypeError, "inputs first and labels last"),
-            ((torch.ones(2), [0, 1]), TypeError, r"of \['torch.Tensor', 'list'\] came"),
-            ((torch.ones(2, 3), torch.ones(2)), TypeError, r"convert with labels\.long\(\)"),
-            (
-                (torch.ones(6, 2, 3), torch.tensor([0, 1])),
-                ValueError,
-                r"samples first.* \[\[6, 2, 3\], \[2\]\] came; put time second",
-            ),
-            ((torch.ones(2, 3), torch.tensor([[0], [1]])), ValueError, "one label for each"),
-            (
-                (torch.full((2, 3), torch.nan), torch.tensor([0, 1])),
-                ValueError,
-                r"batch\[0\] must be finite, but 6 of 6 numbers are NaN",
-            ),
-        ],
-    )
-    def test_what_is_no_batch(self, batch, error, message, tmp_path):
-        with pytest.raises(error, match=message):
-            fit(reader(), [batch], loader(), tmp_path, epochs=1)
-        assert not list(tmp_path.iterdir())  # nothing that would block the next
-
-    @pytest.mark.parametrize(
-        ("read", "error", "message"),
-        [
-            (lambda run: run, TypeError, "must return one tensor, but a tuple came; read the last"),
-            (lambda run: run[0], ValueError, r"shape \[8, classes\], but \[6, 8, 2\] came; read"),
-            (lambda run: run[0][0, 0], ValueError, r"\[8, classes\], but \[2\] came"),
-        ],
-    )
-    def test_what_is_no_answer(self, read, error, message):
-        with pytest.raises(error, match=message):
-            measure(Unread(read), loader())
-
-    @pytest.mark.parametrize(
         ("changed", "error", "message"),
         [
             ({"network": Reader}, TypeError, "network must be a torch.nn.Module, but a type came"),
             ({"epochs": 0}, ValueError, "epochs must be 1 or more, but 0 came"),
+            ({"resume": torch.ones(())}, TypeError, "resume must be True or False, but a torch.T"),
             ({"lr": 0.0}, ValueError, "lr must be positive and finite, but 0.0 came"),
             ({"device": "meta"}, RunError, "device meta can't compute here; give cpu"),
             ({"training": []}, ValueError, "there was no batch; give a DataLoader that is not"),

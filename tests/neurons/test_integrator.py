@@ -43,38 +43,3 @@ class TestModule:
         assert other.leak.item() == 0.5
         with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.2"):
             LI(0.2).load_state_dict(LI(0.1).state_dict())
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("call", "error", "words"),
-        [
-            (lambda: LI("1"), TypeError, "leak must be a number or a floating-point tensor"),
-            (lambda: LI(1.5), ValueError, "leak must be between 0 and 1, but 1.5 came"),
-            (lambda: LI(0.5).run([1.0]), TypeError, "inputs must be a floating-point tensor"),
-            (lambda: LI(0.5).run(torch.tensor(1.0)), ValueError, r"the shape \[T, \*\]"),
-            (
-                lambda: LI(0.5).run(torch.ones(2, 3), (torch.ones(2),)),
-                ValueError,
-                r"shapes must broadcast, but inputs\[0\] \(3,\), state\.v \(2,\) came",
-            ),
-            (
-                lambda: LI(0.5).run(torch.ones(2, 3), (torch.ones(3), torch.ones(3))),
-                TypeError,
-                r"state must be a tuple of tensors, \(v,\), but one of 2 came",
-            ),
-            (
-                lambda: LI(0.5).step(torch.ones(3), (torch.ones(3).half(),)),
-                TypeError,
-                r"state\.v and inputs must have the same dtype, but torch.float16 and",
-            ),
-            (
-                lambda: LI(torch.ones(3) / 2).run(torch.ones(2, 4)),
-                ValueError,
-                r"inputs\[0\] \(4,\), leak \(3,\) came",
-            ),
-        ],
-    )
-    def test_a_wrong_call_says_so(self, call, error, words):
-        with pytest.raises(error, match=words):
-            call()

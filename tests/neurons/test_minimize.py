@@ -108,59 +108,6 @@ class TestTheLoop:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(
-        ("changed", "error", "message"),
-        [
-            ({"loss": torch.ones(())}, TypeError, r"loss must be a function .*, but a torch\.Ten"),
-            ({"parameters": torch.ones(2)}, TypeError, r"in a row, but a torch\.Tensor came; give"),
-            ({"parameters": torch.nn.Linear(2, 2)}, TypeError, "in a row, but a torch.*Linear ca"),
-            ({"parameters": Sequential(LI(leak=0.1))}, TypeError, "in a row, but a .*LI came"),
-            ({"parameters": [{"params": []}]}, TypeError, "in a row, but a dict came"),
-            ({"parameters": []}, ValueError, "must learn, but of 0 none requires a gradient"),
-            ({"parameters": [torch.ones(2)]}, ValueError, "must learn, but of 1 none requires"),
-            ({"samples": 0}, ValueError, "samples must be 1 or more, but 0 came"),
-            ({"samples": torch.ones(2)}, TypeError, "samples must be an int, but a torch"),
-            ({"epochs": 0}, ValueError, "epochs must be 1 or more, but 0 came"),
-            ({"epochs": 1.0}, TypeError, "epochs must be an int, but a float came"),
-            ({"batch": 0}, ValueError, "batch must be 1 or more, but 0 came"),
-            ({"lr": 0.0}, ValueError, "lr must be positive and finite, but 0.0 came"),
-            ({"lr": "1e-2"}, TypeError, "lr must be a number, but a str came"),
-        ],
-        ids=lambda value: str(value)[:24],
-    )
-    def test_a_bad_argument_before_any_work(self, changed, error, message):
-        def never(chosen):
-            raise AssertionError(chosen)
-
-        weight, before = torch.ones(1, requires_grad=True), torch.get_rng_state()
-        settings = {"loss": never, "parameters": [weight], "samples": 4, "epochs": 1}
-        with pytest.raises(error, match=message):
-            minimize(**settings | changed)
-        assert torch.equal(torch.get_rng_state(), before)
-
-    @pytest.mark.parametrize(
-        ("returned", "error", "message"),
-        [
-            (lambda weight: weight.item(), TypeError, "floating-point tensor, but a float came"),
-            (lambda weight: weight.long(), TypeError, r"tensor, but torch\.int64 came; return"),
-            (lambda _: None, TypeError, "but a NoneType came"),
-            (
-                lambda weight: weight.expand(3),
-                ValueError,
-                r"of the shape \[\], but \[3\] came; end",
-            ),
-            (lambda weight: weight.detach(), ValueError, "on the parameters, but .* no gradient"),
-            (lambda weight: weight * torch.nan, RunError, "the loss is nan in epoch 1: the inputs"),
-            (lambda weight: weight / 0, RunError, "the loss is inf in epoch 1: the inputs are no"),
-        ],
-    )
-    def test_what_is_no_loss_before_any_step(self, returned, error, message):
-        weight = torch.ones((), requires_grad=True)
-        with pytest.raises(error, match=message):
-            minimize(lambda _: returned(weight), [weight], 4, epochs=1)
-        assert weight.item() == 1
-        assert weight.grad is None
-
     def test_an_explosion_tells_the_epoch_and_leaves_the_weights_before_it(self):
         weight, sizes, kept = torch.ones((), requires_grad=True), iter([1.0, 2.0, torch.inf]), []
 

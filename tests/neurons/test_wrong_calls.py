@@ -1,13 +1,14 @@
-"""Wrong calls that used to end deep inside torch, or in silence: what came, what to do."""
+"""Wrong calls: one table of what is refused, and in which words; and calls with whatever comes."""
 
+import math
 from functools import partial
-from inspect import Parameter, signature
 
 import nir
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from torch import nn
 
 from snn_docs import (
     ALIF,
@@ -17,6 +18,7 @@ from snn_docs import (
     PLIF,
     CubaLIF,
     Heaviside,
+    Recurrent,
     Sequential,
     chip,
     data,
@@ -24,49 +26,689 @@ from snn_docs import (
     functional,
     plot,
 )
-from snn_docs.conversion import convert
+from snn_docs.conversion import Stairs, convert, halfway
 from snn_docs.costs import count_operations
 from snn_docs.delays import Delayed
-from snn_docs.evaluation import interval
-from snn_docs.fitting import measure
+from snn_docs.diagnosis import diagnose
+from snn_docs.evaluation import cross_validate, interval
+from snn_docs.fitting import measure, minimize
 from snn_docs.network import Network, count
 from snn_docs.nir import RESET, from_nir, to_nir
 from snn_docs.surrogate import ArcTan, Surrogate
 
-INPUTS = torch.ones(4, 3)
-STATE = (torch.zeros(3), torch.zeros(3))
-ARTICLE = (torch.zeros(3), torch.ones(3), torch.zeros(3))
+INPUTS, STATE = torch.ones(4, 3), (torch.zeros(3), torch.zeros(3))
+ONE, ZEROS, META = torch.ones(3), torch.zeros(3), torch.ones(3, device="meta")
+ARTICLE = (ZEROS, ONE, ZEROS)
+LABELS = torch.zeros(4, dtype=torch.int64)
+IMAGE = (2, 4, 4)
+MATRIX = np.ones((2, 3), np.float32)
+OTHER_RESET = {"zero": "subtract", "subtract": "zero"}[RESET]
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda layer: layer.run(INPUTS),
-        lambda layer: layer.step(INPUTS[0], STATE),
-        lambda layer: layer(*ARTICLE),
+def axes():
+    return Figure().subplots()
+
+
+def graph_of(node, dt=1.0):
+    """A graph that is read as soon as it is made."""
+    return from_nir(nir.NIRGraph.from_list(node, type_check=False), dt=dt)
+
+
+def lif_node(**other):
+    reset = {"v_reset": np.zeros(2)} if RESET == "zero" else {}
+    rest = {"tau": 2.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0} | other
+    return nir.LIF(**{name: np.full(2, value) for name, value in rest.items()}, **reset)
+
+
+def cuba_node(**other):
+    rest = {"tau_syn": 2.0, "tau_mem": 4.0, "r": 4.0, "w_in": 2.0} | other
+    numbers = rest | {"v_leak": 0.0, "v_threshold": 1.0}
+    return nir.CubaLIF(**{name: np.full(2, value) for name, value in numbers.items()})
+
+
+def graph_with(edges):
+    """Two nodes between an input and an output, in whatever order."""
+    graph = nir.NIRGraph.from_list(lif_node(), lif_node())
+    graph.nodes = dict(zip(("input", "a", "b", "output"), graph.nodes.values(), strict=True))
+    graph.edges = [tuple(edge.split("-")) for edge in edges.split()]
+    return from_nir(graph, dt=1.0)
+
+
+def written(layer, shape=IMAGE):
+    return to_nir([layer], dt=1.0, input_shape=shape)
+
+
+def converted(*layers, inputs=None, percentile=99.9):
+    inputs = torch.rand(3, 5) if inputs is None else inputs
+    return convert(nn.Sequential(*layers), inputs, percentile=percentile)
+
+
+def dense(middle=None):
+    return nn.Linear(5, 4), middle or nn.ReLU(), nn.Linear(4, 2)
+
+
+def learnt(**changed):
+    usual = {"loss": sum, "parameters": [nn.Parameter(ONE)], "samples": 4, "epochs": 1}
+    return minimize(**usual | changed)
+
+
+def lost(loss):
+    """Learn from a loss of one weight."""
+    weight = torch.ones((), requires_grad=True)
+    return minimize(lambda _: loss(weight), [weight], 4, epochs=1)
+
+
+def measured(*batch, network=None):
+    return measure(network or nn.Linear(3, 2), [batch])
+
+
+def diagnosed(network=None, inputs=INPUTS[:, None], labels=LABELS[:1], **other):
+    return diagnose(network or Sequential(nn.Linear(3, 2), IF()), inputs, labels, **other)
+
+
+def validated(answers=ONE, **options):
+    part = [(k, k % 2) for k in range(6)]
+    return cross_validate(lambda _: lambda _: answers, part, **options)
+
+
+def stepped(layer):
+    """A class whose ``run`` is to be named."""
+    layer.run = lambda *_: ONE
+    return Sequential(layer)
+
+
+def curve(records, *quantity):
+    return plot.learning_curve(axes(), records, *quantity)
+
+
+def idle():
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.neuron = IF()
+
+        def forward(self, inputs):
+            return self.neuron.run(inputs)[0]
+
+    return Idle()
+
+
+def sloped(derivative):
+    """A surrogate with another derivative."""
+    surrogate = ArcTan()
+    object.__setattr__(surrogate, "derivative", derivative)
+    return surrogate
+
+
+adapting = partial(ALIF, leak=0.1, adaptation=0.5, adaptation_leak=0.1)
+cuba = partial(CubaLIF, leak=0.1, synapse_leak=0.1)
+spiking = partial(Sequential, nn.Linear(3, 2), IF())
+
+
+REFUSED = {
+    "tensors": [
+        (lambda: IF().run([1.0]), TypeError,
+         "inputs must be .*a list came; convert with torch.as_tensor"),
+        (lambda: IF().run(ONE.int()), TypeError,
+         r"torch.int32 of shape \(3,\) came; convert with inputs.float"),
+        (lambda: IF().run(ONE + 1j), TypeError, "torch.complex64 .* convert with inputs.real"),
+        (lambda: IF().run(ONE.to(torch.float8_e5m2)), TypeError,
+         "16 bits or more, but torch.float8"),
+        (lambda: IF().run((ONE, ONE)), TypeError,
+         r"a tuple came; .*inputs\[0\].* take snn_docs.Sequential"),
+        (lambda: count((ONE, ONE)), TypeError,
+         r"a tuple came; give the one .* for example spikes\[0\]$"),
+        (lambda: IF().run(torch.tensor(1.0)), ValueError,
+         r"shape \[T, \*\], time first.*inputs\[None\]"),
+        (lambda: Heaviside.apply(0.5), TypeError, "input_ must be .* a float came"),
+        (lambda: ArcTan()(torch.tensor([1])), TypeError,
+         "input_ must be .* convert with input_.float"),
+        (lambda: IF()(ZEROS, None, ZEROS), TypeError, "vt must be .* a NoneType came"),
+        (lambda: IF()(ZEROS.double(), ONE, ZEROS), TypeError,
+         "^v_previous and vt must .*float64 and torch.float32 came; convert v_previous with"),
+        (lambda: IF()(ZEROS, ONE, META), ValueError,
+         r"^s_previous and vt must be .* meta and cpu came; move s_previous with .to\(vt.device"),
+        (lambda: IF(ONE.double())(*ARTICLE), TypeError,
+         "threshold and vt .* convert the layer with"),
+        (lambda: IF(META)(*ARTICLE), ValueError, "but meta and cpu came; move the layer with"),
+        (lambda: IF()(ZEROS, torch.ones(4), ZEROS), ValueError,
+         r"broadcast, but v_previous \(3,\), vt \(4,\), s_previous \(3,\) came; .* equal or 1"),
+        (lambda: functional.step(ZEROS.double(), ONE, ZEROS), TypeError,
+         "v_previous and inputs must"),
+        (lambda: LIF(leak=ONE).run(torch.ones(2, 4)), ValueError,
+         r"inputs\[0\] \(4,\), leak \(3,\) came"),
+        (lambda: LI(ONE).run(torch.ones(2, 4)), ValueError,
+         r"inputs\[0\] \(4,\), leak \(3,\) came"),
+        (lambda: cuba(synapse_leak=ONE).run(torch.ones(2, 4)), ValueError,
+         r"synapse_leak \(3,\) came"),
+        (lambda: adapting(adaptation=ONE).run(torch.ones(2, 4)), ValueError,
+         r"adaptation \(3,\) came"),
     ],
-    ids=["run", "step", "the article's call"],
-)
-@pytest.mark.parametrize(
-    ("surrogate", "error", "words"),
-    [
-        (
-            lambda x: (x > 0).to(x.dtype).sum(),
-            ValueError,
-            r"surrogate must return one spike for each potential, \(3,\), but \(\) came",
-        ),
-        (
-            lambda x: (x > 0).double(),
-            TypeError,
-            r"the dtype it is given, torch\.float32, but torch\.float64 came; end it with \.to\(x",
-        ),
-        (lambda x: x > 0, TypeError, r"it is given, torch\.float32, but torch\.bool came"),
-        (lambda _: None, TypeError, r"it is given, torch\.float32, but a NoneType came"),
+    "states": [
+        (lambda: IF().run(INPUTS, ZEROS), TypeError,
+         r"tensors, \(spikes, v\), but a torch.Tensor came; inputs"),
+        (lambda: IF().run(INPUTS[:0], (ZEROS,)), TypeError, r"\(spikes, v\), but one of 1 came"),
+        (lambda: IF().run(INPUTS, (ZEROS, None)), TypeError,
+         "state.v must be a floating-point tensor"),
+        (lambda: IF().run(INPUTS, (ZEROS, ZEROS.double())), TypeError,
+         r"state.v and inputs\[0\] must"),
+        (lambda: IF().run(INPUTS, (META, ZEROS)), ValueError, "state.spikes .* meta and cpu came"),
+        (lambda: IF().run(INPUTS, (ONE[:2], ZEROS)), ValueError,
+         r"state.spikes \(2,\), state.v \(3,\)"),
+        (lambda: adapting().run(INPUTS, STATE), TypeError, r"\(spikes, v, a\), but one of 2 came"),
+        (lambda: adapting().step(ONE, (*STATE, ONE[:2])), ValueError, r"state.a \(2,\)"),
+        (lambda: cuba().run(INPUTS, STATE), TypeError, r"\(spikes, v, i\), but one of 2 came"),
+        (lambda: LI(0.5).run(INPUTS, STATE), TypeError, r"tensors, \(v,\), but one of 2 came"),
+        (lambda: LI(0.5).step(ONE, (ONE.half(),)), TypeError,
+         "state.v and inputs must have the same"),
+        (lambda: LIF(leak=0.1).run(INPUTS, ONE), TypeError,
+         "but a torch.Tensor came; inputs come first"),
+        (lambda: IF()(INPUTS, ONE), TypeError, "but a torch.Tensor came; inputs come first"),
+        (lambda: IF().step(*ARTICLE), TypeError,
+         r"^IF takes the inputs first, .* 3 arguments came; .*layer.step\(inputs, \(spikes, v\)\)"),
+        (lambda: LI(0.1).step(*ARTICLE), TypeError, r"layer.step\(inputs, \(v,\)\)"),
+        (lambda: adapting().step(*ARTICLE), TypeError, r"layer.step\(inputs, \(spikes, v, a\)\)"),
+        (lambda: cuba().step(*ARTICLE), TypeError, r"layer.step\(inputs, \(spikes, v, i\)\)"),
+        (lambda: LIF(leak=0.1)(*ARTICLE), TypeError,
+         "^LIF takes the inputs first, .* 3 arguments came"),
+        (lambda: PLIF()(*ARTICLE), TypeError, "^PLIF takes the inputs first"),
     ],
-)
-def test_a_surrogate_that_gives_no_spike_for_each_potential(call, surrogate, error, words):
-    with pytest.raises(error, match=words):
-        call(IF(surrogate=surrogate))
+    "constants": [
+        (lambda: IF("1"), TypeError,
+         r"threshold must be .* a str came; give a float, or .*torch.tensor\(thr"),
+        (lambda: IF(threshold=True), TypeError, "threshold must be a number .* a bool came"),
+        (lambda: IF(torch.tensor(1)), TypeError, "torch.int64 .* threshold.float"),
+        (lambda: IF(math.nan), ValueError, r"threshold must not be NaN.*float\('inf'\)"),
+        (lambda: IF(torch.tensor([1.0, math.nan])), ValueError, "threshold must not be NaN"),
+        (lambda: IF(10**60), ValueError,
+         r"threshold must be less than 2\*\*63 .* of 200 bits came"),
+        (lambda: IF(math.inf, reset="subtract"), ValueError,
+         "finite where the reset subtracts it, but inf"),
+        (lambda: IF(reset="none"), ValueError,
+         "reset must be 'zero' or 'subtract', but 'none' came"),
+        (lambda: IF(detach_reset=1), TypeError, "detach_reset must be True or False, but 1 came"),
+        (lambda: IF(surrogate=None), TypeError, "surrogate must be a function.*Heaviside.apply"),
+        (lambda: IF(surrogate=ArcTan), TypeError, r"surrogate must be a function.*ArcTan\(\)"),
+        (lambda: functional.step(*ARTICLE, leak=None), TypeError,
+         "leak must be a number or a floating"),
+        (lambda: functional.record(INPUTS, leak=1.5), ValueError,
+         "leak must be between 0 and 1, but 1.5"),
+        (lambda: functional.record(INPUTS, threshold=math.nan), ValueError,
+         "threshold must not be NaN"),
+        (lambda: LIF(leak=torch.tensor([0.5, -0.1])), ValueError,
+         "leak must be between 0 and 1.*1 / tau"),
+        (lambda: LIF(leak=math.nan), ValueError, "leak must be between 0 and 1, but nan came"),
+        (lambda: LI(1.5), ValueError,
+         "leak must be between 0 and 1, but 1.5 came; .* of the potential"),
+        (lambda: cuba(synapse_leak=2.0), ValueError,
+         "synapse_leak must be .*2.0 came; .* of the current"),
+        (lambda: adapting(adaptation_leak=-0.5), ValueError,
+         "adaptation_leak must be .* of the trace"),
+        (lambda: adapting(adaptation=math.inf), ValueError,
+         "adaptation must be finite, but inf came"),
+        (lambda: adapting(adaptation=math.nan), ValueError,
+         "adaptation must be finite, but nan came"),
+        (lambda: adapting(adaptation=None), TypeError,
+         "adaptation must be a number or a floating-point"),
+        (lambda: PLIF(leak=0.0), ValueError,
+         "leak must be more than 0 and less than 1, but 0.0 came"),
+        (lambda: PLIF(leak=torch.tensor([0.5, 1.0])), ValueError,
+         "leak must be more than 0 and less"),
+        (lambda: PLIF(leak="1"), TypeError, "leak must be a number or a floating-point tensor"),
+        (lambda: LIF(15), TypeError,
+         r"^LIF: missing .*'leak'; .* LIF\(leak=dt / tau\), for tau in steps LIF\(leak=1 / tau\)$"),
+        (lambda: LIF(tau=15), TypeError, r"LIF\(leak=dt / tau\)"),
+        (lambda: LIF(1.0, 0.1), TypeError, r"LIF\(leak=dt / tau\)"),
+        (lambda: Network([3, 2], LIF), TypeError, r"LIF\(leak=dt / tau\)"),
+        (LI, TypeError, r"^LI: missing .*'leak'; .*LI\(leak=dt / tau\)"),
+        (lambda: ALIF(15), TypeError,
+         r"ALIF\(leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a\)"),
+        (lambda: CubaLIF(leak=0.1), TypeError,
+         r"'synapse_leak'; .*leak=1 / tau, synapse_leak=1 / tau_i\)$"),
+    ],
+    "surrogates": [
+        *[
+            row
+            for call in (IF.run, lambda layer, x: layer.step(x), lambda layer, x: layer(x, x, x))
+            for row in (
+                (lambda f=call: f(IF(surrogate=torch.sum), INPUTS), ValueError,
+                 r"surrogate must return one spike for each potential, \(.*\), but \(\) came"),
+                (lambda f=call: f(IF(surrogate=lambda x: (x > 0).double()), INPUTS), TypeError,
+                 r"dtype it is given, torch.float32, but torch.float64 came; end it with .to\(x"),
+                (lambda f=call: f(IF(surrogate=lambda _: None), INPUTS), TypeError, "a NoneType"),
+            )
+        ],
+        (lambda: ArcTan("1"), TypeError, "slope must be a number, but a str came; give a float"),
+        (lambda: ArcTan(slope=True), TypeError, "slope must be a number, but a bool came"),
+        (lambda: ArcTan(ONE[0]), TypeError, "slope must be a number, but a torch.Tensor came"),
+        (lambda: ArcTan(0), ValueError, "slope must be positive and finite, but 0 came"),
+        (lambda: ArcTan(math.inf), ValueError, "slope must be positive and finite, but inf came"),
+        (lambda: ArcTan(math.nan), ValueError, "slope must be positive and finite, but nan came"),
+        (lambda: Heaviside(ONE), TypeError, r"call Heaviside.apply\(input_\)"),
+        (Surrogate, TypeError, "abstract"),
+    ],
+    "encoding": [
+        (lambda: encoding.rate(2 * ONE, 3), ValueError,
+         r"between 0 and 1, but 2.0 came, and 3 of 3 .* scale"),
+        (lambda: encoding.latency(-ONE, 3), ValueError, "between 0 and 1, but -1.0 came"),
+        (lambda: encoding.rate(ONE * math.nan, 3), ValueError, "between 0 and 1, but nan came"),
+        (lambda: encoding.rate([1.0], 3), TypeError, "values must be a floating-point tensor"),
+        (lambda: encoding.direct(ONE / 0, 3), ValueError,
+         r"values must be finite, but 3 of 3 numbers are NaN or infinite, first inf at \[0\]"),
+        (lambda: encoding.delta(ONE / 0, 0.1), ValueError, "signal must be finite"),
+        *[
+            row
+            for code in (encoding.rate, encoding.latency, encoding.direct)
+            for row in (
+                (lambda code=code: code(ONE, 0), ValueError, "steps must be 1 or more, but 0 came"),
+                (lambda code=code: code(ONE, 3.0), TypeError, "steps must be an int, but a float"),
+                (lambda code=code: code(ONE, 2**31), ValueError, r"must be less than 2\*\*31"),
+            )
+        ],
+        (lambda: encoding.direct(ONE, steps=True), TypeError, "steps must be an int, but a bool"),
+        (lambda: encoding.rate(ONE, 3, generator=0), TypeError,
+         r"an? int came; make one with torch.Generator"),
+        (lambda: encoding.rate(META, 3, generator=torch.Generator()), ValueError,
+         "on the device meta.*on cpu"),
+        (lambda: encoding.delta(ONE, -1), ValueError, "threshold must be 0 or more, but -1 came"),
+        (lambda: encoding.delta(ONE, math.nan), ValueError,
+         "threshold must be 0 or more, but nan came"),
+        (lambda: encoding.delta(ONE, ONE[0]), TypeError,
+         "threshold must be a number, but a torch.Tensor"),
+        (lambda: encoding.delta(ONE[0], 1.0), ValueError,
+         r"a tensor of shape \(\) came.*\[T, \*\]"),
+        (lambda: encoding.delta(ONE.int(), 1.0), TypeError, "convert with signal.float"),
+    ],
+    "networks": [
+        (lambda: Network([], IF), ValueError,
+         r"sizes must hold .* but \[\] came; give for example"),
+        (lambda: Network([4], IF), ValueError, r"sizes must hold .* but \[4\] came"),
+        (lambda: Network([4, 0], IF), ValueError, r"sizes\[1\] must be 1 or more, but 0 came"),
+        (lambda: Network([4.0, 2], IF), TypeError, r"sizes\[0\] must be an int, but a float came"),
+        (lambda: Network(nn.Linear(3, 2), IF), TypeError,
+         "Linear came; .* layers into a snn_docs.Sequential"),
+        (lambda: Network([4, 2], IF()), TypeError,
+         r"function that makes a layer, but a .*IF came.*leak=0.1"),
+        (lambda: Network([4, 2], None), TypeError,
+         "neuron must be a function .*, but a NoneType came"),
+        (lambda: Network([4, 2], nn.ReLU), TypeError,
+         "what neuron returns .*ReLU without step and run came"),
+        (lambda: Network([3, 2], IF)(INPUTS), ValueError,
+         r"\[T, batch, 3\], but \[4, 3\] came; put time first, .*encoding.direct"),
+        (lambda: Network([3, 2], IF)(torch.ones(5, 3, 4)), ValueError,
+         r"but \[5, 3, 4\] came.* first of the"),
+        (lambda: Network([3, 2], IF)(INPUTS[None].double()), TypeError,
+         "weights, torch.float32, but .*float64"),
+        (lambda: Network([3, 2], IF)(META[None, None]), ValueError,
+         "on the device of the weights, .* on meta; m"),
+        (lambda: spiking()(INPUTS[None].double()), TypeError,
+         "weights, torch.float32, but .*float64 came"),
+        (lambda: spiking()(META[None, None]), ValueError,
+         "on the device of the weights, .*, but they are on meta"),
+        (lambda: Recurrent(IF(), nn.Linear(3, 3)).run(INPUTS[None].double()), TypeError,
+         "dtype of the weights"),
+        (lambda: Sequential(IF()).run(ONE), ValueError,
+         r"\[T, B, \*\], time first, but \[3\] came"),
+        (lambda: Sequential(IF(), IF()).run(INPUTS, ONE), TypeError,
+         "the states of 2 layers, but a torch.T"),
+        (lambda: Sequential(IF(), IF()).run(INPUTS, (None,)), TypeError,
+         "one of 1 came; .* or None to start"),
+        (lambda: Sequential(nn.GRU(3, 2))(INPUTS[None]), TypeError,
+         "one tensor, but a tuple came; wrap the"),
+        (lambda: spiking()(torch.ones(5, 2, 4)), ValueError,
+         r"layer 0, Linear\(in_features=3, .*, takes \[T, B, 3\], but \[T, B, 4\] came; put"),
+        (lambda: spiking()(INPUTS), ValueError,
+         r"\[T, B, 3\], but \[T, B\] came; .*encoding.direct"),
+        (lambda: spiking()(torch.ones(5, 2, 2, 4)), ValueError,
+         r"\[T, B, 2, 4\] came; .*Flatten\(\)"),
+        (lambda: spiking().describe(4), ValueError, r"takes \[T, B, 3\], but \[T, B, 4\] came"),
+        (lambda: Sequential(nn.Conv2d(3, 2, 3)).describe(1, 8, 8), ValueError,
+         r"layer 0, Conv2d\(3, .* takes \[T, B, 3, H, W\], but \[T, B, 1, 8, 8\] came"),
+        (lambda: Sequential(nn.Conv1d(1, 2, 3)).describe(1, 8, 8), ValueError,
+         r"takes \[T, B, 1, L\], but"),
+        (lambda: spiking().describe((1, 8, 8)), TypeError,
+         r"size\[0\] must be an int, but a tuple came"),
+        (lambda: Sequential(nn.Linear(3, 2), LIF), TypeError,
+         "layer 1 .* the class LIF came; make a layer"),
+        (lambda: Sequential([IF()]), TypeError,
+         r"layer 0 must be .*, but list came; .*Sequential\(\*layers\)"),
+        (lambda: Sequential().append(IF), TypeError, "layer 0 must be .*, but the class IF came"),
+        (lambda: Recurrent(nn.Linear(3, 3), IF()), TypeError,
+         "neuron must be .* without step and run came"),
+        (lambda: Recurrent(LIF, nn.Linear(3, 3)), TypeError,
+         "neuron must be a layer .*, but a type came"),
+        (lambda: Recurrent(IF(), IF()), TypeError,
+         "layer must be a layer of torch, .* but a .*IF came; give"),
+        (lambda: Recurrent(IF(), nn.Linear(3, 5)).run(INPUTS[:, None]), ValueError,
+         r"shape of the inputs, \(1, 3\), but it made \(1, 5\) of outputs of \(1, 3\)"),
+        (lambda: Recurrent(IF(), nn.Linear(9, 3)).run(INPUTS[:, None]), ValueError,
+         "layer layer, Linear"),
+        (lambda: Recurrent(IF(), nn.Identity()).run(INPUTS, ONE), TypeError,
+         "outputs and the state of the ne"),
+        (lambda: Recurrent(IF(), nn.Identity()).run([1.0]), TypeError,
+         "inputs must be a floating-point"),
+        (lambda: stepped(IF())(INPUTS), TypeError,
+         r"IF.run must return the pair \(outputs, state\), a tensor and"),
+    ],
+    "readouts": [
+        (lambda: count(INPUTS), ValueError, r"\[T, batch, classes\] .* but \[4, 3\] came"),
+        (lambda: count(torch.ones(0, 4, 3)), ValueError, r"T of 1 or more, but \[0, 4, 3\] came"),
+        (lambda: count(torch.ones(2, 4, 3).long()), TypeError,
+         "spikes must be a floating-point tensor"),
+        (lambda: count(INPUTS[:, None], [1]), TypeError,
+         "torch.int64, but a list came; convert with torch.as"),
+        (lambda: count(INPUTS[:, None], ONE), TypeError,
+         "whole numbers, torch.int64, but torch.float32 came"),
+        (lambda: count(INPUTS[:, None], LABELS), ValueError,
+         r"shape \[1\], one for each .*, but \[4\] on cpu"),
+        (lambda: count(INPUTS[:, None], LABELS[:1].to("meta")), ValueError, r"\[1\] on meta came"),
+        (lambda: count(INPUTS[:, None], LABELS[:1]), ValueError,
+         "from 1 to 4, .*, but 0 to 0 came; a sample"),
+        (lambda: count(INPUTS[:, None], LABELS[:1] + 5), ValueError,
+         "from 1 to 4, .*, but 5 to 5 came"),
+    ],
+    "delays": [
+        (lambda: Delayed(5, 0, 8), ValueError, "n_out must be 1 or more"),
+        (lambda: Delayed(5, 4, 8.0), TypeError, "longest must be an int"),
+        (lambda: Delayed(5, 4, 8, width=0.0), ValueError, "width must be positive"),
+        (lambda: Delayed(5, 4, 8, weight="1"), TypeError, "weight must be a number"),
+        (lambda: Delayed(3, 2, 8).anneal(1.5), ValueError, "from 0 to 1, .* give epoch / epochs"),
+        (lambda: Delayed(3, 2, 8).anneal(1, narrowest=0), ValueError, "narrowest must be positive"),
+        (lambda: Delayed(3, 2, 8)(INPUTS), ValueError, r"\[T, B, 3\], time first, .* \[4, 3\]"),
+        (lambda: Delayed(3, 2, 8)(INPUTS[None].int()), TypeError,
+         "inputs must be a floating-point"),
+        (lambda: Delayed(3, 2, 8)(INPUTS[None].half()), TypeError, "dtype of the weights"),
+        (lambda: Delayed(3, 2, 8).step(INPUTS, INPUTS), ValueError, r"of shape \[8, 4, 3\]"),
+        (lambda: Delayed(3, 2, 8).step(INPUTS, 0), TypeError, "state must be a floating-point"),
+    ],
+    "conversion": [
+        (lambda: converted(*dense(nn.BatchNorm1d(4))), TypeError,
+         r"layer 1, BatchNorm1d\(4.* fold it .*fuse_conv_bn_eval"),
+        (lambda: converted(*dense(nn.MaxPool1d(2))), TypeError,
+         "the largest of .*AvgPool2d, or with a stride"),
+        (lambda: converted(*dense(nn.Tanh())), TypeError,
+         r"Tanh\(\), .* only a ReLU's is a rate; train with"),
+        (lambda: converted(*dense(IF())), TypeError,
+         r"layer 1, IF\(threshold=1.0\), can't be converted"),
+        (lambda: converted(*dense(nn.Sequential(nn.GELU()))), TypeError, "layer 1.0, GELU"),
+        (lambda: convert([nn.ReLU()], INPUTS), TypeError,
+         "must be a torch.nn.Sequential, but a list came; put"),
+        (lambda: converted(*dense(), inputs=[1.0]), TypeError,
+         "inputs must be a floating-point tensor"),
+        (lambda: converted(*dense(), inputs=torch.ones(0, 5)), ValueError,
+         r"hold samples, .* \[0, 5\] came"),
+        (lambda: converted(*dense(), percentile=0), ValueError,
+         "percentile must be above 0, and 100 at most"),
+        (lambda: converted(*dense(), percentile=101), ValueError, "and 100 at most, but 101 came"),
+        (lambda: converted(*dense(), percentile="9"), TypeError, "percentile must be a number"),
+        (lambda: converted(*dense(), inputs=INPUTS), ValueError,
+         r"layer 0, .* can't take inputs of \[4, 3\]"),
+        (lambda: converted(*dense()[:2]), ValueError,
+         r"layer 1, ReLU\(\), is the last, but a layer of weights"),
+        (lambda: converted(nn.ReLU(), nn.Linear(5, 2), inputs=-torch.ones(3, 5)), ValueError,
+         "has 0.0 as its perc"),
+        (lambda: converted(nn.ReLU(), nn.Linear(5, 2), inputs=torch.ones(3, 5) / 0), ValueError,
+         "has inf as its"),
+        (lambda: halfway(nn.Sequential(IF())), TypeError,
+         "network must be a snn_docs.Sequential, but a .*give what"),
+        (lambda: Stairs(-1), ValueError, "levels must be 0 or more"),
+        (lambda: Stairs(2)(torch.arange(3)), TypeError, "x must be a floating-point tensor"),
+        (lambda: count_operations([IF()], INPUTS), TypeError,
+         "network must be a torch.nn.Module, but a list ca"),
+        (lambda: count_operations(nn.Linear(3, 2), INPUTS, (None,)), TypeError,
+         "run that takes a state, but a"),
+        (lambda: count_operations(idle(), INPUTS), ValueError,
+         r"the IF at 'neuron' .* write neuron\(x\) where"),
+    ],
+    "learning": [
+        (lambda: learnt(loss=ONE), TypeError, "loss must be a function .*, but a torch.Tensor"),
+        (lambda: learnt(parameters=ONE), TypeError, "in a row, but a torch.Tensor came; give"),
+        (lambda: learnt(parameters=nn.Linear(2, 2)), TypeError,
+         "in a row, but a torch.*Linear came"),
+        (lambda: learnt(parameters=[{}]), TypeError, "in a row, but a dict came"),
+        (lambda: learnt(parameters=[]), ValueError,
+         "must learn, but of 0 none requires a gradient"),
+        (lambda: learnt(parameters=[ONE]), ValueError, "must learn, but of 1 none requires"),
+        (lambda: learnt(samples=0), ValueError, "samples must be 1 or more, but 0 came"),
+        (lambda: learnt(epochs=1.0), TypeError, "epochs must be an int, but a float came"),
+        (lambda: learnt(batch=0), ValueError, "batch must be 1 or more, but 0 came"),
+        (lambda: learnt(lr=0.0), ValueError, "lr must be positive and finite, but 0.0 came"),
+        (lambda: lost(lambda weight: weight.item()), TypeError,
+         "floating-point tensor, but a float came"),
+        (lambda: lost(lambda weight: weight.long()), TypeError,
+         "tensor, but torch.int64 came; return"),
+        (lambda: lost(lambda weight: weight.expand(3)), ValueError,
+         r"the shape \[\], but \[3\] came; end"),
+        (lambda: lost(lambda weight: weight.detach()), ValueError,
+         "on the parameters, but .* no gradient"),
+        (lambda: measured(INPUTS), TypeError, "inputs first and labels last"),
+        (lambda: measure(nn.Linear(3, 2), [ONE]), TypeError, r"a torch.Tensor of \[\] came"),
+        (lambda: measured(INPUTS, [0] * 4), TypeError, r"of \['torch.Tensor', 'list'\] came"),
+        (lambda: measured(INPUTS, torch.ones(4)), TypeError, r"convert with labels.long\(\)"),
+        (lambda: measured(torch.ones(6, 4, 3), LABELS), ValueError,
+         r"\[\[6, 4, 3\], \[4\]\] came; put time"),
+        (lambda: measured(INPUTS, LABELS[:, None]), ValueError, "one label for each"),
+        (lambda: measured(INPUTS / 0, LABELS), ValueError,
+         r"batch\[0\] must be finite, but 12 of 12"),
+        (lambda: measured(INPUTS, LABELS, network=IF()), TypeError,
+         "one tensor, but a tuple came; read the last"),
+        (lambda: measured(INPUTS, LABELS, network=nn.Flatten(0)), ValueError,
+         r"\[4, classes\], but \[12\]"),
+        (lambda: measure(nn.Linear, []), TypeError,
+         "network must be a torch.nn.Module, but a type came"),
+        (lambda: measure(nn.Linear(3, 2), []), ValueError, "there was no batch; give a DataLoader"),
+        (lambda: interval(3, 2), ValueError, "right must be total, 2, or less, but 3 came"),
+        (lambda: interval(-1, 2), ValueError, "right must be 0 or more"),
+        (lambda: interval(0, 0), ValueError, "total must be 1 or more"),
+        (lambda: interval(0.5, 1), TypeError, "right must be an int"),
+        (lambda: validated(folds=1), ValueError, "folds must be 2 or more"),
+        (lambda: validated(seed=-1), ValueError, "seed must be 0 or more"),
+        (lambda: validated(folds=31), ValueError, "n_splits"),
+        (lambda: validated(INPUTS, folds=3), ValueError,
+         r"each of 2 samples, but \[4, 3\] came; .*argmax"),
+        (lambda: diagnosed(3), TypeError, "network must be a torch.nn.Module, but a int came"),
+        (lambda: diagnosed(labels=[1]), TypeError, "labels must be whole numbers.*but a list came"),
+        (lambda: diagnosed(labels=ONE), TypeError, r"but torch.float32 of shape \[3\] came"),
+        (lambda: diagnosed(labels=LABELS), ValueError,
+         r"the shape \[4, classes\], but \[1, 2\] came"),
+        (lambda: diagnosed(readout=lambda x: x), ValueError,
+         r"but \[4, 1, 2\] came; give readout"),
+        (lambda: diagnosed(Sequential(nn.Linear(3, 2))), ValueError,
+         "no neuron of the network fired"),
+    ],
+    "data": [
+        (lambda: data.digits(seed=-1), ValueError, "seed must be 0 or more, but -1 came"),
+        (lambda: data.digits(seed=True), TypeError, "seed must be an int, but a bool came"),
+        (lambda: data.digits(validation=0.2), TypeError,
+         "validation must be an int, but a float came"),
+        (lambda: data.digits(validation=9), ValueError,
+         "must be 0, or from 10 to 1427, .* but 9 came"),
+        (lambda: data.digits(validation=1428), ValueError,
+         "must be 0, or from 10 to 1427, .* but 1428"),
+        (lambda: data.mnist(seed=-1), ValueError, "seed must be 0 or more, but -1 came"),
+        (lambda: data.mnist(validation=3991), ValueError,
+         "0, or from 10 to 3990, .* but 3991 came"),
+        (lambda: data.vowels(validation=0.5), TypeError, "validation must be an int, but a float"),
+        (lambda: data.vowels(validation=8), ValueError,
+         "must be 0, or from 9 to 261, .* but 8 came"),
+        (lambda: data.fashion_mnist(".", seed=-1), ValueError,
+         "seed must be 0 or more, but -1 came"),
+        (lambda: data.delayed_match(0, 3), ValueError, "samples must be 1 or more, but 0 came"),
+        (lambda: data.delayed_match(4, -1), ValueError, "delay must be 0 or more, but -1 came"),
+        (lambda: data.delayed_match(4, 3, generator=0), TypeError,
+         "generator must be a torch.Generator or"),
+        (lambda: data.orders(4, 0), ValueError, "gap must be 1 or more, but 0 came"),
+        (lambda: data.orders(4, 10, jitter=6), ValueError, "at most half of gap, 5, but 6 came"),
+        (lambda: data.orders(4, 10, noise=31), ValueError,
+         r"noise must be at most 3 \* gap, 30, but 31"),
+        (lambda: data.orders(4, 10, noise=0.5), TypeError,
+         "noise must be an int, but a float came"),
+        (lambda: data.orders(4, 10, generator=0), TypeError,
+         "generator must be a torch.Generator or"),
+    ],
+    "plot": [
+        (lambda: plot.raster(None, torch.eye(2)), TypeError,
+         r"ax must be .*NoneType came; .*axes\[0\]"),
+        (lambda: plot.raster(axes(), torch.tensor([[0.0, 0.5]])), ValueError,
+         "0 or 1, but 0.5 came.*spikes > 0"),
+        (lambda: plot.raster(axes(), torch.tensor([[math.nan]])), ValueError,
+         "must be 0 or 1, but nan came"),
+        (lambda: plot.raster(axes(), ONE), ValueError, r"the shape \[T, N\], but \(3,\) came"),
+        (lambda: plot.raster(axes(), MATRIX), TypeError,
+         "a numpy.ndarray came; convert with torch.as_tensor"),
+        (lambda: plot.potential(None, ONE), TypeError, "ax must be a matplotlib.axes.Axes"),
+        (lambda: plot.potential(axes(), torch.ones(3, 16)), ValueError,
+         "at most 15 .* 16 came for axes that have 0"),
+        (lambda: plot.potential(axes(), ONE[0]), ValueError,
+         r"the shape \[T\] or \[T, N\], but \(\)"),
+        (lambda: plot.potential(axes(), [0.0]), TypeError,
+         r"shape \[T\] or \[T, N\], but a list came"),
+        (lambda: plot.potential(axes(), ONE, ONE), TypeError,
+         "threshold must be a number, but a torch.T"),
+        (lambda: plot.surrogates(axes(), [Heaviside.apply]), TypeError,
+         r'have a derivative.*\{"name": func'),
+        (lambda: plot.surrogates(axes(), {"s": lambda x: x.sign().detach()}), ValueError,
+         "s must be differentiable"),
+        (lambda: plot.surrogates(axes(), {"s": sloped(torch.sum)}), ValueError,
+         r"input, \(401,\), but \(\) came"),
+        (lambda: plot.tuning_curve(axes(), INPUTS, ONE), ValueError,
+         r"currents must have the shape \[N\]"),
+        (lambda: plot.tuning_curve(axes(), ONE, INPUTS), ValueError,
+         r"rates must have the shape \[N\]"),
+        (lambda: plot.tuning_curve(axes(), ONE, ONE[:2]), ValueError,
+         r"\(3,\) and \(2,\) came; give one rate"),
+        (lambda: curve([], "f1"), ValueError, r"one of \['accuracy', 'loss'\], but 'f1' came"),
+        (lambda: curve([], []), ValueError, r"quantity must be one of .*, but \[\] came"),
+        (lambda: curve([]), ValueError, "train_accuracy or .* but 0 records without them came"),
+        (lambda: curve([{"epoch": 1}]), ValueError, "but 1 records without them came"),
+        (lambda: curve([{"test_loss": 1, "epoch": 1}, {"epoch": 2}], "loss"), ValueError,
+         r"every record must hold test_loss, but record 1 holds only \['epoch'\]"),
+        (lambda: curve([{"test_accuracy": 1}]), ValueError,
+         "every record must hold epoch, but record 0"),
+        (lambda: curve([1]), TypeError, "records must be a list of dictionaries, but a int came"),
+        (lambda: curve({"epoch": 1}), TypeError,
+         "records must be a list of dictionaries, but a dict came"),
+        (lambda: curve([{"epoch": 1, "test_accuracy": "high"}]), TypeError,
+         "test_accuracy of record 0 must be"),
+    ],
+    "chip": [
+        (lambda: chip.check([IF(reset=RESET)], IMAGE, "speck"), TypeError,
+         "must be chip.Rules, but a str came"),
+        (lambda: chip.integers(IF()), TypeError, "layers in a row"),
+        (lambda: chip.integers([nn.Linear(2, 2)], 1), ValueError, "bits must be 2 or more"),
+        (lambda: chip.integers([nn.Linear(2, 2)], 8.0), TypeError, "bits must be an int"),
+        (lambda: chip.integers([nn.Linear(2, 2)], top=0.0), ValueError, "top must be positive"),
+        (lambda: chip.integers([layer := IF(), nn.Linear(2, 2), layer]), ValueError,
+         r"IF\(.* in two places"),
+    ],
+    "nir": [
+        (lambda: to_nir([], dt=0.0), ValueError, "dt must be positive and finite, but 0.0 came"),
+        (lambda: from_nir([], dt=math.nan), ValueError,
+         "dt must be positive and finite, but nan came"),
+        (lambda: to_nir([], dt="1"), TypeError,
+         "dt must be a number, but a str came; give a float"),
+        (lambda: to_nir([], dt=1.0), ValueError, "none came"),
+        (lambda: to_nir(IF(), dt=1.0), TypeError,
+         "layers must be layers in a row, but a .*IF came; give"),
+        (lambda: to_nir([nn.Linear(3, 2), "IF"], dt=1.0), TypeError,
+         "layer 1 must be .* a str came"),
+        (lambda: written(nn.MaxPool2d(2)), TypeError,
+         "MaxPool2d came; NIR has no maximum; train with .*Avg"),
+        (lambda: written(nn.BatchNorm2d(3)), TypeError,
+         "BatchNorm2d came; .* with .*fuse_conv_bn_eval"),
+        (lambda: written(nn.Dropout()), TypeError,
+         "Dropout came; it does nothing after training; leave it"),
+        (lambda: written(nn.ReLU()), TypeError, "ReLU came; .* put IF neurons in its place"),
+        (lambda: written(adapting()), TypeError, "ALIF came; .* has no node for"),
+        (lambda: written(Recurrent(IF(), nn.Linear(2, 2))), TypeError,
+         "Recurrent came; .* has no node for it"),
+        (lambda: written(nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")), ValueError,
+         "pads with zeros"),
+        (lambda: written(nn.AvgPool2d(3, ceil_mode=True)), ValueError,
+         r"AvgPool2d\(.*\), is more than NIR"),
+        (lambda: written(nn.AvgPool2d(2, count_include_pad=False)), ValueError, "a padding alone"),
+        (lambda: written(nn.AvgPool2d(2, divisor_override=3)), ValueError,
+         "divisor_override=1 besides for sums"),
+        (lambda: written(nn.Flatten(0)), ValueError,
+         r"flattens the batch, too.* give torch.nn.Flatten\(\)"),
+        (lambda: written(nn.Conv2d(2, 4, 3, groups=2)), ValueError,
+         "nir .* could not read .* without groups"),
+        (lambda: written(nn.Conv2d(2, 4, (1, 3))), ValueError, r"makes \(4, 4, 2\) of .* a square"),
+        (lambda: written(nn.Conv2d(5, 2, 3)), ValueError,
+         r"Conv2d\(5, .*, can't take \(2, 4, 4\): "),
+        (lambda: written(nn.AvgPool2d(2), (8, 8)), ValueError,
+         r"takes channels, .* \(8, 8\) comes .* three"),
+        (lambda: written(nn.Conv2d(1, 2, 3), None), ValueError,
+         "does not say which shape .* input_shape"),
+        (lambda: written(IF(reset=RESET), None), ValueError,
+         "does not say how many .* input_shape"),
+        (lambda: written(IF(reset=OTHER_RESET)), ValueError,
+         f"reset='{OTHER_RESET}'.* can only say '{RESET}'"),
+        (lambda: written(nn.Linear(3, 2), (5, 3)), ValueError,
+         r"takes \(3,\), but \(5, 3\) comes before it"),
+        (lambda: to_nir([nn.Linear(3, 2)] * 2, dt=1.0), ValueError,
+         r"layer 1 takes \(3,\), but \(2,\) comes"),
+        (lambda: written(LIF(leak=0.0, reset=RESET)), ValueError,
+         "has the leak 0.0, .*tau = dt / leak is inf"),
+        (lambda: written(LIF(leak=5e-324, reset=RESET)), ValueError, "tau = dt / leak is infinite"),
+        (lambda: written(LI(torch.tensor([0.1, 0.0])), (2,)), ValueError,
+         "tau = dt / leak is infinite"),
+        (lambda: written(cuba(synapse_leak=0.0, reset=RESET)), ValueError,
+         "has the leak 0.0, for which tau"),
+        (lambda: written(IF(ONE, reset=RESET), (2,)), ValueError,
+         r"threshold has the shape \(3,\).* \(2,\)"),
+        (lambda: written(LIF(leak=ONE / 2, reset=RESET), (2,)), ValueError,
+         r"leak has the shape \(3,\)"),
+        (lambda: to_nir([nn.Linear(2, 2).bfloat16()], dt=1.0), TypeError,
+         "weight must have .*bfloat16 came"),
+        (lambda: written(IF(ONE.bfloat16(), reset=RESET), (3,)), TypeError,
+         "threshold must have .*bfloat16"),
+        (lambda: from_nir(lif_node(), dt=1.0), TypeError,
+         "graph must be a nir.NIRGraph, but a .*LIF came"),
+        *[
+            (lambda edges=edges: graph_with(edges), ValueError, "graph must be a chain")
+            for edges in (
+                "", "input-a a-b", "input-a a-output", "input-a a-b b-output a-output",
+                "input-a a-b b-a b-output", "input-a a-b b-a", "input-a a-b b-nowhere",
+                "a-b b-output",
+            )
+        ],
+        (lambda: graph_of(nir.Scale(np.ones(2))), TypeError,
+         "node 'scale' must be one of Linear, Aff.*Scale came"),
+        (lambda: graph_of(nir.Linear(np.ones((2, 2, 2)))), ValueError,
+         r"node 'linear' .* shape \(2, 2, 2\)"),
+        (lambda: graph_of(nir.Affine(MATRIX, np.ones(5))), ValueError,
+         r"bias of shape \(5,\) for 2 outputs"),
+        (lambda: graph_of(nir.Linear(MATRIX > 0)), TypeError,
+         "must hold real numbers, but bool came"),
+        (lambda: graph_of(nir.Linear(MATRIX.astype(str))), TypeError,
+         "must hold real numbers, but <U"),
+        (lambda: graph_of(lif_node(tau=0.5)), ValueError, "'lif' has tau = 0.5, .* dt = 1.0"),
+        (lambda: graph_of(lif_node(tau=math.inf)), ValueError, "'lif' has tau = inf"),
+        (lambda: graph_of(lif_node(r=1.0)), ValueError,
+         "adds 0.5 times its input in a step of dt = 1.0"),
+        (lambda: graph_of(lif_node(r=math.inf)), ValueError, "adds inf times its input"),
+        (lambda: graph_of(lif_node(v_leak=0.5)), ValueError, "'lif': v_leak is 0.5, but only 0"),
+        (lambda: graph_of(nir.I(r=np.ones(2) / 4)), ValueError, "adds 0.25 times its input"),
+        (lambda: graph_of(nir.IF(np.ones(2), np.ones(2)), 1e-3), ValueError,
+         "adds 0.001 times its input"),
+        (lambda: graph_of(nir.LI(*np.full((2, 2), 4.0), np.ones(2))), ValueError,
+         "v_leak is 1.0, but only 0"),
+        (lambda: graph_of(cuba_node(w_in=1.0)), ValueError, "adds 0.5 times its input"),
+        (lambda: graph_of(cuba_node(tau_syn=0.5)), ValueError,
+         "tau_syn = 0.5, but it must be finite and not"),
+    ],
+}  # fmt: skip
+"""What calls, what it raises, and words of the message."""
+ROWS = [(part, k) for part, rows in REFUSED.items() for k in range(len(rows))]
+
+
+@pytest.mark.parametrize(("part", "k"), ROWS, ids=[f"{part} {k}" for part, k in ROWS])
+def test_what_is_refused_says_so(part, k):
+    call, error, words = REFUSED[part][k]
+    with pytest.raises(error, match=words) as caught:
+        call()
+    assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("narrow", [lambda x: x[:2], torch.sum])
@@ -87,171 +729,37 @@ def test_a_derivative_that_gives_no_number_for_each_potential(narrow, call):
         spikes.sum().backward()
 
 
-@pytest.mark.parametrize(
-    ("call", "came"),
-    [
-        (lambda: LIF(15), r"LIF\(15\)"),
-        (lambda: LIF(tau=15), r"LIF\(tau=15\)"),
-        (lambda: LIF(torch.ones(3), reset="subtract"), r"LIF\(torch\.Tensor, reset='subtract'\)"),
-        (lambda: LIF(1.0, 0.1), r"LIF\(1\.0, 0\.1\)"),
-        (lambda: Network([3, 2], LIF), r"LIF\(\)"),
-    ],
-)
-def test_a_time_constant_in_the_place_of_a_leak(call, came):
-    with pytest.raises(TypeError, match=rf"its leak by name, but {came} came; .*leak=dt / tau\)"):
-        call()
+@pytest.mark.skipif(RESET == "subtract", reason="this nir has no reset potential")
+@pytest.mark.parametrize("node", [lif_node(), nir.IF(np.ones(2), np.ones(2), np.zeros(2))])
+def test_a_potential_after_a_spike_that_is_not_0(node):
+    node.v_reset = np.array([0.0, -1.0])
+    with pytest.raises(ValueError, match=r"v_reset is -1\.0, but only 0"):
+        graph_of(node)
 
 
-@pytest.mark.parametrize(
-    ("call", "missing", "came", "instead"),
-    [
-        (
-            lambda: ALIF(15),
-            "leak, adaptation, adaptation_leak",
-            "ALIF(15)",
-            "ALIF(leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a)",
-        ),
-        (
-            lambda: ALIF(leak=0.1, adaptation_leak=0.1),
-            "adaptation",
-            "ALIF(leak=0.1, adaptation_leak=0.1)",
-            "ALIF(leak=dt / tau, adaptation=0.5, adaptation_leak=dt / tau_a)",
-        ),
-        (
-            CubaLIF,
-            "leak, synapse_leak",
-            "CubaLIF()",
-            "CubaLIF(leak=dt / tau, synapse_leak=dt / tau_i)",
-        ),
-        (
-            lambda: CubaLIF(leak=0.1),
-            "synapse_leak",
-            "CubaLIF(leak=0.1)",
-            "CubaLIF(leak=dt / tau, synapse_leak=dt / tau_i)",
-        ),
-        (LI, "leak", "LI()", "LI(leak=dt / tau)"),
-        (lambda: LI(tau=15), "leak", "LI(tau=15)", "LI(leak=dt / tau)"),
-    ],
-)
-def test_what_the_other_neurons_need(call, missing, came, instead):
-    with pytest.raises(TypeError) as caught:
-        call()
-    told = str(caught.value)
-    assert f" needs its {missing} by name, but {came} came; a leak is " in told
-    in_steps = instead.replace("dt", "1")
-    assert told.endswith(f"give {instead}, for tau in steps {in_steps}")
+@pytest.mark.parametrize("missing", [["input"], ["output"], ["input", "output"]])
+def test_graphs_without_an_end(missing):
+    graph = nir.NIRGraph.from_list(lif_node())
+    for name in missing:
+        del graph.nodes[name]
+    graph.edges = [edge for edge in graph.edges if not {*missing} & {*edge}]
+    with pytest.raises(ValueError, match="graph must be a chain"):
+        from_nir(graph, dt=1.0)
 
 
-@pytest.mark.parametrize("neuron", [LI, LIF, ALIF, CubaLIF])
-def test_who_asks_for_a_leak_keeps_its_signature(neuron):
-    assert signature(neuron).parameters["leak"].default is Parameter.empty
-
-
-NEURONS = [
-    IF(),
-    LIF(leak=0.1),
-    LI(0.1),
-    PLIF(),
-    ALIF(leak=0.1, adaptation=1.0, adaptation_leak=0.1),
-    CubaLIF(leak=0.1, synapse_leak=0.1),
-]
-each_neuron = pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: type(neuron).__name__)
-
-
-@each_neuron
-def test_a_neuron_after_a_neuron_in_a_sequential_of_torch(neuron):
-    network = torch.nn.Sequential(torch.nn.Linear(3, 3), IF(), neuron)
-    with pytest.raises(TypeError, match=r"but a tuple came; .* take snn_docs\.Sequential"):
-        network(INPUTS)
-    assert Sequential(*network)(INPUTS[:, None]).shape == (4, 1, 3)
-
-
-class TestStateFirst:
-    """As neurons were called once, and as the article calls its own."""
-
-    @each_neuron
-    def test_a_step_says_how_it_is_written(self, neuron):
-        with pytest.raises(TypeError) as caught:
-            neuron.step(*ARTICLE)
-        name = type(neuron).__name__
-        extra = {"ALIF": ", a", "CubaLIF": ", i"}.get(name, "")
-        state = "(v,)" if name == "LI" else f"(spikes, v{extra})"
-        assert str(caught.value) == (
-            f"{name} takes the inputs first, then the state in one piece, but 3 arguments came; "
-            f"write layer.step(inputs, {state}) for a step, and layer.run for all of time"
-        )
-
-    @pytest.mark.parametrize("neuron", NEURONS[1:], ids=lambda neuron: type(neuron).__name__)
-    def test_the_article_s_call_is_of_if_alone(self, neuron):
-        with pytest.raises(
-            TypeError, match=r"inputs first, .* 3 arguments came; write layer\.step"
-        ):
-            neuron(*ARTICLE)
-
-    @pytest.mark.parametrize("call", [LIF(leak=0.1).step, LIF(leak=0.1), LIF(leak=0.1).run, IF()])
-    def test_a_state_in_pieces(self, call):
-        with pytest.raises(
-            TypeError,
-            match=r"a tuple of tensors, \(spikes, v\), but a torch\.Tensor came; inputs come",
-        ):
-            call(INPUTS, INPUTS[0])
+def test_what_a_layer_can_t_take_is_told_with_the_layer():
+    network = Sequential(nn.Linear(3, 4), IF(), nn.Bilinear(5, 2, 2))
+    with pytest.raises(TypeError, match="missing 1 required positional argument") as caught:
+        network(torch.ones(2, 1, 3))
+    (note,) = caught.value.__notes__
+    assert note.startswith("in layer 2, Bilinear(in1_features=5,")
+    assert note.endswith(", which was given [T, B, 4]")
 
 
 def test_autocast_may_give_a_network_another_dtype():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         spikes, _ = Network([3, 2], IF)(torch.ones(4, 5, 3).bfloat16())
     assert spikes.dtype == torch.bfloat16
-
-
-class TestNir:
-    def test_a_layer_alone(self):
-        with pytest.raises(
-            TypeError, match=r"layers must be layers in a row, but a .*IF came; give"
-        ):
-            to_nir(IF(), dt=1.0)
-
-    def test_a_network_is_layers_in_a_row(self):
-        network = Network([3, 4, 2], partial(LIF, leak=0.25, reset=RESET))
-        inputs = torch.rand(8, 5, 3, generator=torch.Generator().manual_seed(0)) * 4
-        spikes = inputs
-        layers = from_nir(to_nir(network, dt=1.0), dt=1.0)
-        for linear, neuron in zip(layers[::2], layers[1::2], strict=True):
-            spikes, _ = neuron.run(linear(spikes))
-        assert torch.equal(spikes, network(inputs)[0])
-        assert [type(layer) for layer in network] == [torch.nn.Linear, LIF] * 2
-
-    @pytest.mark.parametrize("dt", [None, "1", True, torch.tensor(1.0)])
-    @pytest.mark.parametrize("function", [to_nir, from_nir])
-    def test_a_step_that_is_no_number(self, function, dt):
-        with pytest.raises(TypeError, match=r"dt must be a number, but a .* came; give a float"):
-            function([], dt=dt)
-
-
-class TestCurves:
-    @pytest.mark.parametrize(
-        ("records", "came"), [([1], "int"), (1, "int"), (None, "NoneType"), ({"epoch": 1}, "dict")]
-    )
-    def test_what_holds_no_records(self, records, came):
-        with pytest.raises(
-            TypeError, match=f"records must be a list of dictionaries, but a {came}"
-        ):
-            plot.learning_curve(Figure().subplots(), records)
-
-    def test_a_record_of_words(self):
-        records = [{"epoch": 1, "test_accuracy": "high"}]
-        with pytest.raises(
-            TypeError, match="test_accuracy of record 0 must be a number, but a str"
-        ):
-            plot.learning_curve(Figure().subplots(), records)
-
-    def test_numbers_of_torch_are_numbers(self):
-        records = [{"epoch": 1, "test_accuracy": torch.tensor(0.5)}]
-        (line,) = plot.learning_curve(Figure().subplots(), records)
-        assert line.get_ydata().tolist() == [0.5]
-
-    def test_a_quantity_that_is_no_word(self):
-        with pytest.raises(ValueError, match=r"quantity must be one of .*, but \[\] came"):
-            plot.learning_curve(Figure().subplots(), [], [])
 
 
 TAKES_TENSORS = {
@@ -310,16 +818,6 @@ ODD = [
     torch.ones(2).to_sparse(), Figure(), IF(), [torch.nn.Linear(2, 2)], torch.Generator(),
 ]  # fmt: skip
 """What a call may be given by mistake."""
-MATRIX = np.ones((2, 3), np.float32)
-
-
-def axes():
-    return Figure().subplots()
-
-
-def graph_of(node):
-    """A graph that is read as soon as it is made."""
-    return from_nir(nir.NIRGraph.from_list(node, type_check=False), dt=1.0)
 
 
 def flattening(x):
@@ -396,28 +894,6 @@ def test_whatever_comes_a_call_works_or_says_what_is_wrong(name):
             continue
         except Exception as error:
             raise AssertionError(f"{name} given {str(odd)[:40]} raised {error!r}") from error
-
-
-def test_numbers_that_torch_does_not_hold():
-    with pytest.raises(
-        ValueError, match=r"threshold must be less than 2\*\*63 .* of 200 bits came"
-    ):
-        IF(10**60)
-    with pytest.raises(ValueError, match=r"steps must be less than 2\*\*31"):
-        encoding.direct(INPUTS, 2**31)
-
-
-@pytest.mark.parametrize(
-    ("node", "words"),
-    [
-        (nir.Affine(MATRIX, np.ones(5)), r"a bias of shape \(5,\) for 2 outputs"),
-        (nir.Linear(MATRIX > 0), "must hold real numbers, but bool came"),
-        (nir.Linear(MATRIX.astype(str)), "must hold real numbers, but <U"),
-    ],
-)
-def test_nodes_that_no_layer_is_made_of(node, words):
-    with pytest.raises(PASSING, match=words):
-        graph_of(node)
 
 
 def test_a_node_that_flattens_dimensions_that_are_not_there():
