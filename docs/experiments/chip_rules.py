@@ -18,14 +18,13 @@ as they do to a chip that has no steps. With --record the figures are kept besid
 about twenty minutes on one processor.
 """
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import product
-from statistics import fmean
 from typing import NamedTuple
 
 import torch
-from harness import TUNING, Row, record
+from harness import TUNING, Part, Row, accuracy, each, grid, pairs, right, train, tuned
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear, one_hot
 
@@ -44,7 +43,6 @@ LONG = 16
 SEEDS = range(60, 65)
 
 fire = ArcTan()
-Part = tuple[Tensor, Tensor]
 
 
 class Rules(NamedTuple):
@@ -66,23 +64,23 @@ STAGES = {
 }
 
 
-class Whole(NamedTuple):
-    """How weights become whole numbers."""
-
-    bits: int
-    top: float
+Whole = tuple[int, float]
+"""How weights become whole numbers: of how many bits, and where they are cut off."""
 
 
 def whole(weight: Tensor, how: Whole | None) -> tuple[Tensor, Tensor]:
     """Return weights and the threshold that belongs to them."""
     if how is None:
         return weight, torch.tensor(1.0)
-    return chip.whole(weight, how.bits, top=how.top)
+    bits, top = how
+    return chip.whole(weight, bits, top=top)
 
 
-def free(v: Tensor) -> Tensor:
-    """Return potentials as they are."""
-    return v
+HOLD: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "stops": lambda v, most: v.clamp(-most, most - 1),
+    "wraps": lambda v, most: (v + most) % (2 * most) - most,
+}
+"""What keeps a potential at the largest number, or makes it go on from the other end."""
 
 
 class Network(nn.Module):
@@ -92,7 +90,7 @@ class Network(nn.Module):
         """Make the layers."""
         super().__init__()
         self.rules, self.how, self.steps = rules, how, STEPS
-        self.hold: Callable[[Tensor], Tensor] = free
+        self.hold: Callable[[Tensor], Tensor] = lambda v: v
         self.first = nn.Conv2d(1, 12, 3, bias=rules.bias)
         self.second = nn.Conv2d(12, 32, 3, bias=rules.bias)
         self.last = nn.Linear(32, 10, bias=rules.bias)
@@ -126,16 +124,10 @@ class Network(nn.Module):
 
 
 @cache
-def parts(seed: int) -> tuple[Part, Part, Part]:
+def parts(seed: int) -> list[Part]:
     """Return data for training, validation and test."""
     split = data.digits(seed=seed, validation=360)
-    pairs = (
-        (split.train_inputs, split.train_labels),
-        (split.validation_inputs, split.validation_labels),
-        (split.test_inputs, split.test_labels),
-    )
-    train, held, test = ((x.view(-1, 1, 8, 8), labels) for x, labels in pairs)
-    return train, held, test
+    return [(x.view(-1, 1, 8, 8), labels) for x, labels in pairs(split)]
 
 
 def shown(images: Tensor, rules: Rules) -> Tensor:
@@ -150,66 +142,37 @@ def trained(rules: Rules, rate: float, seed: int, how: Whole | None = None) -> N
     network = Network(rules, how)
     images, labels = parts(seed)[0]
     images = shown(images, rules)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(images[chosen]).sum(0), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        slower.step()
+    loss = lambda chosen: cross_entropy(network(images[chosen]).sum(0), labels[chosen])  # noqa: E731
+    train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, cosine=True)
     return network
 
 
-@torch.no_grad()
 def reached(network: Network, seed: int, part: int) -> float:
     """Return which part of the answers is right."""
     images, labels = parts(seed)[part]
-    answers = network(shown(images, network.rules)).sum(0).argmax(1)
-    return float((answers == labels).float().mean())
+    return accuracy(lambda x: network(x).sum(0), shown(images, network.rules), labels)
 
 
-def settings(way: str, bits: int) -> list[Row]:
-    """Return what may be chosen."""
-    if way in STAGES:
-        return [{"rate": rate} for rate in RATES]
-    return [{"rate": rate, "top": top, "bits": bits} for rate, top in product(RATES, TOPS)]
-
-
-def made(way: str, setting: Row, seed: int) -> Network:
-    """Return a network of one way."""
-    if way in STAGES:
-        return trained(STAGES[way], setting["rate"], seed)
-    how = Whole(setting["bits"], setting["top"])
-    if way == "trained":
-        return trained(Rules(), setting["rate"], seed, how)
-    network = Network(Rules(), how)
-    network.load_state_dict(trained(Rules(), setting["rate"], seed).state_dict())
-    return network
-
-
-def stopping(bits: int) -> Callable[[Tensor], Tensor]:
-    """Return what keeps a potential at the largest number of so many bits."""
-    most = 2 ** (bits - 1)
-    return lambda v: v.clamp(-most, most - 1)
-
-
-def wrapping(bits: int) -> Callable[[Tensor], Tensor]:
-    """Return what makes a potential go on from the other end."""
-    most = 2 ** (bits - 1)
-    return lambda v: (v + most) % (2 * most) - most
+def made(way: str, setting: Row, seed: int) -> Row:
+    """Return a network of one way, and what it reaches."""
+    rules, rate = STAGES.get(way, Rules()), setting["rate"]
+    how = (setting["bits"], setting["top"]) if "bits" in setting else None
+    if way == "rounded":
+        network = Network(rules, how)
+        network.load_state_dict(trained(rules, rate, seed).state_dict())
+    else:
+        network = trained(rules, rate, seed, how)
+    found = {"validation": reached(network, seed, 1), "test": reached(network, seed, 2)}
+    return {"network": network, **found}
 
 
 def in_few_bits(network: Network, seed: int) -> Row:
     """Return what is reached, over longer time, if potentials have few bits."""
     network.steps = LONG
     found: Row = {"free": reached(network, seed, 2)}
-    for name, kind in {"stops": stopping, "wraps": wrapping}.items():
-        for bits in STATE_BITS:
-            network.hold = kind(bits)
-            found[f"{name} {bits}"] = reached(network, seed, 2)
-    network.hold, network.steps = free, STEPS
+    for (name, kind), bits in product(HOLD.items(), STATE_BITS):
+        network.hold = partial(kind, most=2 ** (bits - 1))
+        found[f"{name} {bits}"] = reached(network, seed, 2)
     return found
 
 
@@ -229,41 +192,27 @@ def one_at_a_time(network: Network, seed: int) -> Row:
         alone = one_hot(order).transpose(1, 2).flatten(0, 1) * pixels
         network.steps = len(alone)
         counts = network(alone.unflatten(2, images.shape[1:])).sum(0)
-        found[name] = float((counts.argmax(1) == labels).float().mean())
-    network.steps = STEPS
+        found[name] = right(counts, labels)
     return found
 
 
-def compared(way: str, bits: int = 32) -> Row:
+def compared(way: str, bits: int) -> Row:
     """Choose a way's setting, and return what it reaches on fresh seeds."""
-    tried = settings(way, bits)
-    validation = [
-        fmean(reached(made(way, each, seed), seed, 1) for seed in TUNING) for each in tried
-    ]
-    chosen = tried[validation.index(max(validation))]
-    networks = {seed: made(way, chosen, seed) for seed in SEEDS}
-    row: Row = {
-        "way": way,
-        "bits": bits,
-        "settings": tried,
-        "validation": validation,
-        "chosen": chosen,
-        "test": [reached(network, seed, 2) for seed, network in networks.items()],
-    }
-    if way == "trained" and bits == max(BITS):
-        row["states"] = [in_few_bits(network, seed) for seed, network in networks.items()]
-    if way == "rounded" and bits == max(BITS):
-        row["events"] = [one_at_a_time(network, seed) for seed, network in networks.items()]
+    settings = grid(rate=RATES)
+    if way not in STAGES:
+        settings = grid(rate=RATES, top=TOPS, bits=[bits])
+    chosen, tried, runs = tuned(settings, partial(made, way), TUNING, SEEDS)
+    row: Row = {"way": way, "bits": bits, "settings": settings, "validation": tried}
+    row |= {"chosen": chosen, "test": runs["test"]}
+    networks = list(zip(runs["network"], SEEDS, strict=True))
+    if (way, bits) == ("trained", max(BITS)):
+        row["states"] = [in_few_bits(*each) for each in networks]
+    if (way, bits) == ("rounded", max(BITS)):
+        row["events"] = [one_at_a_time(*each) for each in networks]
     return row
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each stage, and each number of bits, reached."""
-    for stage in STAGES:
-        yield compared(stage)
-    for bits, way in product(BITS, ("rounded", "trained")):
-        yield compared(way, bits)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "chip_rules", rows, libraries=["torch", "scikit-learn"])
+    whole_numbers = [(way, bits) for bits, way in product(BITS, ("rounded", "trained"))]
+    places = [*product(STAGES, [32]), *whole_numbers]
+    each(__doc__, "chip_rules", places, compared, ["torch", "scikit-learn"])

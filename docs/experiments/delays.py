@@ -13,15 +13,16 @@ that begin all over the range, and channels off by a step, where delays that sta
 too. With --record the figures are kept beside it. A run takes about half an hour on one processor.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import product
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import cache, partial
+from itertools import chain
+from typing import Any
 
 import torch
-from harness import Row, record
+from harness import Part, Row, accuracy, each, epochs, grid, tuned
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from snn_docs import LIF, Recurrent
 from snn_docs.delays import Delayed
@@ -36,8 +37,6 @@ SEEDS = range(20, 25)
 TUNING_SEED = 100
 TAPS = 25
 
-Part = tuple[Tensor, Tensor]
-
 
 def patterns() -> Tensor:
     """Return when each channel fires, by pattern."""
@@ -46,6 +45,7 @@ def patterns() -> Tensor:
     return GAP * torch.stack(orders)
 
 
+@cache
 def sample(seed: int, *, jitter: int = 0, scrambled: bool = False) -> list[Part]:
     """Return data for training, validation and test; if told to, with steps in random order."""
     generator = torch.Generator().manual_seed(seed)
@@ -84,11 +84,6 @@ class Late(Delayed):
             delay = (LONGEST + 1) * torch.rand(outputs, CHANNELS) - 0.5
             self.late.data = delay if learnt else delay.round()
         self.late.requires_grad_(learnt)
-
-    def narrow(self, epoch: int) -> None:
-        """Set the width of an epoch; make the delays whole steps when the time has come."""
-        if self.learnt:
-            self.anneal(epoch / EPOCHS, self.narrowest)
 
 
 class Counting(torch.nn.Module):
@@ -150,48 +145,28 @@ def looped(leak: float, hidden: int) -> Counting:
     return Counting(first, Recurrent(leaky(leak), back), hidden)
 
 
-class Contestant(NamedTuple):
-    """What makes a network, and what may be chosen."""
-
-    make: Callable[..., torch.nn.Module]
-    grid: Mapping[str, Sequence[float]]
-
-    def settings(self) -> list[Row]:
-        """Return all that may be chosen."""
-        return [
-            dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())
-        ]
-
-
 LEAKS = (0.05, 0.5)
 RATES = (2e-3, 5e-3, 1e-2, 2e-2)
-ALONE = {"leak": LEAKS, "rate": RATES}
-DRAWN = {"leak": LEAKS, "weight": (0.1, 0.4), "rate": (5e-3, 2e-2)}
-NETWORKS = {
-    "delays": Contestant(
+ALONE = grid(leak=LEAKS, rate=RATES)
+DRAWN = grid(leak=LEAKS, weight=(0.1, 0.4), rate=(5e-3, 2e-2))
+Make = Callable[..., torch.nn.Module]
+NETWORKS: dict[str, tuple[Make, list[Row]]] = {
+    "delays": (
         partial(delayed, learnt=True),
-        {"leak": (0.5, 0.05), "weight": (0.1, 0.2), "rate": (2e-2, 1e-2)},
+        grid(leak=(0.5, 0.05), weight=(0.1, 0.2), rate=(2e-2, 1e-2)),
     ),
-    "random 4": Contestant(partial(delayed, learnt=False), DRAWN),
-    "random 31": Contestant(partial(delayed, learnt=False, hidden=31), DRAWN),
-    "random 100": Contestant(partial(delayed, learnt=False, hidden=100), DRAWN),
-    "weights 100": Contestant(partial(weights_alone, hidden=100), ALONE),
-    "recurrent 64": Contestant(partial(looped, hidden=64), ALONE),
-    "convolution 20": Contestant(partial(Convolved, 20), {"mean": (False, True), "rate": RATES}),
-    "convolution 4": Contestant(
-        partial(Convolved, CLASSES), {"mean": (False, True), "rate": RATES[::-1]}
-    ),
+    "random 4": (partial(delayed, learnt=False), DRAWN),
+    "random 31": (partial(delayed, learnt=False, hidden=31), DRAWN),
+    "random 100": (partial(delayed, learnt=False, hidden=100), DRAWN),
+    "weights 100": (partial(weights_alone, hidden=100), ALONE),
+    "recurrent 64": (partial(looped, hidden=64), ALONE),
+    "convolution 20": (partial(Convolved, 20), grid(mean=(False, True), rate=RATES)),
+    "convolution 4": (partial(Convolved, CLASSES), grid(mean=(False, True), rate=RATES[::-1])),
 }
 LIMITS = ("delays", "random 100", "convolution 20")
 """The networks that are also tried with channels off by a step."""
 READ = ("delays", "convolution 4")
 """The networks with one unit for each pattern, whose steps are read."""
-
-
-def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((network(inputs).argmax(1) == labels).float().mean())
 
 
 def spread(network: torch.nn.Module) -> list[int]:
@@ -202,70 +177,62 @@ def spread(network: torch.nn.Module) -> list[int]:
     return (arrivals.amax(1) - arrivals.amin(1)).tolist()
 
 
-def train(
-    make: Callable[[], torch.nn.Module], rate: float, parts: list[Part], seed: int
-) -> tuple[float, float, torch.nn.Module]:
-    """Return what is reached in validation and in the test, and by which network."""
+def made(make: Make, setting: Row) -> torch.nn.Module:
+    """Return a network with these settings."""
+    return make(**{key: value for key, value in setting.items() if key != "rate"})
+
+
+def train(make: Make, setting: Row, parts: list[Part], seed: int, price: float = 0.0) -> Row:
+    """Return a network, and what it reaches; there may be a price on the first weights' sizes."""
     (inputs, labels), held, test = parts
     torch.manual_seed(seed)
-    network = make()
-    late = [each for name, each in network.named_parameters() if name == "first.late"]
+    network = made(make, setting)
+    first: Any = network.first
+    late = [first.late] if isinstance(first, Late) else []
     weights = [each for name, each in network.named_parameters() if name != "first.late"]
+    rate = setting["rate"]
     groups: list[dict[str, Any]] = [{"params": weights}, {"params": late, "lr": 20 * rate}]
     optimizer = torch.optim.Adam(groups, lr=rate)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
-    for epoch in range(EPOCHS):
-        if isinstance(delays := getattr(network, "first", None), Late):
-            delays.narrow(epoch)
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        slower.step()
-    return accuracy(network, *held), accuracy(network, *test), network
+    slower = CosineAnnealingLR(optimizer, EPOCHS)
+
+    def loss(chosen: Tensor) -> Tensor:
+        found = cross_entropy(network(inputs[:, chosen]), labels[chosen])
+        return found + price * first.weight.abs().sum() if price else found
+
+    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=BATCH, slower=slower)
+    for epoch in chain([0], going):
+        if late and first.learnt and epoch < EPOCHS:
+            first.anneal(epoch / EPOCHS, first.narrowest)
+    reached = {"validation": accuracy(network, *held), "test": accuracy(network, *test)}
+    return {"network": network, **reached}
 
 
 def trained(name: str) -> Row:
     """Choose a network's settings, and return what they reach on fresh seeds."""
-    make, _ = contestant = NETWORKS[name]
-    tuning = sample(TUNING_SEED)
-    tried: list[Row] = []
-    for each in contestant.settings():
-        own = {key: value for key, value in each.items() if key != "rate"}
-        reached, _, _ = train(partial(make, **own), each["rate"], tuning, TUNING_SEED)
-        tried.append({**each, "validation": reached})
-    chosen = dict(max(tried, key=lambda each: each["validation"]))
-    del chosen["validation"]
-    own = {key: value for key, value in chosen.items() if key != "rate"}
-    fit = partial(train, partial(make, **own), chosen["rate"])
-    fresh = [fit(sample(seed), seed) for seed in SEEDS]
+    make, settings = NETWORKS[name]
+    fit = lambda setting, seed: train(make, setting, sample(seed), seed)  # noqa: E731
+    chosen, tried, runs = tuned(settings, fit, [TUNING_SEED], SEEDS)
+    learnt = [each for each in made(make, chosen).parameters() if each.requires_grad]
     found: Row = {
         "network": name,
-        "parameters": sum(each.numel() for each in make(**own).parameters() if each.requires_grad),
+        "parameters": sum(each.numel() for each in learnt),
         "chosen": chosen,
-        "tried": tried,
-        "test": [test for _, test, _ in fresh],
+        "tried": [{**each, "validation": held} for each, held in zip(settings, tried, strict=True)],
+        "test": runs["test"],
     }
+
+    def again(make: Make = make, **how: Any) -> list[float]:  # noqa: ANN401 - those of `sample`
+        return [train(make, chosen, sample(seed, **how), seed)["test"] for seed in SEEDS]
+
     if name in READ:
-        found["spread"] = [spread(network) for _, _, network in fresh]
+        found["spread"] = [spread(network) for network in runs["network"]]
     if name in LIMITS:
-        found["jitter"] = [fit(sample(seed, jitter=1), seed)[1] for seed in SEEDS]
-        found["scrambled"] = [fit(sample(seed, scrambled=True), seed)[1] for seed in SEEDS]
+        found |= {"jitter": again(jitter=1), "scrambled": again(scrambled=True)}
     if name == "delays":
-        others = {"anywhere": {"spread": float("inf")}, "wide": {"narrowest": WIDE}}
-        for key, other in others.items():
-            again = partial(train, partial(make, **own, **other), chosen["rate"])
-            jitter = int(key == "wide")
-            found[key] = [again(sample(seed, jitter=jitter), seed)[1] for seed in SEEDS]
+        found["anywhere"] = again(partial(make, spread=float("inf")))
+        found["wide"] = again(partial(make, narrowest=WIDE), jitter=1)
     return found
 
 
-def rows() -> Iterator[Row]:
-    """Train each network."""
-    for name in NETWORKS:
-        yield trained(name)
-
-
 if __name__ == "__main__":
-    record.run(__doc__, "delays", rows, libraries=["torch"])
+    each(__doc__, "delays", [(name,) for name in NETWORKS], trained)

@@ -11,39 +11,25 @@ minutes on one processor.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import delays
-import torch
-from harness import Row, record
+from harness import Row, best, grid, record
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 PRICES = (1e-2, 3e-3, 1e-3, 3e-4)
 RATES = (2e-2, 5e-3)
+KEPT = ("test", "spread", "used", "used_spread")
 USED = 0.1
 """From which part of a filter's largest weight a channel counts as used."""
 
 
-def train(
-    price: float, rate: float, parts: list[delays.Part], seed: int
-) -> tuple[float, float, Tensor]:
-    """Return what is reached in validation and in the test, and by which weights."""
-    (inputs, labels), held, test = parts
-    torch.manual_seed(seed)
-    network = delays.Convolved(delays.CLASSES, mean=False)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, delays.EPOCHS)
-    for _ in range(delays.EPOCHS):
-        for chosen in torch.randperm(len(labels)).split(delays.BATCH):
-            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
-            if price:
-                loss = loss + price * network.first.weight.abs().sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        slower.step()
-    weight = network.first.weight.detach()
-    return delays.accuracy(network, *held), delays.accuracy(network, *test), weight
+def train(setting: Row, seed: int) -> Row:
+    """Return what is reached in validation and in the test, and how it reads."""
+    make = partial(delays.Convolved, delays.CLASSES, mean=False)
+    price = setting["price"]
+    found = delays.train(make, {"rate": setting["rate"]}, delays.sample(seed), seed, price)
+    return {**found, **read(found["network"].first.weight.detach())}
 
 
 def read(weight: Tensor) -> Row:
@@ -61,20 +47,17 @@ def read(weight: Tensor) -> Row:
 
 def rows() -> Iterator[Row]:
     """Choose a price and a rate, and yield what each price comes to on fresh seeds."""
-    tuning = delays.sample(delays.TUNING_SEED)
-    tried: list[Row] = []
-    for price in PRICES:
-        for rate in RATES:
-            reached, _, _ = train(price, rate, tuning, delays.TUNING_SEED)
-            tried.append({"price": price, "rate": rate, "validation": reached})
-    chosen = max(tried, key=lambda each: each["validation"])
-    parts = {seed: delays.sample(seed) for seed in delays.SEEDS}
+    settings = grid(price=PRICES, rate=RATES)
+    chosen, tried = best(settings, lambda each: train(each, delays.TUNING_SEED)["validation"])
     for price in (0.0, *reversed(PRICES)):
-        found = [train(price, chosen["rate"], parts[seed], seed) for seed in delays.SEEDS]
-        told = [read(weight) for _, _, weight in found]
-        row: Row = {"price": price, "rate": chosen["rate"], "test": [test for _, test, _ in found]}
-        row |= {key: [each[key] for each in told] for key in told[0]}
-        yield {**row, "tried": tried} if price == chosen["price"] else row
+        row = {"price": price, "rate": chosen["rate"]}
+        runs = [train(row, seed) for seed in delays.SEEDS]
+        row |= {key: [run[key] for run in runs] for key in KEPT}
+        if price == chosen["price"]:
+            row["tried"] = [
+                {**each, "validation": held} for each, held in zip(settings, tried, strict=True)
+            ]
+        yield row
 
 
 if __name__ == "__main__":

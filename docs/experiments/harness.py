@@ -53,6 +53,7 @@ __all__ = [
     "right",
     "study",
     "train",
+    "tuned",
 ]
 
 TUNING = (100, 101, 102)
@@ -182,6 +183,20 @@ def best(settings: Sequence[Any], reached: Callable[[Any], float]) -> tuple[Any,
     return settings[tried.index(max(tried))], tried
 
 
+def tuned(
+    settings: Sequence[Any],
+    train: Callable[[Any, int], Row],
+    tuning: Sequence[int],
+    seeds: Sequence[int],
+    *,
+    by: str = "validation",
+) -> tuple[Any, list[float], Row]:
+    """Return the setting that is best on some seeds, what each reached, and all of other seeds."""
+    chosen, tried = best(settings, lambda each: fmean(train(each, seed)[by] for seed in tuning))
+    runs = [train(chosen, seed) for seed in seeds]
+    return chosen, tried, {key: [run[key] for run in runs] for key in runs[0]}
+
+
 class Notes:
     """What the runs of a study have found, line by line, for one that goes on."""
 
@@ -232,15 +247,9 @@ def studied(  # noqa: PLR0913 - a study has as many parts
         return notes.once([network, setting, seed], lambda: train(network, setting, seed))
 
     for network, settings in networks.items():
-
-        def reached(setting: Row, network: str = network) -> float:
-            return fmean(run(network, setting, seed)[by] for seed in tuning)
-
-        chosen, tried = best(settings, reached)
-        runs = [run(network, chosen, seed) for seed in seeds]
-        each = {key: [one[key] for one in runs] for key in runs[0]}
+        chosen, tried, runs = tuned(settings, partial(run, network), tuning, seeds, by=by)
         row = {"network": network, "settings": [*settings], "tried": tried, "chosen": chosen}
-        yield row | each
+        yield row | runs
 
 
 def each(

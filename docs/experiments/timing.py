@@ -18,12 +18,12 @@ about twenty minutes on one processor.
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import permutations
 from typing import Any
 
 import torch
-from harness import Row, accuracy, best, best_epoch, epochs, grid, parameters, record
+from harness import Row, accuracy, best_epoch, epochs, grid, parameters, record, tuned
 from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
@@ -164,6 +164,7 @@ RULES = {"rule 1": 1, "rule 3": 3}
 """The rule that is told the groups, and over how many steps it counts a group's spikes."""
 
 
+@cache
 def sample(jitter: int, seed: int, *, scrambled: bool = False) -> list[Part]:
     """Return data for training, validation and test; if told to, with steps in random order."""
     generator = torch.Generator().manual_seed(seed)
@@ -193,16 +194,15 @@ def compared(
     name: str, jitter: int, settings: Sequence[Row], reached: Callable[[Row, list[Part], int], Row]
 ) -> Row:
     """Choose a network's setting, and return what it reaches on fresh seeds."""
-    tuning = sample(jitter, TUNING_SEED)
-    chosen, tried = best(settings, lambda each: reached(each, tuning, TUNING_SEED)["validation"])
-    runs = [reached(chosen, sample(jitter, seed), seed) for seed in SEEDS]
+    run = lambda setting, seed: reached(setting, sample(jitter, seed), seed)  # noqa: E731
+    chosen, tried, runs = tuned(settings, run, [TUNING_SEED], SEEDS)
     return {
         "network": name,
-        "parameters": runs[0]["parameters"],
+        "parameters": runs["parameters"][0],
         "jitter": jitter,
         "chosen": chosen,
         "tried": [{**each, "validation": held} for each, held in zip(settings, tried, strict=True)],
-        "test": [run["test"] for run in runs],
+        "test": runs["test"],
     }
 
 
