@@ -76,7 +76,7 @@ def whole(weight: Tensor, how: Whole | None) -> tuple[Tensor, Tensor]:
     return chip.whole(weight, bits, top=top)
 
 
-HOLD: dict[str, Callable[[Tensor, int], Tensor]] = {
+HOLD: dict[str, Callable[..., Tensor]] = {
     "stops": lambda v, most: v.clamp(-most, most - 1),
     "wraps": lambda v, most: (v + most) % (2 * most) - most,
 }

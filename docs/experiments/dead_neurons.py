@@ -6,12 +6,12 @@ five others; the test accuracy is that of the epoch that was best in validation.
 figures are kept beside it. A run takes about five minutes on one processor.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 
-import harness
 import torch
-from harness import Row, record
+from harness import Row, accuracy, best_epoch, each, epochs, pairs, tuned
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -89,49 +89,32 @@ MENDS = {
 }
 
 
-def accuracy(network: Network, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        answers = count(network(encoding.direct(inputs, STEPS))[0]).argmax(1)
-        return float((answers == labels).float().mean())
-
-
-def train(mend: Mend, strength: float, rate: float, seed: int) -> Row:
+def train(mend: Mend, setting: tuple[float, float], seed: int) -> Row:
     """Train a network, and return its best epoch in validation."""
-    split = data.digits(validation=360)
+    strength, rate = setting
+    (inputs, labels), held, test = pairs(data.digits(validation=360))
     torch.manual_seed(seed)
     network = mend.build(strength)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    samples = len(split.train_labels)
 
     def loss(chosen: Tensor) -> Tensor:
-        outputs = layers(network, encoding.direct(split.train_inputs[chosen], STEPS))
-        return mend.loss(outputs, split.train_labels[chosen], strength)
+        outputs = layers(network, encoding.direct(inputs[chosen], STEPS))
+        return mend.loss(outputs, labels[chosen], strength)
 
-    best: Row = {"validation": -1.0}
-    for epoch in harness.epochs(loss, samples, optimizer, count=EPOCHS, batch=BATCH):
-        reached = accuracy(network, split.validation_inputs, split.validation_labels)
-        if reached > best["validation"]:
-            tested = accuracy(network, split.test_inputs, split.test_labels)
-            best = {"validation": reached, "epoch": epoch, "test": tested}
-    return best
+    scores = lambda images: count(network(encoding.direct(images, STEPS))[0])  # noqa: E731
+    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=BATCH)
+    told = lambda: {"test": accuracy(scores, *test)}  # noqa: E731
+    return best_epoch(going, partial(accuracy, scores, *held), told)
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each mend reached."""
-    for name, mend in MENDS.items():
-        settings = list(product(mend.strengths, RATES))
-        tried = [train(mend, *setting, TUNING_SEED)["validation"] for setting in settings]
-        strength, rate = settings[tried.index(max(tried))]
-        runs = [train(mend, strength, rate, seed) for seed in SEEDS]
-        yield {
-            "mend": name,
-            "settings": len(settings),
-            "strength": strength,
-            "rate": rate,
-            **{key: [run[key] for run in runs] for key in ("test", "epoch")},
-        }
+def mended(name: str) -> Row:
+    """Return what a mend reached."""
+    mend = MENDS[name]
+    settings = list(product(mend.strengths, RATES))
+    (strength, rate), _, runs = tuned(settings, partial(train, mend), [TUNING_SEED], SEEDS)
+    row = {"mend": name, "settings": len(settings), "strength": strength, "rate": rate}
+    return {**row, "test": runs["test"], "epoch": runs["epoch"]}
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "dead_neurons", rows, libraries=["torch", "scikit-learn"])
+    each(__doc__, "dead_neurons", product(MENDS), mended, ["torch", "scikit-learn"])

@@ -128,10 +128,10 @@ def train(  # noqa: PLR0913 - what training needs
 def best_epoch(
     going: Iterable[int],
     held: Callable[[], float],
-    test: Callable[[], float],
+    told: Callable[[], Row],
     until: float = float("inf"),
 ) -> Row:
-    """Train, and return what the epoch that was best in validation reached there and in the test.
+    """Train, and return what the epoch that was best in validation reached, and what it told.
 
     It ends when validation was at least so good in three epochs in a row.
     """
@@ -140,7 +140,7 @@ def best_epoch(
     for epoch in going:
         reached = held()
         if reached > best["validation"]:
-            best = {"validation": reached, "epoch": epoch, "test": test()}
+            best = {"validation": reached, "epoch": epoch, **told()}
         in_a_row = in_a_row + 1 if reached >= until else 0
         if in_a_row == TIMES:
             break

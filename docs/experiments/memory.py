@@ -15,27 +15,28 @@ the spikes that come back during the silence. With --record the figures are kept
 takes about three quarters of an hour on one processor.
 """
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 
 import torch
-from harness import Row, each
+from harness import Part, Row, accuracy, best_epoch, each, epochs, grid, parameters, right, tuned
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
 
+State = tuple[Tensor, ...]
+
 DELAYS = (15, 30)
 RATES = (3e-3, 1e-2, 3e-2)
 SEEDS = range(5)
 TUNING_SEED = 100
 EPOCHS = 100
-SOLVED, TIMES = 0.99, 3
-"""A network has learned when validation was at least this good, so many epochs in a row."""
-UNTOLD = {"validation", "epoch"}
-CONTROLS = ("steady", "silent", "threshold", "potential", "cut")
+SOLVED = 0.99
+"""A network has learned when validation was at least this good, three epochs in a row."""
+UNTOLD = {"validation", "epoch", "merit"}
 LEAKS, GATES = (0.0, 0.1, 0.2), (0.0, 2.0, 4.0)
 SYNAPSE_LEAKS = ADAPTATION_LEAKS = (0.02, 0.05, 0.1)
 ADAPTATIONS = (1.0, 3.0)
@@ -129,60 +130,57 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
 }
 
 
-def searched(name: str) -> list[Row]:
-    """Return the constants that a network's neurons are tried with."""
-    return [{"adaptation": each} for each in ADAPTATIONS] if "適応" in name else [{}]
-
-
-def accuracy(network: torch.nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((network(inputs).argmax(1) == labels).float().mean())
-
-
-def without_loop(network: Spiking, inputs: Tensor, labels: Tensor, silence: range) -> Row:
+def without_loop(network: Spiking, test: Part, silence: range) -> Row:
     """Return what is right when no spikes come back during the silence."""
-    scores = network.read(network.hidden(inputs, silence))
-    return {"cut": float((scores.argmax(1) == labels).float().mean())}
+    inputs, labels = test
+    return {"cut": right(network.read(network.hidden(inputs, silence)), labels)}
 
 
-def without_states(network: Spiking, inputs: Tensor, labels: Tensor, silence: range) -> Row:
+def changed(
+    network: Spiking, test: Part, silence: range, change: Callable[[State], State]
+) -> float:
+    """Return what is right when the neurons' state changes at the end of the silence."""
+    inputs, labels = test
+    currents = network.w(inputs)
+    spikes, state = network.neuron.run(currents[: silence.stop])
+    after = network.neuron.run(currents[silence.stop :], change(state))[0]
+    return right(network.read(torch.cat([spikes, after])), labels)
+
+
+def without_states(network: Spiking, test: Part, silence: range) -> Row:
     """Return what is right when, at the end of the silence, neurons get another sample's state.
 
     Those that fire all through the silence, since their bias alone makes them, and the others.
     """
-    currents = network.w(inputs)
-    spikes, state = network.neuron.run(currents[: silence.stop])
-    other = torch.randperm(len(labels))
+    other = torch.randperm(len(test[1]))
     steady = network.w.bias > float(network.neuron.leak) * float(network.neuron.threshold)
 
-    def right(chosen: Tensor) -> float:
-        swapped = tuple(torch.where(chosen, each[other], each) for each in state)
-        after = network.neuron.run(currents[silence.stop :], swapped)[0]
-        scores = network.read(torch.cat([spikes, after]))
-        return float((scores.argmax(1) == labels).float().mean())
+    def swapped(chosen: Tensor, state: State) -> State:
+        return tuple(torch.where(chosen, each[other], each) for each in state)
 
-    return {"steady": right(steady), "silent": right(~steady)}
+    return {
+        name: changed(network, test, silence, partial(swapped, chosen))
+        for name, chosen in {"steady": steady, "silent": ~steady}.items()
+    }
 
 
-def without_thresholds(network: Spiking, inputs: Tensor, labels: Tensor, silence: range) -> Row:
+def without_thresholds(network: Spiking, test: Part, silence: range) -> Row:
     """Return what is right when, at the end of the silence, neurons get another sample's state.
 
     Either the traces that raise the thresholds, or spikes and potentials.
     """
-    currents = network.w(inputs)
-    spikes, (s, v, a) = network.neuron.run(currents[: silence.stop])  # type: ignore[misc] # an ALIF
-    other = torch.randperm(len(labels))
+    other = torch.randperm(len(test[1]))
 
-    def right(state: tuple[Tensor, ...]) -> float:
-        after = network.neuron.run(currents[silence.stop :], state)[0]
-        scores = network.read(torch.cat([spikes, after]))
-        return float((scores.argmax(1) == labels).float().mean())
+    def swapped(which: Sequence[int], state: State) -> State:
+        return tuple(each[other] if k in which else each for k, each in enumerate(state))
 
-    return {"threshold": right((s, v, a[other])), "potential": right((s[other], v[other], a))}
+    return {
+        name: changed(network, test, silence, partial(swapped, which))
+        for name, which in {"threshold": [2], "potential": [0, 1]}.items()
+    }
 
 
-ABLATIONS: dict[str, Callable[[Spiking, Tensor, Tensor, range], Row]] = {
+ABLATIONS: dict[str, Callable[[Spiking, Part, range], Row]] = {
     "再帰なし 漏れ0.2": without_states,
     **{f"再帰なし 漏れ0.2 適応の漏れ{slow}": without_thresholds for slow in ADAPTATION_LEAKS},
     "再帰あり 漏れ0.2": without_loop,
@@ -190,61 +188,37 @@ ABLATIONS: dict[str, Callable[[Spiking, Tensor, Tensor, range], Row]] = {
 }
 
 
-def ablated(name: str, network: torch.nn.Module, test: tuple[Tensor, Tensor], delay: int) -> Row:
-    """Return what is right without what may be the memory, where it is asked."""
-    if name not in ABLATIONS or not isinstance(network, Spiking):
-        return {}
-    silence = range(data.CUE_STEPS, data.CUE_STEPS + delay)
-    with torch.no_grad():
-        return ABLATIONS[name](network, *test, silence)
-
-
-def train(name: str, delay: int, rate: float, constants: Row, seed: int) -> Row:
+def train(name: str, delay: int, setting: Row, seed: int) -> Row:
     """Train a network on data of its own, and return its best epoch in validation."""
     generator = torch.Generator().manual_seed(seed)
     (inputs, labels), validation, test = (
         data.delayed_match(samples, delay, generator=generator) for samples in (1024, 512, 512)
     )
     torch.manual_seed(seed)
-    network = NETWORKS[name](**constants)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    best: Row = {"validation": -1.0}
-    in_a_row = 0
-    for epoch in range(1, EPOCHS + 1):
-        for chosen in torch.randperm(len(labels)).split(128):
-            loss = cross_entropy(network(inputs[:, chosen]), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        reached = accuracy(network, *validation)
-        if reached > best["validation"]:
-            best = {"validation": reached, "epoch": epoch, "test": accuracy(network, *test)}
-        in_a_row = in_a_row + 1 if reached >= SOLVED else 0
-        if in_a_row == TIMES:
-            break
-    without = ablated(name, network, test, delay)
-    return best | {"epochs": epoch, "learned": in_a_row == TIMES} | without
+    network = NETWORKS[name](**{key: value for key, value in setting.items() if key != "rate"})
+    optimizer = torch.optim.Adam(network.parameters(), lr=setting["rate"])
+    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
+    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=128)
+    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
+    found = best_epoch(going, partial(accuracy, network, *validation), told, SOLVED)
+    found["merit"] = found["validation"] - found["epochs"] / 1e6  # the sooner of equals
+    found["parameters"] = parameters(network)
+    if name in ABLATIONS and isinstance(network, Spiking):
+        silence = range(data.CUE_STEPS, data.CUE_STEPS + delay)
+        with torch.no_grad():
+            found |= ABLATIONS[name](network, test, silence)
+    return found
 
 
 def measured(name: str, delay: int) -> Row:
     """Return what a network reached after a silence, with what did best on the tuning seed."""
-    constants = searched(name)
-    tried = [
-        (train(name, delay, rate, each, TUNING_SEED), rate, each)
-        for rate, each in itertools.product(RATES, constants)
-    ]
-    _, rate, best = max(tried, key=lambda t: (t[0]["validation"], -t[0]["epochs"]))
-    runs = [train(name, delay, rate, best, seed) for seed in SEEDS]
-    parameters = sum(each.numel() for each in NETWORKS[name](**best).parameters())
-    return {
-        "network": name,
-        "parameters": parameters,
-        "delay": delay,
-        "rate": rate,
-        **best,
-        **{key: [run[key] for run in runs] for key in runs[0] if key not in UNTOLD},
-    }
+    settings = grid(rate=RATES, **({"adaptation": ADAPTATIONS} if "適応" in name else {}))
+    fit = partial(train, name, delay)
+    chosen, _, runs = tuned(settings, fit, [TUNING_SEED], SEEDS, by="merit")
+    number = runs.pop("parameters")[0]
+    row = {"network": name, "parameters": number, "delay": delay, **chosen, **runs}
+    return {key: value for key, value in row.items() if key not in UNTOLD}
 
 
 if __name__ == "__main__":
-    each(__doc__, "memory", itertools.product(NETWORKS, DELAYS), measured, ["torch"])
+    each(__doc__, "memory", product(NETWORKS, DELAYS), measured)

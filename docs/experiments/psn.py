@@ -17,15 +17,12 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Row, accuracy, epochs, study
+from harness import Part, Row, accuracy, best_epoch, epochs, pairs, study
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data
 from snn_docs.surrogate import ArcTan
-
-Part = tuple[Tensor, Tensor]
-
 
 SPIKE = ArcTan()
 RATES = (3e-3, 1e-2, 3e-2, 1e-1)
@@ -34,8 +31,8 @@ SILENCE, LONGER = 30, 5
 SLOW, LASTING = 0.2, 0.0
 """The leaks of the networks that are trained."""
 BATCH, HIDDEN = 128, 64
-SOLVED, TIMES = 0.99, 3
-"""A memory is there when validation was at least this good, so many epochs in a row."""
+SOLVED = 0.99
+"""A memory is there when validation was at least this good, three epochs in a row."""
 
 
 def decays(steps: int, kept: float) -> Tensor:
@@ -151,9 +148,7 @@ def matching(delay: int, seed: int) -> list[Part]:
 def written(seed: int) -> list[Part]:
     """Return the digits, shown for eight steps."""
     split = data.digits(seed=seed, validation=360)
-    images = split.train_inputs, split.validation_inputs, split.test_inputs
-    labels = split.train_labels, split.validation_labels, split.test_labels
-    return [(x.expand(8, -1, -1), y) for x, y in zip(images, labels, strict=True)]
+    return [(x.expand(8, -1, -1), y) for x, y in pairs(split)]
 
 
 TASKS = {
@@ -182,19 +177,12 @@ def train(name: str, setting: Row, seed: int) -> Row:
     learnt = [each for each in network.parameters() if each.requires_grad]
     loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
     optimizer = torch.optim.Adam(learnt, lr=setting["rate"])
-    best: Row = {"validation": -1.0}
-    in_a_row = 0
-    for epoch in epochs(loss, len(labels), optimizer, count=task.epochs, batch=BATCH):
-        reached = accuracy(network, *held)
-        if reached > best["validation"]:
-            best = {"validation": reached, "epoch": epoch, "test": accuracy(network, *test)}
-        in_a_row = in_a_row + 1 if reached >= task.until else 0
-        if in_a_row == TIMES:
-            break
+    going = epochs(loss, len(labels), optimizer, count=task.epochs, batch=BATCH)
+    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
+    best = best_epoch(going, partial(accuracy, network, *held), told, task.until)
     with torch.no_grad():
         best["fired"] = float(network.spikes(test[0]).mean())
-    best |= {"epochs": epoch, "learned": in_a_row == TIMES}
-    best["merit"] = best["validation"] - epoch / 10_000  # the sooner of equals
+    best["merit"] = best["validation"] - best["epochs"] / 10_000  # the sooner of equals
     best["learnt"] = sum(each.numel() for each in network.neuron.parameters() if each.requires_grad)
     if kind == "match" and (longer := stretched(network, seed)) is not None:
         best["longer"] = longer

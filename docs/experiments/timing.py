@@ -186,7 +186,8 @@ def train(make: Callable[..., torch.nn.Module], setting: Row, parts: list[Part],
     optimizer = torch.optim.Adam(network.parameters(), lr=setting["rate"])
     loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
     going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=BATCH)
-    found = best_epoch(going, partial(accuracy, network, *held), partial(accuracy, network, *test))
+    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
+    found = best_epoch(going, partial(accuracy, network, *held), told)
     return found | {"parameters": parameters(network)}
 
 

@@ -10,6 +10,7 @@ are kept beside it. A run takes about five minutes on one processor.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
 import torch
@@ -25,7 +26,7 @@ from dead_neurons import (
     layers,
     potential_penalty,
 )
-from harness import Row, record
+from harness import Row, accuracy, best, best_epoch, epochs, record, tuned
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -37,25 +38,20 @@ from snn_docs.surrogate import ArcTan
 RATES = (2e-3, 5e-3, 2e-2)
 WEAK, SPARSE = 20, 0.05
 SPOILING_RATE, SPOILING_EPOCHS = 0.2, 5
+KEPT = ("test", "epoch", "before", "after")
 SPLIT = data.digits(validation=360)
 ANSWERS = (SPLIT.train_labels, SPLIT.validation_labels, SPLIT.test_labels)
 IMAGES = (SPLIT.train_inputs, SPLIT.validation_inputs, SPLIT.test_inputs)
 
 
-def weak() -> list[Tensor]:
-    """Return the images as currents, 20 times too weak."""
-    return [encoding.direct(images / WEAK, STEPS) for images in IMAGES]
-
-
-def sparse() -> list[Tensor]:
-    """Return the images as few spikes, the same for each mend and seed."""
-    generator = torch.Generator().manual_seed(TUNING_SEED)
-    return [encoding.rate(images * SPARSE, STEPS, generator=generator) for images in IMAGES]
-
-
-def plain() -> list[Tensor]:
-    """Return the images as currents."""
-    return [encoding.direct(images, STEPS) for images in IMAGES]
+WEAK_CASE, SPARSE_CASE, SPOILED_CASE = "入力が20分の1", "まばらなスパイク", "学習率0.2のあと"
+drawn = torch.Generator().manual_seed(TUNING_SEED)
+GIVEN = {
+    WEAK_CASE: [encoding.direct(images / WEAK, STEPS) for images in IMAGES],
+    SPARSE_CASE: [encoding.rate(images * SPARSE, STEPS, generator=drawn) for images in IMAGES],
+    SPOILED_CASE: [encoding.direct(images, STEPS) for images in IMAGES],
+}
+"""What is seen: the few spikes are the same for each mend and seed."""
 
 
 def arctan(slope: float = 1.0, hidden: float = 1.0) -> Network:
@@ -109,38 +105,26 @@ class Mend:
 NONE = Mend(SLOPES, build=arctan)
 PENALTY = Mend(WEIGHTS, penalised=True)
 AFRESH = Mend(SLOPES, build=arctan, afresh=True)
-CASES: dict[str, tuple[Callable[[], list[Tensor]], bool, dict[str, Mend]]] = {
-    "入力が20分の1": (
-        weak,
-        False,
-        {
-            "なし": NONE,
-            "電位の罰則": PENALTY,
-            "バイアス": Mend(BIASES, build=biased),
-            "閾値を下げる": Mend((0.05, 0.2, 0.5), build=lambda hidden: arctan(hidden=hidden)),
-            "重みを大きく": Mend((5.0, 20.0, 80.0), build=larger),
-            "入力を大きく": Mend((5.0, 20.0, 80.0), scaled=True),
-        },
-    ),
-    "まばらなスパイク": (
-        sparse,
-        False,
-        {
-            "なし": NONE,
-            "電位の罰則": PENALTY,
-            "入力を大きく": Mend((2.0, 5.0, 10.0), scaled=True),
-        },
-    ),
-    "学習率0.2のあと": (
-        plain,
-        True,
-        {
-            "なし": NONE,
-            "電位の罰則": PENALTY,
-            "黙ったもののバイアス": Mend(BIASES, lifted=True),
-            "初めから": AFRESH,
-        },
-    ),
+CASES: dict[str, dict[str, Mend]] = {
+    WEAK_CASE: {
+        "なし": NONE,
+        "電位の罰則": PENALTY,
+        "バイアス": Mend(BIASES, build=biased),
+        "閾値を下げる": Mend((0.05, 0.2, 0.5), build=lambda hidden: arctan(hidden=hidden)),
+        "重みを大きく": Mend((5.0, 20.0, 80.0), build=larger),
+        "入力を大きく": Mend((5.0, 20.0, 80.0), scaled=True),
+    },
+    SPARSE_CASE: {
+        "なし": NONE,
+        "電位の罰則": PENALTY,
+        "入力を大きく": Mend((2.0, 5.0, 10.0), scaled=True),
+    },
+    SPOILED_CASE: {
+        "なし": NONE,
+        "電位の罰則": PENALTY,
+        "黙ったもののバイアス": Mend(BIASES, lifted=True),
+        "初めから": AFRESH,
+    },
 }
 
 
@@ -151,89 +135,67 @@ def silent(network: Network, inputs: Tensor) -> list[float]:
     return [float((spikes.sum((0, 1)) == 0).float().mean()) for spikes, _ in found]
 
 
-def accuracy(network: Network, inputs: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        return float((count(network(inputs)[0]).argmax(1) == labels).float().mean())
-
-
-def learn(network: Network, inputs: Tensor, rate: float, penalty: float) -> Iterator[None]:
+def learn(
+    network: Network, inputs: Tensor, rate: float, penalty: float, number: int
+) -> Iterator[int]:
     """Train, and stop after each epoch."""
+
+    def loss(chosen: Tensor) -> Tensor:
+        outputs = layers(network, inputs[:, chosen])
+        found = cross_entropy(count(outputs[-1][0]), ANSWERS[0][chosen])
+        return found + penalty * potential_penalty(outputs) if penalty else found
+
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    while True:
-        for chosen in torch.randperm(inputs.shape[1]).split(BATCH):
-            outputs = layers(network, inputs[:, chosen])
-            loss = cross_entropy(count(outputs[-1][0]), ANSWERS[0][chosen])
-            if penalty:
-                loss = loss + penalty * potential_penalty(outputs)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        yield
+    return epochs(loss, inputs.shape[1], optimizer, count=number, batch=BATCH)
 
 
-def train(
-    given: list[Tensor], mend: Mend, setting: tuple[float, float], seed: int, *, spoiled: bool
-) -> Row:
+def train(case: str, mend: Mend, setting: tuple[float, float], seed: int) -> Row:
     """Train a network, and return its best epoch in validation."""
     torch.manual_seed(seed)
     strength, rate = setting
-    inputs = [each * strength for each in given] if mend.scaled else given
+    given = GIVEN[case]
+    seen, held, test = [each * strength for each in given] if mend.scaled else given
     network = mend.build(strength)
-    if spoiled and not mend.afresh:
-        former = learn(bad := arctan(), inputs[0], SPOILING_RATE, 0)
-        for _ in range(SPOILING_EPOCHS):
-            next(former)
+    if case == SPOILED_CASE and not mend.afresh:
+        bad = arctan()
+        list(learn(bad, seen, SPOILING_RATE, 0, SPOILING_EPOCHS))
         network.load_state_dict(bad.state_dict())
-    before = silent(network, inputs[0])
+    before = silent(network, seen)
     if mend.lifted:
-        lift(network, inputs[0], strength)
-    epochs = learn(network, inputs[0], rate, strength if mend.penalised else 0)
-    best: Row = {"validation": -1.0}
-    for epoch in range(1, EPOCHS + 1):
-        next(epochs)
-        reached = accuracy(network, inputs[1], ANSWERS[1])
-        if reached > best["validation"]:
-            tested = accuracy(network, inputs[2], ANSWERS[2])
-            after = silent(network, inputs[0])
-            best = {"validation": reached, "epoch": epoch, "test": tested, "after": after}
-    return {"before": before, **best}
+        lift(network, seen, strength)
+    scores = lambda inputs: count(network(inputs)[0])  # noqa: E731
+    found = best_epoch(
+        learn(network, seen, rate, strength if mend.penalised else 0, EPOCHS),
+        partial(accuracy, scores, held, ANSWERS[1]),
+        lambda: {"test": accuracy(scores, test, ANSWERS[2]), "after": silent(network, seen)},
+    )
+    return {"before": before, **found}
 
 
 def informed(given: list[Tensor]) -> Row:
     """Return what logistic regression reads from the numbers of spikes, tuned as the mends are."""
     counts = [each.sum(0).numpy() for each in given]
-    strengths = [10.0**power for power in range(-4, 5)]
-    found = []
-    for strength in strengths:
+
+    def reached(strength: float, k: int) -> float:
         model = LogisticRegression(C=strength, max_iter=2000).fit(counts[0], ANSWERS[0].numpy())
-        found.append([model.score(counts[k], ANSWERS[k].numpy()) for k in (1, 2)])
-    best = max(range(len(found)), key=lambda k: found[k][0])
-    return {"settings": len(found), "strength": strengths[best], "test": [found[best][1]]}
+        return float(model.score(counts[k], ANSWERS[k].numpy()))
+
+    chosen, tried = best([10.0**power for power in range(-4, 5)], partial(reached, k=1))
+    return {"settings": len(tried), "strength": chosen, "test": [reached(chosen, 2)]}
 
 
 def rows() -> Iterator[Row]:
     """Yield what each mend reached."""
-    for case, (inputs, spoiled, mends) in CASES.items():
-        given = inputs()
+    for case, mends in CASES.items():
         for name, mend in mends.items():
             settings = list(product(mend.strengths, RATES))
-            tried = [
-                train(given, mend, setting, TUNING_SEED, spoiled=spoiled)["validation"]
-                for setting in settings
-            ]
-            chosen = settings[tried.index(max(tried))]
-            runs = [train(given, mend, chosen, seed, spoiled=spoiled) for seed in SEEDS]
-            yield {
-                "case": case,
-                "mend": name,
-                "settings": len(settings),
-                "strength": chosen[0],
-                "rate": chosen[1],
-                **{key: [run[key] for run in runs] for key in ("test", "epoch", "before", "after")},
-            }
-        if inputs is sparse:
-            yield {"case": case, "mend": "スパイクの数のロジスティック回帰", **informed(given)}
+            fit = partial(train, case, mend)
+            (strength, rate), _, runs = tuned(settings, fit, [TUNING_SEED], SEEDS)
+            row = {"case": case, "mend": name, "settings": len(settings), "strength": strength}
+            yield {**row, "rate": rate, **{key: runs[key] for key in KEPT}}
+        if case == SPARSE_CASE:
+            told = informed(GIVEN[case])
+            yield {"case": case, "mend": "スパイクの数のロジスティック回帰", **told}
 
 
 if __name__ == "__main__":
