@@ -166,7 +166,9 @@ def test_epochs_train_on_each_sample_once(harness):
 def test_the_test_counts_of_the_epoch_that_was_best_in_validation(harness):
     held = iter([0.5, 0.9, 0.9, 1.0, 0.4, 1.0, 1.0, 1.0, 0.2])
     tested = iter(range(9))
-    found = harness.best_epoch(range(1, 10), lambda: next(held), lambda: {"test": next(tested)}, until=1.0)
+    found = harness.best_epoch(
+        range(1, 10), lambda: next(held), lambda: {"test": next(tested)}, until=1.0
+    )
     best = {"validation": 1.0, "epoch": 4, "test": 2}
     assert found == {**best, "epochs": 8, "learned": True}
     assert not harness.best_epoch([1], lambda: 1.0, dict, until=1.0)["learned"]
