@@ -164,7 +164,6 @@ html_math_renderer = "katex"
 html_copy_source = False
 html_use_index = False
 html_domain_indices = False
-html_last_updated_fmt = None
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "toc_title": "目次",

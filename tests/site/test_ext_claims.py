@@ -69,6 +69,7 @@ def test_an_experiment_says_its_claim_first_and_how_it_would_fail(tmp_path):
     first = page.select("dl.ledger")[0]
     assert (first.dt.text, first.dd.li.text.strip()) == ("外れるとしたら", "速くなる。")
     assert first.find_parent("section")["class"] == ["book-claim"]
+    assert len(page.select("section li")) == 1
 
 
 @pytest.mark.parametrize(

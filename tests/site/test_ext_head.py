@@ -6,6 +6,7 @@ import base64
 import hashlib
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -127,8 +128,7 @@ def test_what_needs_an_address_is_left_out(anywhere):
     }
     for page in ("index", "chapter", "search", "404"):
         assert not links(anywhere, page)
-    assert not (anywhere.folder / "sitemap.xml").exists()
-    assert "Sitemap" not in (anywhere.folder / "robots.txt").read_text(encoding="utf-8")
+    assert not [name for name in ("sitemap.xml", "robots.txt") if (anywhere.folder / name).exists()]
 
 
 def test_a_404_page_that_has_no_address_works_where_it_lies(anywhere):
@@ -137,9 +137,17 @@ def test_a_404_page_that_has_no_address_works_where_it_lies(anywhere):
     assert page.select_one("article form[action='search.html'] input[name=q]")
 
 
-def test_what_an_earlier_build_wrote_for_its_address_goes(tmp_path):
-    assert (built(tmp_path, ADDRESS).folder / "sitemap.xml").exists()
-    assert not (built(tmp_path).folder / "sitemap.xml").exists()
+def test_a_build_that_failed_and_other_builders_write_nothing(tmp_path):
+    config = SimpleNamespace(html_baseurl=ADDRESS)
+    html, epub = (
+        SimpleNamespace(builder=SimpleNamespace(name=name), config=config, outdir=tmp_path)
+        for name in ("html", "epub")
+    )
+    context: dict[str, object] = {}
+    head.write_files(html, ValueError("it failed"))
+    head.write_files(epub, None)
+    head.tell(epub, "page", "page.html", context, None)
+    assert not [*tmp_path.iterdir(), *context]
 
 
 # ---- Either way ----

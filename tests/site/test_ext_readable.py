@@ -75,7 +75,6 @@ def test_japanese_prose_gets_no_noise():
         ("段落\n\n  引用", "段落\n\n> 引用"),
         ("::\n\n  x = 1", "```\nx = 1\n```"),
         (".. math::\n\n   a = b", "$$\na = b\n$$"),
-        (".. rubric:: `章 <https://example.org/>`__", "**[章](https://example.org/)**"),
         (".. comment", ""),
     ],
 )

@@ -185,10 +185,6 @@ class Writer:
             return "　".join(self.line(part) for part in node.children)
         return LEADING.sub(r"\g<0>\\", self.line(node).strip())
 
-    def rubric(self, node: nodes.Element) -> str:
-        """Write a heading that is none of the contents."""
-        return f"**{self.line(node)}**"
-
     def caption(self, kind: str, node: nodes.Element, text: nodes.Node) -> str:
         """Write what stands under a figure, or over a table or a listing."""
         number = self.number(kind, node)
@@ -298,7 +294,6 @@ class Writer:
     # The first that fits is taken.
     KINDS: dict[type, Callable[[Writer, Any], str]] = {  # noqa: RUF012
         nodes.title: heading,
-        nodes.rubric: rubric,
         nodes.Admonition: admonition,
         nodes.literal_block: code,
         nodes.figure: figure,

@@ -27,7 +27,7 @@ import nbformat
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.errors import ConfigError
-from sphinx.util import docname_join, logging
+from sphinx.util import logging
 
 from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
 from book.files import write_atomically
@@ -226,16 +226,9 @@ class Page:
         for tag in filter(FOLDED.__contains__, tags):
             metadata["jupyter"] = FOLDED[tag]
         outputs = [cleaned(output) for output in ran.outputs]
-        for output in outputs:
-            if text := output.get("data", {}).get("text/markdown"):
-                output.data["text/markdown"] = re.sub(r"\{doc\}`([\w/.]+)`", self.title, text)
         return new_code_cell(
             ran.source, metadata=metadata, outputs=outputs, execution_count=ran.execution_count
         )
-
-    def title(self, found: re.Match[str]) -> str:
-        """Name a page by its title."""
-        return self.writer.line(self.app.env.titles[docname_join(self.docname, found[1])])
 
     def after(self, node: nodes.Element, ran: NotebookNode) -> Iterator[str]:
         """Write what stands with a cell's outputs: captions, and what is said of a record."""

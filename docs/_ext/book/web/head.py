@@ -145,29 +145,19 @@ def rooted(html: str, base: str) -> str:
     return url.sub(lambda match: match[1] + folder, html)
 
 
-def write_or_remove(file: Path, text: str) -> None:
-    """Write a file; without text there is to be none."""
-    if text:
-        write_atomically(file, text)
-    else:
-        file.unlink(missing_ok=True)
-
-
 def write_files(app: Sphinx, exception: Exception | None) -> None:
-    """Write what stands beside the pages."""
-    if exception is not None or app.builder.name != "html":
+    """Write what stands beside the pages, if it is known where they will stand."""
+    config = app.config
+    if exception is not None or app.builder.name != "html" or not config.html_baseurl:
         return
-    out, config = Path(app.outdir), app.config
+    out = Path(app.outdir)
     pages = sorted(page_name(config, docname) for docname in app.env.found_docs)
-    urls = [address(config, page) for page in pages]
+    write_atomically(out / "sitemap.xml", sitemap(address(config, page) for page in pages))
     at = address(config, "sitemap.xml")
-    write_or_remove(out / "sitemap.xml", sitemap(urls) if at else "")
-    robots = "User-agent: *\nAllow: /\n" + (f"\nSitemap: {at}\n" if at else "")
-    write_atomically(out / "robots.txt", robots)
+    write_atomically(out / "robots.txt", f"User-agent: *\nAllow: /\n\nSitemap: {at}\n")
     not_found = out / f"{NOT_FOUND}.html"
-    if at:
-        html = rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl)
-        write_atomically(not_found, html)
+    html = rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl)
+    write_atomically(not_found, html)
 
 
 def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:
