@@ -22,7 +22,7 @@ from itertools import islice, product
 from typing import NamedTuple
 
 import torch
-from harness import Row, record
+from harness import Part, Row, pairs, record
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 from torch.nn.utils import clip_grad_norm_
@@ -39,8 +39,6 @@ SOLVED, TIMES = 0.995, 2
 """Training ends when validation was at least this good, so many epochs in a row."""
 LENGTHS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0)
 SPIKE = ArcTan()
-
-Part = tuple[Tensor, Tensor]
 
 
 class Task(NamedTuple):
@@ -90,10 +88,7 @@ def matching(delay: int) -> Callable[[int], list[Part]]:
 
 def written(_: int) -> list[Part]:
     """Return the digits, shown for ten steps; seeds decide the weights and the order alone."""
-    split = data.digits(validation=360)
-    images = split.train_inputs, split.validation_inputs, split.test_inputs
-    labels = split.train_labels, split.validation_labels, split.test_labels
-    return [(x.expand(10, -1, -1), y) for x, y in zip(images, labels, strict=True)]
+    return [(x.expand(10, -1, -1), y) for x, y in pairs(data.digits(validation=360))]
 
 
 TASKS = {

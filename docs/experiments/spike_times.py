@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from harness import SEEDS, Row, accuracy, grid, record, studied
+from harness import SEEDS, Part, Row, accuracy, grid, record, studied
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
@@ -41,8 +41,6 @@ MOSTLY = 0.9
 MANY = range(20)
 SEVERAL = 4
 """As often as a hidden neuron may spike, where it may more than once."""
-
-Part = tuple[Tensor, Tensor]
 
 
 def yin_yang(size: int, generator: torch.Generator) -> Part:
