@@ -129,7 +129,7 @@ def test_what_is_heard(browser, address):
         heard = figure.aria_snapshot()
         for part in (
             'group "図の設定"',
-            'slider "入力（1ステップあたり）": "0.35"',
+            'slider "入力（1ステップあたり）": "0.34"',
             'slider "閾値": "1"',
             'slider "入力を続ける長さ": "19"',
             'button "元に戻す"',

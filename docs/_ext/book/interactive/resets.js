@@ -10,7 +10,7 @@ const figure = {
     "発火したステップの上に縦棒、閾値に破線がある。",
   height: 448,
   controls: [
-    { name: "current", label: "入力（1ステップあたり）", min: 0, max: 1.5, step: 0.05, value: 0.3 },
+    { name: "current", label: "入力（1ステップあたり）", min: 0, max: 1.5, step: 0.02, value: 0.32 },
     { name: "threshold", label: "閾値", min: 0.5, max: 1.5, step: 0.05, value: 1 },
     {
       ...{ name: "duration", label: "入力を続ける長さ", unit: "ステップ" },
