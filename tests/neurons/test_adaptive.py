@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_checks import assert_equal, cases, reproducible, seeded
+from torch_checks import cases, reproducible, seeded
 
 from snn_docs import ALIF, LIF
 from snn_docs.surrogate import ArcTan
@@ -30,11 +30,6 @@ def by_hand(layer, inputs):
 
 
 class TestLaws:
-    def test_a_surrogate_without_a_slope_goes_step_by_step(self):
-        layer = ALIF(**NUMBERS, surrogate=lambda x: (x > 0).to(x.dtype))
-        inputs = torch.rand(9, 3, generator=seeded()) * 2
-        assert_equal(layer.record(inputs), ALIF(**NUMBERS).record(inputs))
-
     @reproducible
     @given(cases(ALIF))
     def test_its_equations(self, case):
@@ -60,20 +55,6 @@ class TestLaws:
             for (s, v), leaf in zip((got, expected), leaves, strict=True)
         ]
         torch.testing.assert_close(*grads)
-
-    @reproducible
-    @given(st.floats(0, 4), st.floats(0, 1), st.floats(0, 2), st.floats(0, 1))
-    def test_under_a_constant_current_adaptation_never_adds_spikes(self, current, leak, up, fade):
-        inputs = torch.full((50,), current)
-        layer = ALIF(leak=leak, adaptation=up, adaptation_leak=fade)
-        assert layer.run(inputs)[0].sum() <= LIF(leak=leak).run(inputs)[0].sum()
-
-    def test_what_it_fired_is_remembered_longer_than_the_potential(self):
-        """A first spike raises the threshold for hundreds of steps, while the leak is 1."""
-        layer = ALIF(leak=1.0, adaptation=1.0, adaptation_leak=0.005)
-        inputs = torch.zeros(200, 2)
-        inputs[0, 1] = inputs[-1] = 1.25
-        assert layer.run(inputs)[0][-1].tolist() == [1.0, 0.0]
 
     def test_gradients_reach_back_through_the_threshold(self):
         """With a leak of 1 the potential carries nothing, but the trace does."""

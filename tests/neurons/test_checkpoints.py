@@ -48,18 +48,6 @@ class TestWriting:
         assert_same_bits(run, run)
         assert len(metrics(run)) == 2
 
-    def test_a_write_that_fails_leaves_what_was_there(self, run, monkeypatch):
-        def full(_):
-            raise OSError(28, "No space left on device")
-
-        before = checkpoint(run)
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", full)
-            with pytest.raises(OSError, match=f"No space left on device: '{run / FILES[0]}'"):
-                run_in(run, epochs=3, resume=True)
-        assert bits(checkpoint(run)) == bits(before)
-        assert {path.name for path in run.iterdir()} == {*FILES}
-
     def test_a_write_that_is_interrupted_leaves_what_was_there(self, run, monkeypatch):
         def interrupt(_):
             raise KeyboardInterrupt
@@ -95,23 +83,11 @@ class TestReading:
         told = f"there is no {tmp_path / 'checkpoint.pt'} to resume; start without resume"
         assert refusal(tmp_path) == told
 
-    def test_no_file(self, tmp_path):
-        (tmp_path / "checkpoint.pt").mkdir()
-        with pytest.raises(IsADirectoryError, match=r"checkpoint\.pt"):
-            run_in(tmp_path, resume=True)
-
     @pytest.mark.parametrize("part", [0, 0.5, 0.999])
     def test_a_file_cut_short(self, part, run):
         content = (run / "checkpoint.pt").read_bytes()
         (run / "checkpoint.pt").write_bytes(content[: int(len(content) * part)])
         assert refusal(run) == f"{run / 'checkpoint.pt'} {DAMAGED}"
-
-    def test_a_wrong_bit_in_a_weight(self, run):
-        content = bytearray((run / "checkpoint.pt").read_bytes())
-        weight = checkpoint(run)["network"]["layers.0.weight"].numpy().tobytes()
-        content[content.index(weight) + 10] ^= 1
-        (run / "checkpoint.pt").write_bytes(content)
-        assert DAMAGED in refusal(run)
 
     def test_a_wrong_bit_anywhere_is_told_of_or_changes_nothing(self, run):
         whole, path = bits(checkpoint(run)), run / "checkpoint.pt"

@@ -104,17 +104,3 @@ class TestAnneal:
         inputs = spikes(12, 4, 3)
         assert fresh(inputs).equal(trained(inputs))
         assert repr(fresh) == "Delayed(3, 2, longest=8, width=2)"
-
-    def test_training_lets_spikes_of_an_order_meet(self):
-        """All are to arrive in step 14, whenever they came; the rate of weights does for delays."""
-        order = torch.tensor([[0, 9, 3, 6, 12]])
-        inputs = torch.zeros(20, 1, 5).scatter(0, order[None], 1.0)
-        delayed, epochs = layer(5, 1, longest=16), 60
-        optimizer = torch.optim.Adam([delayed.late], lr=2e-2)
-        for epoch in range(epochs):
-            delayed.anneal(epoch / epochs)
-            optimizer.zero_grad()
-            if delayed.late.requires_grad:
-                (-delayed(inputs)[14]).sum().backward()
-            optimizer.step()
-        assert (order + delayed.delay).tolist() == [[14.0] * 5]

@@ -292,17 +292,6 @@ class TestMeasure:
         assert all(each.training for each in others)
 
 
-class Unread(torch.nn.Module):
-    """A network whose last layer nobody has read, or not as is meant."""
-
-    def __init__(self, read):
-        super().__init__()
-        self.layers, self.read = Sequential(torch.nn.Linear(3, 2), LIF(leak=0.1)), read
-
-    def forward(self, inputs, _):
-        return self.read(self.layers.run(inputs.transpose(0, 1)))
-
-
 SHARES = DistributedSampler(range(30), num_replicas=2, rank=0)
 SHARED = DataLoader(TensorDataset(*samples()), batch_size=8, sampler=SHARES)
 SHARED_IN_BATCHES = DataLoader(

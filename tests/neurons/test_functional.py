@@ -87,16 +87,6 @@ class TestShapes:
             )
             assert torch.equal(ours, theirs)
 
-    def test_constants_widen_the_inputs(self):
-        inputs = torch.tensor([0.4, 0.8, 0.4], requires_grad=True)
-        threshold = torch.tensor([0.3, 1.0])
-        spikes, v = record(inputs, threshold=threshold)
-        assert spikes.shape == v.shape == (3, 2)
-        assert spikes.T.tolist() == [[1, 1, 1], [0, 1, 0]]
-        (gradient,) = torch.autograd.grad(spikes.sum(), inputs)
-        wide, _ = record(inputs.unsqueeze(1).expand(3, 2), threshold=threshold)
-        assert torch.equal(gradient, torch.autograd.grad(wide.sum(), inputs)[0])
-
 
 def allocated(function):
     """Return the bytes that a call has allocated at most at a time, and at its end."""
@@ -224,13 +214,6 @@ class TestModes:
         inputs.grad.zero_()
         assert torch.equal(v.grad, torch.full((2,), 3.0))
 
-    def test_a_gradient_twice_from_one_graph(self):
-        inputs = torch.rand(5, 3, requires_grad=True)
-        value = loss(record(inputs))
-        (first,) = torch.autograd.grad(value, inputs, retain_graph=True)
-        (second,) = torch.autograd.grad(value, inputs)
-        assert torch.equal(first, second)
-
 
 INPUTS = torch.rand(4, 3, generator=seeded())
 
@@ -238,33 +221,6 @@ INPUTS = torch.rand(4, 3, generator=seeded())
 @quiet_torch
 class TestTransforms:
     """`torch.func` and forward mode take the steps one by one, as all of torch understands them."""
-
-    @pytest.mark.parametrize("spike", SURROGATES)
-    def test_grad_vmap_jvp_jacobians(self, spike):
-        def total(inputs):
-            return loss(record(inputs, leak=0.1, surrogate=spike))
-
-        leaf = INPUTS.clone().requires_grad_()
-        (plain,) = torch.autograd.grad(total(leaf), leaf)
-        torch.testing.assert_close(torch.func.grad(total)(INPUTS), plain)
-        batch = torch.stack([INPUTS, INPUTS * 2])
-        for got, inputs in zip(torch.vmap(torch.func.grad(total))(batch), batch, strict=True):
-            torch.testing.assert_close(got, torch.func.grad(total)(inputs))
-        spikes, v = torch.vmap(lambda inputs: record(inputs, surrogate=spike), in_dims=1)(INPUTS)
-        assert torch.equal(spikes.T, record(INPUTS, surrogate=spike)[0])
-        assert torch.equal(v.T, record(INPUTS, surrogate=spike)[1])
-        _, directional = torch.func.jvp(total, (INPUTS,), (torch.ones_like(INPUTS),))
-        torch.testing.assert_close(directional, plain.sum())
-        torch.testing.assert_close(torch.func.jacfwd(total)(INPUTS), plain)
-        torch.testing.assert_close(torch.func.jacrev(total)(INPUTS), plain)
-
-    def test_hessian(self):
-        def total(inputs):
-            return loss(record(inputs, surrogate=SURROGATES[1]))
-
-        plain = torch.autograd.functional.hessian(total, INPUTS)
-        torch.testing.assert_close(torch.func.hessian(total)(INPUTS), plain)
-        assert plain.count_nonzero() > 12
 
     @pytest.mark.slow
     @pytest.mark.parametrize("spike", SURROGATES)

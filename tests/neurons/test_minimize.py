@@ -80,15 +80,6 @@ class TestTheLoop:
         assert torch.equal(weights(ours), weights(theirs))
         assert torch.equal(drawn, torch.rand(3))  # and the generator is where it would be
 
-    def test_each_call_begins_with_a_new_adam(self):
-        (ours, *data), (theirs, *_) = made(), made()
-        minimized(ours, *data, epochs=1)
-        minimized(ours, *data, epochs=1)
-        torch.manual_seed(1)
-        by_hand(theirs, *data, epochs=1)
-        by_hand(theirs, *data, epochs=1)
-        assert torch.equal(weights(ours), weights(theirs))
-
     def test_returns_the_mean_over_the_samples(self):
         (ours, *data), (theirs, *_) = made(), made()
         losses = minimized(ours, *data)

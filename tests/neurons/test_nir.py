@@ -18,8 +18,6 @@ from snn_docs.conversion import convert
 from snn_docs.nir import RESET, from_nir, to_nir
 from snn_docs.surrogate import ArcTan, Heaviside
 
-OTHER_RESET = {"zero": "subtract", "subtract": "zero"}[RESET]
-DEMO_2 = torch.arange(0, 2, 0.05).expand(20, 40)
 some = settings(reproducible, max_examples=100)
 steps = st.sampled_from([1.0, 1e-3, 1e-4]) | st.floats(1e-9, 1e3)
 
@@ -115,12 +113,6 @@ class TestRoundTrip:
             assert got.dtype == torch.float16
             assert torch.equal(got, expected)
 
-    def test_a_sequential_is_a_list_of_layers(self):
-        sequential = torch.nn.Sequential(torch.nn.Linear(3, 2), IF(reset=RESET))
-        linear, neuron = from_nir(to_nir(sequential, dt=1.0), dt=1.0)
-        assert torch.equal(linear.weight, sequential[0].weight)
-        assert neuron.threshold == 1.0
-
     def test_what_all_neurons_share_comes_back_as_a_number_and_the_rest_as_a_tensor(self):
         shared = LIF(torch.full((2,), 0.5), leak=torch.nn.Parameter(torch.tensor(0.25)))
         own = LIF(torch.tensor([0.5, 1.0]), leak=torch.tensor([0.25, 0.1]))
@@ -176,13 +168,6 @@ class TestWhatIsWritten:
         for current, expected in zip(inputs, layer.record(inputs)[1], strict=True):
             v = v + dt / node.tau * (node.v_leak - v + node.r * current.numpy())
             np.testing.assert_allclose(v, expected, rtol=1e-5, atol=1e-5)
-
-    @some
-    @given(steps)
-    def test_if_adds_r_dt_times_its_input(self, dt):
-        node = to_nir([IF(0.7, reset=RESET)], dt=dt, input_shape=(2, 3)).nodes["layer_0"]
-        np.testing.assert_allclose(node.r * dt, np.ones((2, 3)), rtol=1e-15)
-        assert np.array_equal(node.v_threshold, np.full((2, 3), 0.7))
 
     def test_the_potential_after_a_spike(self):
         node = to_nir([LIF(leak=0.5, reset=RESET)], dt=1.0, input_shape=(2,)).nodes["layer_0"]
@@ -363,15 +348,6 @@ def lif_node(tau=2.0, r=2.0, v_leak=0.0, v_threshold=1.0):
 
 
 class TestGraphsOfOthers:
-    def test_one_if_with_threshold_1(self):
-        graph = chain(if_node((40,)))
-        (layer,) = from_nir(graph, dt=1.0)
-        assert layer.run(DEMO_2)[0].sum() == {"zero": 521, "subtract": 579}[RESET]
-
-    def test_tau_of_two_steps_is_a_leak_of_one_half(self):
-        (layer,) = from_nir(chain(lif_node()), dt=1.0)
-        assert (layer.leak, layer.threshold) == (0.5, 1.0)
-
     def test_a_tau_rounded_below_dt_is_a_leak_of_1(self):
         (layer,) = from_nir(chain(lif_node(tau=1e-4, r=1.0)), dt=1e-4)
         assert float(np.float32(1e-4)) < 1e-4
@@ -404,10 +380,6 @@ class TestGraphsOfOthers:
         del graph.nodes["layer_0"]
         graph.edges = [("input", "output")]
         assert from_nir(graph, dt=1.0) == []
-
-
-class Custom(IF):
-    pass
 
 
 class TestRefusalsToWrite:

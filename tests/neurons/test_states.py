@@ -43,13 +43,6 @@ class TestNames:
         assert {each._fields for each in states} == {names}
         assert len({type(each) for each in states}) == 1
 
-    def test_what_a_record_holds_of_all_steps_goes_by_the_same_names(self, neuron, names):
-        if isinstance(neuron, LI):
-            return  # its outputs are all there is
-        for name in names:
-            _, state = neuron.run(INPUTS)
-            assert torch.equal(getattr(neuron.record(INPUTS), name)[-1], getattr(state, name))
-
     @pytest.mark.parametrize(
         "through",
         [
@@ -95,11 +88,3 @@ def test_names_are_there_in_a_compiled_step(fullgraph):
 
     got, expected = fullgraph(rise)(INPUTS[0]), rise(INPUTS[0])
     assert all(map(torch.equal, got, expected))
-
-
-def test_names_are_there_in_a_vectorised_one():
-    def rise(x):
-        return CubaLIF(leak=0.1, synapse_leak=0.2).run(x)[1]
-
-    state = torch.func.vmap(rise, in_dims=1)(INPUTS)
-    assert torch.equal(state.i, rise(INPUTS).i)

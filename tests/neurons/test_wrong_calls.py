@@ -49,6 +49,10 @@ def axes():
     return Figure().subplots()
 
 
+def nested():
+    return torch.nested.nested_tensor([ONE, ONE[:2]], layout=torch.jagged)
+
+
 def graph_of(node, dt=1.0):
     """A graph that is read as soon as it is made."""
     return from_nir(nir.NIRGraph.from_list(node, type_check=False), dt=dt)
@@ -154,6 +158,10 @@ REFUSED = {
         (lambda: IF().run(ONE + 1j), TypeError, "torch.complex64 .* convert with inputs.real"),
         (lambda: IF().run(ONE.to(torch.float8_e5m2)), TypeError,
          "16 bits or more, but torch.float8"),
+        (lambda: IF().run(INPUTS.to_sparse()), TypeError, r"must be a dense .*inputs.to_dense\(\)"),
+        (lambda: IF().run(nested()), TypeError, "equally long, but a nested .*to_padded_tensor"),
+        (lambda: plot.raster(axes(), INPUTS.to_sparse()), TypeError, "spikes must be a dense"),
+        (lambda: plot.raster(axes(), nested()), TypeError, "whose rows are equally long"),
         (lambda: IF().run((ONE, ONE)), TypeError,
          r"a tuple came; .*inputs\[0\].* take snn_docs.Sequential"),
         (lambda: count((ONE, ONE)), TypeError,
@@ -703,6 +711,7 @@ REFUSED = {
 ROWS = [(part, k) for part, rows in REFUSED.items() for k in range(len(rows))]
 
 
+@pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype stage")
 @pytest.mark.parametrize(("part", "k"), ROWS, ids=[f"{part} {k}" for part, k in ROWS])
 def test_what_is_refused_says_so(part, k):
     call, error, words = REFUSED[part][k]
@@ -760,46 +769,6 @@ def test_autocast_may_give_a_network_another_dtype():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         spikes, _ = Network([3, 2], IF)(torch.ones(4, 5, 3).bfloat16())
     assert spikes.dtype == torch.bfloat16
-
-
-TAKES_TENSORS = {
-    "run": IF().run,
-    "step": lambda x: IF().step(x, (x, x)),
-    "the article's call": lambda x: IF()(x, x, x),
-    "threshold": IF,
-    "leak": lambda x: LIF(leak=x),
-    "Heaviside": Heaviside.apply,
-    "ArcTan": ArcTan(),
-    "rate": lambda x: encoding.rate(x, 3),
-    "latency": lambda x: encoding.latency(x, 3),
-    "delta": lambda x: encoding.delta(x, 0.1),
-    "direct": lambda x: encoding.direct(x, 3),
-    "network": Network([3, 2], IF),
-    "count": count,
-    "raster": lambda x: plot.raster(Figure().subplots(), x),
-    "potential": lambda x: plot.potential(Figure().subplots(), x),
-}
-
-
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
-@pytest.mark.filterwarnings("ignore:.*nested tensors is in prototype stage")
-class TestLayouts:
-    @pytest.mark.parametrize("name", TAKES_TENSORS)
-    @pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
-    def test_sparse(self, name, layout):
-        words = rf"\w+ must be a dense tensor, but one of layout {layout} came; .*\.to_dense\(\)"
-        with pytest.raises(TypeError, match=words):
-            TAKES_TENSORS[name](INPUTS.to_sparse(layout=layout))
-
-    @pytest.mark.parametrize("name", TAKES_TENSORS)
-    @pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
-    def test_nested(self, name, layout):
-        rows = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout)
-        words = (
-            r"whose rows are equally long, but a nested one came; pad it with .*to_padded_tensor"
-        )
-        with pytest.raises(TypeError, match=words):
-            TAKES_TENSORS[name](rows)
 
 
 class Odd:
