@@ -9,6 +9,7 @@ import itertools
 import math
 import re
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,7 +21,6 @@ from nbformat import ValidationError as NotebookValidationError
 
 from bookproof import machine
 from bookproof.files import shown_path
-from bookproof.kernels.private import private_folder
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
     StartError,
@@ -30,6 +30,7 @@ from bookproof.kernels.start import (
     start_failure,
     starting,
 )
+from bookproof.kernels.warm import sockets_folder
 from bookproof.optional import question, read_answer
 from bookproof.outputs import ANSI, join_streams
 from bookproof.report import RAN_TOO_LONG, ended
@@ -169,7 +170,11 @@ class Execution:
     async def _client(self) -> AsyncIterator[Client]:
         """Start a kernel with its sockets in a private folder, and end it at the end."""
         config = self.page.config
-        with private_folder() as private:
+        temporary = tempfile.TemporaryDirectory(
+            prefix="book-", dir=sockets_folder(), ignore_cleanup_errors=True
+        )
+        with temporary as name:
+            private = Path(name)
             manager = new_manager(self.page, private, warm=self.warm)
             client = Client(
                 self.page,

@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-from nbformat import ValidationError, validate
-from nbformat.v4 import new_code_cell, new_notebook
 
 from bookproof.files import shown_path, write_atomically
 from bookproof.inputs import (
@@ -46,9 +44,7 @@ from bookproof.processor import ARITHMETIC, features, threads
 from bookproof.result import Failure, Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from nbformat import NotebookNode
+    from collections.abc import Iterable, Mapping
 
     from bookproof.page import Page
     from bookproof.settings import Settings
@@ -66,9 +62,6 @@ LONGEST_COMMAND = 60
 """Letters of a command that are shown."""
 SHOWN = ("hide-", "remove-", "remove_", "scroll-", "output_scroll")
 """How the tags begin by which MyST-NB shows a cell in another way."""
-DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
-          ValidationError, ValueError)  # fmt: skip
-"""What reading a result ends in that no engine has written so, whether or not its seal is right."""
 
 
 class Results:
@@ -88,60 +81,45 @@ class Results:
 
         This does without parsing the page, and without reading its outputs.
         """
-        try:
-            head = _read_head(_place(path, settings))
-            if not head or head["text"] != _bare_digest(path) or self._change(head, settings):
-                return ""
-            return str(head["outputs"])
-        except DAMAGE:
+        head = _read_head(_place(path, settings))
+        if not head or not path.exists() or self._change(head, settings):
             return ""
+        return str(head["outputs"]) if head["text"] == _sha(path.read_bytes()) else ""
 
     def any_outdated(self, settings: Settings, source: Path) -> bool:
         """Whether some page below a folder is sure to run, as far as its results tell."""
-        try:
-            heads = [_read_head(place) for place in settings.results.glob("*.json")]
-            # not the results of pages that are gone, or were elsewhere when they ran
-            own = [head for head in heads if not head or _is_there(head, source.resolve())]
-            return not own or any(not head or self._change(head, settings) for head in own)
-        except DAMAGE:
-            return True
+        heads = [_read_head(place) for place in settings.results.glob("*.json")]
+        # not the results of pages that are gone, or were elsewhere when they ran
+        own = [head for head in heads if not head or _is_there(head, source.resolve())]
+        return not own or any(not head or self._change(head, settings) for head in own)
 
     def load(self, page: Page) -> Run | None:
         """Return the result of a page as if it had run now, if it holds."""
         self._before[page.path] = self._inputs(_asking(page), page.settings)
-        place = _place(page.path, page.settings)
         try:
-            line, _, body = place.read_bytes().partition(b"\n")
+            line, _, body = _place(page.path, page.settings).read_bytes().partition(b"\n")
         except OSError:
             return None
-        try:
-            return self._loaded(page, line, body)
-        except DAMAGE:
-            self.reasons[page.path] = "its result is damaged"
-            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
-            return None
-
-    def _loaded(self, page: Page, line: bytes, body: bytes) -> Run | None:
-        """Return what a result says of a page, if it holds; raise for one that is damaged."""
-        head = _opened(line)
+        head, text = _opened(line), _sha(page.text.encode())
         if head and (change := self._change(head, page.settings) or _page_change(head, page)):
             self.reasons[page.path] = change
             return None
-        if not head or head["outputs"] != hashlib.sha256(body).hexdigest():
-            raise ValueError(line)
+        if not head or head["outputs"] != _sha(body):
+            self.reasons[page.path] = "its result is damaged"
+            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
+            return None
+        failure = Failure(*head["failure"]) if head["failure"] else None
+        if head["text"] != text:
+            if failure:  # the lines in its traceback are others now
+                self.reasons[page.path] = "its text has changed"
+                return None
+            # what is no cell was edited: from now on, this is the page
+            self._write(page, head | {"text": text}, body)
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
-        _require_whole(notebook)
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
-        failure = Failure(*head["failure"]) if head["failure"] else None
         verdicts = judged(page, notebook, failure, absent)
-        started, seconds = float(head["started"]), float(head["seconds"])
-        text = _text_digest(page)
-        if failure and head["text"] != text:  # the lines in its traceback are others now
-            self.reasons[page.path] = "its text has changed"
-            return None
-        if head["text"] != text:  # what is no cell was edited: from now on, this is the page
-            self._write(page, head | {"text": text}, body)
+        started, seconds = head["started"], head["seconds"]
         return Run(page, notebook, verdicts, started, seconds, failure, missing=absent, kept=True)
 
     def save(self, run: Run) -> str:
@@ -172,7 +150,7 @@ class Results:
         body = json.dumps(outputs_of(run.notebook)).encode()
         head = {
             "page": str(page.path.resolve()),
-            "text": _text_digest(page),
+            "text": _sha(page.text.encode()),
             "cells": cells_digest(page),
             "settings": _settings(page.settings, asked=bool(used.asked)),
             "environment": self.environment,
@@ -183,7 +161,7 @@ class Results:
             "complete": page.complete,
             "missing": sorted(run.missing),
             "failure": dataclasses.astuple(run.failure) if run.failure else None,
-            "outputs": hashlib.sha256(body).hexdigest(),
+            "outputs": _sha(body),
             "started": run.started,
             "seconds": run.seconds,
         }
@@ -246,19 +224,6 @@ class Results:
             )
 
 
-def _require_whole(notebook: NotebookNode) -> None:
-    """Raise an error for outputs that no notebook can hold."""
-    made: Callable[..., NotebookNode] = new_code_cell
-    cells = [
-        made(outputs=cell.outputs, execution_count=cell.execution_count)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
-    language = notebook.metadata.get("language_info", {"name": ""})
-    whole: Callable[..., NotebookNode] = new_notebook
-    validate(whole(cells=cells, metadata={"language_info": language}))
-
-
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Say in what a page's surroundings differ, if they do."""
     old, new = before["files"], after["files"]
@@ -313,14 +278,13 @@ def _page_change(head: dict[str, Any], page: Page) -> str:
 def _sealed(head: dict[str, Any]) -> bytes:
     """Write a head such that its damage is noticed."""
     text = json.dumps(head).encode()
-    return hashlib.sha256(text).hexdigest().encode() + b" " + text
+    return _sha(text).encode() + b" " + text
 
 
 def _opened(line: bytes) -> dict[str, Any] | None:
     """Read a head, unless it is damaged."""
     seal, _, text = line.partition(b" ")
-    whole = hashlib.sha256(text).hexdigest().encode() == seal
-    return dict(json.loads(text)) if whole else None
+    return dict(json.loads(text)) if _sha(text).encode() == seal else None
 
 
 def _read_head(place: Path) -> dict[str, Any] | None:
@@ -400,14 +364,9 @@ def _run_by(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name != "mystnb"} | {"tags": tags}
 
 
-def _bare_digest(path: Path) -> str:
-    """Return what identifies the text of a page in its file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _text_digest(page: Page) -> str:
-    return hashlib.sha256(page.text.encode()).hexdigest()
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return _sha(json.dumps(value, sort_keys=True, default=str).encode())

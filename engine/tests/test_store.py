@@ -11,11 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
 from book_project import CONF, Book, cell, needs, page
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from nbformat.v4 import new_output
 
 from bookproof import __main__ as command_line
@@ -24,7 +21,6 @@ from bookproof import run as running
 from bookproof.kernels import warm
 from bookproof.kernels.net import stamp
 from bookproof.page import read_page
-from bookproof.report import describe, summarize
 from bookproof.result import Failure, Run, judged, outputs_of
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
@@ -84,18 +80,6 @@ def runs(book, monkeypatch):
     monkeypatch.setattr(running, "run_pages", runs)
     book.write("page.md", ONE)
     return runs
-
-
-@pytest.fixture
-def kept(book, runs):
-    """A result of a page that asked for all that a result knows of: its file and what it says."""
-    runs.files = [str(book.write("data.txt", "1"))]
-    runs.modules = ("nbformat",)
-    outcome(book)
-    line, _, body = result(book).read_bytes().partition(b"\n")
-    page = read_page(book.folder / "page.md", find_settings(book.folder / "page.md"))
-    head = json.loads(line.partition(b" ")[2])
-    return result(book), page, head, json.loads(body), Results().environment
 
 
 # In Sphinx.
@@ -626,7 +610,7 @@ def test_the_damage_of_a_result_is_noticed_wherever_it_is(book, runs, caplog):
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
         assert results.load(place) is None, length
-    for text in (b"null\n", b"3\n", b"[]\n", b"{}\n{}", b"\xff\xfe\n", b"[[" * 50_000):
+    for text in (b"null\n", b"3\n", b"[]\n", b"{}\n{}", b"\xff\xfe\n"):
         file.write_bytes(text)
         assert results.load(place) is None, text
     file.unlink()
@@ -732,84 +716,6 @@ def test_pages_that_are_gone_make_no_book_outdated(book, runs):
     book.write("data.txt", "2")
     outcome(book)
     assert not any_outdated()
-
-
-@pytest.mark.parametrize(
-    ("name", "odd"),
-    [
-        *(("outputs", body) for body in ("null", "3", '{"a": 1}', "[3]", '[[{"output_type": 1}]]')),
-        *(("missing", odd) for odd in (None, 3)),
-        *(("inputs", odd) for odd in (None, 3, [])),
-        *((name, None) for name in ("asking", "packages", "settings")),
-    ],
-)
-def test_odd_content_under_a_right_seal_is_damage(book, runs, caplog, name, odd):
-    outcome(book)
-    line, _, body = result(book).read_bytes().partition(b"\n")
-    head = json.loads(line.partition(b" ")[2])
-    if name == "outputs":
-        body, odd = odd.encode(), hashlib.sha256(odd.encode()).hexdigest()
-    text = json.dumps(head | {name: odd}).encode()
-    seal = hashlib.sha256(text).hexdigest().encode()
-    result(book).write_bytes(seal + b" " + text + b"\n" + body)
-    assert any_outdated() or name == "outputs"
-    [run] = outcome(book)
-    assert run.ok
-    assert runs.take() == ["page", "page"]
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.just(1e999) | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
-    ),
-    max_leaves=4,
-)
-
-
-def places(value, path=()):
-    """Every place in what JSON can hold."""
-    yield path
-    if isinstance(value, dict | list):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(each, (*path, key))
-
-
-def changed(value, path, odd):
-    """The same with something else at a place."""
-    if not path:
-        return odd
-    made = copy.copy(value)
-    made[path[0]] = changed(value[path[0]], path[1:], odd)
-    return made
-
-
-@given(data=st.data())
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_nothing_under_a_right_seal_is_an_error(kept, data):
-    """The page runs again, or what was kept is as well formed as any."""
-    file, page, head, body, environment = kept
-    whole = [head, body]
-    place = data.draw(st.sampled_from([each for each in places(whole) if each]))
-    head, body = changed(whole, place, data.draw(JSON))
-    written = json.dumps(body).encode()
-    if isinstance(head, dict) and place[:2] != (0, "outputs"):
-        head = head | {"outputs": hashlib.sha256(written).hexdigest()}
-    text = json.dumps(head).encode()
-    seal = hashlib.sha256(text).hexdigest().encode()
-    file.write_bytes(seal + b" " + text + b"\n" + written)
-    results = Results()
-    vars(results)["environment"] = environment
-    assert isinstance(results.digest(page.path, page.settings), str)
-    assert results.any_outdated(page.settings, page.path.parent) in {True, False}
-    loaded = results.load(page)
-    if loaded:
-        assert results.save(loaded) == "nothing is known of what it read"
-        nbformat.validate(loaded.notebook)
-        assert summarize([loaded])
-        assert all(map(describe, loaded.verdicts))
 
 
 def test_results_from_another_place_make_no_book_outdated(book, runs):

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from bookproof.kernels import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ KERNEL = "warm-python3"
 FORKS = sys.platform == "linux"
 """Whether a process that has imported much may be forked; elsewhere, system libraries forbid it."""
 
+LONGEST = 70
+"""Bytes of a folder that sockets may be in: an address has 103 at most, some of them our own."""
 ANSWERS = 4096
 TEMPLATE_SECONDS = 60
 """Seconds that a template may take to answer, and to end."""
@@ -51,6 +53,12 @@ PASSING = {
 """The variables that are another one from build to build, and that kernels start without."""
 
 
+def sockets_folder() -> str:
+    """Return a folder for temporary files whose name is short enough for sockets."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= LONGEST else "/tmp"  # noqa: S108
+
+
 class NoKernelError(Exception):
     """A template can't fork a kernel."""
 
@@ -59,7 +67,7 @@ class Template:
     """A template process, seen from outside. It ends with this object, or with this process."""
 
     def __init__(self, modules: Sequence[str], environment: dict[str, str]) -> None:
-        self.folder = private.make()
+        self.folder = tempfile.mkdtemp(prefix="book-", dir=sockets_folder())
         self.address = os.path.join(self.folder, "template")  # noqa: PTH118
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.address)
@@ -117,7 +125,7 @@ def end_template(process: subprocess.Popen[bytes], folder: str, owner: int) -> N
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    private.remove(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class ForkedKernel:
