@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the Sphinx door."""
+    """Register the Sphinx extension."""
     # Imported here, so that pytest and the command line do without Sphinx.
     from bookproof.extension import build  # noqa: PLC0415
 

@@ -1,14 +1,12 @@
 """Compares what a cell printed with what the page expects, and gives a `Verdict`.
 
-`doctest` compares. Where a block gives numbers a tolerance (``NUMBER``, ``:rtol:``, ``:atol:``),
-the output is first written as the page would write it: numbers that are near enough become the
-page's.
+`doctest` compares. Where a block gives numbers a tolerance (``:rtol:``, ``:atol:``), the output is
+first written as the page would write it: numbers that are near enough become the page's.
 """
 
 from __future__ import annotations
 
 import doctest
-import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bookproof.outputs import FIGURE, READER_FAILED, normalize, printed
 from bookproof.page import FLAGS, Expected
-from bookproof.tolerance import NUMBER, NUMBERS, kind, parts
+from bookproof.tolerance import NUMBERS, kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +100,7 @@ def judge(page: Page, cell: Cell, outputs: Sequence[NotebookNode]) -> Verdict:
     elif not got:
         status = Status.MISSING
     else:
-        names = [output.ename for output in outputs if output.output_type == "error"]
-        status = Status.MATCHES if matches(expected, got, *names) else Status.DIFFERS
+        status = Status.MATCHES if matches(expected, got) else Status.DIFFERS
     return Verdict(page, cell, status, got)
 
 
@@ -116,19 +113,10 @@ def _tags(page: Page, cell: Cell) -> list[str]:
     return [*metadata.get("tags", ()), *(tag for tag, hide in hidden.items() if hide)]
 
 
-def matches(expected: Expected, got: str, *errors: str) -> bool:
-    """Whether a text is the expected one, under the block's options; it may end in an error."""
+def matches(expected: Expected, got: str) -> bool:
+    """Whether a text is the expected one, under the block's options."""
     want = normalize(expected.text)
-    if expected.flags & doctest.IGNORE_EXCEPTION_DETAIL:
-        for name in errors:
-            want, got = (_without_detail(text, name) for text in (want, got))
     return _Checker().check_output(want, _fit(expected, want, got), expected.flags)
-
-
-def _without_detail(text: str, name: str) -> str:
-    """Drop what an error says, with which a text ends; a colon elsewhere is the text's own."""
-    places = list(re.finditer(rf"^{re.escape(name)}:", text, re.MULTILINE))
-    return f"{text[: places[-1].end()]}\n" if places else text
 
 
 def as_on_page(expected: Expected, got: str) -> str:
@@ -163,11 +151,11 @@ def paired_numbers(expected: Expected, got: str) -> list[tuple[str, str, bool]]:
 
 def _fit(expected: Expected, want: str, got: str) -> str:
     pairs = _pairs(expected, want, got)
-    if not pairs or not (expected.tolerance or expected.flags & NUMBER):
+    if not pairs or not expected.tolerance:
         return got
     # torch and numpy pad columns and break lines by the width of the numbers
-    free = expected.tolerance and _same_words(expected, want, got)
     fitted = iter([w if _near(expected, w, g, may) else g for w, g, may in pairs])
+    free = _same_words(expected, want, got)
     return NUMBERS.sub(lambda _: next(fitted), want if free else got)
 
 
@@ -190,25 +178,6 @@ def _same_words(expected: Expected, want: str, got: str) -> bool:
 
 def _near(expected: Expected, want: str, got: str, may_differ: bool) -> bool:  # noqa: FBT001
     """Whether a printed number may stand for the page's."""
-    what = kind(want)
-    if want == got or what != kind(got):
+    if want == got or not expected.tolerance or kind(want) != kind(got):
         return want == got
-    if expected.tolerance:
-        return may_differ and expected.tolerance.allows(want, got)
-    if what == "integer" or not expected.flags & NUMBER:
-        return False
-    return all(map(_as_precise, parts(want), parts(got)))
-
-
-def _as_precise(want: str, got: str) -> bool:
-    """Whether two floats agree to the last digit that the page writes, as pytest's NUMBER has it.
-
-    There is one difference. "1." is how torch and numpy write whole numbers, so it is exact here;
-    to pytest it has no digits after the point, so "0." would do.
-    """
-    mantissa, _, exponent = want.lower().partition("e")
-    fraction = mantissa.partition(".")[2]
-    w, g = float(want), float(got)
-    if w == g or not (fraction or exponent) or not math.isfinite(w):
-        return w == g
-    return abs(w - g) <= float(f"1e{int(exponent or 0) - len(fraction)}")
+    return may_differ and expected.tolerance.allows(want, got)

@@ -79,13 +79,10 @@ def is_source(path: Path, settings: Settings) -> bool:
 
 
 def written_patterns(source: Path, own: Sequence[Path]) -> list[str]:
-    """Return patterns that keep Sphinx out of what builds have written, this one's folders too."""
-    found = {folder for folder in own if source in folder.parents}
-    found.update(folder for _, written, _ in _walk(source) for folder in written)
-    # by name also where there is none yet: other patterns let Sphinx read all pages again
+    """Return patterns that keep Sphinx out of what builds write, this one's folders too."""
+    folders = sorted(folder.relative_to(source) for folder in own if source in folder.parents)
     names = [pattern for name in WRITTEN for pattern in (name, f"**/{name}")]
-    own_names = (folder.relative_to(source).as_posix() for folder in found)
-    return [*names, *sorted(map(glob.escape, own_names))]
+    return [*names, *(glob.escape(folder.as_posix()) for folder in folders)]
 
 
 def _in_toc(name: str, source: Path, settings: Settings) -> bool:
@@ -132,14 +129,8 @@ def _is_written(folder: Path) -> bool:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder that no dot hides, and that no build has written."""
-    for place, _, files in _walk(folder):
-        yield from (place / name for name in files if name[0] != ".")
-
-
-def _walk(top: Path) -> Iterator[tuple[Path, list[Path], list[str]]]:
-    """Yield each folder that builds have not written, the written ones in it, and its files."""
-    for place, folders, files in os.walk(top):
-        below = [Path(place, name) for name in folders if name[0] != "."]
-        written = [folder for folder in below if _is_written(folder)]
-        folders[:] = [folder.name for folder in below if folder not in written]
-        yield Path(place), written, files
+    for place, folders, files in os.walk(folder):
+        folders[:] = [
+            name for name in folders if name[0] != "." and not _is_written(Path(place, name))
+        ]
+        yield from (Path(place, name) for name in files if name[0] != ".")

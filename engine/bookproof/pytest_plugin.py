@@ -40,11 +40,7 @@ class PageFile(pytest.File):
         """Yield a test for each code cell of a page that is to be run."""
         try:
             self.page = read_page(self.path, find_settings(self.path))
-        except PageError as error:
-            raise self.CollectError(
-                f"{shown_path(error.path)}:{error.line}: {error.message}"
-            ) from error
-        except ConfigError as error:
+        except (PageError, ConfigError) as error:
             raise self.CollectError(str(error)) from error
         for number, cell in enumerate(() if self.page.why_not_run else self.page.cells):
             place = "line" if self.page.has_lines else "cell"

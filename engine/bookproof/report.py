@@ -1,8 +1,6 @@
 """Turns verdicts into what a person reads: file and line, source, difference, next step.
 
-`bookproof.result.judged` gives them, by `bookproof.compare.judge`. Who says it: the build at its
-end (`bookproof.extension.build.Build.finish`), the commands (`bookproof.commands`,
-`bookproof.vary`) and the test of a cell (`bookproof.pytest_plugin`). On the page,
+The build at its end, the commands and pytest's tests say it. On the page,
 `bookproof.extension.notes` does.
 """
 
@@ -15,7 +13,6 @@ import os
 import shlex
 import sys
 from collections import Counter
-from decimal import Decimal, localcontext
 from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +20,11 @@ from typing import TYPE_CHECKING
 from bookproof.compare import Status, as_on_page, far_numbers, matches
 from bookproof.files import shown_path
 from bookproof.outputs import normalize
-from bookproof.result import as_printed
-from bookproof.tolerance import PRECISE, distance, parts
+from bookproof.result import RAN_TOO_LONG
+from bookproof.tolerance import PRECISE, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bookproof.compare import Verdict
     from bookproof.page import Cell, Page
@@ -48,10 +45,7 @@ FAILS = "left as it is, since a cell fails; mend it, and accept the page by its 
 FAILS_AGAIN = (
     "left as it is, since that cell failed in a second run; mend it, and accept the page again"
 )
-FAILURE_SAID = "the cell fails, and that is what is expected now (nb_execution_allow_errors)"
 UNPINNED = "nothing to accept, since it has no block; name the page itself to give it some"
-RAN_TOO_LONG = "the cell ran longer than"
-"""How what is told of a cell begins that took too long."""
 CELLS = {Status.FAILED, Status.NOT_RUN}
 """What is wrong with a cell itself, whatever its block says."""
 REWRITTEN = {Status.DIFFERS, Status.UNEXPECTED, Status.MISSING}
@@ -64,6 +58,15 @@ MOST_NUMBERS = 5
 """Numbers of a difference that are shown one by one."""
 
 
+MOST_PAGES = 5
+"""Pages that a command names one by one."""
+BUILT = "The book is built all the same, to be read: at each of these cells, its page shows both."
+ROUNDING = """\
+If the book is new to this kind of processor, numbers may have moved by rounding alone: processors
+add in different orders. Then nothing is broken, and the tolerance of these numbers is too small."""
+UNFIT = "Until both agree, this is no build to publish."
+
+
 def describe(verdict: Verdict) -> str:
     """Describe a verdict for a person, location first."""
     return f"{location(verdict)}: {describe_at(verdict)}"
@@ -71,25 +74,17 @@ def describe(verdict: Verdict) -> str:
 
 def location(verdict: Verdict) -> str:
     """Return ``path:line`` of what is wrong, relative to the working directory if possible."""
-    return _place(verdict.page, verdict.page.path, _line(verdict))
-
-
-def cell_location(page: Page, cell: Cell) -> str:
-    """Return ``path:line`` of a cell, relative to the working directory if possible."""
-    return _place(page, page.path, cell.line)
+    return place(verdict.page, _line(verdict))
 
 
 def block_location(verdict: Verdict) -> str:
     """Return ``path:line`` of a cell's block, or of the cell where it has none."""
-    expected = verdict.cell.expected
-    if expected is None:
-        return cell_location(verdict.page, verdict.cell)
-    return _place(verdict.page, verdict.page.path, expected.line)
+    return place(verdict.page, (verdict.cell.expected or verdict.cell).line)
 
 
-def _place(page: Page, path: Path, line: int) -> str:
+def place(page: Page, line: int) -> str:
     """Return ``path:line``, or ``path:cell number`` in a notebook, whose lines nobody knows."""
-    return f"{shown_path(path)}:{'' if page.has_lines else 'cell '}{line}"
+    return f"{shown_path(page.path)}:{'' if page.has_lines else 'cell '}{line}"
 
 
 def describe_at(verdict: Verdict) -> str:
@@ -99,7 +94,7 @@ def describe_at(verdict: Verdict) -> str:
     # not splitlines: a form feed or U+2028 ends no line of the file
     lines = (verdict.page.text if verdict.page.has_lines else verdict.cell.source).split("\n")
     source = f"  {number} | {shortened(lines[number - 1].rstrip())}"
-    shown = [f"    {line}".rstrip() for line in _cut(body, MOST_LINES)]
+    shown = [f"    {line}".rstrip() for line in cut(body, MOST_LINES)]
     return "\n".join([headline, source, "", *shown, "", f"  {advice}"])
 
 
@@ -121,12 +116,15 @@ def summarize(runs: Sequence[Run]) -> str:
 
 def tally(accepted: Iterable[tuple[Run, Page]]) -> str:
     """Say how many of the cells that put something out are checked now, and why the others not."""
-    reasons = Counter(
-        _unchecked(verdict, cell)
+    shown = [
+        (verdict, cell)
         for run, after in accepted
         for verdict, cell in zip(run.verdicts, after.cells, strict=True)
-        if cell.expected or verdict.status in CELLS or run.notebook.cells[cell.index].outputs
-    )
+        if cell.expected
+        or verdict.status in CELLS
+        or run.notebook.cells[verdict.cell.index].outputs
+    ]
+    reasons = Counter(_unchecked(*one) for one in shown)
     checked = reasons.pop("", 0)
     line = f"{checked} of {checked + reasons.total()} cells checked"
     because = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common())
@@ -171,13 +169,6 @@ def shortened(line: str) -> str:
     return line if len(line) <= LONG_LINE else cut
 
 
-def ended(run: Run, before: str = "", after: str = "") -> str:
-    """Say that a page has ended, why it ran again, and why it will run again, if it will."""
-    line = f"{shown_path(run.page.path)}: {run.seconds:.1f} s"
-    line += f" (again, since {before})" if before else ""
-    return line + (f" (not kept: {after})" if after else "")
-
-
 def wrong(runs: Sequence[Run]) -> list[Verdict]:
     """Return what to report: the wrong cells, but not those that another one kept from running."""
     reported: list[Verdict] = []
@@ -195,10 +186,14 @@ def python() -> str:
 
 def difference(verdict: Verdict) -> list[str]:
     """Return the lines that differ, with their neighbours, and the numbers that do."""
-    lines = difflib.unified_diff(*_fitted(verdict), lineterm="", n=1)
-    shown = [shortened(line) for line in lines if not line.startswith(("--- ", "+++ ", "@@"))]
     numbers = _numbers(verdict)
-    return [*_cut(shown, MOST_LINES - len(numbers) - 1), *numbers]
+    return [*cut(differing_lines(verdict), MOST_LINES - len(numbers) - 1), *numbers]
+
+
+def differing_lines(verdict: Verdict) -> list[str]:
+    """Return the lines that differ, with their neighbours: the page's with -, the cell's with +."""
+    lines = list(difflib.unified_diff(*_fitted(verdict), lineterm="", n=1))
+    return [shortened(line) for line in lines[2:] if not line.startswith("@@")]
 
 
 def is_rewritten(verdict: Verdict) -> bool:
@@ -208,39 +203,13 @@ def is_rewritten(verdict: Verdict) -> bool:
 
 def differs_in_numbers(verdict: Verdict) -> bool:
     """Whether a cell prints what the page says but for some numbers."""
-    differs = verdict.status is Status.DIFFERS
-    return differs and bool(far_numbers(verdict.wanted, verdict.got))
-
-
-def side_by_side(verdict: Verdict) -> list[tuple[str, str]]:
-    """Return the lines that differ: as the page has them, and as the cell printed them."""
-    texts = as_printed(verdict.wanted), verdict.got
-    want, got = (text.rstrip("\n").split("\n") for text in texts)
-    _, fitted = _both(verdict)
-    if len(fitted) != len(got):  # a tolerance lets the cell break its lines elsewhere
-        fitted = got
-    rows, blocks = [], difflib.SequenceMatcher(None, want, fitted, autojunk=False)
-    for kind, a, b, c, d in blocks.get_opcodes():
-        if kind == "replace" and b - a == d - c:
-            rows += [
-                (w, g)
-                for w, g in zip(want[a:b], got[c:d], strict=True)
-                if not matches(dataclasses.replace(verdict.wanted, text=w), f"{g}\n")
-            ]
-        elif kind != "equal":
-            rows.append(("\n".join(want[a:b]), "\n".join(got[c:d])))
-    return rows or [("\n".join(want), "\n".join(got))]
-
-
-def _both(verdict: Verdict) -> tuple[list[str], list[str]]:
-    """Return the lines of the page and of the cell; numbers that are near enough do not differ."""
-    got = as_on_page(verdict.wanted, verdict.got)
-    return normalize(verdict.wanted.text).splitlines(), got.splitlines()
+    return verdict.status is Status.DIFFERS and bool(far_numbers(verdict.wanted, verdict.got))
 
 
 def _fitted(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Return the lines of both, with the page's where the cell's, from either end, match them."""
-    want, got = _both(verdict)
+    want = normalize(verdict.wanted.text).splitlines()
+    got = as_on_page(verdict.wanted, verdict.got).splitlines()
     near = dataclasses.replace(verdict.wanted, tolerance=None)
     for side in range(min(len(want), len(got))):
         for place in (side, -1 - side):
@@ -249,7 +218,7 @@ def _fitted(verdict: Verdict) -> tuple[list[str], list[str]]:
     return want, got
 
 
-def _cut(lines: list[str], most: int) -> list[str]:
+def cut(lines: list[str], most: int) -> list[str]:
     """Cut lines where it matters least: the last one of a traceback says what the error is."""
     if len(lines) <= most:
         return lines
@@ -260,26 +229,25 @@ def _cut(lines: list[str], most: int) -> list[str]:
 def _numbers(verdict: Verdict) -> list[str]:
     """Say which numbers differ and by how much, if nothing else does."""
     far = far_numbers(verdict.wanted, verdict.got)
-    told = [
+    lines = [
         f"number {place}: {want} on the page, {got} from the cell{_apart(want, got)}"
         for place, want, got in far[:MOST_NUMBERS]
     ]
-    if len(far) > len(told):
-        told.append(f"… and {len(far) - len(told)} more")
-    return ["", *told] if told else []
+    if len(far) > len(lines):
+        lines.append(f"… and {len(far) - len(lines)} more")
+    return ["", *lines] if lines else []
 
 
 def _apart(want: str, got: str) -> str:
     """Say how far apart two numbers are, if that is a number."""
-    with localcontext(PRECISE):
-        here, there = ([Decimal(part) for part in parts(number)] for number in (want, got))
-        by, size = distance(here, there), distance(here, [])
-        if not math.isfinite(float(by)):
-            return ""
-        if not by:
-            return " (the same value, written differently)"
-        two = f"{float(by / size * 100):.2g}" if size else ""  # digits; 140, not 1.4e+02
-        share = f", {float(two):g} %" if two else ""
+    here, there = value(want), value(got)
+    by = PRECISE.subtract(here, there).copy_abs()
+    if not math.isfinite(float(by)):
+        return ""
+    if not by:
+        return " (the same value, written differently)"
+    two = f"{float(by / here.copy_abs() * 100):.2g}" if here else ""  # digits; 140, not 1.4e+02
+    share = f", {float(two):g} %" if two else ""
     return f" (differs by {float(by):.6g}{share})"
 
 
@@ -338,3 +306,42 @@ def _mend(verdict: Verdict) -> str:
         more = "nb_execution_timeout; in Jupyter Book's _config.yml, execute: timeout"
         return f"Give the cell more time ({more}), or less to do."
     return "Mend the code, or, if the error is meant, tag the cell: :tags: [raises-exception]"
+
+
+def conclude(
+    wrong: Mapping[Page, Sequence[Verdict]], built: Mapping[Page, Path | None], book: Path
+) -> str:
+    """List the cells that differ, and say how to look at them, and what can be done.
+
+    ``built`` has the file of each page that was built as one.
+    """
+    can = {page: found for page, found in wrong.items() if any(map(is_rewritten, found))}
+    moved = [page for page, found in can.items() if any(map(differs_in_numbers, found))]
+    command = f"{python()} -m bookproof"
+    cells = sum(map(len, wrong.values()))
+    lines = [
+        f"this computer and the book differ (cells: {cells}, pages: {len(wrong)}):",
+        *(_listed(page, found, built.get(page)) for page, found in wrong.items()),
+        *([BUILT] if any(built.values()) else []),
+        f"  to see the differences again:   {command} check {_named(wrong, book)}",
+    ]
+    if can:
+        lines += [f"  to let the pages say what came: {command} accept {_named(can, book)}"]
+    if moved:
+        where = _named(moved, book)
+        lines += [ROUNDING, f"  to measure how far they move:   {command} vary {where}"]
+    return "\n".join([*lines, UNFIT])
+
+
+def _named(pages: Collection[Page], book: Path) -> str:
+    """Return pages as a command takes them: the book, where they are many."""
+    names = [shown_path(page.path) for page in pages]
+    return shlex.join(names if len(names) <= MOST_PAGES else [shown_path(book)])
+
+
+def _listed(page: Page, wrong: Sequence[Verdict], built: Path | None) -> str:
+    """Return a page's line: the lines of its wrong cells, and where to look at them."""
+    name = shown_path(page.path)
+    lines = ", ".join(location(verdict).removeprefix(f"{name}:") for verdict in wrong)
+    seen = f"  {shown_path(built)}" if built else ""
+    return f"  {name}:{lines}{seen}"

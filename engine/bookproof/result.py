@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
+    from bookproof.kernels.start import Used
     from bookproof.page import Expected, Page
-    from bookproof.used import Used
+
+
+RAN_TOO_LONG = "the cell ran longer than"
+"""How the reason of a failure begins where a cell took too long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,25 +17,26 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import ValidationError as NotebookValidationError
 
 from bookproof import machine
 from bookproof.files import shown_path
 from bookproof.kernels.start import (
     KERNEL_SECONDS,
+    READ,
+    START,
     StartError,
+    Used,
     kill,
     launch,
     new_manager,
-    start_failure,
+    question,
+    read_answer,
+    read_used,
     starting,
 )
 from bookproof.kernels.warm import sockets_folder
-from bookproof.optional import question, read_answer
 from bookproof.outputs import ANSI, join_streams
-from bookproof.report import RAN_TOO_LONG, ended
-from bookproof.result import Failure, Run, judged, show_records
-from bookproof.used import READ, START, Used, read_used
+from bookproof.result import RAN_TOO_LONG, Failure, Run, judged, show_records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -48,9 +49,9 @@ if TYPE_CHECKING:
     from bookproof.store import Results
 
 UNFOLLOWED = (
-    "{} in every build ({:.0f} s), since nobody can follow what is read there; a page can name it "
-    "(book: depends); if it never changes, conf.py can say so for all pages: book_complete = True "
-    "(in _config.yml of Jupyter Book below sphinx: config:)"
+    "pages that run in every build: {} ({:.0f} s), since nobody can follow what is read there; a "
+    "page can name it (book: depends); if it never changes, conf.py can say so for all pages: "
+    "book_complete = True (in _config.yml of Jupyter Book below sphinx: config:)"
 )
 
 
@@ -67,8 +68,8 @@ def run_pages(
 
     async def run_all() -> list[Run]:
         # pages may be of several books: the most careful one counts
-        told = [page.settings.at_once for page in pages if page.settings.at_once]
-        most = min(told) if told else machine.most_at_once()
+        chosen = [page.settings.at_once for page in pages if page.settings.at_once]
+        most = min(chosen) if chosen else machine.most_at_once()
         slots, share = asyncio.Semaphore(most), max(1, min(most, len(pages)) / machine.processors())
 
         async def run_one(page: Page) -> Run:
@@ -87,7 +88,7 @@ def run_outdated(
     results: Results,
     *,
     anew: bool = False,
-    tell: Callable[[str], object] = lambda _: None,
+    log: Callable[[str], object] = lambda _: None,
 ) -> list[Run]:
     """Return the result of each page, kept or new; each new one is kept as soon as it is there.
 
@@ -103,15 +104,17 @@ def run_outdated(
         counted = itertools.count(1)
 
         def done(run: Run) -> None:
-            told = ended(run, results.reasons.get(run.page.path, ""), results.save(run))
-            tell(f"[{next(counted)}/{len(outdated)}] {told}")
+            path, why = run.page.path, results.reasons.get(run.page.path)
+            rerun = f" (again, since {why})" if why else ""
+            kept = f" (not kept: {lost})" if (lost := results.save(run)) else ""
+            place = f"[{next(counted)}/{len(outdated)}] {shown_path(path)}"
+            log(f"{place}: {run.seconds:.1f} s{rerun}{kept}")
 
         runs |= zip(outdated, run_pages(outdated, done=done), strict=True)
         for path, files in results.unnamed.items():
-            tell(UNNAMED.format(shown_path(path), ", ".join(map(shown_path, map(Path, files)))))
+            log(UNNAMED.format(shown_path(path), ", ".join(map(shown_path, map(Path, files)))))
         if again := [runs[page].seconds for page in outdated if runs[page].unfollowed]:
-            told = "1 page runs" if len(again) == 1 else f"{len(again)} pages run"
-            tell(UNFOLLOWED.format(told, sum(again)))
+            log(UNFOLLOWED.format(len(again), sum(again)))
     return [runs[page] for page in pages]
 
 
@@ -141,8 +144,6 @@ class Execution:
         self.failure: Failure | None = None
         self.used: Used | None = None
         self.missing: frozenset[str] = frozenset()
-        self.has_left = False
-        """Whether the last cell that ran lets the kernel end, as `exit()` does."""
 
     async def run(self) -> None:
         """Fill in the outputs, as far as the page comes."""
@@ -155,16 +156,17 @@ class Execution:
             self.fail(*self._traceback(error))
         except CellTimeoutError as error:
             lost = "IOPub" in str(error)  # the one word that tells nbclient's two errors apart
+            limit = self.page.config.execution_timeout
+            limits = f"nb_execution_timeout is {limit}, pages to a processor: {self.share:g}"
             self.fail(
-                "the kernel has ended the cell, but its output was lost" if lost else self._late()
-            )
-        except NotebookValidationError as error:
-            reason = str(error).partition("\n")[0]
-            self.fail(f"the cell puts out what no notebook can hold: {reason}")
+                "the kernel has ended the cell, but its output was lost" if lost else
+                f"{RAN_TOO_LONG} {self._patience()} s ({limits})"
+            )  # fmt: skip
         except (DeadKernelError, TimeoutError, StartError) as error:
             self.fail(str(error))
         except Exception as error:  # noqa: BLE001 (whatever a page does to its kernel is its own)
-            self.fail(f"the kernel sent what can't be read: {type(error).__name__}: {error}")
+            reason = str(error).partition("\n")[0]
+            self.fail(f"the kernel sent what can't be read: {type(error).__name__}: {reason}")
 
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[Client]:
@@ -181,7 +183,6 @@ class Execution:
                 self.notebook,
                 private,
                 km=manager,
-                on_cell_executed=self._note_reply,
                 timeout=self._patience(),
                 allow_errors=config.execution_allow_errors,
                 startup_timeout=KERNEL_SECONDS,
@@ -196,9 +197,7 @@ class Execution:
                 except DeadKernelError as error:
                     raise DeadKernelError(await _how_it_ended(client, manager, log)) from error
                 finally:
-                    # time for what is to run at the end, where the page may have something
-                    atexit = any("atexit" in cell.source for cell in self.page.cells)
-                    await client.end(gently=atexit and self.failure is None)
+                    await client.end()
 
     async def _cells(self, client: Client) -> None:
         python = client.nb.metadata.language_info.get("name") == "python"
@@ -206,7 +205,6 @@ class Execution:
             self.missing = read_answer(await client.ask("", question(names)))
         left_out = {c.index for c in self.page.cells if self.missing.intersection(c.requires)}
         if python:
-            await client.ask(START)
             await client.prepare()
         for cell in self.page.cells:
             if cell.index not in left_out:
@@ -222,24 +220,13 @@ class Execution:
 
     async def _read_used(self, client: Client) -> None:
         """Ask the kernel what the page used, if it is one of Python and still there."""
-        if client.nb.metadata.language_info.get("name") == "python" and not self.has_left:
+        if client.nb.metadata.language_info.get("name") == "python":
             self.used = read_used(await client.ask("", READ), client.private)
 
     def _patience(self) -> int:
         """Return how long a cell may take: the book's time, for each page at its processor."""
         seconds = self.page.config.execution_timeout
         return math.ceil(seconds * self.share) if seconds > 0 else seconds
-
-    def _late(self) -> str:
-        seconds, limit = self.page.config.execution_timeout, self._patience()
-        given = "nb_execution_timeout"
-        if limit != seconds:
-            given += f" is {seconds}, and {self.share:g} pages share a processor"
-        return f"{RAN_TOO_LONG} {limit} s ({given})"
-
-    def _note_reply(self, *, execute_reply: dict[str, Any], **_: object) -> None:
-        payload = execute_reply["content"].get("payload", [])
-        self.has_left = any(part.get("source") == "ask_exit" for part in payload)
 
     def fail(self, reason: str, line: int | None = None) -> None:
         """Say what stopped the page."""
@@ -296,11 +283,11 @@ class Client(NotebookClient):
         self.nb.metadata["language_info"] = kernel.language_info
 
     async def prepare(self) -> None:
-        """Run the code that the book has its kernels start with."""
-        if code := self.page.settings.start:
-            reply = await self._reply(starting(code))
-            if failure := start_failure(reply):
-                raise StartError(failure)
+        """Spread the net, and run the code that the book has its kernels start with."""
+        await self.ask(START)
+        reply = await self._reply(starting(self.page.settings.start))
+        if reply.get("status") == "error":
+            raise StartError(f"book_start failed: {reply['ename']}: {reply.get('evalue', '')}")
 
     async def ask(self, code: str, expression: str = "None") -> dict[str, Any]:
         """Run code that leaves no trace, and return the value of an expression."""
@@ -314,11 +301,9 @@ class Client(NotebookClient):
         reply = await self.async_wait_for_reply(request, self.nb.cells[-1])
         return dict(reply["content"]) if reply else {}
 
-    async def end(self, *, gently: bool = False) -> None:
-        """End the kernel at once, or let it run what it is to run at its end."""
+    async def end(self) -> None:
+        """End the kernel at once."""
         manager = cast("AsyncKernelManager", self.km)
-        if gently and manager and manager.has_kernel:
-            await manager.shutdown_kernel(now=False)
         if self.kc:
             self.kc.stop_channels()
         if manager:  # nbclient lets go of one that has not answered

@@ -18,6 +18,7 @@ import logging
 import os
 import platform
 import sys
+import textwrap
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -37,10 +38,10 @@ from bookproof.inputs import (
     variables,
 )
 from bookproof.kernels.net import stamp
+from bookproof.kernels.start import missing
 from bookproof.kernels.warm import ENVIRONMENT, environment
-from bookproof.optional import missing
+from bookproof.machine import ARITHMETIC, features, threads
 from bookproof.page import find_declared
-from bookproof.processor import ARITHMETIC, features, threads
 from bookproof.result import Failure, Run, fill, judged, outputs_of, show_records
 
 if TYPE_CHECKING:
@@ -336,15 +337,11 @@ def _unfollowed(run: Run) -> str:
     """Say of which command or address nobody knows what it reads: in which cell."""
     cells = {run.notebook.cells[cell.index].execution_count: cell for cell in run.page.cells}
     unit = "the cell at line" if run.page.has_lines else "cell"
-    told: dict[str, str] = {}
-    # those that say most come first: one process may be told of by several events
-    for event, number, words in sorted(run.unfollowed, key=lambda one: (not one[2], not one[1])):
-        does, line = DOES.get(event, "starts a process"), " ".join(" ".join(words).split())
-        cut = line if len(line) <= LONGEST_COMMAND else f"{line[:LONGEST_COMMAND]}…"
-        cell = cells.get(number)
-        place = f"{unit} {cell.line}" if cell else "it"
-        told.setdefault(does, f"{place} {does}{f': {cut}' if cut else ''}")
-    return " and ".join(told.values())
+    # one that says most: one process may be told of by several events
+    event, number, words = min(run.unfollowed, key=lambda one: (not one[2], not one[1]))
+    place = f"{unit} {cells[number].line}" if number in cells else "it"
+    command = textwrap.shorten(" ".join(words), LONGEST_COMMAND, placeholder="…")
+    return f"{place} {DOES.get(event, 'starts a process')}{f': {command}' if command else ''}"
 
 
 def cells_digest(page: Page) -> str:

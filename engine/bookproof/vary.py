@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from bookproof import report
 from bookproof.compare import paired_numbers
-from bookproof.processor import features
+from bookproof.machine import features
 from bookproof.run import run_outdated
 from bookproof.store import Results
-from bookproof.tolerance import BOUNDLESS, PRECISE, Tolerance, distance, kind, last_digit, parts
+from bookproof.tolerance import PRECISE, Tolerance, kind, last_digit, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ENOUGH, TOO_MUCH = 2, 10
 """The tolerance of a number is at least twice the range that was seen; ten times is too much."""
+BOUNDLESS = 10**6
+"""How many times as large as all numbers of a block no tolerance is proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,9 @@ class Number:
     @property
     def spread(self) -> Decimal:
         """How far apart any two of the values are."""
-        with localcontext(PRECISE):
-            values = [list(map(Decimal, parts(n))) for n in dict.fromkeys((self.want, *self.seen))]
-            apart = [distance(a, b) for a in values for b in values]
-            return max((each for each in apart if each.is_finite()), default=Decimal(0))
+        values = [value(number) for number in (self.want, *self.seen)]
+        finite = [each for each in values if each.is_finite()] or [Decimal(0)]
+        return PRECISE.subtract(max(finite), min(finite))
 
     @property
     def needed(self) -> Decimal:
@@ -64,8 +65,7 @@ class Number:
 
     def describe(self) -> str:
         """Say what was seen."""
-        lowest, *_, highest = sorted([self.want, *self.seen], key=_order)
-        return f"number {self.place}: {lowest} … {highest} (page: {self.want})"
+        return f"number {self.place}: {', '.join(dict.fromkeys(self.seen))} (page: {self.want})"
 
 
 class Block:
@@ -82,10 +82,6 @@ class Block:
         """Return the numbers that vary and whose tolerance is too small."""
         return [n for n in self.numbers if n.spread and n.may_differ and n.allowed < n.needed]
 
-    def steady(self) -> list[Number]:
-        """Return the numbers that never vary, and whose tolerance is too small to let them."""
-        return [n for n in self.numbers if not n.spread and n.may_differ and not n.is_free]
-
     def too_loose(self) -> bool:
         """Whether all numbers have a much larger tolerance than they need."""
         own = [n for n in self.numbers if n.is_free and n.needed]
@@ -95,10 +91,10 @@ class Block:
         """Return the option that gives each number that varies, or may, the tolerance it needs."""
         own = [n for n in self.numbers if n.needed and (n.spread or n.is_free)]
         with localcontext(PRECISE):  # in which a needed amount is an infinite share of 0
-            sized = [(n.needed, abs(Decimal(parts(n.want)[0]))) for n in own]
+            sized = [(n.needed, value(n.want).copy_abs()) for n in own]
             atol = max((needed for needed, _ in sized), default=Decimal(0))
             if not 0 < atol <= BOUNDLESS * max(Decimal(1), *(size for _, size in sized)):
-                return ""  # which no page may say
+                return ""  # it would allow any number
             rtol = max(needed / size for needed, size in sized)
             # how many times the tolerance that it needs one of the others gets
             by_atol = max(atol / needed for needed, _ in sized)
@@ -126,7 +122,7 @@ def conditions_of(
 def run_under(
     name: str,
     pages: Iterable[tuple[Page, Condition]],
-    tell: Callable[[str], object] = lambda _: None,
+    log: Callable[[str], object] = lambda _: None,
 ) -> list[Run]:
     """Run pages under a condition, as far as they have changed since they last ran under it."""
     folder = re.sub(r"\W+", "-", name)
@@ -139,7 +135,7 @@ def run_under(
             results = settings.results / "conditions" / folder
             settings = dataclasses.replace(settings, results=results)
         own.append(dataclasses.replace(page, settings=settings))
-    return run_outdated(own, Results(), tell=tell)
+    return run_outdated(own, Results(), log=log)
 
 
 def numbers(block: Expected, outputs: Sequence[str]) -> list[Number]:
@@ -182,12 +178,6 @@ def findings(found: Sequence[Block]) -> list[str]:
                 f"{_shown(number.allowed)}, but needs {_shown(number.needed)}; "
                 f"write {block.proposal()}"
             )
-        if steady := block.steady():
-            places = ", ".join(str(number.place) for number in steady)
-            lines.append(
-                f"{place}: as good as exact, since the tolerance is less than a counted unit: "
-                f"number {places}"
-            )
         if block.too_loose():
             lines.append(
                 f"{place}: the tolerance is more than {TOO_MUCH} times what was needed; "
@@ -218,7 +208,7 @@ def _unit(number: str, tolerance: Tolerance) -> Decimal:
     if tolerance.unit:
         return tolerance.unit
     # torch and numpy write whole floats as 1., and 0e+00 has no last digit
-    whole = number.endswith(".") or ("e" in number.lower() and not Decimal(parts(number)[0]))
+    whole = number.rstrip("j").endswith(".") or ("e" in number.lower() and not value(number))
     return Decimal(0) if whole else last_digit(number)
 
 
@@ -231,9 +221,3 @@ def rounded(amount: Decimal) -> str:
 
 def _shown(amount: Decimal) -> str:
     return f"{amount.normalize():f}" if amount.adjusted() >= -5 else f"{amount.normalize():e}"  # noqa: PLR2004
-
-
-def _order(number: str) -> tuple[Decimal, ...]:
-    with localcontext(PRECISE):
-        found = [Decimal(part) for part in parts(number)]
-        return tuple(part if not part.is_nan() else Decimal("-inf") for part in found)

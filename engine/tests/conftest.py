@@ -58,7 +58,7 @@ class Ran(list):
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Watch which pages are run, whichever door they come through."""
+    """Watch which pages are run, whatever asks for them."""
     names = Ran()
 
     def run_and_tell(pages, **options):

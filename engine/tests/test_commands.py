@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 from pathlib import Path
 
 import book_corpus
 import pytest
-from book_project import CONF, cell, page
+from book_project import cell, page
 
 from bookproof import commands, report
 from bookproof.__main__ import main
@@ -80,13 +78,6 @@ def test_a_page_that_failed_runs_again_only_when_something_has_changed(book, sai
     assert ran.take() == ["page", "page"]
 
 
-def test_check_tells_what_was_not_compared(book, said):
-    skip = "```{testoutput}\n:options: +SKIP\n:reason: needs a GPU\n\n1\n```\n"
-    book.write("page.md", page(cell("print(2)") + skip))
-    assert main(["check", "page.md"]) == 0
-    assert said().startswith("page.md:12: not compared: needs a GPU\n")
-
-
 def test_accept_says_that_a_page_cannot_be_written(book, capsys, monkeypatch):
     path = book.write("page.md", WRONG)
 
@@ -128,12 +119,14 @@ def test_accept_gives_blocks_to_a_page_without_any_where_others_have_some_only_i
 def test_accept_gives_a_book_without_blocks_those_of_all_its_pages(book, said):
     silent = page(cell("x = 1"))
     paths = book.write("a.md", page(cell("print(2)"))), book.write("b.md", page(cell("print(2)")))
+    book.write("d.md", page(cell("print(2)"), cell("x = 1")))
     book.write("c.md", silent)
     assert main(["accept", "."]) == 0
     assert [path.read_text() for path in paths] == [RIGHT, RIGHT]
     assert Path("c.md").read_text() == silent
+    assert said().endswith("\n3 of 3 cells checked\n")
     assert main(["check", "."]) == 0
-    assert "outputs that match: 2, wrong cells: 0" in said()
+    assert "outputs that match: 3, wrong cells: 0" in said()
 
 
 def test_accept_pins_what_two_runs_share_and_lists_the_rest(book, said):
@@ -188,14 +181,6 @@ def test_accept_gives_no_blocks_to_a_page_of_which_a_cell_fails(book, said):
     )
 
 
-@pytest.mark.parametrize("tags", ["", ":tags: [raises-exception]"])
-def test_accept_says_where_a_failure_is_expected_now(book, said, tags):
-    book.write("conf.py", CONF + "nb_execution_allow_errors = True\n")
-    book.write("page.md", page(cell("1 / 0", head=tags)))
-    assert main(["accept", "page.md"]) == 0
-    assert (f"page.md:{12 if tags else 10}: {report.FAILURE_SAID}\n" in said()) == (not tags)
-
-
 @pytest.mark.parametrize("expected", [None, 1])
 def test_accept_says_which_cell_failed_in_the_second_run(book, said, expected):
     text = page(cell("print(2)", expected), cell("open('once', 'x').close()"))
@@ -214,16 +199,6 @@ def test_a_named_page_without_cells_is_no_fault_beside_others(book, said):
     path = book.write("page.md", WRONG)
     assert main(["accept", "index.md", "page.md"]) == 0
     assert path.read_text() == RIGHT
-    assert said().startswith("index.md: not run: it has no cell\n")
-
-
-def test_accept_gives_each_page_its_blocks_where_the_book_asks_for_them(book):
-    book.write("conf.py", CONF + "book_strict = True\n")
-    path = book.write("page.md", page(cell("print(2)")))
-    assert main(["check", "."]) == 1
-    assert main(["accept", "."]) == 0
-    assert path.read_text() == RIGHT
-    assert main(["check", "."]) == 0
 
 
 def test_accept_changes_no_other_byte(book):
@@ -233,22 +208,6 @@ def test_accept_changes_no_other_byte(book):
     assert main(["accept", "page.md"]) == 0
     assert path.read_bytes().decode() == text.replace("\r\n1\r\n", "\r\n2\r\n") != text
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_accept_writes_through_a_link(book):
-    path = book.write("real/page.md", WRONG)
-    Path("page.md").symlink_to("real/page.md")
-    assert main(["accept", "page.md"]) == 0
-    assert Path("page.md").is_symlink()
-    assert path.read_text() == RIGHT
-
-
-def test_accept_keeps_a_page_whose_cell_fails(book, said):
-    text = page(cell("print(2)", 2), cell("1 / 0"))
-    path = book.write("page.md", text)
-    assert main(["accept", "page.md"]) == 1
-    assert path.read_text() == text
-    assert "ZeroDivisionError" in said()
 
 
 def test_accept_leaves_a_block_whose_cell_prints_something_else_twice_and_takes_the_rest(
@@ -285,27 +244,6 @@ def test_accept_leaves_a_page_that_was_edited_meanwhile(book, capsys, monkeypatc
     )
 
 
-def test_accept_refuses_what_a_block_cannot_hold_and_takes_the_rest(book, capsys):
-    text = page(cell("print('a\\x0cb')", 1))
-    book.write("a.md", text)
-    book.write("b.md", WRONG)
-    assert main(["accept", "."]) == 2
-    assert Path("a.md").read_text() == text
-    assert Path("b.md").read_text() == RIGHT
-    told = capsys.readouterr().err
-    assert "a.md:10: the cell prints what a {testoutput} block can't hold" in told
-
-
-def test_accept_refuses_to_work_in_ci(book, capsys, monkeypatch, ran):
-    monkeypatch.setenv("CI", "true")
-    path = book.write("page.md", WRONG)
-    assert main(["accept", "page.md"]) == 2
-    assert path.read_text() == WRONG
-    assert ran.take() == []
-    assert "it does not work where CI is set: run it on your own machine" in capsys.readouterr().err
-    assert main(["check", "page.md"]) == 1
-
-
 @pytest.mark.parametrize("command", ["check", "accept"])
 def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, command):
     path = book.write("a.md", WRONG)
@@ -327,7 +265,7 @@ def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, comma
     [
         ("missing.md", "no such page or folder: missing.md\n"),
         ("README.md", "README.md:1: not a MyST notebook; start it with `file_format: mystnb`\n"),
-        ("broken", "/broken/conf.py:1: ZeroDivisionError: division by zero\n"),
+        ("broken", "/broken/conf.py: There is a programmable error in your configuration file:\n"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_line(book, capsys, command, path, message):
@@ -335,36 +273,8 @@ def test_what_cannot_be_read_is_told_in_a_line(book, capsys, command, path, mess
     book.write("broken/conf.py", "1 / 0")
     book.write("broken/page.md", RIGHT)
     assert main([command, path]) == 2
-    assert capsys.readouterr().err in {message, f"{book.folder}{message}"}
-
-
-def test_pages_are_found_below_folders_but_not_in_hidden_ones(book, said, ran):
-    for name in ("page", "部/一", "_build/out", ".venv/in", "部/.drafts/draft"):
-        book.write(f"{name}.md", RIGHT)
-    book.write("plain.md", "# Plain\n")
-    book.write("data.txt", "file_format: mystnb")
-    book.write("other/conf.py", "1 / 0")  # whatever that is, no page is beside it
-    book.write("other/plain.md", "# Plain\n")
-    assert main(["check", "."]) == 0
-    assert ran.take() == ["page", "一"]
-    draft = "部/.drafts/draft.md"
-    assert main(["check", "部", draft, "page.md", "page.md"]) == 0
-    assert ran.take() == ["draft"]
-
-
-def test_without_paths_the_folder_docs_is_meant(book, ran):
-    book.write("docs/page.md", RIGHT)
-    book.write("other.md", RIGHT)
-    assert main(["check"]) == 0
-    assert ran.take() == ["page"]
-
-
-def test_pages_of_the_books_own_formats_are_found(settled, tmp_path, monkeypatch, ran, said):
-    shutil.copytree(book_corpus.BOOKS / "formats", tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path.copy())
-    assert main(["check", "."]) == 0
-    assert ran.take() == ["old", "script"]
+    told = capsys.readouterr().err
+    assert told.startswith((message, f"{book.folder}{message}"))
 
 
 def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, said, ran):

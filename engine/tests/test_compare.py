@@ -9,11 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
-from _pytest.doctest import _get_checker
 from docutils.core import publish_string
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from IPython.display import HTML, JSON, SVG, Javascript, Latex, Markdown, Pretty
@@ -25,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bookproof.compare import Status, as_on_page, far_numbers, judge, matches
 from bookproof.outputs import normalize, printed
 from bookproof.page import Expected, parse_page
-from bookproof.tolerance import NUMBER, Tolerance
+from bookproof.tolerance import Tolerance
 
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1
@@ -142,17 +140,6 @@ def test_errors_are_compared_by_type_and_message():
     error = new_output("error", ename="ValueError", evalue="bad", traceback=["…"])
     assert status(expect("ValueError: bad"), error) is Status.MATCHES
     assert status(expect("ValueError: worse"), error) is Status.DIFFERS
-    assert status(expect("ValueError: worse", "+IGNORE_EXCEPTION_DETAIL"), error) is Status.MATCHES
-    assert status(expect("TypeError: bad", "+IGNORE_EXCEPTION_DETAIL"), error) is Status.DIFFERS
-
-
-def test_only_an_error_has_a_detail_to_ignore():
-    error = new_output("error", ename="ValueError", evalue="bad", traceback=["…"])
-    block = expect("loss: 0.5\nValueError: worse", "+IGNORE_EXCEPTION_DETAIL")
-    assert status(block, stream("loss: 0.5\n"), error) is Status.MATCHES
-    assert status(block, stream("loss: 0.7\n"), error) is Status.DIFFERS
-    block = expect("loss: 0.5", "+IGNORE_EXCEPTION_DETAIL")
-    assert status(block, stream("loss: 0.7")) is Status.DIFFERS
 
 
 def test_streams_results_and_errors_are_one_text_in_order():
@@ -287,7 +274,6 @@ def test_a_tolerance_is_that_of_the_block():
     assert status(expect("x = 0.5", rtol="1e-2"), stream("x = 0.504")) is Status.MATCHES
     assert status(expect("x = 0.5", rtol="1e-2"), stream("x = 0.506")) is Status.DIFFERS
     assert status(expect("x = 0.5", atol="1e-2"), stream("x = 0.506")) is Status.MATCHES
-    assert status(expect("x = 0.5", "+NUMBER"), stream("x = 0.506")) is Status.MATCHES
     assert status(expect("x = 0.5"), stream("x = 0.504")) is Status.DIFFERS
 
 
@@ -297,6 +283,7 @@ def test_a_tolerance_is_that_of_the_block():
         ("1", "1.0"),  # integers are no floats
         ("1.0", "1"),
         ("1.0", "1.0+0j"),
+        ("1.0", "1.0j"),
         ("float64", "float65"),  # digits of words are text
         ("x1.5", "x1.6"),
         ("torch 2.13.0", "torch 2.13.1"),
@@ -326,7 +313,7 @@ def test_a_tolerance_is_that_of_the_block():
         ("１.0", "２.0"),
     ],
 )
-@pytest.mark.parametrize("options", [{"atol": 3.0}, {"rtol": 3.0}, {"flags": NUMBER}], ids=str)
+@pytest.mark.parametrize("options", [{"atol": 3.0}, {"rtol": 3.0}], ids=str)
 def test_only_numbers_of_one_kind_have_a_tolerance(want, got, options):
     assert not near(want, got, **options)
     assert near(want, want, **options)
@@ -336,7 +323,6 @@ def test_only_numbers_of_one_kind_have_a_tolerance(want, got, options):
 def test_a_tolerance_reaches_whole_numbers_too():
     assert near("2488 spikes", "2559 spikes", rtol=0.15)
     assert not near("2488 spikes", "2900 spikes", rtol=0.15)
-    assert not near("2488 spikes", "2559 spikes", NUMBER)  # as pytest has it
 
 
 @pytest.mark.parametrize(
@@ -403,10 +389,9 @@ def test_decimals_are_decimals_of_any_size(want, got, atol, accepted):
         ("3-2.5", "3-2.501"),
         ("<0.5>", "<0.501>"),
         ("1.0+2.0j", "1.001+2.001j"),
-        ("(1+2j)", "(1.001+1.999j)"),
-        ("2j", "0+2.001j"),
-        ("2j", "(0.001+2j)"),
-        ("[(-0-1j)]", "[(0.001-1.001j)]"),
+        ("(1-2.5j)", "(1-2.501j)"),
+        ("(1+0.001j)", "(1-0.001j)"),
+        ("2.0j", "2.001j"),
         ("tensor(1.+2.j)", "tensor(1.0010+2.0010j)"),
         ("1. +2.j", "1.001+2.001j"),
         ("nan+1.0j", "nan+1.001j"),
@@ -422,42 +407,13 @@ def test_white_space_is_free_beside_a_tolerance_only():
     # torch and numpy pad columns and break lines by the width of the numbers
     for want, got in [("[0.5, 1.0]", "[ 0.5,\n  1.0 ]"), ("a  b 0.5", "a b\n0.5")]:
         assert near(want, got, rtol=0)
-        assert not near(want, got, NUMBER)
         assert not near(want, got)
-    assert near("a  0.5", "a 0.51", NUMBER | doctest.NORMALIZE_WHITESPACE)
 
 
 def test_a_blank_line_is_marked_under_a_tolerance_too():
     assert near("<BLANKLINE>\nx = 0.5", "\nx =  0.501", atol=0.01)
     assert not near("<BLANKLINE>\n0.5", "\n0.501", doctest.DONT_ACCEPT_BLANKLINE, atol=0.01)
-    assert near("<BLANKLINE>\nx = 0.5", "\nx = 0.51", NUMBER)
     assert not near("\nx = 0.5", "<BLANKLINE>\nx = 0.5", atol=0.01)
-
-
-@pytest.mark.parametrize(
-    ("want", "got", "same"),
-    [
-        ("3.14", "3.1415927", True),
-        ("3.14", "3.16", False),
-        ("3.1e2", "314.9", True),
-        ("3.1e2", "330.0", False),
-        ("2e-3", "0.0029", True),
-        ("2e-3", "0.0031", False),
-        ("1.", "1.0", True),
-        ("1.", "1.1", False),
-        ("0.50+0.25j", "0.504+0.254j", True),
-        ("0.50+0.25j", "0.504+0.27j", False),
-    ],
-)
-def test_number_asks_for_the_digits_that_are_written(want, got, same):
-    assert near(want, got, NUMBER) is same
-
-
-def test_a_spike_is_no_silence():
-    # pytest takes these for the same: "1." has no digit after its point
-    spikes, silence = np.array([0.0, 1.0]), np.array([0.0, 0.0])
-    assert _get_checker().check_output(str(spikes), str(silence), NUMBER)
-    assert not near(spikes, silence, NUMBER)
 
 
 word = st.sampled_from(
@@ -490,15 +446,6 @@ def texts(draw):
     return normalize(want), normalize(got)
 
 
-@LAW
-@given(texts(), st.sampled_from([0, doctest.NORMALIZE_WHITESPACE]))
-def test_number_is_that_of_pytest(pair, flags):
-    want, got = pair
-    assume(want and got)
-    flags |= NUMBER | STRICT
-    assert near(want, got, flags) == _get_checker().check_output(want, got, flags)
-
-
 numbers = st.floats(width=32) | st.floats(-10, 10).map(lambda x: round(x, 2))
 amounts = st.sampled_from([0.0, 1e-8, 1e-3, 0.1, 1.0])
 
@@ -527,16 +474,6 @@ def test_numbers_are_as_close_as_numpy_says(pair, rtol, atol):
     assert near(repr(want), repr(got), rtol=rtol, atol=atol) == isclose(got, want, rtol, atol)
 
 
-@LAW
-@given(st.tuples(neighbours(), neighbours()), amounts, amounts)
-def test_complex_numbers_are_as_close_as_numpy_says(pairs, rtol, atol):
-    want, got = (complex(*parts) for parts in zip(*pairs, strict=True))
-    assume(all(map(math.isfinite, (want.real, want.imag, got.real, got.imag))))
-    apart, allowed = abs(got - want), atol + rtol * abs(want)
-    assume(not math.isclose(apart, allowed))  # where the oracle's own rounding decides
-    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == (apart <= allowed or want == got)
-
-
 nested = st.recursive(
     st.floats()
     | st.integers()
@@ -549,7 +486,7 @@ nested = st.recursive(
 
 
 @LAW
-@given(nested, st.sampled_from([{"flags": NUMBER}, {"rtol": 0}, {"rtol": 1e-3, "atol": 1e-8}]))
+@given(nested, st.sampled_from([{}, {"rtol": 0}, {"rtol": 1e-3, "atol": 1e-8}]))
 def test_every_text_is_itself(thing, options):
     assert near(repr(thing), repr(thing), **options)
 
@@ -572,7 +509,7 @@ def test_nested_numbers_may_be_off_by_the_tolerance_and_no_more(tree, by):
 
 
 @LAW
-@given(texts(), st.sampled_from([{}, {"flags": NUMBER}, {"rtol": 0.1}, {"atol": 1e3}]))
+@given(texts(), st.sampled_from([{}, {"rtol": 0.1}, {"atol": 1e3}]))
 def test_an_output_as_the_page_would_write_it_differs_only_where_it_is_wrong(pair, options):
     want, got = pair
     expected = block_of(want, **options)

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_compare import LAW, near
 
-from bookproof.tolerance import NUMBER
-
 torch = pytest.importorskip("torch")
 
 shapes = st.sampled_from([(), (1,), (3,), (20,), (2, 3), (3, 9), (2, 2, 2), (1, 1001)])
@@ -18,19 +16,6 @@ shapes = st.sampled_from([(), (1,), (3,), (20,), (2, 3), (3, 9), (2, 2, 2), (1, 
 def same_floats(shape, seed, dtype):
     generator = torch.Generator().manual_seed(seed)
     return 4 * torch.rand(shape, generator=generator, dtype=dtype) - 2
-
-
-@LAW
-@given(shapes, st.integers(0, 99), st.sampled_from([torch.float32, torch.float64, torch.complex64]))
-def test_a_printed_tensor_may_be_off_by_the_tolerance_and_no_more(shape, seed, dtype):
-    want = same_floats(shape, seed, dtype)
-    off = 0.01 * same_floats(shape, seed + 1, dtype)
-    got = want + off
-    assert near(want, got, atol=0.06)
-    far = want.clone()
-    far.view(-1)[-1] += 0.1
-    assert not near(want, far, atol=0.06)
-    assert not near(want, got, atol=0)
 
 
 @LAW
@@ -63,9 +48,3 @@ def test_a_printed_array_may_be_off_by_the_tolerance_and_no_more(shape, seed):
 def test_shape_and_dtype_are_exact(other):
     assert near(torch.zeros(2, 3), torch.full((2, 3), -0.125), atol=1)
     assert not near(torch.zeros(2, 3), other, atol=1, rtol=1)
-    assert not near(torch.zeros(2, 3), other, NUMBER)
-
-
-def test_a_tensor_may_change_its_notation():
-    assert near(torch.tensor([1e-9, 1.0]), torch.tensor([0.0, 1.0]), atol=1e-8)
-    assert near(torch.tensor([float("nan"), 1.0]), torch.tensor([float("nan"), -1.0]), atol=2)

@@ -17,9 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from book_project import CONF, cell, settle_environment
 from book_runs import (
-    HOLDS_THE_LOCK,
     PATIENCE,
-    SECONDS,
     alive_with,
     is_alive,
     printed,
@@ -85,21 +83,6 @@ def test_a_template_that_is_killed_ends_the_run_and_the_next_has_another(tmp_pat
         path.with_name("go").touch()
     assert all(done.ok for done in run(*paths))
     assert template().process.pid != killed.pid
-
-
-@pytest.mark.slow
-def test_what_a_page_leaves_running_ends_with_its_ordinary_kernel(tmp_path):
-    body = cell(f"{CHILD}\nprint(child.pid, os.getpid())")
-    pages = [
-        write(tmp_path, body, name="right.md"),
-        write(tmp_path, body, cell(HOLDS_THE_LOCK), name="slow.md", front=SECONDS.format(3)),
-        write(tmp_path, body, cell("os._exit(1)"), name="dead.md"),
-    ]
-    done = run(*pages, warm=False)
-    assert [one.failed for one in done] == [False, True, True]
-    left = [int(number) for one in done for number in printed(one)[0].split()]
-    assert len(left) == 6
-    until(lambda: not any(map(is_alive, left)))
 
 
 def test_a_page_may_fork_and_have_pools_and_threads(tmp_path):

@@ -72,8 +72,6 @@ def test_what_a_build_has_written_is_no_page_though_nothing_excludes_it(book):
         assert book.build(out=out).status == 0
     assert list(book.folder.glob("*/jupyter_execute/page.ipynb")), "nothing to find by mistake"
     book.write("public/_downloads/page.md", PAGE)  # as a page that is offered for download
-    again = book.build("-E", out="site/html")
-    assert (again.status, again.read) == (0, ["index", "page"])
     assert found(book) == ["page.md"]
     assert collected(book) == ["page.md"]
 

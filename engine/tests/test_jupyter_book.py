@@ -103,12 +103,3 @@ def test_the_command_line_checks_it_also_after_a_build(jupyter_book, capsys):
     sphinx_build("-b", "html", ".", "_build/html")
     assert main(["check", ".", "--anew"]) == 0
     assert RIGHT in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_pytest_tests_it_also_after_a_build(jupyter_book):
-    sphinx_build("-b", "html", ".", "_build/html")
-    options = ["-q", "-p", "bookproof.pytest_plugin", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "1 passed" in done.stdout, done.stdout

@@ -45,25 +45,11 @@ def test_without_groups_the_machine_is_the_limit(limits):
         ("0::/\n", {"cpu.max": "900000 100000"}, 3),
         ("0::/a/b\n", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 0.5),
         ("0::/gone/from/here\n", {"cpu.max": "200000 100000"}, 2),
-        (
-            "3:cpu,cpuacct:/a\n2:memory:/\n",
-            {"cpu/a/cpu.cfs_quota_us": 200000, "cpu/a/cpu.cfs_period_us": 100000},
-            2,
-        ),
-        (
-            "3:cpu:/\n",
-            {"cpu/cpu.cfs_quota_us": -1, "cpu/cpu.cfs_period_us": 100000},
-            3,
-        ),
     ],
 )
 def test_processors(limits, groups, files, processors):
     limits(groups, files)
     assert machine.processors() == processors
-
-
-UNLIMITED = 9223372036854771712
-V1 = {"memory/memory.limit_in_bytes": UNLIMITED, "memory/memory.usage_in_bytes": 5 * GB}
 
 
 @pytest.mark.parametrize(
@@ -78,17 +64,6 @@ V1 = {"memory/memory.limit_in_bytes": UNLIMITED, "memory/memory.usage_in_bytes":
                 "a/memory.max": 4 * GB,
                 "a/memory.current": 3 * GB,
                 "a/memory.stat": f"anon {GB}\ninactive_file {GB}\nactive_file {GB}",
-            },
-            2 * GB,
-        ),
-        ("4:memory:/\n", V1, 20 * GB),
-        (
-            "4:memory:/a\n",
-            V1
-            | {
-                "memory/a/memory.limit_in_bytes": 4 * GB,
-                "memory/a/memory.usage_in_bytes": 3 * GB,
-                "memory/a/memory.stat": f"inactive_file 0\ntotal_inactive_file {GB}",
             },
             2 * GB,
         ),

@@ -12,8 +12,7 @@ from book_project import cell, settle_environment
 from book_runs import printed, run, write
 
 from bookproof import run as runs
-from bookproof import used
-from bookproof.used import Used, read_used
+from bookproof.kernels.start import Used, read_used
 
 # What a page does, and which files of its folder it is known to have used.
 USES = {
@@ -133,4 +132,3 @@ def test_the_net_leaves_nothing_in_the_kernel(tmp_path, monkeypatch):
     assert printed(noted)[0].split("<")[0] == printed(free)[0].split("<")[0]
     assert noted.used
     assert not free.used
-    assert Path(used.__file__).exists()

@@ -111,14 +111,6 @@ def block(*options, text="1.0"):
     return cell.expected
 
 
-def test_number_is_the_flag_of_pytest():
-    from _pytest.doctest import _get_number_flag  # noqa: PLC0415 (it has no public name)
-
-    expected = block(":options: +NUMBER")
-    assert expected.flags == doctest.DONT_ACCEPT_TRUE_FOR_1 | _get_number_flag()
-    assert expected.text == "1.0"
-
-
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
@@ -154,10 +146,6 @@ def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
     [
         ([":rtol: 1"], "0.5", "`:rtol:` must be below 1"),
         ([":rtol: 1e308"], "0.5", "`:rtol:` must be below 1"),
-        ([":atol: 1e308"], "0.5", "`:atol:` is more than a million times the largest number"),
-        ([":atol: 5e7/3"], "9 of 12", "`:atol:` is more than a million times the largest number"),
-        ([":atol: 5e7", ":exact: 20 *"], "20 400\n3", "`:atol:` is more than a million times"),
-        ([":atol: 1e7"], "inf or nan", "`:atol:` is more than a million times"),
         ([":atol: 0.1"], "no number", "its tolerance reaches no number"),
         ([":atol: 0.1", ":exact: integers"], "3 of 4", "its tolerance reaches no number"),
         ([":atol: 0.1", ":exact: whole"], "0.5", "takes integers, or texts in which \\* stands"),
@@ -186,11 +174,7 @@ def test_an_output_is_skipped_for_a_reason():
     [
         ([":options: +SKIP"], "SKIP needs a reason.*add `:reason: needs a GPU`"),
         ([":reason: needs a GPU"], r"add `:options: \+SKIP` or delete it"),
-        ([":options: +SKIP -SKIP", ":reason: needs a GPU"], r"add `:options: \+SKIP`"),
-        ([":options: +NUMBER", ":rtol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
-        ([":options: +NUMBER", ":atol: 1e-5"], "NUMBER and `:rtol:` or `:atol:`.*keep one"),
-        ([":options: +ELLIPSIS +NUMBER"], "ELLIPSIS does not go with NUMBER.*a cell of its own"),
-        ([":options: +ELLIPSIS", ":rtol: 1e-5"], "ELLIPSIS does not go with"),
+        ([":options: +ELLIPSIS", ":rtol: 1e-5"], "ELLIPSIS does not go with.*a cell of its own"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, told):
@@ -260,10 +244,7 @@ def test_a_page_has_its_own_configuration(extra, timeout, allows_errors):
 @pytest.mark.parametrize(
     ("extra", "told"),
     [
-        ("mystnb: {execution_mode: lazy}", "this page's execution_mode is 'lazy', but takes one"),
-        ("mystnb: {execution_mode: off}", "this page's execution_mode is False, but takes one of"),
-        ("mystnb: {execution_cache_path: a}", "a page can't have its own execution_cache_path"),
-        ("mystnb: {execution_excludepatterns: []}", "a page can't have its own execution_exclude"),
+        ("mystnb: {execution_mode: off}", "mystnb: 'execution_mode' must be in"),
         ("mystnb: {execution_timeout: soon}", "mystnb: "),
         ("mystnb: {nonsense: 1}", "mystnb: "),
         ("book: {depends: a.csv}", "book: depends: is 'a.csv', but takes a list of files"),

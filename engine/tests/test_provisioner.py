@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from book_project import cell, needs, sphinx_build
+from book_project import cell
 from book_runs import PATIENCE, is_alive, run, until, write
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -126,19 +126,6 @@ def test_nbclient_knows_it_by_name(monkeypatch):
     assert [output.text.strip() for output in outputs[4:7]] == ["magic", "shell", "from C"]
     assert outputs[7].data["text/plain"] == "array([0, 1])"
     assert outputs[8].ename == "KeyError"  # what the book's pages get is not forced on others
-
-
-@linux
-def test_myst_nb_knows_it_by_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    conf = "extensions = ['myst_nb']\nhtml_theme = 'basic'\nnb_execution_mode = 'force'\n"
-    (tmp_path / "conf.py").write_text(conf)
-    page = write(tmp_path, cell(PARENT), name="index.md")
-    page.write_text(page.read_text().replace("python3", "warm-python3"))
-    status, _, messages = sphinx_build("-b", "html", ".", "_build")
-    assert status == 0, messages
-    assert TEMPLATE in (tmp_path / "_build" / "index.html").read_text()
-    assert "WARNING" not in messages
 
 
 @linux
@@ -280,12 +267,3 @@ def test_where_a_template_is_of_no_use_an_ordinary_kernel_does_the_work_with_a_w
     assert done.ok
     reason = "importing odd raises ZeroDivisionError('division by zero')"
     assert f"an ordinary kernel instead of a warm one: {reason}" in caplog.text
-
-
-@needs("cycler")
-@linux
-def test_a_module_of_the_page_that_an_imported_one_hides_is_found_with_a_warning(tmp_path, caplog):
-    (tmp_path / "cycler.py").write_text("mine = True\n")
-    path = write(tmp_path, cell("import cycler\nprint(cycler.mine)", True))  # noqa: FBT003
-    assert run(path, modules=["cycler"])[0].ok
-    assert f"{tmp_path}/cycler.py is in the place of a module that was imported" in caplog.text

@@ -15,7 +15,6 @@ from bookproof.page import parse_page
 from bookproof.report import (
     MOST_LINES,
     describe,
-    ended,
     shown_path,
     skipped,
     summarize,
@@ -112,12 +111,6 @@ def test_a_cell_that_was_not_run_blames_the_one_that_failed():
     assert "Mend the cell before it that failed" in told
 
 
-def test_a_long_difference_is_cut():
-    told = describe(verdict("```{testoutput}\nx\n```\n", "\n".join(map(str, range(1000)))))
-    assert len(told.splitlines()) < MOST_LINES + 10
-    assert "lines left out" in told
-
-
 def test_only_the_cells_that_were_run_are_reported():
     base = verdict("", "a\n")
     verdicts = [
@@ -126,12 +119,6 @@ def test_only_the_cells_that_were_run_are_reported():
     ]
     run = Run(base.page, base.page.notebook, tuple(verdicts))
     assert [v.status for v in wrong([run])] == [Status.FAILED]
-
-
-def test_cells_that_did_not_run_for_no_known_reason_are_reported():
-    base = verdict("", "a\n")
-    lost = Verdict(base.page, base.cell, Status.NOT_RUN, "")
-    assert wrong([Run(base.page, base.page.notebook, (lost,))]) == [lost]
 
 
 def test_the_summary_counts():
@@ -189,10 +176,7 @@ def test_the_numbers_that_differ_are_told_below_the_lines():
         ("1", "1.0", " (the same value, written differently)"),
         ("nan", "0.5", ""),
         ("inf", "-inf", ""),
-        ("3.0+4.0j", "3.0+4.5j", " (differs by 0.5, 10 %)"),
-        ("2j", "2+2j", " (differs by 2, 100 %)"),
-        ("1.0", "1j", " (differs by 1.41421, 140 %)"),
-        ("nan+1.0j", "1.0+1.0j", ""),
+        ("2.0j", "2.5j", " (differs by 0.5, 25 %)"),
     ],
 )
 def test_numbers_are_told_with_how_far_they_are_apart(want, got, apart):
@@ -256,10 +240,3 @@ def test_a_cell_of_a_notebook_is_named_by_its_number():
     page = parse_page(Path("docs/page.ipynb"), source)
     told = describe(Verdict(page, page.cells[0], Status.FAILED, "ValueError: x"))
     assert told.startswith("docs/page.ipynb:cell 1: the cell failed\n  1 | x = 1\n")
-
-
-def test_a_line_says_that_a_page_has_ended_and_why_it_runs_again():
-    page = parse_page(Path("docs/page.md"), FRONT_MATTER + "```{code-cell}\n```\n")
-    run = Run(page, page.notebook, (), seconds=1.25)
-    assert ended(run) == "docs/page.md: 1.2 s"
-    assert ended(run, "a", "b") == "docs/page.md: 1.2 s (again, since a) (not kept: b)"

@@ -80,10 +80,6 @@ def test_the_page_itself_is_left_as_it_was(tmp_path):
     assert done.notebook.metadata.language_info.name == "python"
 
 
-def test_no_pages_are_no_runs():
-    assert run_pages([]) == []
-
-
 # What kernels are given
 
 
@@ -99,12 +95,6 @@ def test_every_kernel_starts_in_the_same_way(tmp_path):
     folder, _, *fixed = one[0].rsplit(" ", 4)
     assert folder == "部 分"
     assert fixed == ["1", "1", "0"]
-
-
-def test_pages_do_not_see_each_other(tmp_path):
-    first = write(tmp_path, cell("secret = 1\nprint(secret)", 1), name="a.md")
-    second = write(tmp_path, cell("print('secret' in globals())", False), name="b.md")  # noqa: FBT003
-    assert [done.ok for done in run(first, second) + run(second)] == [True, True, True]
 
 
 def test_sockets_are_in_a_private_folder_that_goes_with_the_kernel(tmp_path):
@@ -281,13 +271,15 @@ def test_whatever_stops_a_cell_is_told_and_stops_its_page_alone(failing, code):
 @pytest.mark.parametrize("code", ENDLESS)
 def test_a_cell_that_runs_too_long_is_stopped(failing, code):
     assert statuses(failing[code]) == [FAILED, NOT_RUN]
-    reason = "2 s (nb_execution_timeout is 1, and 2 pages share a processor)"
+    reason = "2 s (nb_execution_timeout is 1, pages to a processor: 2)"
     assert failing[code].verdicts[0].got == f"the cell ran longer than {reason}"
 
 
 def test_a_page_that_has_a_processor_to_itself_has_the_books_time(tmp_path):
     [alone] = run(write(tmp_path, cell(ENDLESS[0]), front=SECONDS.format(1)))
-    assert alone.verdicts[0].got == "the cell ran longer than 1 s (nb_execution_timeout)"
+    assert alone.verdicts[0].got == (
+        "the cell ran longer than 1 s (nb_execution_timeout is 1, pages to a processor: 1)"
+    )
     assert "Give the cell more time (nb_execution_timeout" in describe(alone.verdicts[0])
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from book_project import CONF, Book, cell, needs, page
+from book_project import CONF, cell, needs, page
 from nbformat.v4 import new_output
 
 from bookproof import __main__ as command_line
@@ -20,12 +19,12 @@ from bookproof import inputs, store
 from bookproof import run as running
 from bookproof.kernels import warm
 from bookproof.kernels.net import stamp
+from bookproof.kernels.start import Used
 from bookproof.page import read_page
 from bookproof.result import Failure, Run, judged, outputs_of
 from bookproof.run import run_outdated
 from bookproof.settings import find_settings
 from bookproof.store import Results
-from bookproof.used import Used
 
 ONE = page(cell("print(1)", 1))
 GCC = ("subprocess.Popen", 1, ("gcc",))
@@ -124,18 +123,6 @@ def test_an_edited_block_is_judged_anew_without_a_run(book, runs):
     assert runs.take() == []
 
 
-def test_an_edited_cell_runs_its_page_alone(book, ran):
-    book.write("a.md", ONE)
-    book.write("b.md", page(cell("print(2)", 2)))
-    book.build()
-    ran.clear()
-    book.edit("b.md", "print(2)", "print(1 + 1, end='')")
-    built = book.build()
-    assert built.status == 0
-    assert built.read == ["b"]
-    assert ran.take() == ["b"]
-
-
 @pytest.fixture
 def package(book):
     """A package with an inner module, and pages that use all, a part or nothing of it."""
@@ -161,19 +148,6 @@ def test_a_changed_module_runs_exactly_the_pages_that_imported_it(package, ran):
     assert built.html("a") == before["a"].replace(">2\n", ">11\n") != before["a"]
     assert built.html("b") == before["b"]
     assert package.build().read == []
-
-
-def test_a_module_that_a_module_imports_counts_as_well(package, ran):
-    package.build()
-    ran.clear()
-    package.edit("package/inner.py", "1", "5")
-    built = package.build()
-    assert built.read == ran.take() == ["a", "b"]
-    assert ">6\n" in built.html("a")
-    assert ">5\n" in built.html("b")
-    (package.folder / "package" / "inner.py").unlink()
-    assert package.build().status == 1
-    assert ran.take() == ["a", "b"]
 
 
 def test_no_compiled_module_is_left_that_could_be_older_than_its_source(package, monkeypatch):
@@ -204,45 +178,6 @@ def test_what_check_found_is_what_sphinx_publishes(package, ran):
     assert ran.take() == []
 
 
-def test_data_that_was_read_counts_and_what_the_page_wrote_itself_does_not(book, ran):
-    book.write("data/x.txt", "1")
-    book.write("part/page.md", page(cell(
-        "from pathlib import Path\n"
-        "Path('mine').write_text(Path('../data/x.txt').read_text())\n"
-        "Path('mine').read_text()"
-    )))  # fmt: skip
-    for text, runs in (("1", ["page"]), ("1", []), ("2", ["page"])):
-        book.write("data/x.txt", text)
-        assert f"'{text}'" in str(outcome(book, "part/page")[0].notebook.cells)
-        assert ran.take() == runs
-    (book.folder / "part" / "mine").write_text("other")
-    outcome(book, "part/page")
-    assert ran.take() == []
-
-
-def test_a_folder_that_is_named_counts_with_all_that_is_in_it(book, ran):
-    book.write("data/a.csv", "1")
-    code = (
-        "from pathlib import Path\nprint(*sorted(file.stem for file in Path('data').glob('*.csv')))"
-    )
-    book.write("page.md", page(cell(code)))
-
-    def printed():
-        os.utime(book.folder / "data", (0, 0))  # it was not changed while the page ran
-        return outcome(book)[0].verdicts[0].got
-
-    assert [printed(), printed()] == ["a\n", "a\n"]
-    assert ran.take() == ["page"]
-    book.write("data/a.csv", "2")
-    assert printed() == "a\n"
-    assert ran.take() == ["page"]  # nobody knows that its contents do not count
-    (book.folder / "data" / "__pycache__").mkdir()
-    assert printed() == "a\n"  # nobody lists what Python makes for itself
-    book.write("data/b.csv", "3")
-    assert [printed(), printed()] == ["a b\n", "a b\n"]
-    assert ran.take() == ["page"]
-
-
 def test_a_loaded_cell_counts(book, ran):
     book.write("code.py", "print(1)\n")
     book.write("page.md", page(cell("", 1, ":load: code.py")))
@@ -257,27 +192,16 @@ def test_a_loaded_cell_counts(book, ran):
 def test_declared_files_count_and_so_does_a_new_one(book, ran):
     book.write("data/a.csv", "1")
     book.write("page.md", page(cell("1"), front="book: {depends: [data/*.csv]}\n"))
-    book.build()
-    ran.clear()
-
-    def rebuilt():
-        built = book.build()
-        assert built.status == 0, built.messages
-        assert built.read == ran
-        return ran.take()
-
-    assert rebuilt() == []
-    book.write("data/a.csv", "2")
-    assert rebuilt() == ["page"]
-    book.write("data/b.csv", "3")
-    assert rebuilt() == ["page"]
-    book.write("data/b.txt", "3")
-    assert rebuilt() == []
+    for name, text, runs in (
+        ("a.csv", "1", ["page"]), ("a.csv", "2", ["page"]), ("b.csv", "3", ["page"]),
+        ("b.txt", "3", []),
+    ):  # fmt: skip
+        book.write(f"data/{name}", text)
+        outcome(book)
+        assert ran.take() == runs
     (book.folder / "data" / "b.csv").unlink()
-    assert rebuilt() == ["page"]
-    (book.folder / "data" / "a.csv").unlink()
-    assert "no file matches 'data/*.csv'" in book.build().messages
-    assert ran.take() == []
+    outcome(book)
+    assert ran.take() == ["page"]
 
 
 def test_a_page_that_is_forced_runs_every_time(book, runs):
@@ -316,12 +240,6 @@ def test_a_kept_result_is_the_run_that_was(book, runs):
     assert outputs_of(kept.notebook) == outputs_of(new.notebook)
     assert kept.seconds == new.seconds == 0.25
     assert [v.status for v in kept.verdicts] == [v.status for v in new.verdicts]
-
-
-def test_anew_runs_all(book, runs):
-    outcome(book)
-    outcome(book, anew=True)
-    assert runs.take() == ["page", "page"]
 
 
 @pytest.fixture
@@ -546,25 +464,6 @@ def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
     assert runs.take() == ["page"]
 
 
-def test_that_a_book_is_complete_matters_to_no_page_that_can_be_followed(book, runs):
-    for setting in ("False", "True", "False"):
-        book.write("conf.py", f"{CONF}book_complete = {setting}\n")
-        outcome(book)
-    assert runs.take() == ["page"]
-
-
-def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):
-    data = book.write("data.txt", "1")
-    runs.files = [str(data)]
-    runs.meanwhile = lambda: data.write_text("2")
-    outcome(book)
-    runs.meanwhile = lambda: None
-    book.write("data.txt", "2")
-    outcome(book)
-    outcome(book)
-    assert runs.take() == ["page", "page"]
-
-
 @needs("torch", "matplotlib")
 @pytest.mark.parametrize("modules", [[], ["matplotlib.pyplot"]])
 def test_matplotlibs_settings_beside_the_page_count(book, ran, modules):
@@ -662,24 +561,6 @@ def test_a_result_is_kept_where_the_book_says(book, runs):
     assert len(list(book.folder.with_name("kept").iterdir())) == 1
 
 
-def test_a_copied_book_knows_nothing_of_the_first(book, runs):
-    outcome(book)
-    copied = Book(book.folder / "copy")
-    shutil.copytree(book.folder / "_build", copied.folder / "_build")
-    shutil.copy(book.folder / "page.md", copied.folder)
-    runs.text = "2\n"
-    assert not outcome(copied)[0].ok
-    assert outcome(book)[0].ok
-    assert runs.take() == ["page", "page"]
-
-
-def test_pages_of_one_name_have_results_of_their_own(book, runs):
-    book.write("part/page.md", ONE)
-    outcome(book, "page", "part/page")
-    outcome(book, "page", "part/page")
-    assert runs.take() == ["page", "page"]
-
-
 def test_a_page_may_have_a_long_name(book, runs, caplog):
     name = "膜" * 80
     book.write(f"{name}.md", ONE)
@@ -715,19 +596,6 @@ def test_pages_that_are_gone_make_no_book_outdated(book, runs):
     (book.folder / "gone.md").unlink()
     book.write("data.txt", "2")
     outcome(book)
-    assert not any_outdated()
-
-
-def test_results_from_another_place_make_no_book_outdated(book, runs):
-    outcome(book)
-    file = result(book)
-    other = Book(book.folder.with_name(f"{book.folder.name}-other"))
-    other.write("page.md", ONE)
-    runs.files = [str(book.write("data.txt", "1"))]
-    outcome(other)
-    shutil.copy(result(other), file.parent)
-    book.write("data.txt", "2")
-    assert len(list(file.parent.iterdir())) == 2
     assert not any_outdated()
 
 

@@ -13,7 +13,7 @@ from book_project import CONF
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bookproof.__main__ import main
-from bookproof.stored import stored_output, with_outputs
+from bookproof.outputs import stored_output, with_outputs
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}
 STORED = CONF + "book_stored = True\n"
@@ -122,7 +122,7 @@ def test_a_notebook_has_no_place_for_tolerances_and_is_told_so(book, said):
     notebook(("import os\nprint(1.0 + 0.5 * len(os.environ.get('TWO', '')))", "1.0\n"))
     assert main(["vary", "."]) == 1
     told = said()
-    assert "page.ipynb:cell 1: number 1: 1.0 … 1.5 (page: 1.0)" in told
+    assert "page.ipynb:cell 1: number 1: 1.0, 1.5 (page: 1.0)" in told
     assert "Or tag the cell nbval-ignore-output, to leave it out." in told
     assert ":atol:" not in told
     assert main(["accept", "--tolerance", "."]) == 0
@@ -213,14 +213,6 @@ def test_accept_marks_the_cells_that_cannot_be_compared_and_takes_the_rest(book,
     ]
     for _ in range(3):
         assert main(["check", "--anew", "."]) == 0
-
-
-def test_accept_stores_the_outputs_of_a_notebook_without_any_if_it_is_named(book):
-    book.write("conf.py", STORED)
-    path = notebook(("print(1)",))
-    assert main(["accept", "page.ipynb"]) == 0
-    assert stored(path) == ["1\n"]
-    assert main(["check", "."]) == 0
 
 
 def test_a_build_and_pytest_compare_it_too(book):

@@ -156,28 +156,6 @@ class TestKernels:
         assert before[0].startswith(start)
         assert len({before[1], seeded[0], after[1]}) == 3
 
-    @needs("torch", "matplotlib")
-    def test_two_draw_different_random_numbers(self, tmp_path):
-        code = (
-            "import sys\nassert {'torch', 'numpy.random'} <= set(sys.modules)\n"
-            "import random, numpy, torch\n"
-            "print(random.random(), numpy.random.rand(), torch.rand(1).item(),"
-            " torch.initial_seed(), numpy.random.default_rng().random())"
-        )
-        path = write(tmp_path, cell(code))
-        one, two = (printed(done)[0].split() for done in run(path, path, modules=ALL))
-        assert len(one) == len(two) == 5
-        assert not set(one) & set(two)
-
-    @needs("torch", "matplotlib")
-    def test_it_shows_figures_and_heeds_the_settings_beside_the_page(self, tmp_path):
-        (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\n")
-        code = "import matplotlib.pyplot as plt\nprint(plt.plot([1])[0].get_linewidth())"
-        [done] = run(write(tmp_path, cell(code)), modules=ALL)
-        stream, figure = done.notebook.cells[1].outputs
-        assert stream.text == "7.0\n"
-        assert "image/png" in figure.data
-
     def test_it_has_what_an_import_set_in_the_environment(self, tmp_path, write_module):
         write_module("sets", "import os\nos.environ['SET'] = os.environ['PYTHONHASHSEED'] = '7'")
         code = "import os, sets\nos.environ['SET'], os.environ['PYTHONHASHSEED']"

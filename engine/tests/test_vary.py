@@ -9,7 +9,7 @@ from book_project import CONF, cell, page
 
 from bookproof import vary
 from bookproof.__main__ import main
-from bookproof.processor import features
+from bookproof.machine import features
 
 PRINT = 'import os\nprint(f\'right: {os.environ["RIGHT"]} of 500, {os.environ["SHARE"]}\')'
 CONDITIONS = """\
@@ -42,8 +42,8 @@ def varied(book, capsys):
 def test_the_range_of_each_number_that_varies_is_told(varied):
     status, said = varied(":atol: 7\n:exact: of *")
     assert status == 0
-    assert "page.md:14: number 1: 480 … 483 (page: 480)\n" in said
-    assert "page.md:14: number 3: 0.960 … 0.966 (page: 0.960)\n" in said
+    assert "page.md:14: number 1: 480, 483 (page: 480)\n" in said
+    assert "page.md:14: number 3: 0.960, 0.966 (page: 0.960)\n" in said
     assert "number 2" not in said
     assert "elsewhere: not run, since this processor has no an abacus\n" in said
     assert "hold under all conditions: 1, wrong: 0, with too small a tolerance: 0" in said
@@ -54,7 +54,7 @@ def test_rare_conditions_are_run_if_told(varied):
     status, said = varied(options, arguments=["--all"])
     assert status == 1
     assert "under far:\npage.md:18: the cell does not print what the page says" in said
-    assert "number 1: 480 … 490 (page: 480)\n" in said
+    assert "number 1: 480, 483, 490 (page: 480)\n" in said
 
 
 def test_a_number_without_room_is_wrong_under_the_conditions_that_print_another(varied):
@@ -70,12 +70,6 @@ def test_room_is_at_least_twice_the_range(varied):
     assert status == 1
     assert "number 1 (480) has a tolerance of 5, but needs 6; write :rtol: 0.013" in said
     assert varied(":atol: 6\n:exact: of *")[0] == 0
-
-
-def test_a_number_that_never_varies_is_as_good_as_exact_in_less_room(varied):
-    status, said = varied(":atol: 0.01", code="print('epoch 3: 0.97')", text="epoch 3: 0.97")
-    assert status == 0
-    assert "as good as exact, since the tolerance is less than a counted unit: number 1\n" in said
 
 
 def test_room_of_what_varies_is_at_least_one_counted_unit(varied):

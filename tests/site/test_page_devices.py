@@ -5,7 +5,7 @@ import ast
 import pytest
 import torch
 
-from bookproof.optional import missing
+from bookproof.kernels.start import missing
 from bookproof.page import read_page
 from snn_docs import LIF
 

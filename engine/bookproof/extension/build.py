@@ -16,8 +16,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from bookproof import report
-from bookproof.extension import notes, table, unfinished
-from bookproof.extension.conclusion import conclude
+from bookproof.extension import notes, table
 from bookproof.extension.failures import Failures
 from bookproof.extension.handover import hand_over, let_go, shown_text, take_back
 from bookproof.files import shown_path
@@ -25,7 +24,7 @@ from bookproof.finder import written_patterns
 from bookproof.kernels.warm import warm_up
 from bookproof.page import EMPTY, INLINE, ExpectedOutput, PageError, is_page, read_page
 from bookproof.run import run_outdated
-from bookproof.settings import LEGACY, OWN_SETTINGS, Settings, is_set, read_settings
+from bookproof.settings import OWN_SETTINGS, Settings, read_settings
 from bookproof.store import Results
 
 if TYPE_CHECKING:
@@ -45,6 +44,10 @@ UNCHECKED = (
     "this {testoutput} block is not checked: it must stand right after a code cell "
     "of a MyST notebook, outside of lists and other blocks"
 )
+
+UNFINISHED = ".unfinished"
+"""The file that says that a build has not come to the end of its writing."""
+PAGE_BY_PAGE = {"html", "dirhtml"}  # the others, like an e-book, write everything each time
 
 
 class block(nodes.Invisible, nodes.Element):  # noqa: N801
@@ -81,8 +84,7 @@ class Build:
         self.settings = _settings(self.app)
         if self.settings.notebooks.execution_mode != "inline":
             config.nb_execution_mode = "off"
-            if is_set(config[LEGACY]):  # what MyST-NB would go by
-                config[LEGACY] = "off"
+            config.jupyter_execute_notebooks = "--unset--"  # MyST-NB would go by this old name
         own = [Path(self.app.outdir), Path(self.app.doctreedir)]
         config.exclude_patterns += written_patterns(Path(self.app.srcdir), own)
 
@@ -107,7 +109,7 @@ class Build:
             if page.why_not_run == INLINE:
                 logger.info("%s: not run by bookproof: %s", shown_path(page.path), INLINE)
         to_run = {name: page for name, page in pages.items() if not page.why_not_run}
-        found = run_outdated(list(to_run.values()), self.results, tell=logger.info)
+        found = run_outdated(list(to_run.values()), self.results, log=logger.info)
         runs = dict(zip(to_run, found, strict=True))
         # MyST-NB would start a kernel for a page without cells that asks for it
         empty = [page.path for page in pages.values() if page.why_not_run == EMPTY]
@@ -130,7 +132,7 @@ class Build:
         name = app.env.docname
         if run := self.runs.pop(name, None):  # it is on the page now, and need not fill the memory
             let_go(app.env, name)
-            notes.tell(app.config, doctree, run)
+            notes.add(app.config, doctree, run)
             how = ExecutionResult(
                 mtime=run.started,
                 runtime=run.seconds,
@@ -172,7 +174,7 @@ class Build:
         self.failures.finish(error)
         if wrong:
             built = {} if error else {page: _built(app, page) for page in wrong}
-            logger.info(conclude(wrong, built, Path(app.srcdir)))
+            logger.info(report.conclude(wrong, built, Path(app.srcdir)))
 
     def _read(
         self, env: BuildEnvironment, docnames: list[str]
@@ -230,7 +232,7 @@ def add_counts(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and the hooks."""
     app.setup_extension("myst_nb")
-    for name, (usual, rebuild, _) in OWN_SETTINGS.items():
+    for name, (usual, rebuild) in OWN_SETTINGS.items():
         app.add_config_value(name, copy.copy(usual), rebuild, type(usual))
     app.add_node(block)
     app.add_directive("testoutput", TestOutput)
@@ -244,7 +246,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-updated", build.note_failures)
     app.connect("env-updated", take_back)
     table.setup(app)
-    unfinished.setup(app)
+    app.connect("builder-inited", _remove_halves)
+    app.connect("write-started", _begin)
+    app.connect("build-finished", _end)
     app.connect("html-page-context", add_counts)
     # late, since other extensions may have warned only now
     app.connect("build-finished", build.finish, priority=900)
@@ -279,3 +283,24 @@ def _built(app: Sphinx, page: Page) -> Path | None:
     place = getattr(app.builder, "get_outfilename", None)
     file = Path(place(app.env.path2doc(page.path))) if place else None
     return file if file and file.is_file() else None
+
+
+def _remove_halves(app: Sphinx) -> None:
+    """Remove what the last build has written, if it ended meanwhile.
+
+    Sphinx would keep a page of which half is there, or the old one, and half a search index.
+    """
+    folder = Path(app.outdir)
+    if (folder / UNFINISHED).exists():
+        for file in [*folder.rglob("*.html"), folder / "searchindex.js"]:
+            file.unlink(missing_ok=True)
+
+
+def _begin(app: Sphinx, _: object) -> None:
+    if app.builder.name in PAGE_BY_PAGE:
+        Path(app.outdir, UNFINISHED).touch()
+
+
+def _end(app: Sphinx, error: Exception | None) -> None:
+    if error is None:
+        Path(app.outdir, UNFINISHED).unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from bookproof import report
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -49,14 +49,8 @@ class BookChecks(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Leave a mark."""
-        if "page" not in self.options:
-            columns = ", ".join(f"`:{name}:`" for name in COUNTS)
-            raise self.error(
-                "{book-checks} needs the heading of its first column, such as `:page: Page`; "
-                f"those of the others are optional: {columns}"
-            )
         self.env.metadata[self.env.docname][HELD] = None
-        mark = checks(labels=dict(self.options))
+        mark = checks(labels={"page": "Page"} | self.options)
         self.set_source_info(mark)
         return [mark]
 
@@ -94,12 +88,12 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         wrong = sum(found["wrong"] for _, _, found in rows)
         names = [name for name in labels if name != "page" and (wrong or name != "wrong")]
         body = [
-            [_link(app, docname, name, title), *(_number(found[n]) for n in names)]
+            [_link(app, docname, name, title), *(nodes.Text(str(found[n])) for n in names)]
             for name, title, found in rows
         ]
         if total is not None:
             sums = [sum(found[name] for _, _, found in rows) for name in names]
-            body.append([nodes.strong(total, total), *map(_number, sums)])
+            body.append([nodes.strong(total, total), *(nodes.Text(str(n)) for n in sums)])
         heads = [nodes.Text(labels[name]) for name in ("page", *names)]
         text = (WORDS | app.config.book_words)["unfit"].replace("{n}", str(wrong))
         unfit = [nodes.paragraph("", text, classes=["book-unfit"])] if wrong else []
@@ -123,32 +117,21 @@ def _link(app: Sphinx, here: str, name: str, title: str) -> nodes.Node:
     )
 
 
-def _number(count: int) -> nodes.Node:
-    return nodes.Text(str(count))
-
-
-def table(
-    heads: Sequence[nodes.Node], body: Iterable[Sequence[nodes.Node]], *classes: str
-) -> nodes.table:
-    """Return a table with these cells."""
+def _counted(heads: Sequence[nodes.Node], body: Sequence[Sequence[nodes.Node]]) -> nodes.table:
+    """Return a table with all but its first column to the right, as numbers stand."""
 
     def row(cells: Sequence[nodes.Node]) -> nodes.row:
-        return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+        classes = [[], *([["text-right"]] * (len(cells) - 1))]
+        entries = [
+            nodes.entry("", nodes.paragraph("", "", cell), classes=own)
+            for cell, own in zip(cells, classes, strict=True)
+        ]
+        return nodes.row("", *entries)
 
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in heads), cols=len(heads))
     group += nodes.thead("", row(heads))
     group += nodes.tbody("", *map(row, body))
-    return nodes.table("", group, classes=[*classes, "colwidths-auto"])
-
-
-def _counted(heads: Sequence[nodes.Node], body: Iterable[Sequence[nodes.Node]]) -> nodes.table:
-    """Return a table with all but its first column to the right, as numbers stand."""
-    head, *rows = [[nodes.paragraph("", "", cell) for cell in row] for row in (heads, *body)]
-    made = table(head, rows, "book-checks")
-    for row in made.findall(nodes.row):
-        for entry in list(row.findall(nodes.entry))[1:]:
-            entry["classes"].append("text-right")
-    return made
+    return nodes.table("", group, classes=["book-checks", "colwidths-auto"])
 
 
 def setup(app: Sphinx) -> None:

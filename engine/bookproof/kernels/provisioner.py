@@ -69,10 +69,6 @@ class WarmProvisioner(LocalProvisioner):
 
 def _descriptor(stream: int | IO[Any] | None, inherited: int) -> int:
     """Return the descriptor that `subprocess.Popen` would give a process; below 0, it makes one."""
-    match stream:
-        case None:
-            return inherited
-        case int():
-            return stream
-        case _:
-            return stream.fileno()
+    if stream is None:
+        return inherited
+    return stream if isinstance(stream, int) else stream.fileno()

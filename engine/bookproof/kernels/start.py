@@ -1,13 +1,17 @@
-"""How a page's kernel is started."""
+"""How a page's kernel is started, and what it is asked: what it lacks, what the page used."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import json
 import re
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import psutil
@@ -20,8 +24,7 @@ from traitlets.config import Config
 from bookproof.kernels.warm import KERNEL, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from nbformat import NotebookNode
 
@@ -36,6 +39,15 @@ START_VARIABLE = "BOOKPROOF_START"
 OPTIONS = ["--HistoryManager.hist_file=:memory:", "--ipython-dir={}/ipython"]
 """What a kernel's command line says: that a user's configuration and history of IPython are not its
 own, `{}` being a private folder."""
+_FILE = Path(__file__).with_name("net.py")
+_CODE = f"compile({_FILE.read_text(encoding='utf-8')!r}, {str(_FILE)!r}, 'exec')"
+START = f"(lambda box: exec({_CODE}, box) or box['start']())({{'__name__': 'bookproof.net'}})"
+"""Code that spreads the net; it leaves no name behind."""
+READ = (
+    "(lambda box: __import__('sys').audit('bookproof.used', box) or "
+    "__import__('json').dumps(box))({})"
+)
+"""An expression that says what was used so far: by an event, since no page can take a hook away."""
 
 
 class PromptKernelClient(AsyncKernelClient):
@@ -87,13 +99,6 @@ def starting(code: str) -> str:
     """Return code that runs a book's own as a module of its own: it leaves no name behind."""
     box = {"__name__": "book_start"}
     return f"exec(compile({code!r}, 'book_start', 'exec'), {box!r})"
-
-
-def start_failure(reply: Mapping[str, Any]) -> str:
-    """Say why that code failed, if it did, by the kernel's reply to it."""
-    if reply.get("status") != "error":
-        return ""
-    return f"book_start failed: {reply['ename']}: {reply.get('evalue', '')}"
 
 
 def kernel_name(notebook: NotebookNode, *, warm: bool) -> str:
@@ -177,3 +182,55 @@ async def kill(manager: AsyncKernelManager) -> None:
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a page used."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What it opened and listed, and the modules that it loaded, each with its stamp then."""
+    written: tuple[str, ...] = ()
+    """The files that it made or emptied before it read them, and the folders that it made."""
+    asked: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    """The commands and addresses: the event, the cell's number in the kernel, and the words."""
+    modules: tuple[str, ...] = ()
+    """The first names of the modules that were loaded."""
+
+
+def read_used(answer: Mapping[str, Any], own: Path) -> Used | None:
+    """Read a kernel's answer to `READ`; there is none if the page tampered with it.
+
+    ``own`` is a folder that was made for this kernel alone: what lies there, nobody finds again.
+    """
+    try:
+        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+        asked = [(str(event), int(cell), tuple(words)) for event, cell, words in found["asked"]]
+        if found["python"] != [sys.prefix, sys.version]:
+            asked.append(("another Python", 0, ()))  # nobody here knows which packages it has
+        return Used(
+            dict(found["used"]),
+            (*found["written"], str(own.resolve())),
+            tuple(asked),
+            tuple(found["modules"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError):
+        return None
+
+
+def question(names: Sequence[str]) -> str:
+    """Return an expression for those packages that can't be imported. It imports none of them."""
+    return (
+        f"(lambda loaded, there: [name for name in {list(names)!r} if name not in loaded and not "
+        "there(name)])(__import__('sys').modules, __import__('importlib.util').util.find_spec)"
+    )
+
+
+def missing(names: Sequence[str]) -> list[str]:
+    """Return those packages that can't be imported here."""
+    return list(eval(question(names)))  # noqa: S307
+
+
+def read_answer(answer: Mapping[str, Any]) -> frozenset[str]:
+    """Read a kernel's answer to `question`."""
+    return frozenset(ast.literal_eval(answer["data"]["text/plain"]))

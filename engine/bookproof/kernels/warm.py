@@ -190,7 +190,8 @@ def warm_up(modules: Sequence[str], variables: Mapping[str, str] = ENVIRONMENT) 
 
 def environment(variables: Mapping[str, str] = ENVIRONMENT) -> dict[str, str]:
     """Return the environment in which the kernels of pages start, with a book's own variables."""
-    return lasting(os.environ) | BYTECODE | dict(variables)
+    own = {name: str(value) for name, value in variables.items()}
+    return lasting(os.environ) | BYTECODE | own
 
 
 def lasting(variables: Mapping[str, str]) -> dict[str, str]:
