@@ -464,6 +464,18 @@ def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
     assert runs.take() == ["page"]
 
 
+def test_a_file_that_may_have_changed_while_the_page_ran_keeps_no_result(book, runs):
+    data = book.write("data.txt", "1")
+    runs.files = [str(data)]
+    runs.meanwhile = lambda: data.write_text("2")
+    outcome(book)
+    runs.meanwhile = lambda: None
+    book.write("data.txt", "2")
+    outcome(book)
+    outcome(book)
+    assert runs.take() == ["page", "page"]
+
+
 @needs("torch", "matplotlib")
 @pytest.mark.parametrize("modules", [[], ["matplotlib.pyplot"]])
 def test_matplotlibs_settings_beside_the_page_count(book, ran, modules):
