@@ -1,14 +1,10 @@
 """発火しない、漏れのある積分器です。ネットワークの終わりに置いて、答えを読み出します。"""
 
-import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import BackwardCFunction
 
-from snn_docs._checks import check_leak, check_run, needs_steps
+from snn_docs._checks import check_leak, check_run
 from snn_docs._module import Neuron, Parts, asks_for, input_first, plain
 from snn_docs.equations import one_by_one, start, widened
-from snn_docs.kernels import tensor_of, update_by
 from snn_docs.states import LIState
 
 
@@ -86,11 +82,9 @@ class LI(Neuron):
 
         .. math::
 
-            v_t &= (1 - \lambda)\, v_{t-1} + I_t \\
-            D_t &= \frac{\partial L}{\partial v_t} = G_t + (1 - \lambda) D_{t+1}
+            v_t = (1 - \lambda)\, v_{t-1} + I_t
 
-        値は``step``を:math:`T`回呼んだときとビット単位で等しく、勾配は丸めの差を除いて等しくなります。\
-        :math:`G_t`は、外から:math:`v_t`に届く勾配です。
+        値も勾配も、``step``を:math:`T`回呼んだときと同じです。逆伝播は自動微分が解きます。
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい
@@ -126,57 +120,5 @@ def integrate(inputs: Tensor, before: Tensor, leak: float | Tensor) -> Tensor:
     if not len(inputs):
         return inputs.clone()
     decay = 1 - leak
-    if needs_steps(inputs, before, decay):
-        (record,) = one_by_one(lambda x, v: (v * decay + x,), inputs, (before,))
-        return record
-    v: Tensor = Integral.apply(inputs, before * decay, tensor_of(decay, inputs), False)  # type: ignore[no-untyped-call]  # noqa: FBT003
+    (v,) = one_by_one(lambda x, v: (v * decay + x,), inputs, (before,))
     return v
-
-
-def leaky_sum(
-    inputs: Tensor,
-    v_initial: float | Tensor,
-    decay: Tensor,
-    *,
-    back: bool,
-) -> Tensor:
-    """Return the potentials of all steps, or back from the last one, on plain tensors."""
-    v = torch.empty(inputs.shape, dtype=inputs.dtype, device=inputs.device)
-    order = slice(None, None, -1 if back else 1)
-    currents, potentials = inputs.unbind()[order], v.unbind()[order]
-    torch.add(currents[0], v_initial, out=potentials[0])
-    update, one = update_by(decay, v[0]), decay.new_ones(())
-    for current, before, after in zip(currents[1:], potentials[:-1], potentials[1:], strict=True):
-        update(before, one, current, after)
-    return v
-
-
-class Integral(Function):
-    """The potentials from the first step on, or from the last one back, which is the adjoint."""
-
-    @staticmethod
-    def forward(
-        ctx: BackwardCFunction,
-        inputs: Tensor,
-        v_initial: float | Tensor,
-        decay: Tensor,
-        back: bool,  # noqa: FBT001 - autograd knows no names
-    ) -> Tensor:
-        """Return the potentials."""
-        v = leaky_sum(inputs.detach(), v_initial, decay, back=back)
-        ctx.save_for_backward(v, decay)
-        ctx.back = back  # type: ignore[attr-defined]
-        return v
-
-    @staticmethod
-    def backward(ctx: BackwardCFunction, grad_v: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of whatever it has been given."""
-        v, decay = ctx.saved_tensors  # type: ignore[misc]
-        back: bool = ctx.back  # type: ignore[attr-defined]
-        wanted: tuple[bool, ...] = ctx.needs_input_grad
-        grad: Tensor = Integral.apply(grad_v, 0.0, decay, not back)  # type: ignore[no-untyped-call]
-        grad_decay = None
-        if wanted[2]:
-            later, earlier = (grad[:-1], v[1:]) if back else (grad[1:], v[:-1])
-            grad_decay = (later * earlier).sum(0).sum_to_size(decay.shape)
-        return grad, grad[0].clone() if wanted[1] else None, grad_decay, None
