@@ -86,7 +86,7 @@ const figure = {
       .join(""),
   summary: ({ gap, both }) => {
     const [one, other] = both.map(({ steps }) => firings(steps).length);
-    const so = one === other ? "数からは、順番を区別できません。" : "数から、順番がわかります。";
+    const so = one === other ? "出力の数からは、順番を区別できません。" : "出力の数から、順番がわかります。";
     return `間隔が${gap}ステップなら、A→Bのスパイクは${one}個、B→Aのスパイクは${other}個です。${so}`;
   },
   table: ({ both: [one, other] }) => ({
