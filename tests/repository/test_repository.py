@@ -16,7 +16,6 @@ import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import MagicMock
 
 import pytest
 import yaml
@@ -110,13 +109,6 @@ def test_no_part_knows_another(paths: list[Path], foreign: set[str]) -> None:
     used = {path.name: {name.split(".")[0] for name, _ in imports(path)} for path in paths}
     assert used
     assert not {name: found for name, names in used.items() if (found := names & foreign)}
-
-
-def test_pages_are_read_and_written_in_parallel() -> None:
-    """One extension that does not say so has Sphinx do all of a book one page after another."""
-    told = importlib.import_module("book").setup(MagicMock())
-    assert told["parallel_read_safe"]
-    assert told["parallel_write_safe"]
 
 
 def test_each_part_of_the_site_is_set_up() -> None:

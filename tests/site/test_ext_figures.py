@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import re
-import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,7 +13,6 @@ from book.page import figures
 from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib_fontja import japanize
 from sphinx_project import CELLS, build
 
 from snn_docs import plot
@@ -53,15 +51,6 @@ def lightness(colour: str) -> float:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return 116 * luminance ** (1 / 3) - 16
-
-
-THEME = DOCS / "_ext/book/downloads/theme"
-WITHOUT_VARIABLES = [
-    *sorted((THEME / "static").glob("*.css")),
-    THEME / "cover.svg",
-    DOCS / "_static/favicon.svg",
-]
-"""Readers of books, and pictures outside of a page."""
 
 
 def luminance(colour: str) -> float:
@@ -121,11 +110,6 @@ def test_colours_that_are_not_the_books_stay():
     )
 
 
-def test_same_plot_gives_the_same_text():
-    first, second = (figures.inline_svg(draw(), prefix="a", alt="b") for _ in range(2))
-    assert first == second
-
-
 def test_plots_use_colours_that_the_page_knows():
     with mpl.rc_context(fname=DOCS / "matplotlibrc"):
         rc = mpl.rcParams
@@ -164,23 +148,6 @@ def test_a_quantity_has_one_colour_in_plots_drawings_and_figures_to_work(name):
     assert f"  --{name}: var({plotted});" in STYLE
     rules = re.findall(rf"\.book-figure [^{{]*\.{name}\b[^{{]*\{{([^}}]*)\}}", STYLE)
     assert any(f"stroke: var(--{name});" in rule for rule in rules)
-
-
-def test_python_spells_the_colours_of_quantities_in_one_place():
-    files = [
-        file
-        for part in ("docs/_ext", "docs/_data", "snn_docs")
-        for file in (DOCS.parent / part).rglob("*.py")
-    ]
-    theirs = [look["color"] for look in (plot.POTENTIAL, plot.SPIKE, plot.INPUT, plot.GRADIENT)]
-    spelling = {file.name for file in files if any(c in file.read_text("utf-8") for c in theirs)}
-    assert spelling == {"plot.py"}
-
-
-@pytest.mark.parametrize("file", WITHOUT_VARIABLES, ids=lambda file: file.name)
-def test_what_knows_no_variables_has_the_stylesheets_colours(file):
-    known = {*re.findall(r"#[0-9a-f]{6}\b", STYLE), *figures.COLOURS, "#000000", "#ffffff"}
-    assert {*re.findall(r"#[0-9a-f]{6}\b", file.read_text("utf-8").lower())} <= known
 
 
 def test_cells_plots_are_put_into_the_page(tmp_path):
@@ -301,12 +268,3 @@ def test_figures_are_numbered_by_page_where_a_book_of_one_file_was_made_before(t
     build(tmp_path, pages, *FIGURES, settings=settings, builder="pseudoxml")
     built = build(tmp_path, {}, *FIGURES, settings=settings)
     assert set(re.findall(r"図 \d", built.html("next"))) == {"図 1"}
-
-
-def test_japanese_labels_and_minus_signs_have_their_glyphs():
-    with mpl.rc_context(fname=DOCS / "matplotlibrc"), warnings.catch_warnings():
-        warnings.simplefilter("error")
-        japanize()  # The import sets the font, too, but only the first one in a process.
-        figure = Figure()
-        figure.subplots().set(xlabel="時刻（ステップ）", ylim=(-1, 1))
-        figure.savefig(io.BytesIO(), format="svg")

@@ -123,92 +123,128 @@ def bits(numbers) -> list[int]:
 # ---- For all that the controls can be set to, the numbers are the package's bit for bit ----
 
 
-def test_the_neuron_is_the_package_s_bit_for_bit():
-    dice = random.Random(0)
-    settings = [
-        {
-            "current": hundredths(dice, 0, 200, 5),
-            "threshold": hundredths(dice, 20, 200, 5),
-            "left": hundredths(dice, 0, 200, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, tables("if-neuron", settings), strict=True):
-        layer = IF(threshold=setting["threshold"])
-        state = (torch.tensor(0.0), torch.tensor(setting["left"]))
-        spikes, v = layer.record(torch.full((20,), setting["current"]), state)
-        steps, potentials, fired = zip(*table, strict=True)
-        assert [int(step) for step in steps] == list(range(1, 21))
-        assert bits(potentials) == bits(v), setting
-        assert bits(fired) == bits(spikes), setting
+DICE = random.Random(0)
 
 
-def test_both_resets_are_the_package_s_bit_for_bit():
-    dice = random.Random(0)
-    settings = [
-        {
-            "current": hundredths(dice, 0, 150, 5),
-            "threshold": hundredths(dice, 50, 150, 5),
-            "duration": dice.randint(0, 20),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, tables("resets", settings), strict=True):
-        inputs = torch.zeros(20)
-        inputs[: setting["duration"]] = setting["current"]
-        columns = list(zip(*table, strict=True))
-        for reset, potentials, fired in (("zero", *columns[1:3]), ("subtract", *columns[3:])):
-            spikes, v = IF(setting["threshold"], reset=reset).record(inputs)
-            assert bits(potentials) == bits(v), (setting, reset)
-            assert bits(fired) == bits(spikes), (setting, reset)
+def neuron(current: float, threshold: float, left: float) -> dict[int, torch.Tensor]:
+    state = torch.tensor(0.0), torch.tensor(left)
+    spikes, v = IF(threshold=threshold).record(torch.full((20,), current), state)
+    return {0: torch.arange(1, 21), 1: v, 2: spikes}
 
 
-def test_two_inputs_meet_in_the_package_s_neurons_bit_for_bit():
-    dice = random.Random(0)
-    settings = [
-        {
-            "gap": dice.randint(1, 17),
-            "strength": hundredths(dice, 30, 120, 5),
-            "leak": hundredths(dice, 5, 100, 5),
-        }
-        for _ in range(RUNS)
-    ]
-    for setting, table in zip(settings, tables("coincidence", settings), strict=True):
-        inputs = torch.zeros(30)
-        inputs[[1, 3, 11, 11 + setting["gap"]]] = setting["strength"]
-        columns = list(zip(*table, strict=True))
-        assert bits(columns[1]) == bits(inputs)
-        layers = (IF(), columns[2:4]), (LIF(leak=setting["leak"]), columns[4:])
-        for layer, (potentials, fired) in layers:
-            spikes, v = layer.record(inputs)
-            assert bits(potentials) == bits(v), (setting, layer)
-            assert bits(fired) == bits(spikes), (setting, layer)
+def resets(current: float, threshold: float, duration: int) -> dict[int, torch.Tensor]:
+    inputs = torch.full((20,), current).where(torch.arange(20) < duration, 0.0)
+    spikes, v = IF(threshold).record(inputs)
+    others, potentials = IF(threshold, reset="subtract").record(inputs)
+    return {1: v, 2: spikes, 3: potentials, 4: others}
 
 
-def test_gradients_are_the_package_s_bit_for_bit():
-    settings = [{"kind": kind, "width": width} for kind, width in product(KINDS, range(1, 21))]
-    for setting, table in zip(settings, tables("surrogate", settings), strict=True):
-        spike = getattr(surrogate, setting["kind"])(1 / setting["width"])
-        x = ((torch.arange(17) - 8) / 4).requires_grad_()
-        spikes = spike(x)
-        (gradient,) = torch.autograd.grad(spikes.sum(), x)
-        shown = zip(*table, strict=True)
-        for numbers, expected in zip(shown, (x.detach(), spikes.detach(), gradient), strict=True):
-            assert bits(numbers) == bits(expected), setting
+def coincidence(gap: int, strength: float, leak: float) -> dict[int, torch.Tensor]:
+    inputs = torch.zeros(30)
+    inputs[[1, 3, 11, 11 + gap]] = strength
+    (spikes, v), (others, potentials) = IF().record(inputs), LIF(leak=leak).record(inputs)
+    return {1: inputs, 2: v, 3: spikes, 4: potentials, 5: others}
 
 
-def test_the_chance_of_a_spike_and_its_slope_are_the_package_s_bit_for_bit():
-    settings = [{"spread": noise / 10} for noise in range(11)]
+def passed(kind: str, width: int) -> dict[int, torch.Tensor]:
+    x = ((torch.arange(17) - 8) / 4).requires_grad_()
+    spikes = getattr(surrogate, kind)(1 / width)(x)
+    (gradient,) = torch.autograd.grad(spikes.sum(), x)
+    return {0: x.detach(), 1: spikes.detach(), 2: gradient}
+
+
+def shaken(spread: float) -> dict[int, torch.Tensor]:
     x = torch.cat([torch.tensor([-0.25]), (torch.arange(17) - 8) / 8])
-    for setting, table in zip(settings, tables("noise", settings), strict=True):
-        noise = setting["spread"]
-        chance, slope = Heaviside.apply(x), torch.zeros_like(x)
-        if noise:
-            hill = surrogate.Boxcar(1 / (2 * noise))
-            chance, slope = hill.smooth(x), hill.derivative(x)
-        shown = zip(*table, strict=True)
-        for numbers, expected in zip(shown, (x, chance, slope), strict=True):
-            assert bits(numbers) == bits(expected), setting
+    if not spread:
+        return {0: x, 1: Heaviside.apply(x), 2: torch.zeros_like(x)}
+    hill = surrogate.Boxcar(1 / (2 * spread))
+    return {0: x, 1: hill.smooth(x), 2: hill.derivative(x)}
+
+
+def factors(current: float, leak: float) -> dict[int, torch.Tensor]:
+    inputs = torch.full((21,), current, requires_grad=True)
+    spikes, v = LIF(leak=leak, surrogate=Heaviside.apply).record(inputs)
+    (gradient,) = torch.autograd.grad(v[-1], inputs)
+    return {0: torch.arange(20, -1, -1), 1: v.detach(), 2: spikes.detach(), 3: gradient}
+
+
+def stairs(count: int) -> dict[int, torch.Tensor]:
+    currents = (torch.arange(0, 161, 5) - 30).double() / 100
+    inputs = currents.float().expand(count, -1)
+    half = torch.zeros_like(inputs[0]), torch.full_like(inputs[0], 0.5)
+    return {0: currents, 1: IF(reset="subtract").run(inputs, half)[0].mean(0)}
+
+
+def order(gap: int, leak: float) -> dict[int, torch.Tensor]:
+    found = {}
+    for column, sizes in ((1, (5.0, 2.5)), (4, (2.5, 5.0))):
+        inputs = torch.zeros(70)
+        inputs[3], inputs[3 + gap] = sizes
+        layer = ALIF(leak=1.0, adaptation=3.0, adaptation_leak=leak)
+        spikes, _, trace = layer.record(inputs)
+        found |= {column: inputs, column + 1: trace * 3.0 + 1.0, column + 2: spikes}
+    return found
+
+
+SHOWN = {
+    "if-neuron": (
+        neuron,
+        [
+            {
+                "current": hundredths(DICE, 0, 200, 5),
+                "threshold": hundredths(DICE, 20, 200, 5),
+                "left": hundredths(DICE, 0, 200, 5),
+            }
+            for _ in range(RUNS)
+        ],
+    ),
+    "resets": (
+        resets,
+        [
+            {
+                "current": hundredths(DICE, 0, 150, 5),
+                "threshold": hundredths(DICE, 50, 150, 5),
+                "duration": DICE.randint(0, 20),
+            }
+            for _ in range(RUNS)
+        ],
+    ),
+    "coincidence": (
+        coincidence,
+        [
+            {
+                "gap": DICE.randint(1, 17),
+                "strength": hundredths(DICE, 30, 120, 5),
+                "leak": hundredths(DICE, 5, 100, 5),
+            }
+            for _ in range(RUNS)
+        ],
+    ),
+    "surrogate": (
+        passed,
+        [{"kind": kind, "width": width} for kind, width in product(KINDS, range(1, 21))],
+    ),
+    "noise": (shaken, [{"spread": noise / 10} for noise in range(11)]),
+    "factors": (
+        factors,
+        [{"current": i / 20, "leak": leak / 20} for i, leak in product(range(1, 41), range(9))],
+    ),
+    "stairs": (stairs, [{"count": count} for count in range(1, 33)]),
+    "order": (
+        order,
+        [{"gap": gap, "leak": each / 200} for gap, each in product(range(1, 61, 3), range(1, 21))],
+    ),
+}
+"""What the package computes for some columns of a figure's table, and for which settings."""
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_numbers_are_the_package_s_bit_for_bit(name):
+    computed, settings = SHOWN[name]
+    for setting, table in zip(settings, tables(name, settings), strict=True):
+        shown = list(zip(*table, strict=True))
+        for column, expected in computed(**setting).items():
+            assert bits(shown[column]) == bits(expected), (setting, column)
 
 
 def test_the_slope_is_that_of_how_often_a_shaken_neuron_fires():
@@ -219,22 +255,6 @@ def test_the_slope_is_that_of_how_often_a_shaken_neuron_fires():
         ((_, chance, slope), *_) = tables("noise", [{"spread": noise}])[0]
         assert float(chance) == pytest.approx(rates[1], abs=0.005)
         assert float(slope) == pytest.approx((rates[2] - rates[0]) / 0.1, abs=0.05)
-
-
-def test_what_comes_back_through_time_is_the_package_s_bit_for_bit():
-    settings = [
-        {"current": current / 20, "leak": leak / 20}
-        for current, leak in product(range(1, 41), range(9))
-    ]
-    for setting, table in zip(settings, tables("factors", settings), strict=True):
-        layer = LIF(leak=setting["leak"], surrogate=Heaviside.apply)
-        inputs = torch.full((21,), setting["current"], requires_grad=True)
-        spikes, v = layer.record(inputs)
-        (gradient,) = torch.autograd.grad(v[-1], inputs)
-        back, *shown = zip(*table, strict=True)
-        assert [int(each) for each in back] == list(range(20, -1, -1))
-        for numbers, expected in zip(shown, (v, spikes, gradient), strict=True):
-            assert bits(numbers) == bits(expected.detach()), setting
 
 
 def claimed(slope: float, places: torch.Tensor) -> torch.Tensor:
@@ -257,33 +277,6 @@ def test_the_way_around_climbs_what_the_package_s_gradients_say_bit_for_bit():
         assert heights == pytest.approx((steep.cumsum(0) / 100)[24::25].tolist(), abs=6e-5)
         assert bits([row[3] for row in table]) == bits(steep[24::25].float()), setting
         assert heights[-1] > 0.2
-
-
-def test_rates_are_the_package_s_bit_for_bit():
-    currents = (torch.arange(0, 161, 5) - 30).double() / 100
-    settings = [{"count": count} for count in range(1, 33)]
-    for setting, table in zip(settings, tables("stairs", settings), strict=True):
-        inputs = currents.float().expand(setting["count"], -1)
-        half = torch.zeros_like(inputs[0]), torch.full_like(inputs[0], 0.5)
-        spikes, _ = IF(reset="subtract").run(inputs, half)
-        shown, rates, _ = zip(*table, strict=True)
-        assert bits(shown) == bits(currents)
-        assert bits(rates) == bits(spikes.mean(0)), setting
-
-
-def test_the_order_of_two_volleys_is_kept_by_the_package_s_threshold_bit_for_bit():
-    settings = [
-        {"gap": gap, "leak": leak / 200} for gap, leak in product(range(1, 61, 3), range(1, 21))
-    ]
-    for setting, table in zip(settings, tables("order", settings), strict=True):
-        layer = ALIF(leak=1.0, adaptation=3.0, adaptation_leak=setting["leak"])
-        columns = list(zip(*table, strict=True))
-        for sizes, shown in (((5.0, 2.5), columns[1:4]), ((2.5, 5.0), columns[4:])):
-            inputs = torch.zeros(70)
-            inputs[3], inputs[3 + setting["gap"]] = sizes
-            spikes, _, trace = layer.record(inputs)
-            for numbers, expected in zip(shown, (inputs, trace * 3.0 + 1.0, spikes), strict=True):
-                assert bits(numbers) == bits(expected), setting
 
 
 def restored_by(code: str, spikes: torch.Tensor) -> torch.Tensor:

@@ -221,12 +221,3 @@ def test_a_second_build_makes_the_same_stylesheet(tmp_path, root):
     # Pages that a build does not write again, such as source, link to what the next one makes.
     assert f'href="_static/{stylesheet.FILE}"' in built.html()
     assert ".katex" not in files[0].decode()
-
-
-def test_the_theme_links_to_the_stylesheets_that_are_joined():
-    macros = (THEME / "static" / "webpack-macros.html").read_text(encoding="utf-8")
-    linked = re.findall(r"'(_static/styles/[^']+)'", macros)
-    assert linked == ["_static/styles/theme.css", stylesheet.THEME[1]]
-    theme = (THEME / "static" / "styles" / "theme.css").read_text(encoding="utf-8")
-    rules = tinycss2.parse_stylesheet(theme, skip_comments=True, skip_whitespace=True)
-    assert tinycss2.serialize(rules) == '@import "../basic.css";'
