@@ -26,6 +26,7 @@ USES = {
     "open('own.txt', 'w').write('1')\nopen('own.txt').read()": [],
     "open('log.txt').read()\nopen('log.txt', 'w').write('1')": ["log.txt"],
     "open('log2.txt', 'a+').write('1')\nopen('log2.txt').read()": ["log2.txt"],
+    "open('log3.txt', 'w').write('1')\nopen('log3.txt').read()": [],
     "import tempfile\nf = tempfile.NamedTemporaryFile()\nopen(f.name).read()": [],
     "import tempfile\nf = tempfile.TemporaryFile()\nf.write(b'1')": [],
     "import os\nos.listdir()": ["."],
@@ -64,7 +65,7 @@ HIDES = [
 def all_used(tmp_path_factory):
     """What pages that do this used; all of them, side by side, in one folder."""
     folder = tmp_path_factory.mktemp("pages")
-    for name in ("data.txt", "log.txt", "log2.txt", "inner.py", "package/part.py"):
+    for name in ("data.txt", "log.txt", "log2.txt", "log3.txt", "inner.py", "package/part.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")
     (folder / "helper.py").write_text("import inner\n")

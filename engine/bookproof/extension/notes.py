@@ -81,8 +81,6 @@ def _lines(verdict: Verdict, run: Run) -> list[str]:
     match verdict.status:
         case Status.DIFFERS | Status.MISSING:
             return report.differing_lines(verdict)
-        case Status.UNEXPECTED:
-            return []
         case Status.FAILED:
             outputs = run.notebook.cells[verdict.cell.index].outputs
             errors = [output for output in outputs if output.output_type == "error"]

@@ -220,10 +220,8 @@ def read_used(answer: Mapping[str, Any], own: Path) -> Used | None:
 
 def question(names: Sequence[str]) -> str:
     """Return an expression for those packages that can't be imported. It imports none of them."""
-    return (
-        f"(lambda loaded, there: [name for name in {list(names)!r} if name not in loaded and not "
-        "there(name)])(__import__('sys').modules, __import__('importlib.util').util.find_spec)"
-    )
+    find = "__import__('importlib.util').util.find_spec"
+    return f"[name for name in {list(names)!r} if not {find}(name)]"
 
 
 def missing(names: Sequence[str]) -> list[str]:
