@@ -128,7 +128,7 @@ class ALIF(Spiking[ALIFState]):
 
         .. math::
 
-            s_t &= H(v_t - \theta - \beta a_t)
+            s_t = H(v_t - \theta - \beta a_t)
 
         :param inputs: 入力電流:math:`I_t`。1ステップあたりの膜電位の増分。\
             形は``[T, *]``、型は浮動小数点数。``T``は0でもよい

@@ -78,7 +78,7 @@ PAIRS = """
     可変長                     | speech            |
     イベントカメラ             | events            |
     DVS                        | events            |
-    N-MNIST                    | events            | 本物のカメラのデータなら
+    N-MNIST                    | events            | ビンの幅だけは、自分で決める
     RNN                        | temporal          |
     リカレント                 | temporal          | 輪になって回るスパイク
     ワーキングメモリ           | temporal          |
