@@ -56,8 +56,8 @@ PAIRS = """
     BPTT                       | bptt              |
     勾配爆発                   | bptt              | 倍率は、発火した瞬間の電位で決まる
     vanishing gradient         | bptt              | 発火しなければ、漏れの分だけ消える
-    backward through the graph a second time | bptt | 区切って学ぶなら、状態を切り離して渡す
-    retain_graph               | bptt              | 区切って学ぶなら、状態を切り離して渡す
+    backward through the graph a second time | long_sequences | 打ち切ると、メモリが減り、誤差が増える
+    retain_graph               | long_sequences    | 打ち切ると、メモリが減り、誤差が増える
     リセット detach            | bptt              | リセットの道を切り離す
     surrogate gradient         | surrogate         |
     擬似勾配                   | surrogate         |
