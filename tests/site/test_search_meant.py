@@ -56,7 +56,7 @@ PAIRS = """
     BPTT                       | bptt              |
     勾配爆発                   | bptt              | 倍率は、発火した瞬間の電位で決まる
     vanishing gradient         | bptt              | 発火しなければ、漏れの分だけ消える
-    backward through the graph a second time | long_sequences | 打ち切ると、メモリが減り、誤差が増える
+    backward through graph a second time | long_sequences | 打ち切ると、メモリが減り、誤差が増える
     retain_graph               | long_sequences    | 打ち切ると、メモリが減り、誤差が増える
     リセット detach            | bptt              | リセットの道を切り離す
     surrogate gradient         | surrogate         |
@@ -71,8 +71,8 @@ PAIRS = """
     画像認識                   | images            |
     CNN                        | images            |
     convolution                | images            |
-    データ拡張                 | images            | 枚数が少ないなら、ずらして見せる
-    augmentation               | images            | 枚数が少ないなら、ずらして見せる
+    データ拡張                 | experiments/images | 枚数が少ないとき
+    augmentation               | experiments/images | 枚数が少ないとき
     音声認識                   | speech            |
     パディング                 | speech            |
     可変長                     | speech            |

@@ -80,6 +80,7 @@ const column = ({ title, rows, lost }, count, left, bare) => {
     ...[restored.markup, line(restored, [[0, 0], [1, 1]], "reference")],
     dots(restored, rows.map(({ value, restored }) => [restored, value])),
     lost.step ? dots(raster, [[lost.step, height]], { name: "curve", r: 8 }) : "",
+    lost.step ? strokes(raster, [[lost.step, height]], 9) : "", // within the ring
     line(restored, [[lost.before, height], [lost.after, height]], "curve"),
     dots(restored, [[lost.after, height]], { name: "left", r: 5 }),
     text(left + 123, 394, lost.step ? told : "消えるものがない", "middle"),
