@@ -270,5 +270,11 @@ def rows() -> Iterator[Row]:
         yield {**setting, "validation": reached}
 
 
+def remade(_: Row) -> tuple[Row, Row]:
+    """Make a rule's row again: the first one is at chance, where a rounding chooses the answer."""
+    known = next(row for row in record.kept("timing") if row.get("network") == "rule 3")
+    return known, ruled("rule 3", known["jitter"])
+
+
 if __name__ == "__main__":
-    record.run(__doc__, "timing", rows, libraries=["torch", "scikit-learn"])
+    record.run(__doc__, "timing", rows, libraries=["torch", "scikit-learn"], again=remade)
