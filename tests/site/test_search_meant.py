@@ -71,8 +71,8 @@ PAIRS = """
     画像認識                   | images            |
     CNN                        | images            |
     convolution                | images            |
-    データ拡張                 | experiments/images | 枚数が少ないとき
-    augmentation               | experiments/images | 枚数が少ないとき
+    データ拡張                 | images            |
+    augmentation               | images            |
     音声認識                   | speech            |
     パディング                 | speech            |
     可変長                     | speech            |
