@@ -69,7 +69,7 @@ CALLS = {
         lambda page: page["blockwise"](there(128, 2, 4), 0.9),
     ),
     "parallel_neurons: a learnt matrix": (
-        "parallel_neurons",
+        "experiments/parallel_neurons",
         lambda page: page["Memory"](page["Parallel"](5, 0.8)).to(ELSEWHERE)(there(5, 2, 20)),
     ),
     "chip_rules: whole numbers": (
@@ -88,7 +88,6 @@ CALLS = {
         "experiments/images",
         lambda page: page["Hand"]().to(ELSEWHERE)(there(2, 1, 28, 28)),
     ),
-    "images: shifted": ("images", lambda page: page["shifted"](there(2, 1, 28, 28))),
     "events: an eye": (
         "events",
         lambda page: page["Eye"](page["lif"](0.1)).to(ELSEWHERE)(there(5, 2, 2, 20, 20)),
@@ -111,7 +110,7 @@ CALLS = {
         lambda page: page["insert"](there(4, 2), torch.Generator()),
     ),
     "encoding: copies read": ("encoding", lambda page: page["decode_copies"](there(4, 3, 2, 5))),
-    "stdp: weights that learn": ("stdp", lambda page: page["learn"](there(4, 1, 6))[1]),
+    "stdp: weights that learn": ("stdp", lambda page: page["learn"](there(4, 6))[1]),
     **{
         f"speech: {read}": (
             "speech",
