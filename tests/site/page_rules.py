@@ -814,6 +814,13 @@ def the_one_idea_is_read_without_links(page: Source) -> Iterator[str]:
 
 
 @rule("page")
+def bold_letters_are_set_bold(page: Source) -> Iterator[str]:
+    for piece in page.prose():
+        if not piece.role and "**" in piece.text:
+            yield f"{piece.line}: `**` stands on the page as it is: put a space behind it"
+
+
+@rule("page")
 def a_term_is_linked_where_it_first_appears(page: Source) -> Iterator[str]:
     if page.name not in LOOKED_UP:
         for term in unlinked(page):
