@@ -45,11 +45,11 @@ PAIRS = """
     シード                     | notation          | 型は単精度、乱数は種を決める
     オイラー法                 | lif_steps         |
     dt                         | lif_steps         |
-    ポアソン                   | encoding          | レート符号化: 確率で表す
-    Poisson                    | encoding          | レート符号化: 確率で表す
-    rate coding                | encoding          | レート符号化: 確率で表す
-    latency                    | encoding          | 潜時符号化: 時刻で表す
-    time to first spike        | encoding          | 潜時符号化: 時刻で表す
+    ポアソン                   | encoding          | 手で書く: 0.5を、3通りに
+    Poisson                    | encoding          | 手で書く: 0.5を、3通りに
+    rate coding                | encoding          | 手で書く: 0.5を、3通りに
+    latency                    | encoding          | 手で書く: 0.5を、3通りに
+    time to first spike        | encoding          | 手で書く: 0.5を、3通りに
     エンコーディング           | encoding          |
     delta modulation           | delta             |
     差分 符号化                | delta             |
@@ -161,7 +161,7 @@ LATER = """
     勾配が爆発する             | bptt              |
     なぜdetachするのか         | bptt              | リセットの道を切り離す
     サロゲート勾配 種類        | surrogate         |
-    レイテンシ符号化           | encoding          | 潜時符号化
+    レイテンシ符号化           | encoding          | 手で書く: 0.5を、3通りに
     画像 スパイク 変換         | encoding          |
     メモリを減らす             | long_sequences    |
     長いシーケンス             | long_sequences    |
