@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-READ = ("matplotlibrc", "_data/**/*", "_scripts/**/*", "experiments/**/*.json", "experiments/*rc")
+READ = ("matplotlibrc", "_data/**/*", "experiments/**/*.json", "experiments/*rc")
 """What pages read, besides packages."""
 LAID_OUT = ".laid_out.json"
 
