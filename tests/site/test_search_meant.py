@@ -141,7 +141,7 @@ PAIRS = """
     vmap                       | autograd_function |
     二階微分                   | autograd_function | 2階微分は、預けたものも微分する
     gradcheck                  | autograd_function | gradcheckは、決めた微分を間違いと言う
-    再現性                     | verification      | x86-64なら、どの計算機でも同じ本になる
+    再現性                     | verification      | x86-64なら、作った本は同じになる
     論文                       | references        |
     データセット               | api_networks      | データ
     可視化                     | api_networks      | 図
