@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
+    from book.place import Chapter
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,23 +52,26 @@ def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         known = [stop for stop in mark["stops"] if stop[0] in app.env.found_docs]
         if len(known) < len(mark["stops"]):
             logger.warning("a stop has no page", location=mark)
-        way = nodes.enumerated_list("", *(stop(app, docname, *each) for each in known))
-        way["classes"].append("door-path")
+        pages = {page.name: page for part in outline(app.env) for page in part.chapters}
+        stops = (stop(app, docname, pages[name], *promised) for name, *promised in known)
+        way = nodes.bullet_list("", *stops, classes=["door-path"])
         mark.replace_self([way, *beside(app, docname, {name for name, *_ in known})])
 
 
-def stop(app: Sphinx, docname: str, name: str, title: str, promise: str) -> nodes.list_item:
+def stop(app: Sphinx, docname: str, page: Chapter, title: str, promise: str) -> nodes.list_item:
     """Write a stop: all of it is one link."""
     link = nodes.reference(
         "",
         "",
+        nodes.emphasis("", page.number),
+        nodes.Text(" "),
         nodes.strong("", title),
         nodes.Text(" "),
         nodes.inline("", promise),
         internal=True,
-        refuri=app.builder.get_relative_uri(docname, name),
+        refuri=app.builder.get_relative_uri(docname, page.name),
     )
-    picture = Path(app.srcdir, "_figures", "chapters", f"{name}.svg")
+    picture = Path(app.srcdir, "_figures", "chapters", f"{page.name}.svg")
     if app.builder.name == "html" and picture.is_file():
         link.insert(0, nodes.raw("", thumbnail(picture), format="html", alt=""))
     return nodes.list_item("", nodes.paragraph("", "", link))
