@@ -8,13 +8,14 @@ rates the best in validation, on average over three seeds that are used for noth
 --record the figures are kept beside it. A run takes about four minutes on one quiet processor.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from itertools import product
 from statistics import fmean
 
 import torch
-from harness import Row, record, train
-from torch import Tensor
+from harness import SEEDS, TUNING, Row, best, each, reached, train
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
@@ -29,47 +30,31 @@ CODINGS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "latency": encoding.latency,
 }
 STEPS = [1, 2, 4, 8, 16]
-SEEDS = range(5)
-TUNING_SEEDS = (100, 101, 102)
+Scores = Callable[[Tensor], Tensor]
 
 
-def fit(
-    parameters: torch.nn.Module, scores: Callable[[Tensor], Tensor], split: data.Split, rate: float
-) -> None:
+def fit(parameters: nn.Module, scores: Scores, split: data.Split, rate: float) -> None:
     """Train for a fixed number of epochs."""
     images, labels = split.train_inputs, split.train_labels
-
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(scores(images[chosen]), labels[chosen])
-
+    loss = lambda chosen: cross_entropy(scores(images[chosen]), labels[chosen])  # noqa: E731
     train(parameters, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
-
-
-def accuracy(scores: Tensor, labels: Tensor) -> float:
-    """Return the share of right answers."""
-    return (scores.argmax(-1) == labels).float().mean().item()
-
-
-def accuracies(scores: Callable[[Tensor], Tensor], split: data.Split) -> Row:
-    """Return the share of right answers, in validation and in the test."""
-    return {
-        "validation": accuracy(scores(split.validation_inputs), split.validation_labels),
-        "test": accuracy(scores(split.test_inputs), split.test_labels),
-    }
 
 
 def dense_row(split: data.Split, rate: float) -> Row:
     """Train with ReLU; count what is not zero."""
-    layers = torch.nn.Linear(64, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 10)
-    network = torch.nn.Sequential(*layers)
+    layers = nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)
+    network = nn.Sequential(*layers)
     fit(network, network, split, rate)
     images = split.test_inputs
     with torch.no_grad():
         active = network[:2](images) > 0
-        found = accuracies(network, split)
     lit = (images > 0).sum().item() / len(images)
     second = active.sum().item() / len(images)
-    return found | {"first": lit * HIDDEN, "second": second * 10, "updates": HIDDEN}
+    return reached(network, split) | {
+        "first": lit * HIDDEN,
+        "second": second * 10,
+        "updates": HIDDEN,
+    }
 
 
 def spiking_row(split: data.Split, coding: str, steps: int, rate: float) -> Row:
@@ -84,10 +69,9 @@ def spiking_row(split: data.Split, coding: str, steps: int, rate: float) -> Row:
     with torch.no_grad():
         inputs = CODINGS[coding](images, steps)
         hidden, _ = network.neurons[0].run(network.linears[0](inputs))  # type: ignore[operator]
-        found = accuracies(scores, split)
     # what is given directly is the same at every step, and is multiplied once
     entering = (images > 0).sum() if coding == "direct" else inputs.sum()
-    return found | {
+    return reached(scores, split) | {
         "first": entering.item() / len(images) * HIDDEN,
         "second": hidden.sum().item() / len(images) * 10,
         "updates": (HIDDEN + 10) * steps,
@@ -103,20 +87,28 @@ def trained(coding: str, steps: int, rate: float, seed: int) -> Row:
     return spiking_row(split, coding, steps, rate)
 
 
-def rows() -> Iterator[Row]:
-    """Choose each learning rate, train everything, and yield a row for each."""
-    for coding, steps in [("relu", 1), *product(CODINGS, STEPS)]:
-        tried = [
-            fmean(trained(coding, steps, rate, seed)["validation"] for seed in TUNING_SEEDS)
-            for rate in RATES
-        ]
-        rate = RATES[tried.index(max(tried))]
-        for seed in SEEDS:
-            yield {
-                "coding": coding, "steps": steps, "seed": seed,
-                "tried": dict(zip(map(str, RATES), tried, strict=True)), "rate": rate,
-            } | trained(coding, steps, rate, seed)  # fmt: skip
+@cache
+def chosen(coding: str, steps: int) -> tuple[float, list[float]]:
+    """Return the learning rate that is best in validation, and what each reaches."""
+
+    def held(rate: float) -> float:
+        return fmean(trained(coding, steps, rate, seed)["validation"] for seed in TUNING)
+
+    return best(RATES, held)
+
+
+def measured(coding: str, steps: int, seed: int) -> Row:
+    """Return what a network reaches and costs with the learning rate chosen."""
+    rate, tried = chosen(coding, steps)
+    row = {"coding": coding, "steps": steps, "seed": seed, "tried": by_rate(tried), "rate": rate}
+    return row | trained(coding, steps, rate, seed)
+
+
+def by_rate(tried: list[float]) -> Row:
+    """Return what each learning rate reached."""
+    return dict(zip(map(str, RATES), tried, strict=True))
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "coding_cost", rows, libraries=["scikit-learn"])
+    places = [(*each, seed) for each in [("relu", 1), *product(CODINGS, STEPS)] for seed in SEEDS]
+    each(__doc__, "coding_cost", places, measured, ["scikit-learn"])

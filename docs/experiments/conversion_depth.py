@@ -9,18 +9,18 @@ replaces each ReLU, without training again, in three ways that start from half a
 - bits: a ReLU of as many levels as the bits hold that write a count of T, ceil(log2(T + 1)).
 
 Each way gets the percentile of the activations, its threshold, that did best in validation, for
-each T, depth and seed. Adds how much of a layer's counts differ from those of the same neurons if
-they wait. With --record the figures are kept beside it. A run takes about four minutes on one
-processor.
+each T, depth and seed. With --record the figures are kept beside it. A run takes about four minutes
+on one processor.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise, product
 
 import torch
-from conversion import accuracy, train
-from harness import Row, record
+from conversion import train
+from harness import Part, Row, accuracy, best, each, pairs, right
 from torch import Tensor, nn
 
 from snn_docs import IF, data
@@ -82,24 +82,8 @@ def spikes(network: nn.Sequential, heights: list[float], x: Tensor, steps: int) 
     return x.mean(0)
 
 
-def uneven(network: nn.Sequential, heights: list[float], x: Tensor, steps: int) -> list[float]:
-    """Return for each hidden layer how many counts are not those of neurons that wait."""
-    left, found = iter(heights), []
-    x = x.expand(steps, *x.shape)
-    for layer in network:
-        if isinstance(layer, nn.ReLU):
-            height = next(left)
-            zeros = torch.zeros_like(x[0])
-            fired, _ = IF(height, reset="subtract").run(x, (zeros, zeros + height / 2))
-            waited = quantised(x.mean(0), height, steps)
-            x = fired * height
-            found.append(float(((x.mean(0) - waited).abs() > height / steps / 2).float().mean()))
-        else:
-            x = x.flatten(2) if isinstance(layer, nn.Flatten) else layer(x)
-    return found
-
-
-WAYS: dict[str, Callable[[nn.Sequential, list[float], Tensor, int], Tensor]] = {
+Way = Callable[[nn.Sequential, list[float], Tensor, int], Tensor]
+WAYS: dict[str, Way] = {
     "spikes": spikes,
     "waiting": levels,
     "bits": lambda network, heights, x, steps: levels(
@@ -115,32 +99,25 @@ def one(depth: int, seed: int) -> Row:
     network = build(depth)
     train(network, split.train_inputs, split.train_labels)
     heights = thresholds(network, split.train_inputs[:CALIBRATION])
-    row: Row = {"ann": accuracy(network(split.test_inputs), split.test_labels)}
+    _, held, test = pairs(split)
+
+    def reached(percentile: float, way: Way, steps: int, part: Part) -> float:
+        inputs, labels = part
+        return right(way(network, heights[percentile], inputs, steps), labels)
+
+    row: Row = {"ann": accuracy(network, *test)}
     for (name, way), steps in product(WAYS.items(), STEPS):
-        tried = {
-            percentile: accuracy(
-                way(network, heights[percentile], split.validation_inputs, steps),
-                split.validation_labels,
-            )
-            for percentile in PERCENTILES
-        }
-        best = max(tried, key=lambda each: tried[each])
-        outputs = way(network, heights[best], split.test_inputs, steps)
-        row.setdefault(name, []).append(accuracy(outputs, split.test_labels))
-        row.setdefault(f"{name}_percentile", []).append(best)
-    untuned = [spikes(network, heights[99.9], split.test_inputs, steps) for steps in STEPS]
-    row["untuned"] = [accuracy(each, split.test_labels) for each in untuned]
-    row["uneven"] = uneven(network, heights[99.9], split.test_inputs, 4)
+        chosen, _ = best(PERCENTILES, partial(reached, way=way, steps=steps, part=held))
+        row.setdefault(name, []).append(reached(chosen, way, steps, test))
     return row
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each depth reached: for each way a list for each seed, of all T."""
-    for depth in DEPTHS:
-        runs = [one(depth, seed) for seed in SEEDS]
-        told = {"depth": depth, "steps": list(STEPS), "percentiles": list(PERCENTILES)}
-        yield told | {key: [run[key] for run in runs] for key in runs[0]}
+def measured(depth: int) -> Row:
+    """Return what a depth reached: for each way a list for each seed, of all T."""
+    runs = [one(depth, seed) for seed in SEEDS]
+    told = {key: [run[key] for run in runs] for key in runs[0]}
+    return {"depth": depth, "steps": list(STEPS), **told}
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "conversion_depth", rows, libraries=["torch", "mlxtend"])
+    each(__doc__, "conversion_depth", product(DEPTHS), measured, ["torch", "mlxtend"])

@@ -4,19 +4,20 @@ Trains the chapter's seven layers on the digits: as they come, with larger weigh
 normalisation, a shortcut, and steeper or flatter surrogates, with Adam, which rescales each
 gradient, and with SGD, which does not. Each pair gets the learning rate that did best in validation
 on a seed that is used for nothing else, then trains with five others. Beside the accuracies in
-tests stand what was measured before training, in each layer: how often it fires, how large its
-gradient is, and how many images are told right by its counts of spikes alone, if the answer is the
-digit whose mean counts are nearest. With --record the figures are kept beside it. A run takes about
-three minutes on one processor.
+tests stand what was measured before training, in each layer: how large its gradient is, and how
+many images are told right by its counts of spikes alone, if the answer is the digit whose mean
+counts are nearest. With --record the figures are kept beside it. A run takes about three minutes on
+one processor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
 import harness
 import torch
-from harness import Row, record
+from harness import Row, each, reached, right, tuned
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -28,6 +29,10 @@ EPOCHS, LONG, BATCH = 8, 32, 64
 SEEDS = range(5)
 TUNING_SEED = 100
 RATES = {"Adam": (1e-3, 5e-3), "SGD": (0.1, 1.0)}
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "Adam": torch.optim.Adam,
+    "SGD": partial(torch.optim.SGD, momentum=0.9),
+}
 LARGE = 12**0.5
 ALSO = ("バイアス+0.5", "重み√12倍", "重み√12倍、傾き4")
 """Ways that are tried with SGD, too."""
@@ -74,8 +79,8 @@ class Deep(nn.Module):
             linear.get_parameter("bias").data += way.bias
         self.last = nn.Linear(WIDTH, 10)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the scores, and what each layer gives to the next."""
+    def given(self, images: Tensor) -> list[Tensor]:
+        """Return what each layer gives to the next."""
         s = images.expand(STEPS, -1, -1)
         given: list[Tensor] = []
         for linear, norm in zip(self.linears, self.norms, strict=True):
@@ -83,72 +88,61 @@ class Deep(nn.Module):
             spikes, _ = self.neuron.run(current)
             s = spikes + s if self.skip and given else spikes
             given.append(s)
-        return self.last(s).mean(0), given
+        return given
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the scores."""
+        scores: Tensor = self.last(self.given(images)[-1]).mean(0)
+        return scores
 
 
-def accuracy(network: Deep, images: Tensor, labels: Tensor) -> float:
-    """Return which part of the answers is right."""
-    with torch.no_grad():
-        answers = network.eval()(images)[0].argmax(1)
-    return float((answers == labels).float().mean())
-
-
-def train(way: Way, name: str, rate: float, seed: int, epochs: int = EPOCHS) -> tuple[float, float]:
+def train(way: Way, name: str, rate: float, seed: int, epochs: int = EPOCHS) -> Row:
     """Train, and return the accuracy in validation and in tests after the last epoch."""
     split = data.digits(validation=360)
     torch.manual_seed(seed)
     network = Deep(way)
-    optimizer: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    if name == "SGD":
-        optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
-
-    def loss(chosen: Tensor) -> Tensor:
-        scores, _ = network.train()(split.train_inputs[chosen])
-        return cross_entropy(scores, split.train_labels[chosen])
-
-    samples = len(split.train_labels)
-    for _ in harness.epochs(loss, samples, optimizer, count=epochs, batch=BATCH):
-        pass
-    validation = accuracy(network, split.validation_inputs, split.validation_labels)
-    return validation, accuracy(network, split.test_inputs, split.test_labels)
+    images, labels = split.train_inputs, split.train_labels
+    loss = lambda chosen: cross_entropy(network(images[chosen]), labels[chosen])  # noqa: E731
+    optimizer = OPTIMIZERS[name]
+    harness.train(network, loss, len(labels), rate, count=epochs, batch=BATCH, by=optimizer)
+    return reached(network.eval(), split)
 
 
 def readable(counts: Tensor, labels: Tensor) -> float:
-    """Return how many images are told right by the nearest mean of the counts."""
-    means = torch.stack([counts[labels == digit].mean(0) for digit in range(10)])
-    return float((torch.cdist(counts, means).argmin(1) == labels).float().mean())
+    """Return how many labels are told right by the nearest mean of the counts."""
+    kinds = labels.unique()
+    means = torch.stack([counts[labels == kind].mean(0) for kind in kinds])
+    return right(-torch.cdist(counts, means), labels)
 
 
 def before(way: Way) -> Row:
     """Return what is measured before training: a list of the layers for each seed."""
     split = data.digits(validation=360)
-    found: Row = {"fired": [], "readable": [], "gradients": []}
+    found: Row = {"readable": [], "gradients": []}
     for seed in SEEDS:
         torch.manual_seed(seed)
         network = Deep(way)
-        scores, given = network(split.train_inputs)
-        cross_entropy(scores, split.train_labels).backward()
+        given = network.given(split.train_inputs)
+        cross_entropy(network.last(given[-1]).mean(0), split.train_labels).backward()
         counts = [each.detach().sum(0) for each in given]
         weights = [linear.get_parameter("weight") for linear in network.linears]
-        found["fired"].append([each.count_nonzero().item() / each.numel() for each in given])
         found["readable"].append([readable(each, split.train_labels) for each in counts])
         found["gradients"].append([float(each.grad.norm()) for each in weights])  # type: ignore[union-attr] # there is one
     return found
 
 
-def rows() -> Iterator[Row]:
-    """Yield what each way reached with each optimizer."""
-    for (told, way), (name, rates) in product(WAYS.items(), RATES.items()):
-        if name == "SGD" and told not in ALSO:
-            continue
-        tried = [train(way, name, rate, TUNING_SEED)[0] for rate in rates]
-        best = rates[tried.index(max(tried))]
-        row: Row = {"way": told, "optimizer": name, "rates": list(rates), "rate": best}
-        row["test"] = [train(way, name, best, seed)[1] for seed in SEEDS]
-        if name == "Adam" and told in SLOW:
-            row["long"] = [train(way, name, best, seed, LONG)[1] for seed in SEEDS]
-        yield row | before(way)
+def measured(told: str, name: str) -> Row:
+    """Return what a way reached with an optimizer."""
+    rates, way = RATES[name], WAYS[told]
+    fit = partial(train, way, name)
+    rate, _, runs = tuned(rates, fit, [TUNING_SEED], SEEDS)
+    row: Row = {"way": told, "optimizer": name, "rates": list(rates), "rate": rate}
+    row["test"] = runs["test"]
+    if name == "Adam" and told in SLOW:
+        row["long"] = [fit(rate, seed, LONG)["test"] for seed in SEEDS]
+    return row | before(way)
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "deep", rows, libraries=["torch", "scikit-learn"])
+    places = [place for place in product(WAYS, RATES) if place[1] == "Adam" or place[0] in ALSO]
+    each(__doc__, "deep", places, measured, ["torch", "scikit-learn"])

@@ -18,21 +18,19 @@ from itertools import product
 import harness
 import torch
 from costs import crossing
-from harness import Row, accuracy, parameters, record
+from harness import SEEDS, Part, Row, accuracy, parameters, record
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Sequential, data
 from snn_docs.surrogate import ArcTan
 
-Part = tuple[Tensor, Tensor]
 View = Callable[[Tensor], Tensor]
 
 
 EPOCHS, BATCH = 10, 32
 RATES = (3e-3, 1e-2)
 LEAKS, CONSTANTS = (0.0, 0.1, 0.3), (3.0, 10.0, 30.0)
-SEEDS = range(5)
 TUNING_SEED = 100
 BINS = (18, 6, 2)
 LEAKS_BY_BINS = (0.1, 0.27, 0.61, 1.0)
@@ -88,7 +86,8 @@ def surface(constant: float) -> View:
     return seen
 
 
-NETWORKS: dict[str, tuple[Callable[[float], tuple[Eye, View]], tuple[float, ...]]] = {
+Networks = dict[str, tuple[Callable[[float], tuple[Eye, View]], tuple[float, ...]]]
+NETWORKS: Networks = {
     "SNN": (lambda leak: (Eye(lif(leak), 2), steps), LEAKS),
     "SNN、漏れ1": (lambda leak: (Eye(lif(leak), 2), steps), (1.0,)),
     "平均": (lambda _: (Eye(nn.ReLU(), 2), mean), (0.0,)),
@@ -102,24 +101,21 @@ def reached(
     setting: tuple[float, float],
     seed: int,
     parts: tuple[Part, Part],
-) -> tuple[float, int]:
-    """Train on the first part; return the accuracy on the second, and the number of weights."""
+) -> tuple[float, Eye]:
+    """Train on the first part; return the accuracy on the second, and the network."""
     own, rate = setting
     torch.manual_seed(seed)
     network, view = make(own)
     (inputs, labels), (others, answers) = parts
     inputs = view(inputs)
-
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(network(inputs[:, chosen]), labels[chosen])
-
+    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
     harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
-    return accuracy(network, view(others), answers), parameters(network)
+    return accuracy(network, view(others), answers), network
 
 
-def compared(train: Part, held: Part, test: Part) -> Iterator[Row]:
-    """Yield what each network reached with its best setting."""
-    for name, (make, own) in NETWORKS.items():
+def compared(networks: Networks, train: Part, held: Part, test: Part) -> Iterator[Row]:
+    """Yield what each network reached with its best settings, and the trained ones."""
+    for name, (make, own) in networks.items():
         settings = list(product(own, RATES))
         tried = [reached(make, setting, TUNING_SEED, (train, held))[0] for setting in settings]
         for setting, value in zip(settings, tried, strict=True):
@@ -127,11 +123,12 @@ def compared(train: Part, held: Part, test: Part) -> Iterator[Row]:
                 runs = [reached(make, setting, seed, (train, test)) for seed in SEEDS]
                 yield {
                     "network": name,
-                    "weights": runs[0][1],
+                    "weights": parameters(runs[0][1]),
                     "settings": settings,
                     "validation": tried,
                     "best": setting,
                     "test": [each for each, _ in runs],
+                    "networks": [network for _, network in runs],
                 }
 
 
@@ -148,12 +145,19 @@ def widened(train: Part, test: Part) -> Iterator[Row]:
         yield {"bins": bins, "leak": leak, "test": runs}
 
 
-def rows() -> Iterator[Row]:
-    """Yield both parts."""
+def parts() -> tuple[Part, Part, Part]:
+    """Return events to train on, to choose settings by, and to test."""
     split = data.mnist()
     train, held = crossing(split.train_inputs[:600], 0), crossing(split.train_inputs[600:1000], 2)
-    test = crossing(split.test_inputs[:400], 1)
-    yield from compared(train, held, test)
+    return train, held, crossing(split.test_inputs[:400], 1)
+
+
+def rows() -> Iterator[Row]:
+    """Yield what each network reached, and then the leaky neurons with wider bins."""
+    train, held, test = parts()
+    for row in compared(NETWORKS, train, held, test):
+        del row["networks"]
+        yield row
     yield from widened(train, test)
 
 

@@ -12,13 +12,12 @@ that stay in the middle, because the second half does not happen. With --record 
 beside it. A run takes about a minute on one processor.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Iterator
 
 import torch
 from costs import crossing
-from events import LEAKS, RATES, SEEDS, TUNING_SEED, Eye, Part, View, lif, reached, steps
-from harness import Row, accuracy, record
+from events import LEAKS, Eye, Networks, View, compared, lif, parts, steps
+from harness import SEEDS, Row, accuracy, record
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
@@ -56,35 +55,11 @@ def summed(leak: float) -> View:
     return seen
 
 
-NETWORKS: dict[str, tuple[Callable[[float], tuple[Eye, View]], tuple[float, ...]]] = {
+NETWORKS: Networks = {
     "SNN、漏れ0": (lambda leak: (Eye(lif(leak), 2), steps), (0.0,)),
     "SNN、足してから1度": (lambda leak: (Eye(lif(leak), 2), summed(leak)), (0.0,)),
     "忘れる和": (lambda leak: (Eye(nn.ReLU(), 2), summed(leak)), LEAKS[1:]),
 }
-
-
-def trained(name: str, train: Part, held: Part, test: Part) -> Iterator[Row]:
-    """Yield what a network reached with each setting that is the best in validation."""
-    make, own = NETWORKS[name]
-    made: list[Eye] = []
-
-    def kept(own: float) -> tuple[Eye, View]:
-        network, view = make(own)
-        made.append(network)
-        return network, view
-
-    settings = list(product(own, RATES))
-    tried = [reached(make, setting, TUNING_SEED, (train, held))[0] for setting in settings]
-    for setting, value in zip(settings, tried, strict=True):
-        if value == max(tried):
-            runs = [reached(kept, setting, seed, (train, test)) for seed in SEEDS]
-            row: Row = {"network": name, "weights": runs[0][1], "settings": settings}
-            row |= {"validation": tried, "best": setting, "test": [each for each, _ in runs]}
-            if make(setting[0])[1] is steps:
-                networks = [Shuffled(each) for each in made]
-                row["shuffled"] = [accuracy(each, *test) for each in networks]
-            made.clear()
-            yield row
 
 
 def counted(split: data.Split, length: int) -> Row:
@@ -102,12 +77,13 @@ def counted(split: data.Split, length: int) -> Row:
 
 def rows() -> Iterator[Row]:
     """Yield what each network reached."""
-    split = data.mnist()
-    train, held = crossing(split.train_inputs[:600], 0), crossing(split.train_inputs[600:1000], 2)
-    test = crossing(split.test_inputs[:400], 1)
-    for name in NETWORKS:
-        yield from trained(name, train, held, test)
-    yield from (counted(split, length) for length in (THROUGH, MIDDLE))
+    train, held, test = parts()
+    for row in compared(NETWORKS, train, held, test):
+        networks = row.pop("networks")
+        if NETWORKS[row["network"]][0](0.0)[1] is steps:
+            row["shuffled"] = [accuracy(Shuffled(each), *test) for each in networks]
+        yield row
+    yield from (counted(data.mnist(), length) for length in (THROUGH, MIDDLE))
 
 
 if __name__ == "__main__":

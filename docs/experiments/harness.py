@@ -30,6 +30,7 @@ import record
 import torch
 from record import Row
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from bookproof.settings import find_settings
@@ -49,6 +50,7 @@ __all__ = [
     "grid",
     "pairs",
     "parameters",
+    "reached",
     "record",
     "right",
     "study",
@@ -117,12 +119,24 @@ def train(  # noqa: PLR0913 - what training needs
     count: int,
     batch: int,
     cosine: bool = False,
+    clip: float | None = None,
+    by: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> None:
-    """Train for some epochs with Adam, whose rate may fall to 0 on half a cosine."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    """Train for some epochs by an optimizer, whose rate may fall to 0 on half a cosine.
+
+    The norm of the gradients is clipped if there is a limit.
+    """
+    optimizer = by(network.parameters(), lr=rate)
+    if clip is not None:
+        optimizer.register_step_pre_hook(lambda *_: clipped(network, clip))
     slower = CosineAnnealingLR(optimizer, count) if cosine else None
     for _ in epochs(loss, samples, optimizer, count=count, batch=batch, slower=slower):
         pass
+
+
+def clipped(network: torch.nn.Module, most: float) -> None:
+    """Clip the norm of a network's gradients."""
+    clip_grad_norm_(network.parameters(), most)
 
 
 def best_epoch(
@@ -130,10 +144,11 @@ def best_epoch(
     held: Callable[[], float],
     told: Callable[[], Row],
     until: float = float("inf"),
+    times: int = TIMES,
 ) -> Row:
     """Train, and return what the epoch that was best in validation reached, and what it told.
 
-    It ends when validation was at least so good in three epochs in a row.
+    It ends when validation was at least so good in some epochs in a row.
     """
     best: Row = {"validation": -1.0}
     in_a_row = epoch = 0
@@ -142,9 +157,9 @@ def best_epoch(
         if reached > best["validation"]:
             best = {"validation": reached, "epoch": epoch, **told()}
         in_a_row = in_a_row + 1 if reached >= until else 0
-        if in_a_row == TIMES:
+        if in_a_row == times:
             break
-    return best | {"epochs": epoch, "learned": in_a_row == TIMES}
+    return best | {"epochs": epoch, "learned": in_a_row == times}
 
 
 def right(scores: Tensor, labels: Tensor) -> float:
@@ -162,6 +177,12 @@ def accuracy(network: Callable[..., Tensor], *part: Tensor) -> float:
 def pairs(split: data.Split) -> tuple[Part, Part, Part]:
     """Return inputs and labels of the training, the validation and the test."""
     return split[:2], split[4:6], split[2:4]
+
+
+def reached(network: Callable[..., Tensor], split: data.Split) -> Row:
+    """Return which part of the answers is right, in validation and in the test."""
+    _, held, test = pairs(split)
+    return {"validation": accuracy(network, *held), "test": accuracy(network, *test)}
 
 
 def parameters(network: torch.nn.Module) -> int:

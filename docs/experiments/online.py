@@ -17,12 +17,12 @@ about ten minutes on one processor.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import islice, product
 from typing import NamedTuple
 
 import torch
-from harness import Part, Row, pairs, record
+from harness import SEEDS, Part, Row, best_epoch, pairs, record, right
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 from torch.nn.utils import clip_grad_norm_
@@ -32,7 +32,6 @@ from snn_docs.surrogate import ArcTan
 
 RATES = (3e-3, 1e-2, 3e-2)
 CLIPS = (None, 1.0)
-SEEDS = range(5)
 TUNING_SEED = 100
 EPOCHS, BATCH, HIDDEN = 20, 128, 64
 SOLVED, TIMES = 0.995, 2
@@ -184,8 +183,7 @@ def gradient(weights: Weights, task: Task, part: Part, way: Gradient) -> list[Te
 def accuracy(weights: Weights, task: Task, inputs: Tensor, labels: Tensor) -> float:
     """Return which part of the answers is right."""
     spikes = torch.stack(unrolled(weights, task, inputs, Gradient())).sum(0)
-    scores = spikes @ weights.last.T + task.judged * weights.bias
-    return float((scores.argmax(1) == labels).float().mean())
+    return right(spikes @ weights.last.T + task.judged * weights.bias, labels)
 
 
 class Setting(NamedTuple):
@@ -216,17 +214,13 @@ def epochs(task: Task, way: Gradient, setting: Setting, seed: int) -> Iterator[W
 def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
     _, held, test = task.parts(seed)
-    best: Row = {"validation": -1.0}
-    in_a_row = 0
-    for epoch, weights in enumerate(islice(epochs(task, way, setting, seed), EPOCHS + 1)):
-        reached = accuracy(weights, task, *held) if epoch else -1.0
-        if reached > best["validation"]:
-            tested = accuracy(weights, task, *test)
-            best = {"validation": reached, "epoch": epoch, "test": tested}
-        in_a_row = in_a_row + 1 if reached >= SOLVED else 0
-        if in_a_row == TIMES:
-            break
-    return best
+    learning = epochs(task, way, setting, seed)
+    weights = next(learning)  # which stay the same tensors
+    reached = partial(accuracy, weights, task)
+    told = lambda: {"test": reached(*test)}  # noqa: E731
+    going = (epoch for epoch, _ in zip(range(1, EPOCHS + 1), learning, strict=False))
+    found = best_epoch(going, partial(reached, *held), told, SOLVED, TIMES)
+    return {key: found[key] for key in ("validation", "epoch", "test")}
 
 
 FASTER = Setting(1e-1, None)

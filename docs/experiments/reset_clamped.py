@@ -6,10 +6,11 @@ rate are chosen in validation on a seed that is used for nothing else; five othe
 With --record the figures are kept beside it. A run takes about fifteen minutes on one processor.
 """
 
-from itertools import product
+from functools import partial
 
+import harness
 import torch
-from harness import Row, each
+from harness import Row, each, grid, reached, tuned
 from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, SURROGATES, TUNING_SEED, Spike, build
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -46,41 +47,29 @@ def clamped(v: Tensor, limit: float) -> Tensor:
     return v
 
 
-def train(spike: Spike, steps: int, rate: float, limit: float, seed: int) -> tuple[float, float]:
+def train(spike: Spike, steps: int, setting: Row, seed: int) -> Row:
     """Train, and return the accuracy in validation and in tests after the last epoch."""
     split = data.digits(validation=360)
     network = build(spike, detach=False, seed=seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            scores = counts(network, spike, split.train_inputs[chosen], steps, limit)
-            loss = cross_entropy(scores, split.train_labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    found = []
-    for images, labels in [split[4:6], split[2:4]]:
-        with torch.no_grad():
-            answers = counts(network, spike, images, steps, limit).argmax(1)
-        found.append(float((answers == labels).float().mean()))
-    return found[0], found[1]
+    scores = partial(counts, network, spike, steps=steps, limit=setting["limit"])
+    images, labels = split.train_inputs, split.train_labels
+    loss = lambda chosen: cross_entropy(scores(images[chosen]), labels[chosen])  # noqa: E731
+    harness.train(network, loss, len(labels), setting["rate"], count=EPOCHS, batch=BATCH)
+    return reached(scores, split)
 
 
 def measured(name: str, steps: int) -> Row:
     """Choose a limit and a learning rate, and return what five other seeds reach."""
-    spike = SURROGATES[name]
-    tried = {
-        (rate, limit): train(spike, steps, rate, limit, TUNING_SEED)[0]
-        for rate, limit in product(RATES, LIMITS)
-    }
-    rate, limit = max(tried, key=lambda setting: tried[setting])
+    settings = grid(rate=RATES, limit=LIMITS)
+    fit = partial(train, SURROGATES[name], steps)
+    chosen, tried, runs = tuned(settings, fit, [TUNING_SEED], SEEDS)
     return {
         "surrogate": name,
         "steps": steps,
-        "clamped_rate": rate,
-        "limit": limit,
-        "tried": [[*setting, reached] for setting, reached in tried.items()],
-        "clamped": [train(spike, steps, rate, limit, seed)[1] for seed in SEEDS],
+        "clamped_rate": chosen["rate"],
+        "limit": chosen["limit"],
+        "tried": [[*each.values(), held] for each, held in zip(settings, tried, strict=True)],
+        "clamped": runs["test"],
     }
 
 

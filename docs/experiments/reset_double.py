@@ -13,11 +13,11 @@ beside it. A run takes about eight minutes on one processor.
 """
 
 import math
-from itertools import product
-from typing import NamedTuple
+from functools import partial
+from itertools import chain, product
 
 import torch
-from harness import Row, each
+from harness import Row, each, reached, tuned
 from reset_gradient import (
     BATCH,
     EPOCHS,
@@ -30,55 +30,35 @@ from reset_gradient import (
     Spike,
     build,
     loss_of,
+    scores_of,
     size,
 )
 
-from snn_docs import data, encoding
-from snn_docs.network import Network, count
+from snn_docs import data
+from snn_docs.network import Network
 
 EXPLODES = 10
 TRAINED = ("attached", "clipped")
 MOVES = (0.03, 0.1, 0.3)
-PARTS = ("train", "validation", "test")
 
 
-class Reached(NamedTuple):
-    """The accuracy in validation and in tests, and whether all gradients were finite."""
-
-    validation: float
-    test: float
-    finite: bool
-
-
-def train(
-    spike: Spike, steps: int, setting: tuple[str, float], seed: int, dtype: torch.dtype
-) -> Reached:
-    """Train to the end, or to the first gradient that is not finite."""
+def train(spike: Spike, steps: int, dtype: torch.dtype, way: str, rate: float, seed: int) -> Row:  # noqa: PLR0913, PLR0917 - what a training depends on
+    """Train to the end, or to the first gradient that is not finite; tell what was reached then."""
     split = data.digits(validation=360)
-    images = {part: getattr(split, f"{part}_inputs").to(dtype) for part in PARTS}
-    way, rate = setting
     network = build(spike, detach=False, seed=seed).to(dtype)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    batches = (
-        chosen
-        for _ in range(EPOCHS)
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH)
-    )
+    images, labels = split.train_inputs.to(dtype), split.train_labels
+    orders = (torch.randperm(len(labels)) for _ in range(EPOCHS))
     finite = True
-    for chosen in batches:
-        loss = loss_of(network, images["train"][chosen], split.train_labels[chosen], steps)
+    for chosen in chain.from_iterable(order.split(BATCH) for order in orders):
         optimizer.zero_grad()
-        loss.backward()
+        loss_of(network, images[chosen], labels[chosen], steps).backward()
         finite = clip(network, WAYS[way][1])
         if not finite:
             break
         optimizer.step()
-    found = []
-    for part in PARTS[1:]:
-        with torch.no_grad():
-            answers = count(network(encoding.direct(images[part], steps))[0]).argmax(1)
-        found.append(float((answers == getattr(split, f"{part}_labels")).float().mean()))
-    return Reached(found[0], found[1], finite)
+    scores = lambda images: scores_of(network, images.to(dtype), steps)  # noqa: E731
+    return {**reached(scores, split), "overflowed": not finite}
 
 
 def clip(network: Network, bound: float | None) -> bool:
@@ -95,18 +75,10 @@ def clip(network: Network, bound: float | None) -> bool:
 
 def trained(spike: Spike, steps: int, way: str) -> Row:
     """Choose the learning rate in validation, and return it with what five seeds then reached."""
-
-    def reached(rate: float, seed: int) -> Reached:
-        return train(spike, steps, (way, rate), seed, torch.float64)
-
-    tried = [reached(rate, TUNING_SEED).validation for rate in RATES]
-    best = RATES[tried.index(max(tried))]
-    runs = [reached(best, seed) for seed in SEEDS]
-    return {
-        f"{way}_rate": best,
-        way: [run.test for run in runs],
-        f"{way}_overflows": sum(not run.finite for run in runs),
-    }
+    fit = partial(train, spike, steps, torch.float64, way)
+    rate, _, runs = tuned(RATES, fit, [TUNING_SEED], SEEDS)
+    told = {f"{way}_rate": rate, way: runs["test"]}
+    return told | {f"{way}_overflows": sum(runs["overflowed"])}
 
 
 def fall(spike: Spike, steps: int, *, detach: bool, seed: int) -> float:
@@ -141,9 +113,8 @@ def measured(name: str, steps: int) -> Row:
     if sizes[0][2] >= EXPLODES * sizes[1][2]:
         for way in TRAINED:
             row |= trained(spike, steps, way)
-        best = ("clipped", row["clipped_rate"])
-        single = [train(spike, steps, best, seed, torch.float32) for seed in SEEDS]
-        row["single_overflows"] = sum(not run.finite for run in single)
+        single = partial(train, spike, steps, torch.float32, "clipped", row["clipped_rate"])
+        row["single_overflows"] = sum(single(seed)["overflowed"] for seed in SEEDS)
     return row
 
 

@@ -10,10 +10,13 @@ figures are kept beside it. A run takes about twelve minutes on one processor.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
+from typing import Literal
 
+import harness
 import torch
-from harness import Row, each
+from harness import Row, each, reached, tuned
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -22,6 +25,7 @@ from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan, FastSigmoid, Heaviside, Triangle
 
 Spike = Callable[[Tensor], Tensor]
+Reset = Literal["zero", "subtract"]
 
 
 SURROGATES: dict[str, Spike] = {
@@ -41,41 +45,37 @@ WAYS = {"attached": (False, None), "clipped": (False, 1.0), "detached": (True, N
 """Whether the reset is detached, and the norm that a gradient is clipped to."""
 
 
-def build(spike: Spike, *, detach: bool, seed: int) -> Network:
+def build(spike: Spike, *, detach: bool, seed: int, reset: Reset = "zero") -> Network:
     """Make a network that fires from the start."""
     torch.manual_seed(seed)
-    network = Network([64, 64, 10], lambda: IF(detach_reset=detach, surrogate=spike))
+    neuron = partial(IF, reset=reset, detach_reset=detach, surrogate=spike)
+    network = Network([64, 64, 10], neuron)
     for linear in network.linears:
         torch.nn.init.constant_(linear.get_parameter("bias"), 0.5)
     return network
 
 
+def scores_of(network: Network, images: Tensor, steps: int) -> Tensor:
+    """Return rates in eighths."""
+    return count(network(encoding.direct(images, steps))[0]) * (8 / steps)
+
+
 def loss_of(network: Network, images: Tensor, labels: Tensor, steps: int) -> Tensor:
-    """Return the loss of a batch, of which the scores are rates in eighths."""
-    scores = count(network(encoding.direct(images, steps))[0]) * (8 / steps)
-    return cross_entropy(scores, labels)
+    """Return the loss of a batch."""
+    return cross_entropy(scores_of(network, images, steps), labels)
 
 
-def train(spike: Spike, steps: int, rate: float, way: str, seed: int) -> tuple[float, float]:
+def train(  # noqa: PLR0913 - what a training depends on
+    spike: Spike, steps: int, way: str, rate: float, seed: int, *, reset: Reset = "zero"
+) -> Row:
     """Train, and return the accuracy in validation and in tests after the last epoch."""
     split = data.digits(validation=360)
     detach, norm = WAYS[way]
-    network = build(spike, detach=detach, seed=seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(split.train_labels)).split(BATCH):
-            loss = loss_of(network, split.train_inputs[chosen], split.train_labels[chosen], steps)
-            optimizer.zero_grad()
-            loss.backward()
-            if norm is not None:
-                torch.nn.utils.clip_grad_norm_(network.parameters(), norm)
-            optimizer.step()
-    found = []
-    for images, labels in [split[4:6], split[2:4]]:
-        with torch.no_grad():
-            answers = count(network(encoding.direct(images, steps))[0]).argmax(1)
-        found.append(float((answers == labels).float().mean()))
-    return found[0], found[1]
+    network = build(spike, detach=detach, seed=seed, reset=reset)
+    images, labels = split.train_inputs, split.train_labels
+    loss = lambda chosen: loss_of(network, images[chosen], labels[chosen], steps)  # noqa: E731
+    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, clip=norm)
+    return reached(partial(scores_of, network, steps=steps), split)
 
 
 def size(spike: Spike, steps: int, *, detach: bool, seed: int) -> float:
@@ -99,10 +99,8 @@ def measured(name: str, steps: int) -> Row:
     }
     row["growth"] = [a / b for a, b in zip(sizes[False], sizes[True], strict=True)]
     for way in WAYS:
-        tried = [train(spike, steps, rate, way, TUNING_SEED)[0] for rate in RATES]
-        best = RATES[tried.index(max(tried))]
-        runs = [train(spike, steps, best, way, seed) for seed in SEEDS]
-        row |= {f"{way}_rate": best, way: [tested for _, tested in runs]}
+        rate, _, runs = tuned(RATES, partial(train, spike, steps, way), [TUNING_SEED], SEEDS)
+        row |= {f"{way}_rate": rate, way: runs["test"]}
     return row
 
 

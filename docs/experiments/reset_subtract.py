@@ -6,61 +6,26 @@ learning rate, so that nothing is hidden by a choice. With --record the figures 
 A run takes about five minutes on one processor.
 """
 
-from collections.abc import Iterator
 from itertools import product
-from typing import Literal
 
-import harness
-import torch
-from harness import Row, record
-from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, loss_of
-from torch import Tensor
+from harness import Row, each
+from reset_gradient import RATES, SEEDS, Reset, train
 
-from snn_docs import IF, data, encoding
-from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
-
-Reset = Literal["zero", "subtract"]
-
 
 RESETS: tuple[Reset, ...] = ("subtract", "zero")
 STEPS = 32
 
 
-def build(reset: Reset, *, detach: bool, seed: int) -> Network:
-    """Make a network that fires from the start."""
-    torch.manual_seed(seed)
-    network = Network(
-        [64, 64, 10], lambda: IF(reset=reset, detach_reset=detach, surrogate=ArcTan())
-    )
-    for linear in network.linears:
-        torch.nn.init.constant_(linear.get_parameter("bias"), 0.5)
-    return network
-
-
-def train(reset: Reset, rate: float, *, detach: bool, seed: int) -> float:
-    """Train, and return the accuracy in tests after the last epoch."""
-    split = data.digits(validation=360)
-    network = build(reset, detach=detach, seed=seed)
-    images, labels = split.train_inputs, split.train_labels
-
-    def loss(chosen: Tensor) -> Tensor:
-        return loss_of(network, images[chosen], labels[chosen], STEPS)
-
-    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
-    with torch.no_grad():
-        answers = count(network(encoding.direct(split.test_inputs, STEPS))[0]).argmax(1)
-    return float((answers == split.test_labels).float().mean())
-
-
-def rows() -> Iterator[Row]:
-    """Yield what each rule reached at each learning rate, attached and detached."""
-    for reset, rate in product(RESETS, RATES):
-        row: Row = {"reset": reset, "steps": STEPS, "rate": rate}
-        for name, detach in {"attached": False, "detached": True}.items():
-            row[name] = [train(reset, rate, detach=detach, seed=seed) for seed in SEEDS]
-        yield row
+def measured(reset: Reset, rate: float) -> Row:
+    """Return what a rule reached at a learning rate, attached and detached."""
+    row: Row = {"reset": reset, "steps": STEPS, "rate": rate}
+    for way in ("attached", "detached"):
+        runs = [train(ArcTan(), STEPS, way, rate, seed, reset=reset) for seed in SEEDS]
+        row[way] = [run["test"] for run in runs]
+    return row
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "reset_subtract", rows, libraries=["torch", "scikit-learn"])
+    places = product(RESETS, RATES)
+    each(__doc__, "reset_subtract", places, measured, ["torch", "scikit-learn"])

@@ -14,12 +14,12 @@ minutes on one processor.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from statistics import fmean
 from typing import NamedTuple
 
 import harness
 import torch
-from harness import Row, accuracy, record
+from harness import SEEDS, TUNING, Row, accuracy, best, grid, parameters, record, tuned
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -33,8 +33,8 @@ from snn_docs.surrogate import ArcTan
 EPOCHS, BATCH = 60, 30
 RATES = (3e-3, 1e-2)
 LEAKS = (0.1, 0.3)
-SEEDS = range(5)
-TUNING_SEEDS = (100, 101, 102)
+HELD = 90
+"""Sequences of the training that choose settings."""
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 COEFFICIENTS, SPEAKERS = 12, 9
 SMALL, LARGE, LOOPED, GATED = 128, 214, 58, 32
@@ -176,40 +176,35 @@ def heard(network: Contestant, seed: int, validation: int = 0) -> Sequences:
     )
 
 
-def validated(contestant: Contestant, setting: float | str, rate: float) -> float:
-    """Return what a setting reaches in validation."""
-    reached = []
-    for seed in TUNING_SEEDS:
-        split = heard(contestant, seed, validation=90)
-        network = contestant.make(setting)
-        train(network, split, rate)
-        held = split.validation_inputs, split.validation_lengths, split.validation_labels
-        reached.append(accuracy(network, *held))
-    return sum(reached) / len(reached)
-
-
 def trained(name: str, contestant: Contestant) -> Row:
     """Choose a network's settings, and return what they reach on fresh seeds."""
-    settings = list(product(contestant.settings, RATES))
-    tried = [validated(contestant, *setting) for setting in settings]
-    setting, rate = settings[tried.index(max(tried))]
-    reached, longer = [], []
-    for seed in SEEDS:
-        split = heard(contestant, seed)
-        network = contestant.make(setting)
-        train(network, split, rate)
+
+    def fit(setting: Row, seed: int) -> Row:
+        validation = HELD if seed in TUNING else 0
+        split = heard(contestant, seed, validation)
+        network = contestant.make(setting["own"])
+        train(network, split, setting["rate"])
+        if validation:
+            held = split.validation_inputs, split.validation_lengths, split.validation_labels
+            return {"validation": accuracy(network, *held)}
         told = split.test_lengths, split.test_labels
-        reached.append(accuracy(network, split.test_inputs, *told))
         twice = torch.cat([split.test_inputs, torch.zeros_like(split.test_inputs)])
-        longer.append(accuracy(network, twice, *told))
+        return {
+            "parameters": parameters(network),
+            "test": accuracy(network, split.test_inputs, *told),
+            "longer": accuracy(network, twice, *told),
+        }
+
+    settings = grid(own=contestant.settings, rate=RATES)
+    chosen, tried, runs = tuned(settings, fit, TUNING, SEEDS)
     return {
         "network": name,
-        "parameters": sum(each.numel() for each in network.parameters()),
-        "setting": setting,
-        "rate": rate,
+        "parameters": runs["parameters"][0],
+        "setting": chosen["own"],
+        "rate": chosen["rate"],
         "validation": max(tried),
-        "test": reached,
-        "longer": longer,
+        "test": runs["test"],
+        "longer": runs["longer"],
     }
 
 
@@ -228,18 +223,15 @@ def linear() -> Row:
         line = LogisticRegression(C=penalty, max_iter=1000).fit(known, labels)
         return float(line.score(asked, answers))
 
-    splits = [data.vowels(seed=seed, validation=90) for seed in TUNING_SEEDS]
-    tried = [
-        sum(fitted(penalty, split, "validation") for split in splits) / len(splits)
-        for penalty in PENALTIES
-    ]
-    best = PENALTIES[tried.index(max(tried))]
+    splits = [data.vowels(seed=seed, validation=HELD) for seed in TUNING]
+    held = lambda penalty: fmean(fitted(penalty, split, "validation") for split in splits)  # noqa: E731
+    chosen, tried = best(PENALTIES, held)
     return {
         "network": "時間の平均とロジスティック回帰",
         "parameters": SPEAKERS * (COEFFICIENTS + 1),
-        "setting": best,
+        "setting": chosen,
         "validation": max(tried),
-        "test": [fitted(best, data.vowels(), "test")],
+        "test": [fitted(chosen, data.vowels(), "test")],
     }
 
 

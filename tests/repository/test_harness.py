@@ -163,6 +163,16 @@ def test_epochs_train_on_each_sample_once(harness):
     assert float(weight.detach()) == pytest.approx(1 - 0.8**6)
 
 
+@pytest.mark.parametrize(("clip", "weight"), [(None, 20.0), (1.0, 1.0)])
+def test_gradients_are_clipped_if_there_is_a_limit(harness, clip, weight):
+    layer = harness.torch.nn.Linear(1, 1, bias=False)
+    harness.torch.nn.init.zeros_(layer.weight)
+    sgd = harness.torch.optim.SGD
+    loss = lambda _: -20 * layer.weight.sum()  # noqa: E731
+    harness.train(layer, loss, 1, 1.0, count=1, batch=1, clip=clip, by=sgd)
+    assert float(layer.weight.detach()) == pytest.approx(weight)
+
+
 def test_the_test_counts_of_the_epoch_that_was_best_in_validation(harness):
     held = iter([0.5, 0.9, 0.9, 1.0, 0.4, 1.0, 1.0, 1.0, 0.2])
     tested = iter(range(9))
@@ -172,6 +182,7 @@ def test_the_test_counts_of_the_epoch_that_was_best_in_validation(harness):
     best = {"validation": 1.0, "epoch": 4, "test": 2}
     assert found == {**best, "epochs": 8, "learned": True}
     assert not harness.best_epoch([1], lambda: 1.0, dict, until=1.0)["learned"]
+    assert harness.best_epoch([1], lambda: 1.0, dict, until=1.0, times=1)["learned"]
 
 
 def test_a_rate_can_fall_to_nothing(harness):
