@@ -5,9 +5,9 @@ levels as there are counts of spikes; another 5,000 are for validation, and the 
 are read once, with the weights of the epoch that is best in validation. Each gets the same search:
 three learning rates, on a subset, for fewer epochs, with three seeds that are used for no more.
 It runs with the processor's own arithmetic, since the book's way would take hours: digits differ
-between processors. A run is resumed at its last epoch, if the code is the same; it takes about half
-an hour on one quiet processor. --again trains the first network for two epochs, and compares them:
-exactly, if processor and PyTorch are those of the record, and else closely.
+between processors. A run takes about half an hour on one quiet processor. --again trains the first
+network for two epochs, and compares them: exactly, if processor and PyTorch are those of the
+record, and else closely.
 The images are not downloaded: those of Debian's dataset-fashion-mnist, or of the folder that the
 environment names in FASHION_MNIST.
 """
@@ -19,10 +19,10 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from harness import NOTES, TUNING, Notes, accuracy, epochs, parameters, record, study
+from harness import TUNING, accuracy, epochs, parameters, record, study
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -134,56 +134,31 @@ def digest(network: nn.Module) -> str:
 
 
 class Run:
-    """The training of one network with one seed, epoch by epoch; it can be stopped between two."""
-
-    parts_with_state = ("network", "optimizer", "schedule")
+    """The training of one network with one seed, epoch by epoch."""
 
     def __init__(self, network: str, rate: float, seed: int, part: Part, count: int) -> None:
         torch.manual_seed(seed)
-        self.network, self.part, self.count = NETWORKS[network](), part, count
+        self.network, self.part = NETWORKS[network](), part
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate)
         steps = count * -(-len(part.labels) // BATCH)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
-        self.optimizer.register_step_post_hook(lambda *_: self.schedule.step())
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+        self.optimizer.register_step_post_hook(lambda *_: schedule.step())
         self.curve: list[float] = []
         self.digests: list[str] = []
         self.best: dict[str, Tensor] = {}
 
-    def go(self, stop: int, path: Path | None = None, code: str = "") -> Run:
-        """Train up to the end of an epoch, from the last that the same code has left."""
-        if path and path.is_file():
-            self.take(torch.load(path), code)
+    def go(self, stop: int) -> Run:
+        """Train up to the end of an epoch."""
 
         def loss(chosen: Tensor) -> Tensor:
             return cross_entropy(self.network(self.part.images[chosen]), self.part.labels[chosen])
 
-        left = stop - len(self.curve)
-        for _ in epochs(loss, len(self.part.labels), self.optimizer, count=left, batch=BATCH):
+        for _ in epochs(loss, len(self.part.labels), self.optimizer, count=stop, batch=BATCH):
             self.curve.append(share(self.network, parts()["validation"]))
             self.digests.append(digest(self.network))
             if self.curve[-1] > max(self.curve[:-1], default=-1):
                 self.best = {k: v.clone() for k, v in self.network.state_dict().items()}
-            if path:
-                self.leave(path, code)
         return self
-
-    def leave(self, path: Path, code: str) -> None:
-        """Write where the training is, beside and then in place, so that it is never half there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        kept = {name: getattr(self, name).state_dict() for name in self.parts_with_state}
-        lists = {"curve": self.curve, "digests": self.digests, "best": self.best}
-        torch.save({"code": code, "random": torch.get_rng_state(), **kept, **lists}, beside)
-        beside.replace(path)
-
-    def take(self, left: dict[str, Any], code: str) -> None:
-        """Go on from what was left, unless other code has left it."""
-        if left["code"] != code:
-            return
-        for name in self.parts_with_state:
-            getattr(self, name).load_state_dict(left[name])
-        self.curve, self.digests, self.best = left["curve"], left["digests"], left["best"]
-        torch.set_rng_state(left["random"])
 
 
 def train(network: str, setting: Row, seed: int) -> Row:
@@ -192,11 +167,9 @@ def train(network: str, setting: Row, seed: int) -> Row:
     if seed in TUNING:
         run = Run(network, rate, seed, parts()["subset"], TRIES).go(TRIES)
         return {"validation": run.curve[-1]}
-    training, path = parts()["training"], NOTES / f"fashion_mnist-{network}-{seed}.pt"
-    run = Run(network, rate, seed, training, EPOCHS).go(EPOCHS, path, Notes("fashion_mnist").code)
+    run = Run(network, rate, seed, parts()["training"], EPOCHS).go(EPOCHS)
     run.network.load_state_dict(run.best)
     twice = early(network, rate, seed).digests if seed == SEEDS[0] else None
-    path.unlink()
     return {
         "parameters": parameters(run.network), "seed": seed,
         "validation": max(run.curve), "epoch": run.curve.index(max(run.curve)) + 1,
