@@ -139,7 +139,7 @@ PAIRS = """
     float32 誤差               | rounding          |
     浮動小数点                 | rounding          |
     vmap                       | autograd_function |
-    二階微分                   | autograd_function | 2階微分は、預けたものも微分する
+    二階微分                   | experiments/exact | 2階微分は、預けたものも微分する
     gradcheck                  | autograd_function | gradcheckは、決めた微分を間違いと言う
     再現性                     | verification      | x86-64なら、作った本は同じになる
     論文                       | references        |
@@ -187,7 +187,7 @@ LATER = """
     推論 速度                  | benchmarks        |
     ループ 遅い                | scaling           |
     倍精度                     | rounding          |
-    NaN                        | autograd_function | 0を掛けると
+    NaN                        | experiments/exact | 0を掛けると
     ヤコビアン                 | autograd_function |
     前進オイラー               | lif_steps         |
     期待出力                   | verification      |
