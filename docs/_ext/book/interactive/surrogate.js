@@ -85,7 +85,7 @@ const figure = {
   },
   summary: ({ kind, width, endless, share, accuracies }) => {
     const named = (at) => (endless ? `強さ${at}` : `幅${Math.round(1 / at)}`);
-    const each = accuracies.map(([at, right]) => `${named(at)}で${right.toFixed(2)}`).join("、");
+    const each = [...accuracies].sort(([a], [b]) => b - a).map(([at, right]) => `${named(at)}で${right.toFixed(2)}`).join("、");
     return `${endless ? "" : `幅${width}の`}${kind}は、学習前の電位の${share}%に届きます。学習したあとの正解率は、${each}です。`;
   },
   table: ({ table }) => ({
