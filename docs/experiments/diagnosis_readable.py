@@ -9,23 +9,20 @@ run takes about a minute on one processor.
 """
 
 import torch
-from deep import readable
-from diagnosis import LARGER, SEEDS, TASKS, Setting, Task, build, places, seen, setting_of
+from diagnosis import LARGER, SEEDS, TASKS, Setting, Task, build, places, setting_of
 from harness import Row, each
 
-from snn_docs import LIF, Sequential
+from snn_docs.diagnosis import diagnose
 
 
 def look(task: Task, setting: Setting, seed: int) -> tuple[float, float | None]:
     """Return what can be read of the network that training would begin with, and the growth."""
     torch.manual_seed(seed)
-    network = build(task, setting)
-    inputs = x = task.train * setting.inputs
-    with torch.no_grad():
-        for layer in [*network][:-1]:
-            x = layer.run(x)[0] if isinstance(layer, LIF) else Sequential(layer)(x)
-    found = readable(x.sum(0), task.train_labels)
-    return found, seen(network, inputs, task.train_labels)["growth"]
+    *layers, _ = diagnose(
+        build(task, setting), task.train * setting.inputs, task.train_labels
+    ).layers
+    first, last = layers[0].gradient, layers[-1].gradient
+    return layers[-1].readable, first / last if last else None
 
 
 def measured(name: str, fault: str | None, cure: str | None) -> Row:

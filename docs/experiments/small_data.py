@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from snn_docs import LI, LIF
+from snn_docs.evaluation import interval
 from snn_docs.network import mean_potential
 from snn_docs.sequential import Sequential
 
@@ -92,14 +93,6 @@ def right(
     return int((answers == known.labels[list(chosen)]).sum())
 
 
-def wilson(hits: int, count: int, z: float = 1.96) -> list[float]:
-    """Return the interval in which the share of hits lies, with 95 %."""
-    share, per = hits / count, z**2 / count
-    middle = (share + per / 2) / (1 + per)
-    half = z * math.sqrt(share * (1 - share) / count + per / (4 * count)) / (1 + per)
-    return [middle - half, middle + half]
-
-
 def by_parts(known: Recordings, seed: int) -> int:
     """Return how many are told right by networks that have not seen them."""
     hits = 0
@@ -135,9 +128,9 @@ def measured(known: Recordings, others: Recordings, seed: int) -> Row:
     truth = right(shipped, others, list(range(OTHERS)), known.scale(whole)) / OTHERS
     return {
         "truth": truth,
-        "once": once / 10, "once_interval": wilson(once, 10),
-        "more": more / 10, "more_interval": wilson(more, 10),
-        "parts": parts / RECORDINGS, "parts_interval": wilson(parts, RECORDINGS),
+        "once": once / 10, "once_interval": [*interval(once, 10)],
+        "more": more / 10, "more_interval": [*interval(more, 10)],
+        "parts": parts / RECORDINGS, "parts_interval": [*interval(parts, RECORDINGS)],
     }  # fmt: skip
 
 

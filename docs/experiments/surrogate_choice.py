@@ -9,12 +9,12 @@ figures are kept beside it. A run takes about four minutes on one quiet processo
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import NamedTuple
 
 import harness
 import torch
-from harness import Row, record
+from harness import SEEDS, Part, Row, accuracy, pairs, record
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding, surrogate
 from snn_docs.network import Network, count
@@ -36,28 +36,21 @@ SURROGATES: dict[tuple[str, float | None], Callable[[Tensor], Tensor]] = {
 }
 BIASES = (0.0, 0.5)
 RATES = (0.003, 0.01)
-SEEDS = (0, 1, 2, 3, 4)
 KEPT = (1, 2, 4, 7, 10, 15, 20, 30, 40)  # epochs whose accuracy is kept
 VALIDATION = 287  # images, of the 1437 that are not for tests
 STEPS = 8
 BATCH = 128
 
 
-class Part(NamedTuple):
-    """Images, coded for all of time, and what they show."""
-
-    inputs: Tensor
-    labels: Tensor
-
-
 def parts() -> tuple[Part, Part]:
-    """Return what is trained on, and what the accuracy is measured on."""
-    split = data.digits(validation=VALIDATION)
-    train, validation = (
-        encoding.direct(images, steps=STEPS)
-        for images in (split.train_inputs, split.validation_inputs)
-    )
-    return Part(train, split.train_labels), Part(validation, split.validation_labels)
+    """Return what is trained on, and what the accuracy is measured on, coded for all of time."""
+    train, held, _ = pairs(data.digits(validation=VALIDATION))
+    return encoded(*train), encoded(*held)
+
+
+def encoded(images: Tensor, labels: Tensor) -> Part:
+    """Return images as inputs of all steps."""
+    return encoding.direct(images, steps=STEPS), labels
 
 
 def build(spike: Callable[[Tensor], Tensor], bias: float, seed: int) -> Network:
@@ -71,20 +64,16 @@ def build(spike: Callable[[Tensor], Tensor], bias: float, seed: int) -> Network:
 
 def accuracies(network: Network, rate: float, training: Part, validation: Part) -> list[float]:
     """Train, and return the accuracy after each epoch that is kept."""
+    inputs, labels = training
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    samples, found = len(training.labels), []
 
-    def loss(chosen: Tensor) -> Tensor:
-        scores = count(network(training.inputs[:, chosen])[0])
-        return torch.nn.functional.cross_entropy(scores, training.labels[chosen])
+    def scores(inputs: Tensor) -> Tensor:
+        return count(network(inputs)[0])
 
-    for epoch in harness.epochs(loss, samples, optimizer, count=max(KEPT), batch=BATCH):
-        if epoch in KEPT:
-            with torch.no_grad():
-                answers = count(network(validation.inputs)[0]).argmax(1)
-            right = (answers == validation.labels).double().mean().item()
-            found.append(round(right, record.DIGITS))
-    return found
+    loss = lambda chosen: cross_entropy(scores(inputs[:, chosen]), labels[chosen])  # noqa: E731
+    going = harness.epochs(loss, len(labels), optimizer, count=max(KEPT), batch=BATCH)
+    held = (accuracy(scores, *validation) for epoch in going if epoch in KEPT)
+    return [round(each, record.DIGITS) for each in held]
 
 
 def rows() -> Iterator[Row]:

@@ -11,8 +11,8 @@ about a minute on one quiet processor.
 from collections.abc import Iterator
 
 import torch
-from harness import Row, record
-from surrogate_choice import RATES, SEEDS, Part, accuracies, build, parts
+from harness import SEEDS, Part, Row, record
+from surrogate_choice import RATES, accuracies, build, parts
 
 from snn_docs.network import Network
 from snn_docs.surrogate import Boxcar, StraightThrough, Surrogate
@@ -24,7 +24,7 @@ CHOOSING = 5  # the seed that only chooses the rate
 def reached(network: Network, spike: Surrogate, part: Part) -> float:
     """Return the share of the outputs' potentials whose derivative is not 0."""
     with torch.no_grad():
-        slopes = spike.derivative(network(part.inputs)[1] - 1)
+        slopes = spike.derivative(network(part[0])[1] - 1)
     return round((slopes > 0).double().mean().item(), record.DIGITS)
 
 
