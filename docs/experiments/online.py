@@ -6,23 +6,23 @@ traces that fade as the potential does, traces that fade more slowly, no trace (
 inputs alone), and no learning of the hidden layer at all. Tasks: `data.delayed_match`, whose spikes
 come back to the layer, after silences of 15 and 40 steps, and the 8x8 digits, whose don't. The
 silence of 40 is also tried without a leak, with spikes that come back and with none. Each gradient
-gets six settings, three learning rates by clipping or none; the best in validation, on a seed that
-is used for nothing else, then trains with five others, and the test accuracy is that of the epoch
-that was best in validation. Beside it: the cosine between the gradient of the hidden weights and
-that of backpropagation through all of time, at weights that are the same for every gradient: the
-initial ones, and those after two epochs of backpropagation through all of time. Two last parts,
-with a leak and silence, try a learning rate beyond those, and traces of other lengths, with the
-setting that the slow ones were given. With --record the figures are kept beside it. A run takes
-about ten minutes on one processor.
+gets six settings, three learning rates by clipping or none; the best in validation, on the mean of
+three seeds, and the sooner of equals, then trains with five others, and the test accuracy is that
+of the epoch that was best in validation. Beside it: the cosine between the gradient of the hidden
+weights and that of backpropagation through all of time, at weights that are the same for every
+gradient: the initial ones, and those after two epochs of backpropagation through all of time. Two
+last parts, with a leak and silence, try a learning rate beyond those, and traces of other lengths,
+with the setting that the slow ones were given. With --record the figures are kept beside it. A run
+takes about twenty minutes on one processor.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import islice, product
+from itertools import islice
 from typing import NamedTuple
 
 import torch
-from harness import SEEDS, Part, Row, best_epoch, pairs, record, right
+from harness import SEEDS, Notes, Part, Row, best_epoch, grid, pairs, record, right, studied
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 from torch.nn.utils import clip_grad_norm_
@@ -32,7 +32,6 @@ from snn_docs.surrogate import ArcTan
 
 RATES = (3e-3, 1e-2, 3e-2)
 CLIPS = (None, 1.0)
-TUNING_SEED = 100
 EPOCHS, BATCH, HIDDEN = 20, 128, 64
 SOLVED, TIMES = 0.995, 2
 """Training ends when validation was at least this good, so many epochs in a row."""
@@ -186,32 +185,25 @@ def accuracy(weights: Weights, task: Task, inputs: Tensor, labels: Tensor) -> fl
     return right(spikes @ weights.last.T + task.judged * weights.bias, labels)
 
 
-class Setting(NamedTuple):
-    """What may be chosen."""
-
-    rate: float
-    clip: float | None
-
-
-def epochs(task: Task, way: Gradient, setting: Setting, seed: int) -> Iterator[Weights]:
+def epochs(task: Task, way: Gradient, setting: Row, seed: int) -> Iterator[Weights]:
     """Yield the initial weights, and, as long as asked, the same after each epoch of learning."""
     inputs, labels = task.parts(seed)[0]
     torch.manual_seed(seed)
     weights = initial(task, inputs.shape[2], int(labels.max()) + 1)
     learnt = [each for each in (weights if way.hidden else weights[2:]) if each.requires_grad]
-    optimizer = torch.optim.Adam(learnt, lr=setting.rate)
+    optimizer = torch.optim.Adam(learnt, lr=setting["rate"])
     while True:
         yield weights
         for chosen in torch.randperm(len(labels)).split(BATCH):
             part = inputs[:, chosen], labels[chosen]
             for each, slope in zip(weights, gradient(weights, task, part, way), strict=True):
                 each.grad = slope
-            if setting.clip is not None:
-                clip_grad_norm_(learnt, setting.clip)
+            if setting["clip"] is not None:
+                clip_grad_norm_(learnt, setting["clip"])
             optimizer.step()
 
 
-def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
+def learn(task: Task, way: Gradient, setting: Row, seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
     _, held, test = task.parts(seed)
     learning = epochs(task, way, setting, seed)
@@ -223,9 +215,9 @@ def train(task: Task, way: Gradient, setting: Setting, seed: int) -> Row:
     return {key: found[key] for key in ("validation", "epoch", "test")}
 
 
-FASTER = Setting(1e-1, None)
+FASTER = {"rate": 1e-1, "clip": None}
 """What lies beyond the largest rate that is tried."""
-COMMON = Setting(1e-2, None)
+COMMON = {"rate": 1e-2, "clip": None}
 """How the weights are made, by backpropagation through all of time, at which gradients meet."""
 MEETINGS = {"initial": 0, "later": 2}
 """After how many epochs of that they do."""
@@ -248,47 +240,60 @@ def cosine(name: str, told: str, seed: int, meeting: str) -> float:
     return float(cosine_similarity(found[told].double(), found["bptt"].double(), dim=0))
 
 
-def fixed(task: Task, way: Gradient, setting: Setting) -> Row:
-    """Return what a gradient reaches on the fresh seeds with one setting."""
-    runs = [train(task, way, setting, seed) for seed in SEEDS]
-    return {key: [run[key] for run in runs] for key in ("test", "epoch")}
+SETTINGS = grid(rate=RATES, clip=CLIPS)
+NETWORKS = {f"{name}, {told}": SETTINGS for name, task in TASKS.items() for told in gradients(task)}
 
 
-def compared(name: str, told: str) -> Row:
-    """Choose a gradient's settings, and return what they reach on fresh seeds."""
+def train(network: str, setting: Row, seed: int) -> Row:
+    """Return what a gradient, or a trace of some length, reaches in a task."""
+    name, told = network.split(", ")
     task = TASKS[name]
-    way = gradients(task)[told]
-    settings = [Setting(*each) for each in product(RATES, CLIPS)]
-    tried = [(each, train(task, way, each, TUNING_SEED)) for each in settings]
-    chosen, _ = max(tried, key=lambda pair: (pair[1]["validation"], -pair[1]["epoch"]))
-    return {
-        "task": name,
-        "gradient": told,
-        "chosen": chosen._asdict(),
-        "tried": [{**each._asdict(), "validation": run["validation"]} for each, run in tried],
-        **fixed(task, way, chosen),
-        "cosine": {each: [cosine(name, told, seed, each) for seed in SEEDS] for each in MEETINGS},
-    }
+    way = gradients(task).get(told) or Gradient(trace=float(told))
+    found = learn(task, way, setting, seed)
+    return found | {"merit": found["validation"] - found["epoch"] / 1e6}  # the sooner of equals
+
+
+def at(name: str, told: object, setting: Row) -> Row:
+    """Return what a gradient reaches on the fresh seeds with one setting."""
+    key = f"{name}, {told}"
+    notes = Notes("online")
+    runs = [notes.once([key, setting, n], partial(train, key, setting, n)) for n in SEEDS]
+    return {key: [run[key] for run in runs] for key in ("test", "epoch")}
 
 
 def rows() -> Iterator[Row]:
     """Yield what each gradient reached in each task, faster, and by traces of other lengths."""
     slow = {}
-    for name, task in TASKS.items():
-        for told in gradients(task):
-            row = compared(name, told)
-            if told == "slow":
-                slow[name] = Setting(**row["chosen"])
-            yield row
+    for row in studied("online", NETWORKS, train, by="merit"):
+        name, told = row["network"].split(", ")
+        if told == "slow":
+            slow[name] = row["chosen"]
+        tried = zip(row["settings"], row["tried"], strict=True)
+        yield {
+            "task": name,
+            "gradient": told,
+            "chosen": row["chosen"],
+            "tried": [{**each, "validation": reached} for each, reached in tried],
+            "test": row["test"],
+            "epoch": row["epoch"],
+            "cosine": {
+                each: [cosine(name, told, seed, each) for seed in SEEDS] for each in MEETINGS
+            },
+        }
     for name in slow:
-        for told, way in gradients(TASKS[name]).items():
-            reached = fixed(TASKS[name], way, FASTER)
-            yield {"task": name, "gradient": told, "rate": FASTER.rate, **reached}
+        for told in gradients(TASKS[name]):
+            reached = at(name, told, FASTER)
+            yield {"task": name, "gradient": told, "rate": FASTER["rate"], **reached}
     for name, setting in slow.items():
         for kept in LENGTHS:
-            reached = fixed(TASKS[name], Gradient(trace=kept), setting)
-            yield {"task": name, "trace": kept, **reached}
+            yield {"task": name, "trace": kept, **at(name, kept, setting)}
+
+
+def again(row: Row) -> tuple[Row, Row]:
+    """Make the first seed of a row again."""
+    found = train(f"{row['task']}, {row['gradient']}", row["chosen"], SEEDS[0])
+    return {key: row[key][0] for key in ("test", "epoch")}, found
 
 
 if __name__ == "__main__":
-    record.run(__doc__, "online", rows, libraries=["torch"])
+    record.run(__doc__, "online", rows, libraries=["torch"], again=again)

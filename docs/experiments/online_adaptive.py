@@ -11,8 +11,7 @@ of the adaptation; the best in validation, on the mean of three seeds, trains wi
 """
 
 from harness import Row, grid, study
-from online import TASKS, Gradient, Setting
-from online import train as trained
+from online import TASKS, Gradient, learn
 
 RATES = (1e-2, 3e-2, 1e-1)
 TASK = TASKS["match 40"]
@@ -38,7 +37,7 @@ def train(name: str, setting: Row, seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
     task = TASK._replace(adaptation=setting.get("adaptation", 0.0))
     way = {**FIXED, **ADAPTIVE}[name]
-    return trained(task, way, Setting(setting["rate"], setting.get("clip")), seed)
+    return learn(task, way, {"clip": None, **setting}, seed)
 
 
 if __name__ == "__main__":
