@@ -3,7 +3,8 @@
 A line may end in the middle of a word: in running text that is how Japanese is set. In what is
 short and stands alone, titles, captions, tables, cards, the lists of chapters, and the sentences
 that a page begins and ends with, it disturbs: there, each boundary is marked for ``phrases.css``.
-In running text a number stays with what it counts: 5つ.
+In sentences and captions, a short clause is not broken: lines end with a comma where they can. In
+running text a number stays with what it counts: 5つ.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.writers.html5 import HTML5Translator
 
-ALONE = nodes.title, nodes.rubric, nodes.caption, nodes.entry, nodes.term
+ALONE = nodes.title, nodes.rubric, nodes.entry, nodes.term
 CLASSES = {"subtitle", "page-lead", "book-summary", "ledger-claim", "door-path", "door-rest"}
 COUNTED = re.compile(r"[0-9][0-9.,]*[つか一-鿿ァ-ヶ]")
+CLAUSE = re.compile(r"(?<![^、。])(?:(?:<wbr>)?[^、。<]){1,15}[、。]")
+"""What of such a sentence is not broken: it fits into a phone's line."""
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
@@ -51,9 +54,21 @@ def is_code(text: nodes.Text) -> bool:
 def stands_alone(text: nodes.Text) -> bool:
     """Tell whether a text is no running one."""
     outer = list(around(text))
-    return outer[-1].get("source") == LISTED or any(
-        isinstance(each, ALONE) or CLASSES & set(each.get("classes", ())) for each in outer
+    titled = outer[-1].get("source") == LISTED or any(isinstance(each, ALONE) for each in outer)
+    return titled or is_sentence(text)
+
+
+def is_sentence(text: nodes.Text) -> bool:
+    """Tell whether a text is one of the sentences that stand alone."""
+    return any(
+        isinstance(each, nodes.caption) or CLASSES & set(each.get("classes", ()))
+        for each in around(text)
     )
+
+
+def whole(clause: re.Match[str]) -> str:
+    """Take the marks out of a clause."""
+    return clause[0].replace("<wbr>", "")
 
 
 def visit_text(translator: HTML5Translator, node: nodes.Text) -> None:
@@ -61,7 +76,8 @@ def visit_text(translator: HTML5Translator, node: nodes.Text) -> None:
     if not getattr(translator.builder, "on_site", True) or is_code(node):
         type(translator).visit_Text(translator, node)
     elif stands_alone(node):
-        translator.body.append("<wbr>".join(map(translator.encode, phrases(node.astext()))))
+        marked = "<wbr>".join(map(translator.encode, phrases(node.astext())))
+        translator.body.append(CLAUSE.sub(whole, marked) if is_sentence(node) else marked)
     else:
         before = len(translator.body)
         type(translator).visit_Text(translator, node)
