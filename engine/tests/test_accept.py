@@ -41,15 +41,6 @@ def text_of(done):
 CELL = "```{code-cell}\nprint(x)\n```\n"
 
 
-def test_a_block_that_differs_is_rewritten_and_nothing_else():
-    body = f"before\n\n{CELL}\n```{{testoutput}}\n1\n2\n```\n\nafter  \n"
-    assert accepted(body, "3\n") == f"before\n\n{CELL}\n```{{testoutput}}\n3\n```\n\nafter  \n"
-
-
-def test_a_missing_block_is_added_after_its_cell():
-    assert accepted(f"{CELL}\nafter\n", "1\n") == f"{CELL}\n```{{testoutput}}\n1\n```\n\nafter\n"
-
-
 def test_a_block_without_output_is_deleted():
     body = f"{CELL}\n```{{testoutput}}\n1\n```\n\nafter\n"
     assert accepted(body, "") == f"{CELL}\nafter\n"
@@ -63,12 +54,6 @@ def test_options_and_the_kind_of_fence_are_kept():
 def test_indentation_is_kept():
     body = f"{CELL}\n  ```{{testoutput}}\n  1\n  ```\n"
     assert accepted(body, "2\n 3\n") == f"{CELL}\n  ```{{testoutput}}\n  2\n   3\n  ```\n"
-
-
-def test_line_ends_are_kept():
-    body = f"{CELL}\n```{{testoutput}}\n1\n```\n\n{CELL}".replace("\n", "\r\n")
-    text = text_of(run(body, "2\n3\n", "4\n"))
-    assert text.removeprefix(FRONT_MATTER).replace("\r\n", "").find("\n") == -1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import book_corpus
 import pytest
 from book_project import cell, page
 
@@ -285,14 +284,4 @@ def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, sai
     assert main(["accept", "page.md"]) == 0
     assert said().startswith("page.md: not run: its execution_mode is off\n")
     assert Path("page.md").read_text() == text
-    assert ran.take() == []
-
-
-@pytest.mark.parametrize("name", ["global_inline", "page_inline"])
-def test_pages_that_only_mystnb_can_run_are_not_run(said, ran, name):
-    folder = book_corpus.BOOKS / "options" / name
-    assert main(["check", str(folder)]) == 0
-    assert said().startswith("pages: 0, ")
-    assert main(["check", str(folder / "index.md")]) == 0
-    assert "index.md: not run: MyST-NB runs it while it reads it" in said()
     assert ran.take() == []

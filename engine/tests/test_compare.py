@@ -87,10 +87,6 @@ def test_any_other_text_differs(got):
     assert status(expect(TENSOR), stream(got + "\n")) is Status.DIFFERS
 
 
-def test_trailing_blanks_are_no_difference():
-    assert status(expect("a\nb"), stream("a  \nb\t\n\n\n")) is Status.MATCHES
-
-
 def test_no_block_and_no_output():
     assert status("") is Status.SILENT
     assert status("", stream("\n \n")) is Status.SILENT
@@ -134,12 +130,6 @@ def test_blankline_marks_a_blank_line():
 def test_a_letter_is_not_its_escape():
     # plain doctest takes these for the same
     assert status(expect("膜"), stream("\\u819c")) is Status.DIFFERS
-
-
-def test_errors_are_compared_by_type_and_message():
-    error = new_output("error", ename="ValueError", evalue="bad", traceback=["…"])
-    assert status(expect("ValueError: bad"), error) is Status.MATCHES
-    assert status(expect("ValueError: worse"), error) is Status.DIFFERS
 
 
 def test_streams_results_and_errors_are_one_text_in_order():
@@ -489,23 +479,6 @@ nested = st.recursive(
 @given(nested, st.sampled_from([{}, {"rtol": 0}, {"rtol": 1e-3, "atol": 1e-8}]))
 def test_every_text_is_itself(thing, options):
     assert near(repr(thing), repr(thing), **options)
-
-
-def changed(thing, by):
-    """The same nested numbers, each a little off."""
-    return [changed(t, by) for t in thing] if isinstance(thing, list) else thing + by
-
-
-trees = st.recursive(
-    st.floats(-1e3, 1e3), lambda inner: st.lists(inner, min_size=1, max_size=4), max_leaves=12
-)
-
-
-@LAW
-@given(trees, st.floats(1e-6, 1e3))
-def test_nested_numbers_may_be_off_by_the_tolerance_and_no_more(tree, by):
-    assert near(repr(tree), repr(changed(tree, by)), atol=by * 1.01 + 1e-9)
-    assert not near(repr(tree), repr(changed(tree, by)), atol=by * 0.99 - 1e-9 if by > 1 else 0)
 
 
 @LAW

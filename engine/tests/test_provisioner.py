@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from book_project import cell
-from book_runs import PATIENCE, is_alive, run, until, write
+from book_runs import PATIENCE, is_alive, run, write
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
@@ -153,18 +152,6 @@ def test_a_manager_starts_interrupts_restarts_and_shuts_it_down(manager):
     assert not is_alive(second)
     assert not is_alive(third)
     assert not manager.is_alive()
-
-
-@linux
-def test_a_manager_notices_that_it_died(manager):
-    manager.start_kernel()
-    assert manager.is_alive()
-    os.kill(manager.provisioner.pid, signal.SIGKILL)
-    until(lambda: not manager.is_alive())
-    assert asyncio.run(manager.provisioner.poll()) == -signal.SIGKILL
-    manager.restart_kernel(now=True)
-    with Session(manager) as session:
-        assert session.run("print(1)")[0] == "1\n"
 
 
 @linux

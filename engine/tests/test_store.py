@@ -136,20 +136,6 @@ def package(book):
     return book
 
 
-def test_a_changed_module_runs_exactly_the_pages_that_imported_it(package, ran):
-    built = package.build()
-    assert built.status == 0, built.messages
-    assert ran.take() == ["a", "b", "c"]
-    before = {name: built.html(name) for name in "abc"}
-    package.edit("package/outer.py", "+ 1", "+ 10")
-    built = package.build()
-    assert built.status == 0
-    assert built.read == ran.take() == ["a"]
-    assert built.html("a") == before["a"].replace(">2\n", ">11\n") != before["a"]
-    assert built.html("b") == before["b"]
-    assert package.build().read == []
-
-
 def test_no_compiled_module_is_left_that_could_be_older_than_its_source(package, monkeypatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     package.build()

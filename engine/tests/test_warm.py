@@ -29,18 +29,6 @@ def test_a_template_is_kept_for_the_kernels_that_begin_alike(monkeypatch):
 
 
 @linux
-def test_a_template_that_ended_is_replaced(monkeypatch):
-    monkeypatch.setattr(warm, "TEMPLATES", {})
-    one = template()
-    one.process.kill()
-    one.process.wait()
-    two = template()
-    assert two is not one
-    assert two.is_there()
-    assert template() is two
-
-
-@linux
 def test_the_template_that_was_warmed_up_is_the_one_that_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(warm, "TEMPLATES", {})
     warm.warm_up(())
@@ -77,21 +65,6 @@ def answered():
     ours.setblocking(False)  # noqa: FBT003
     with ours, theirs:
         yield ForkedKernel(2**22 + 1, ours, b""), theirs  # no process has such a number
-
-
-def test_a_status_is_an_exit_status(answered):
-    forked, theirs = answered
-    assert forked.poll() is None
-    theirs.sendall(b'{"status": -11}\n')
-    assert forked.poll() == -11
-    assert forked.poll() == forked.wait() == -11
-    forked.send_signal(signal.SIGKILL)  # no error: it has ended
-
-
-def test_an_end_without_a_status_is_that_of_the_template(answered):
-    forked, theirs = answered
-    theirs.close()
-    assert forked.poll() == -signal.SIGKILL
 
 
 def test_a_status_that_came_with_the_first_answer_counts():
