@@ -78,7 +78,7 @@ PAIRS = """
     可変長                     | speech            |
     イベントカメラ             | events            |
     DVS                        | events            |
-    N-MNIST                    | events            | ビンの幅だけは、自分で決める
+    N-MNIST                    | events            | 4つの向きを学習させる
     RNN                        | temporal          |
     リカレント                 | temporal          | 輪になって回るスパイク
     ワーキングメモリ           | temporal          |
