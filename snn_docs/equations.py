@@ -23,7 +23,7 @@ class Rule(NamedTuple):
     decay: Any  # 1 - leak; None without a leak
     reset: Reset
     detach_reset: bool
-    surrogate: Any
+    surrogate: Callable[[Tensor], Tensor]
     adaptation: Any = None  # of a threshold that adapts
     adaptation_decay: Any = None  # 1 - adaptation_leak
 

@@ -6,13 +6,13 @@ page fault on fresh memory costs more than the arithmetic.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from snn_docs.equations import Rule
-from snn_docs.surrogate import slope_is_spike
+from snn_docs.surrogate import Surrogate, slope_is_spike
 
 POTENTIALS_AT_ONCE = 2**16
 """Whose slopes one call computes: its cost is small for so many, and a cache holds so few."""
@@ -41,8 +41,8 @@ def slopes_of(record: Record, rule: Rule) -> Tensor:
     """Return H', the derivative of the spikes."""
     if slope_is_spike(rule.surrogate):
         return record.spikes.detach()
-    found: Tensor = rule.surrogate.slopes(record.v - rule.threshold)
-    return found
+    # others are asked each step, and never come here
+    return cast("Surrogate", rule.surrogate).slopes(record.v - rule.threshold)
 
 
 def tensor_of(value: float | Tensor | None, like: Tensor) -> Any:  # noqa: ANN401 - None stays
