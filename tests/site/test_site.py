@@ -93,11 +93,12 @@ NAMES = {
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
 # Code that drawings show: classes of this package, a way to run them, the article's two lines,
-# parts of a function of autograd, and nodes of a graph with their kinds.
+# parts of a function of autograd, what a step calls, and nodes of a graph with their kinds.
 SHAPES = "|".join(name for name in vars(surrogate) if name[0].isupper())
 PARTS = (
     r"forward|setup_context|\.backward\(\)|torch\.func|grad|grad・vmap|"
-    r"(?:[\d×]+ )?(?:run|torch\.compile)"
+    r"(?:[\d×]+ )?(?:run|torch\.compile)|"
+    r"rsub|mul|add|sub|gt|_to_copy|neg|le|addcmul|lerp"
 )
 IN_FORWARD = inspect.getsource(source.IF.forward).splitlines()
 LINES = "|".join(re.escape(line.strip()) for line in IN_FORWARD if " = " in line)
