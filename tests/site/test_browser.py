@@ -27,7 +27,7 @@ pytestmark = in_browser
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_outputs_that_are_sentences_are_broken_rather_than_cut(browser, address, width):
     with opened(browser, address, width=width) as page:
-        for name in ("own_neuron", "nir", "verification"):
+        for name in ("autograd_function", "nir", "verification"):
             page.goto(f"{address}{name}.html", wait_until="networkidle")
             page.evaluate(OPEN_FOLDS)
             outputs = page.locator(".tag_wrap-output .cell_output pre").all()
