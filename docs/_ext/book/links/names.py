@@ -331,11 +331,6 @@ class Reader(ast.NodeVisitor):
         for target in node.targets:
             self.assign(target, meaning)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        """Leave a name its meaning."""
-        self.meaning(node.value)
-        self.meaning(node.target)
-
     def visit_For(self, node: ast.For) -> None:
         """Give names the meaning of what comes out, one after another."""
         found = self.meaning(node.iter)
