@@ -14,7 +14,7 @@ from walking import Keyboard
 
 pytestmark = in_browser
 PAGE = "if_pytorch.html"
-WORD = "違う値になります"
+WORD = "続きを動かします"
 NOTHING = "見つかりませんでした。短い言葉に変えて試してください。"
 LEADS_ON = f"ul.search a[href^='{PAGE}?']"
 
