@@ -3,6 +3,7 @@
 Beside its picture, each figure then puts out a text: what is drawn, how many numbers it has, from
 where to where they go, and a sum with fixed weights that any one which moves changes. It knows
 nothing of fonts and pixels, and rounds, so that processors and versions of matplotlib agree on it.
+It runs as each kernel begins, and loads matplotlib where something was drawn alone.
 """
 
 from __future__ import annotations

@@ -72,16 +72,13 @@ def test_a_button_leads_to_where_one_begins(browser, address, button, title):
 
 def test_the_way_through_the_book_is_in_the_order_of_its_contents(built_site):
     page = BeautifulSoup((built_site / "index.html").read_text(encoding="utf-8"), "html.parser")
-    numbers = {link["href"]: link.get_text().split()[0] for link in page.select(".book-part a")}
-    chapters = [*numbers]
+    chapters = [link["href"] for link in page.select(".book-part a")]
     stops = [link["href"] for link in page.select(".door-path a")]
     assert stops == sorted(stops, key=chapters.index)
     beside = [link["href"] for link in page.select(".door-rest a")]
     experiments = [name for name in chapters if name.startswith("experiments/")]
     assert sorted([*stops, *beside, *experiments]) == sorted(chapters)
     assert all(link.select("svg[aria-hidden]") for link in page.select(".door-path a"))
-    told = {link["href"]: link.em.get_text() for link in page.select(".door-path a")}
-    assert told == {stop: numbers[stop] for stop in stops}
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

@@ -129,3 +129,15 @@ def test_an_experiment_leads_back_to_its_lesson_and_nowhere_else(tmp_path):
 def test_each_page_is_written_anew_where_a_title_or_the_order_changes(tmp_path, change, first):
     assert listed(made(tmp_path).page("below"))["第1部 はじめ"] == ["1.1 一", "1.2 二"]
     assert listed(made(tmp_path, change).page("below"))["第1部 はじめ"] == first
+
+
+def test_the_way_has_a_stop_for_each_page_it_names_and_says_which_it_lacks(tmp_path):
+    way = "```{path}\none: 溜める: 2行で書けます。\nnowhere: 行けない: 何もない。\n```\n"
+    pages = PAGES | {"index.md": INDEX.replace("# 本\n", f"# 本\n\n{way}")}
+    used = ("myst_nb", "book.page.titles", "book.place", "book.place.door")
+    built = build(tmp_path, pages, *used, settings=SETTINGS)
+    assert built.code == 1
+    assert "a stop has no page in a part of the book: nowhere" in built.messages
+    (stop,) = built.page().select(".door-path a")
+    assert (stop["href"], shown(stop)) == ("one.html", "1.1 溜める 2行で書けます。")
+    assert [shown(link) for link in built.page().select(".door-rest a")] == ["二", "表"]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 ALONE = nodes.title, nodes.rubric, nodes.entry, nodes.term
 CLASSES = {"subtitle", "page-lead", "book-summary", "ledger-claim", "door-path", "door-rest"}
 COUNTED = re.compile(r"[0-9][0-9.,]*[つか一-鿿ァ-ヶ]")
-CLAUSE = re.compile(r"(?<![^、。])(?:(?:<wbr>)?[^、。<]){1,15}[、。]")
-"""What of such a sentence is not broken: it fits into a phone's line."""
+CLAUSES, SHORT = re.compile(r"(?<=[、。])"), 16
+"""Where a sentence has clauses, and how many letters fit into a phone's line."""
 LISTED = "<partial node>"
 """What Sphinx calls a document of one title, or of the list of chapters."""
 PARSER = budoux.load_default_japanese_parser()
@@ -44,6 +44,15 @@ def phrases(text: str) -> tuple[str, ...]:
         else:
             whole.append(phrase)
     return tuple(whole)
+
+
+def clauses(text: str) -> list[str]:
+    """Split a sentence into its clauses, and the long ones and the last words into phrases."""
+    return [
+        piece
+        for part in filter(None, CLAUSES.split(text))
+        for piece in ([part] if len(part) <= SHORT and part[-1] in "、。" else phrases(part))
+    ]
 
 
 def is_code(text: nodes.Text) -> bool:
@@ -66,18 +75,13 @@ def is_sentence(text: nodes.Text) -> bool:
     )
 
 
-def whole(clause: re.Match[str]) -> str:
-    """Take the marks out of a clause."""
-    return clause[0].replace("<wbr>", "")
-
-
 def visit_text(translator: HTML5Translator, node: nodes.Text) -> None:
     """Write a text, with its boundaries marked where it stands alone."""
     if not getattr(translator.builder, "on_site", True) or is_code(node):
         type(translator).visit_Text(translator, node)
     elif stands_alone(node):
-        marked = "<wbr>".join(map(translator.encode, phrases(node.astext())))
-        translator.body.append(CLAUSE.sub(whole, marked) if is_sentence(node) else marked)
+        split = clauses if is_sentence(node) else phrases
+        translator.body.append("<wbr>".join(map(translator.encode, split(node.astext()))))
     else:
         before = len(translator.body)
         type(translator).visit_Text(translator, node)

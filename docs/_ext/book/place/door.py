@@ -49,10 +49,10 @@ class Way(SphinxDirective):
 def fill_in(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write the list where the mark is."""
     for mark in list(doctree.findall(path)):
-        known = [stop for stop in mark["stops"] if stop[0] in app.env.found_docs]
-        if len(known) < len(mark["stops"]):
-            logger.warning("a stop has no page", location=mark)
         pages = {page.name: page for part in outline(app.env) for page in part.chapters}
+        known = [stop for stop in mark["stops"] if stop[0] in pages]
+        if lost := ", ".join(name for name, *_ in mark["stops"] if name not in pages):
+            logger.warning("a stop has no page in a part of the book: %s", lost, location=mark)
         stops = (stop(app, docname, pages[name], *promised) for name, *promised in known)
         way = nodes.bullet_list("", *stops, classes=["door-path"])
         mark.replace_self([way, *beside(app, docname, {name for name, *_ in known})])
