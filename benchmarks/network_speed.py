@@ -22,36 +22,31 @@ sinabs, which pins an older nir than they need and does without it here:
 .venv-peers/bin/python benchmarks/network_speed.py
 """
 
-import importlib
-import importlib.util
-import logging
-import math
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
 from typing import Any, NamedTuple
 
+import clock
 import record
 import torch
+from peers import INSTALLED, Cell, Rule, cell
 from record import Row
 from torch import Tensor
 from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ModuleList
 from torch.nn.functional import cross_entropy
-from torch.profiler import ProfilerActivity, profile
 
-from snn_docs import LIF, Recurrent, Sequential
-from snn_docs.surrogate import ArcTan, Triangle
+from snn_docs import Recurrent, Sequential
 
 BATCH, RATE = 64, 0.3
-LEAK, THRESHOLD = 0.1, 1.0
+RULE = Rule("zero", detach_reset=True, derivative="arctan", leak=0.1)
+RULES = {"norse": RULE._replace(derivative="triangle")}
+"""What a library has that has no arctangent: the fastest of its derivatives."""
 GAIN = 2
 """So many times larger than torch draws them are the weights, so that every layer fires."""
 LEARNING_RATE = 1e-7  # the networks stay the same, however many steps are measured
-ROUNDS, TURNS, AT_LEAST, TURN = 7, 5, 2, 0.1
-"""In a round each has so many turns, of at least so many steps, and of so many seconds."""
-ALLOCATOR = 31 * 2**20  # bytes: below the 32 MiB up to which glibc learns to keep what is freed
+ROUNDS, TURN = 7, 0.5
+"""In a round each works for at least so many seconds."""
 ROUNDING = {"loss": 1e-3, "gradients": 1e-2}
 """How far, in parts of the whole, two may be apart that round elsewhere: a potential right at the
 threshold fires on one side only."""
@@ -60,9 +55,6 @@ MIB = 2**20
 
 Key = tuple[str, str]  # who, and in which arrangement
 OURS: Key = ("ours", "layers")
-SURROGATE = ArcTan(1.0)
-OTHER_SURROGATES = {"norse": Triangle(1.0)}
-"""What a library has that has no arctangent: the fastest of its derivatives."""
 PASSES = "training", "inference"
 
 
@@ -106,161 +98,6 @@ CASES = {
     "connected": Case(connected, (784,), 10, (4, 16)),
     "recurrent": Case(recurrent, (12,), 9, (28, 100)),
 }
-
-
-class Cell(Module):
-    """A layer of neurons of some library: all steps, one after the other.
-
-    A step returns its spikes and the state after it; the first state is None.
-    """
-
-    def run(self, inputs: Tensor) -> Tensor:
-        """Return the spikes of all steps."""
-        state, spikes = None, []
-        for current in inputs:
-            s, state = self(current, state)
-            spikes.append(s)
-        return torch.stack(spikes)
-
-
-class Looped(Cell):
-    """Neurons to whose inputs their spikes come back, in a library that has no layer for that."""
-
-    def __init__(self, cell: Cell, back: Linear) -> None:
-        super().__init__()
-        self.cell, self.back = cell, back
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step with what the spikes before bring back."""
-        last, inner = (torch.zeros_like(current), None) if state is None else state
-        spikes, inner = self.cell(current + self.back(last), inner)
-        return spikes, (spikes, inner)
-
-
-class Rectified(Cell):
-    """ReLU, which carries nothing from step to step."""
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Cut off what is below zero."""
-        return torch.relu(current), state
-
-    def run(self, inputs: Tensor) -> Tensor:
-        """Do so with all steps at once."""
-        return torch.relu(inputs)
-
-
-class OfSnnTorch(Cell):
-    """`Leaky`. With its delay, its reset is detached.
-
-    `RLeaky` resets to zero what comes in at the next step, too: a layer leads back in its place.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        library = importlib.import_module("snntorch")
-        arctan = library.surrogate.atan(alpha=2.0)
-        self.layer = library.Leaky(1 - LEAK, reset_mechanism="zero", spike_grad=arctan)
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step from a potential."""
-        spikes, v = self.layer(current, torch.zeros_like(current) if state is None else state)
-        return spikes, v
-
-
-class OfSpikingJelly(Cell):
-    """`LIFNode`, one step at a time or, in its multi-step mode, all of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        logging.getLogger("torch._library.triton").setLevel(logging.ERROR)  # no GPU, it would say
-        library = importlib.import_module("spikingjelly.activation_based")
-        arctan = importlib.import_module(f"{library.__name__}.surrogate").ATan(2.0)
-        node = importlib.import_module(f"{library.__name__}.neuron").LIFNode
-        told = {"decay_input": False, "detach_reset": True, "surrogate_function": arctan}
-        self.node = node(1 / LEAK, **told)
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step; the node keeps its state itself."""
-        if state is None:
-            self.node.step_mode = "s"
-            self.node.reset()
-        return self.node(current), True
-
-    def run(self, inputs: Tensor) -> Tensor:
-        """Take all steps in one call."""
-        self.node.step_mode = "m"
-        self.node.reset()
-        spikes: Tensor = self.node(inputs)
-        return spikes
-
-
-def detached_reset(spikes: Tensor, v: Tensor, reset: Tensor, _: Tensor) -> Tensor:
-    """Set back those that fired, without a gradient through their spikes."""
-    return v - spikes.detach() * (v - reset)
-
-
-class OfNorse(Cell):
-    """`LIFBoxCell`, which multiplies inputs by the leak: the weights before it make up for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        library = importlib.import_module("norse.torch")
-        told = library.LIFBoxParameters(
-            tau_mem_inv=torch.tensor(LEAK), reset_method=detached_reset,
-            method="triangle", alpha=1.0,
-        )  # fmt: skip
-        self.cell = library.LIFBoxCell(told, dt=1.0)
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step."""
-        spikes, after = self.cell(current, state)
-        return spikes, after
-
-
-class OfSinabs(Cell):
-    """`LIF`, or `LIFRecurrent` where spikes come back; the batch comes before the time."""
-
-    def __init__(self, back: Linear | None) -> None:
-        super().__init__()
-        layers = importlib.import_module("sinabs.layers")
-        activation = importlib.import_module("sinabs.activation")
-        told: dict[str, Any] = {
-            "tau_mem": -1 / math.log1p(-LEAK), "norm_input": False,
-            "spike_fn": activation.SingleSpike, "reset_fn": activation.MembraneReset(),
-            "surrogate_grad_fn": lambda v, threshold: SURROGATE.derivative(v - threshold),
-        }  # fmt: skip
-        self.layer = (
-            layers.LIF(**told) if back is None else layers.LIFRecurrent(**told, rec_connect=back)
-        )
-        for constant in self.layer.parameters(recurse=False):  # nobody else learns them
-            constant.requires_grad = False
-
-    def forward(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401
-        """Take a step; the layer keeps its state itself."""
-        if state is None:
-            self.layer.reset_states()
-        return self.layer(current.unsqueeze(1)).squeeze(1), True
-
-    def run(self, inputs: Tensor) -> Tensor:
-        """Take all steps in one call."""
-        self.layer.reset_states()
-        spikes: Tensor = self.layer(inputs)
-        return spikes
-
-
-def looped(cell: Cell, back: Linear | None) -> Cell:
-    """Return neurons with the layer through which their spikes come back, if there is one."""
-    return cell if back is None else Looped(cell, back)
-
-
-CELLS: dict[str, Callable[[Linear | None], Cell]] = {
-    "snntorch": lambda back: looped(OfSnnTorch(), back),
-    "spikingjelly": lambda back: looped(OfSpikingJelly(), back),
-    "norse": lambda back: looped(OfNorse(), back),
-    "sinabs": OfSinabs,
-    "relu": lambda back: looped(Rectified(), back),
-}
-INSTALLED = [who for who in CELLS if importlib.util.find_spec(who)]
 
 
 class Steps(Module):
@@ -334,14 +171,13 @@ def drawn(case: Case) -> list[Module]:
     return layers
 
 
-def ours(case: Case, surrogate: Callable[[Tensor], Tensor] = SURROGATE) -> Module:
+def ours(case: Case, rule: Rule = RULE) -> Module:
     """Return the network as this package writes it."""
-    rule: dict[str, Any] = {"leak": LEAK, "detach_reset": True, "surrogate": surrogate}
 
     def made(layer: Module) -> Module:
         if not isinstance(layer, Neurons):
             return layer
-        return LIF(**rule) if layer.back is None else Recurrent(LIF(**rule), layer.back)
+        return rule.neuron() if layer.back is None else Recurrent(rule.neuron(), layer.back)
 
     return Sequential(*map(made, drawn(case)))
 
@@ -352,8 +188,11 @@ def arrangements(case: Case, who: str) -> dict[str, Module]:
     def made() -> list[Module]:
         layers = drawn(case)
         if who == "norse":
-            weigh(layers, 1 / LEAK)
-        return [CELLS[who](each.back) if isinstance(each, Neurons) else each for each in layers]
+            weigh(layers, 1 / RULE.leak)
+        rule = RULES.get(who, RULE)
+        return [
+            cell(who, rule, each.back) if isinstance(each, Neurons) else each for each in layers
+        ]
 
     found: dict[str, Module] = {"layers": (BatchFirst if who == "sinabs" else Layers)(made())}
     if who != "sinabs" or case is not CASES["recurrent"]:
@@ -404,24 +243,6 @@ class Contender:
         with torch.no_grad():
             self.network(self.inputs).mean(0)
 
-    def turn(self, work: str) -> list[float]:
-        """Work some times, and return how many seconds the processor worked each time."""
-        once: Callable[[], None] = getattr(self, work)
-        times: list[float] = []
-        while len(times) < AT_LEAST or sum(times) < TURN:
-            start = time.process_time()
-            once()
-            times.append(time.process_time() - start)
-        return times
-
-    def mebibytes(self) -> float:
-        """Return the most memory that a step takes beyond what is there before it."""
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-            self.training()
-        events = profiler.profiler.kineto_results.events()
-        sizes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-        return float(max(accumulate(size for _, size in sizes))) / MIB
-
 
 def contenders(case: Case, steps: int, peers: list[str]) -> dict[Key, Contender]:
     """Return who takes part, by name and arrangement, checked against each other."""
@@ -434,8 +255,8 @@ def contenders(case: Case, steps: int, peers: list[str]) -> dict[Key, Contender]
     found = {key: Contender(network, inputs, labels) for key, network in networks.items()}
     for (who, way), each in found.items():
         if who in peers:
-            surrogate = OTHER_SURROGATES.get(who, SURROGATE)
-            check(f"{who}, {way}", each, Contender(ours(case, surrogate), inputs, labels))
+            expected = Contender(ours(case, RULES.get(who, RULE)), inputs, labels)
+            check(f"{who}, {way}", each, expected)
     if case is not CASES["recurrent"]:
         found["one pass", "layers"] = Contender(
             arrangements(case, "relu")["layers"], inputs[:1], labels
@@ -459,35 +280,20 @@ def compared(found: Mapping[Key, Contender], rounds: int) -> Iterator[Row]:
     for each in found.values():
         each.training()  # what comes first brings memory, and state of Adam, that stay
     for work in PASSES:
-        times = rounds_of(found, work, rounds)
+        works = {key: getattr(each, work) for key, each in found.items()}
+        times = clock.rounds_of(works, rounds, at_least=2, turn=TURN)
         for who in dict.fromkeys(who for who, _ in found):
             mine = [key for key in found if key[0] == who]
             best = min(mine, key=lambda key: statistics.median(times[key]))
-            ratios = [one / other for one, other in zip(times[best], times[OURS], strict=True)]
-            yield {
-                "pass": work, "who": who, "way": best[1],
-                "ms": statistics.median(times[best]) * 1e3,
-                "ratio": statistics.median(ratios), "least": min(ratios), "most": max(ratios),
-            } | ({"mib": found[best].mebibytes()} if work == "training" else {})  # fmt: skip
-
-
-def rounds_of(found: Mapping[Key, Contender], work: str, rounds: int) -> dict[Key, list[float]]:
-    """Return the median time of each in each round, in which all take turns."""
-    times: dict[Key, list[float]] = {key: [] for key in found}
-    for _ in range(rounds):
-        taken: dict[Key, list[float]] = {key: [] for key in found}
-        for key, each in [*found.items()] * TURNS:
-            taken[key] += each.turn(work)
-        for key in found:
-            times[key].append(statistics.median(taken[key]))
-    return times
+            row = {"pass": work, "who": who, **clock.ratios(times[best], times[OURS])}
+            if work == "training":
+                row["mib"] = clock.most_memory(found[best].training) / MIB
+            yield row
 
 
 def rows() -> Iterator[Row]:
     """Yield who takes how long, in each network and for each number of steps."""
-    # From now on glibc keeps freed memory of this size, as in a process that has worked for a
-    # while; else whether it gives it back depends on who came before.
-    bytearray(ALLOCATOR)
+    clock.keep_memory()
     for name, case in CASES.items():
         for steps in case.steps:
             for row in compared(contenders(case, steps, INSTALLED), ROUNDS):

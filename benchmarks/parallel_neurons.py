@@ -4,8 +4,8 @@ The time that a layer takes forward and back on one thread, for more and more st
 of an article, `run`, and a loop in machine code, all with a reset; without one, step by step, by
 `LI` and in machine code, and all at once: by doubling (a scan), by a matrix of steps times steps,
 and in blocks of 64 steps.
-A round takes the median of up to five calls, each ratio is within one round, and of five rounds
-the record keeps the median, the least and the most.
+Each ratio to the loop in machine code with a reset is within one round, and of five rounds the
+record keeps the median, the least and the most.
 The clock counts the time on the processor, so that what else runs disturbs less.
 With --record the figures are also kept in docs/_data/parallel_neurons.json, which the book shows.
 A run takes about two minutes on one processor.
@@ -13,10 +13,10 @@ A run takes about two minutes on one processor.
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
+import clock
 import record
 import torch
 from compiled import spikes_of
@@ -117,13 +117,10 @@ WAYS: dict[str, Way] = {
 }
 
 
-def seconds(way: Way, inputs: Tensor) -> float:
-    """Return how long the processor works for one call and the way back."""
-    start = time.process_time()
+def call(way: Way, inputs: Tensor) -> None:
+    """Call one, and go the way back."""
     way(inputs).sum().backward()
-    taken = time.process_time() - start
     inputs.grad = None
-    return taken
 
 
 def checked(ways: Mapping[str, Way], inputs: Tensor) -> None:
@@ -146,25 +143,15 @@ def timed(steps: int, shape: tuple[int, ...]) -> Iterator[Row]:
     fits = steps * inputs.numel() <= LARGEST
     ways = {name: way for name, way in WAYS.items() if fits or name != "matrix"}
     checked(ways, inputs)
-    rounds = []
-    for _ in range(ROUNDS):
-        repeats = max(1, min(5, 2**18 // inputs.numel()))
-        rounds.append(
-            {
-                name: statistics.median(seconds(way, inputs) for _ in range(repeats))
-                for name, way in ways.items()
-            }
-        )
-    for name in ways:
-        ratios = {
-            other: [each[other] / each[name] for each in rounds] for other in ("run", "numba")
-        }
+    works = {name: partial(call, way, inputs) for name, way in ways.items()}
+    times = clock.rounds_of(works, ROUNDS, at_least=1)
+    for name, taken in times.items():
         yield {
             "steps": steps,
             "shape": list(shape),
             "way": name,
-            "ms": statistics.median(each[name] for each in rounds) * 1e3,
-            **{other: [statistics.median(x), min(x), max(x)] for other, x in ratios.items()},
+            "ms": statistics.median(taken) * 1e3,
+            "numba": list(clock.ratios(times["numba"], taken).values()),
         }
 
 

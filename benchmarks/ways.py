@@ -14,7 +14,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
+import clock
 import record
 import torch
 from compiled import spikes_of
@@ -57,16 +59,13 @@ def in_numba(inputs: Tensor) -> Tensor:
     return spikes_of(inputs, LEAK)
 
 
-def seconds(way: Way, inputs: Tensor, *, gradient: bool) -> float:
-    """Return how long the processor works for one call, and the way back."""
-    start = time.process_time()
+def call(way: Way, inputs: Tensor, *, gradient: bool) -> None:
+    """Call one, and go the way back if told to."""
     with torch.set_grad_enabled(gradient):
         spikes = way(inputs)
         if gradient:
             spikes.sum().backward()
-    taken = time.process_time() - start
     inputs.grad = None
-    return taken
 
 
 class Calls(TorchDispatchMode):
@@ -92,7 +91,7 @@ def count_calls(way: Way, inputs: Tensor, *, gradient: bool) -> int:
     """Return how many operations one call needs, and the way back."""
     calls = Calls()
     with calls:
-        seconds(way, inputs, gradient=gradient)
+        call(way, inputs, gradient=gradient)
     return calls.count
 
 
@@ -102,7 +101,7 @@ def first_calls(ways: Mapping[str, Way], inputs: Tensor) -> dict[str, float]:
     for name, way in ways.items():
         start = time.perf_counter()
         for gradient in (True, False):
-            seconds(way, inputs, gradient=gradient)
+            call(way, inputs, gradient=gradient)
         taken[name] = time.perf_counter() - start
         if not torch.equal(way(inputs), expected):
             sys.exit(f"{name} does not fire the same spikes")
@@ -114,24 +113,20 @@ def rows_of(shape: tuple[int, ...], ways: Mapping[str, Way]) -> Iterator[Row]:
     generator = torch.Generator().manual_seed(0)
     inputs = (torch.rand(shape, generator=generator) * 0.6).requires_grad_()
     begun = first_calls(ways, inputs)
-    repeats = max(3, min(200, 2_000_000 // inputs.numel()))
     for gradient in (True, False):
-        counted = {
-            name: None if name == "compile" else count_calls(way, inputs, gradient=gradient)
-            for name, way in ways.items()
-        }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(ROUNDS):
-            for name, way in ways.items():
-                each = [seconds(way, inputs, gradient=gradient) for _ in range(repeats)]
-                times[name].append(statistics.median(each))
-        for name, taken in times.items():
-            ratios = [one / other for one, other in zip(times["loop"], taken, strict=True)]
+        works = {name: partial(call, way, inputs, gradient=gradient) for name, way in ways.items()}
+        times = clock.rounds_of(works, ROUNDS)
+        for name, way in ways.items():
+            calls = None if name == "compile" else count_calls(way, inputs, gradient=gradient)
             yield {
-                "shape": list(shape), "gradient": gradient, "way": name, "calls": counted[name],
-                "ms": statistics.median(taken) * 1e3, "ratio": statistics.median(ratios),
-                "least": min(ratios), "most": max(ratios), "first_call_s": begun[name],
-            }  # fmt: skip
+                "shape": list(shape),
+                "gradient": gradient,
+                "way": name,
+                "calls": calls,
+                "ms": statistics.median(times[name]) * 1e3,
+                **clock.ratios(times["loop"], times[name]),
+                "first_call_s": begun[name],
+            }
 
 
 def rows() -> Iterator[Row]:
