@@ -22,8 +22,11 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import record
@@ -130,7 +133,7 @@ FINISHED = (0, 1)
 FAILED = re.compile("the cell failed|Executing notebook failed")
 """What the two say of a cell that raised: such a page is not kept, so it is told of."""
 LOG = "bench.log"
-PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -219,102 +222,76 @@ def written(folder: Path, name: str) -> Path:
     return book
 
 
-class Lab:
-    """Measures, and keeps what was measured by its book, builder and step."""
+def compare(name: str, book: Path, folder: Path) -> dict[tuple[str, str], list[Cost]]:
+    """Build both copies of a book after each step, in turns: what is cheap, several times."""
+    copies = [Copy(book, Path(tempfile.mkdtemp(dir=folder)) / kind, kind) for kind in HOW]
+    costs = defaultdict(list)
+    for step in STEPS:
+        for _ in range(1 if step == "cold" else BUILDS):
+            for copy in copies:
+                cost = copy.build(step)
+                costs[copy.kind, step].append(cost)
+                told = f"  {name:12}{copy.kind:8}{step:11}"
+                failed = f"  cells that failed: {copy.failed}" if copy.failed else ""
+                sys.stderr.write(f"{told}{cost.seconds:8.2f} s {cost.cpu:8.2f} s CPU{failed}\n")
+    return costs
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.costs: defaultdict[tuple[str, str, str], list[Cost]] = defaultdict(list)
 
-    def measure(self, name: str, book: Path) -> None:
-        """Build both copies of a book after each step, in turns: what is cheap, several times."""
-        copies = [Copy(book, Path(tempfile.mkdtemp(dir=self.folder)) / kind, kind) for kind in HOW]
-        for step in STEPS:
-            for _ in range(1 if step == "cold" else BUILDS):
-                for copy in copies:
-                    cost = copy.build(step)
-                    self.costs[name, copy.kind, step].append(cost)
-                    told = f"  {name:12}{copy.kind:8}{step:11}"
-                    failed = f"  cells that failed: {copy.failed}" if copy.failed else ""
-                    sys.stderr.write(f"{told}{cost.seconds:8.2f} s {cost.cpu:8.2f} s CPU{failed}\n")
-
-    def rows(self, name: str) -> Iterator[Measured]:
-        """Return the ratios of one book: above 1 where the engine is faster, then where slower."""
-        for what, goals in GOALS.items():
-            step = "cold" if what == "cpu" else what
-            ours, stock = (
-                statistics.median(
-                    cost.cpu if what == "cpu" else cost.seconds
-                    for cost in self.costs[name, kind, step]
-                )
-                for kind in HOW
-            )
-            ratio = stock / ours if goals["at_most"] is None else ours / stock
-            yield {"book": name, "row": what, "ratio": ratio, "ours": ours, "stock": stock, **goals}
+def ratios(name: str, costs: Mapping[tuple[str, str], list[Cost]]) -> Iterator[Measured]:
+    """Yield the ratios of one book: above 1 where the engine is faster, then where slower."""
+    for what, goals in GOALS.items():
+        step, of = ("cold", "cpu") if what == "cpu" else (what, "seconds")
+        ours, stock = (
+            statistics.median(getattr(cost, of) for cost in costs[kind, step]) for kind in HOW
+        )
+        ratio = stock / ours if goals["at_most"] is None else ours / stock
+        yield {"book": name, "row": what, "ratio": ratio, "ours": ours, "stock": stock, **goals}
 
 
 def measure(arguments: Sequence[str | Path], folder: Path) -> Cost:
     """Run Python with these arguments, in a folder, and wait for it and all that it started."""
-    log = folder / LOG
-    with log.open("w") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=output, stderr=output,
-        )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in FINISHED:
-        sys.exit(f"{' '.join(map(str, arguments))} failed:\n{log.read_text()[-3000:]}")
-    used = [usage, *orphans()]
-    return Cost(seconds, sum(each.ru_utime + each.ru_stime for each in used))
+    with ProcessPoolExecutor(1) as process:  # whose children are those of this build alone
+        return process.submit(watched, arguments, folder).result()
 
 
-def adopt_orphans() -> None:
-    """Become the parent of what a build leaves behind, to count that too (on Linux)."""
+def watched(arguments: Sequence[str | Path], folder: Path) -> Cost:
+    """Be the parent of what a build leaves behind, too (on Linux), to count that."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    log, command = folder / LOG, [sys.executable, *arguments]
+    start = time.perf_counter()
+    with log.open("w") as output:
+        done = subprocess.run(  # noqa: S603
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        )
+    seconds = time.perf_counter() - start
+    if done.returncode not in FINISHED:
+        raise RuntimeError(f"{' '.join(map(str, arguments))} failed:\n{log.read_text()[-3000:]}")
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(seconds, used.ru_utime + used.ru_stime)
 
 
-def adopts_orphans() -> bool:
-    """Tell whether this process is the parent of what a build leaves behind."""
-    found = ctypes.c_int(0)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
-    return bool(found.value)
-
-
-def orphans() -> Iterator[resource.struct_rusage]:
-    """Wait for the processes that a build left behind, and return what each has used.
-
-    A process that does not adopt them has none: it would wait for children of its own.
-    """
-    while adopts_orphans():
-        try:
-            yield os.wait4(-1, 0)[2]
-        except ChildProcessError:
-            return
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = record.new_parser(__doc__)
-    parser.add_argument("--book", type=Path, action="append", default=[], metavar="PATH")
-    options = parser.parse_args()
-    adopt_orphans()
-    with tempfile.TemporaryDirectory(prefix="build_time-") as folder:
-        lab = Lab(Path(folder))
-        books = {"book": record.ROOT, **{name: written(lab.folder, name) for name in WRITTEN}}
-        books |= {book.resolve().name: book.resolve() for book in options.book}
+def rows(others: Sequence[Path]) -> Iterator[Measured]:
+    """Yield the ratios of each book."""
+    costs: defaultdict[tuple[str, str, str], list[Cost]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="build_time-") as temporary:
+        folder = Path(temporary)
+        books = {"book": record.ROOT, **{name: written(folder, name) for name in WRITTEN}}
+        books |= {book.resolve().name: book.resolve() for book in others}
         for _ in range(ROUNDS):
             for name, book in books.items():
-                lab.measure(name, book)
-    found = record.shown(row for name in books for row in lab.rows(name))
-    if options.record:
-        libraries = ("sphinx", "myst-nb", "jupyter-cache", "nbclient", "ipykernel")
-        record.save("build_time", found, libraries)
+                for (kind, step), each in compare(name, book, folder).items():
+                    costs[name, kind, step] += each
+    for name in books:
+        yield from ratios(name, {key: costs[name, *key] for key in product(HOW, STEPS)})
 
 
 if __name__ == "__main__":
-    main()
+    parser = record.new_parser(__doc__)
+    parser.add_argument("--book", type=Path, action="append", default=[], metavar="PATH")
+    options = parser.parse_args()
+    libraries = ("sphinx", "myst-nb", "jupyter-cache", "nbclient", "ipykernel")
+    record.keep("build_time", rows(options.book), libraries, save_too=options.record)

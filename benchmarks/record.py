@@ -41,10 +41,10 @@ DIGITS = 4
 """Significant digits that are kept of a measurement: more of them are noise."""
 
 
-def new_parser(told: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+def new_parser(told: str | None) -> argparse.ArgumentParser:
     """Return a benchmark's command line, on which it can be told to keep what it measures."""
     parser = argparse.ArgumentParser(
-        description=told, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=told, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--record", action="store_true", help="also keep the figures, for the book")
     parser.add_argument(
@@ -53,11 +53,10 @@ def new_parser(told: str | None, epilog: str | None = None) -> argparse.Argument
     return parser
 
 
-def run(  # noqa: PLR0913 - a benchmark has as many parts
+def run(
     told: str | None,
     name: str,
     rows: Callable[[], Iterable[Row]],
-    show: Callable[[Row], str] | None = None,
     libraries: Iterable[str] = (),
     *,
     again: Callable[[Row], tuple[Row, Row]] | None = None,
@@ -72,24 +71,23 @@ def run(  # noqa: PLR0913 - a benchmark has as many parts
     if options.again:
         compare(name, *(again or (lambda row: (row, next(iter(rows())))))(kept(name)[0]))
         return
-    found = shown(rows(), show or _line)
-    if options.record:
+    keep(name, rows(), libraries, save_too=options.record)
+
+
+def keep(name: str, rows: Iterable[Row], libraries: Iterable[str], *, save_too: bool) -> None:
+    """Print each row as soon as it is known, and then write the record, if told to."""
+    found = []
+    for row in rows:
+        sys.stdout.write(f"{_line(row)}\n")
+        sys.stdout.flush()
+        found.append(row)
+    if save_too:
         save(name, found, libraries)
 
 
 def _line(row: Row) -> str:
     """Return a row as it is kept."""
     return json.dumps(_rounded(row), ensure_ascii=False)
-
-
-def shown(rows: Iterable[Row], show: Callable[[Row], str] = _line) -> list[Row]:
-    """Print each row as soon as it is known, and return them all."""
-    found = []
-    for row in rows:
-        sys.stdout.write(f"{show(row)}\n")
-        sys.stdout.flush()
-        found.append(row)
-    return found
 
 
 def compare(name: str, known: Row, found: Row) -> None:
@@ -139,7 +137,7 @@ def save(
     folder = folder or home(name)
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
-    lines = ",\n".join(f"    {json.dumps(_rounded(row), ensure_ascii=False)}" for row in rows)
+    lines = ",\n".join(f"    {_line(row)}" for row in rows)
     about = json.dumps(machine(), ensure_ascii=False, indent=4).replace("\n}", "\n  }")
     versions = json.dumps({library: version(library) for library in libraries})
     code = json.dumps(loaded_code(), indent=4).replace("\n}", "\n  }")

@@ -246,7 +246,7 @@ def test_a_build_whose_cells_fail_is_told_of(load, tmp_path, capfd, monkeypatch)
     book.mkdir()
     (book / "conf.py").write_text('extensions = ["myst_nb"]\n')
     (book / "index.md").write_text(page(cell("1 / 0")))
-    build_time.Lab(tmp_path).measure("book", book)
+    build_time.compare("book", book, tmp_path)
     assert capfd.readouterr().err.count("CPU  cells that failed: 1\n") == len(SAY)
 
 
@@ -256,3 +256,9 @@ def test_a_build_s_clock_waits_for_no_children_of_others(load, tmp_path):
         assert other.poll() is None
         other.communicate(b"\n")
     assert cost.cpu > 0
+
+
+def test_a_build_s_clock_counts_what_the_build_leaves_behind(load, tmp_path):
+    busy = "import time\nwhile time.process_time() < 1: pass"
+    left = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {busy!r}])"
+    assert load("build_time").measure(["-c", left], tmp_path).cpu > 1
