@@ -27,7 +27,6 @@ PARTS = (
     "page.citations",
     "page.claims",
     "page.figures",
-    "page.listing",
     "place",
     "place.door",
     "formulas",
