@@ -40,6 +40,8 @@ NAME = re.compile(r"[A-Za-z_][\w-]*")
 ENTITY = re.compile(r"&#?\w+;")
 URL = re.compile(r"""url\(\s*(['"]?)(?!data:|#)([^'")]+)\1\s*\)""")
 ESCAPED = re.compile(r"\\([0-9a-f]{4})\b")
+# What the themes bring of which no page has a use, unless it is loaded.
+LOADABLE = {".css", ".html", ".js", ".map", ".mo", ".po", ".woff2"}
 LOADED = re.compile(r"""\s(?:src|href)=["'](?:[^"'?#]*/)?([^"'?#/]+)""")
 
 # Names that the licences of the fonts keep for the fonts as they were made (fonts-OFL.txt).
@@ -180,15 +182,6 @@ def joined(app: Sphinx) -> list[str]:
     return [*THEME, *(str(css.filename) for css in files if "://" not in str(css.filename))]
 
 
-def brought_in_vain(app: Sphinx, static: Path, loaded: set[str]) -> set[Path]:
-    """Find what the themes bring, and no page loads."""
-    found = set()
-    for folder in app.builder.theme.get_theme_dirs():  # type: ignore[attr-defined]
-        here = Path(folder, "static")
-        found |= {static / file.relative_to(here) for file in here.rglob("*") if file.is_file()}
-    return {file for file in found if file.name not in loaded}
-
-
 def link(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
     """Have a page link to it (``layout.html`` does), instead of what it is joined from."""
     if app.builder.name == "html":
@@ -198,29 +191,25 @@ def link(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
-    """Write it, now that all pages are there, and remove what it replaces."""
+    """Write it, now that all pages are there, and remove what no page loads."""
     if exception is None and app.builder.name == "html":
         static = Path(app.outdir, "_static")
         pages = [file.read_text(encoding="utf-8") for file in Path(app.outdir).rglob("*.html")]
-        vain = brought_in_vain(
-            app, static, {name for page in pages for name in LOADED.findall(page)}
-        )
-        scripts = [
-            file.read_text(encoding="utf-8")
-            for file in static.rglob("*")
-            if file.suffix == ".js" and file not in vain
-        ]
+        loaded = {name for page in pages for name in LOADED.findall(page)}
+        files = [file for file in static.rglob("*.js") if file.name in loaded]
+        scripts = [file.read_text(encoding="utf-8") for file in files]
         names = set().union(*map(names_of_page, pages), *map(NAME.findall, scripts))
-        files = [Path(app.outdir, file) for file in joined(app)]
-        style = "\n".join(used_stylesheet(file, names, static) for file in files)
+        joining = (Path(app.outdir, file) for file in joined(app))
+        style = "\n".join(used_stylesheet(file, names, static) for file in joining)
         write_atomically(static / FILE, style)
 
         named = {static / match[2] for match in URL.finditer(style)}
         shown = set().union(*map(characters, [*pages, *scripts, style]))
         fonts = sorted(file for file in named if file.suffix == ".woff2")
         cut_fonts(fonts, "".join(sorted(shown)), Path(app.doctreedir, "fonts"))
-        for file in {*vain, *files} - named:
-            file.unlink(missing_ok=True)
+        for file in static.rglob("*"):
+            if file.suffix in LOADABLE and file.name not in loaded and file not in named:
+                file.unlink()
 
 
 def setup(app: Sphinx) -> None:
