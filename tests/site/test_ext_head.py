@@ -7,7 +7,6 @@ import hashlib
 import struct
 from pathlib import Path
 from types import SimpleNamespace
-from xml.etree import ElementTree as ET
 
 import pytest
 from book.web import head
@@ -97,14 +96,6 @@ def test_the_first_page_stands_for_the_folder(placed):
     assert links(placed, "index") == [f"{ADDRESS}/"]
 
 
-def test_the_sitemap_has_the_pages_that_are_read(placed):
-    root = ET.parse(placed.folder / "sitemap.xml").getroot()
-    found = [node.text for node in root.iter(f"{{{head.SITEMAP}}}loc")]
-    assert found == [f"{ADDRESS}/{name}" for name in ("", "another.html", "chapter.html")]
-    robots = (placed.folder / "robots.txt").read_text(encoding="utf-8")
-    assert robots == f"User-agent: *\nAllow: /\n\nSitemap: {ADDRESS}/sitemap.xml\n"
-
-
 def test_404_works_at_every_depth(placed):
     page = placed.page("404")
     urls = [node[name] for name in ("href", "src", "action") for node in page.select(f"[{name}]")]
@@ -128,7 +119,6 @@ def test_what_needs_an_address_is_left_out(anywhere):
     }
     for page in ("index", "chapter", "search", "404"):
         assert not links(anywhere, page)
-    assert not [name for name in ("sitemap.xml", "robots.txt") if (anywhere.folder / name).exists()]
 
 
 def test_a_404_page_that_has_no_address_works_where_it_lies(anywhere):
@@ -144,8 +134,8 @@ def test_a_build_that_failed_and_other_builders_write_nothing(tmp_path):
         for name in ("html", "epub")
     )
     context: dict[str, object] = {}
-    head.write_files(html, ValueError("it failed"))
-    head.write_files(epub, None)
+    head.root_not_found(html, ValueError("it failed"))
+    head.root_not_found(epub, None)
     head.tell(epub, "page", "page.html", context, None)
     assert not [*tmp_path.iterdir(), *context]
 

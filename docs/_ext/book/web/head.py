@@ -3,7 +3,7 @@
 - A content security policy, kept by the browser whoever serves the page, or nobody does (file://).
   `make watch` goes without it (``head_policy = False``): the script that shows saves is inline.
 - A description, a title and a picture for whoever quotes the page, and its place in the book.
-- sitemap.xml, robots.txt, and the page for addresses that lead nowhere, 404.html.
+- The page for addresses that lead nowhere, 404.html.
 
 Much of it needs the address at which the book will stand: ``html_baseurl``. Without one it is left
 out, and the rest is the same. Templates write what is found here: ``layout.html``, ``head.html``.
@@ -19,7 +19,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET
 
 from docutils import nodes
 from sphinx.util import logging
@@ -27,7 +26,7 @@ from sphinx.util import logging
 from book.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sphinx.application import Sphinx
     from sphinx.config import Config
@@ -50,7 +49,6 @@ POLICY = {
     "form-action": OWN,
     "base-uri": "'self'",
 }
-SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 NOT_FOUND = "404"
 # Led to by no search engine: they say nothing by themselves.
 UNLISTED = {"search", NOT_FOUND}
@@ -75,11 +73,6 @@ def content_policy(*inline: str) -> str:
 def address(config: Config, page: str) -> str:
     """Return where a page, or another file, will stand; nothing where that is not known."""
     return posixpath.join(config.html_baseurl, page) if config.html_baseurl else ""
-
-
-def page_name(config: Config, docname: str) -> str:
-    """Name a page's file; the first page is its folder."""
-    return "" if docname == config.root_doc else f"{docname}.html"
 
 
 def described(doctree: nodes.document | None, pagename: str) -> str:
@@ -120,22 +113,13 @@ def tell(
         context["pageurl"] = None  # An address that stands for this one: there is none.
     if doctree is None:
         return
-    context["pageurl"] = address(app.config, page_name(app.config, pagename))
+    is_start = pagename == app.config.root_doc
+    context["pageurl"] = address(app.config, "" if is_start else f"{pagename}.html")
     head |= {
         "title": app.env.longtitles[pagename].astext(),
-        "is_start": pagename == app.config.root_doc,
+        "is_start": is_start,
         "picture": address(app.config, app.config.head_picture),
     }
-
-
-def sitemap(urls: Iterable[str]) -> str:
-    """Write a sitemap."""
-    root = ET.Element("urlset", xmlns=SITEMAP)
-    for url in urls:
-        ET.SubElement(ET.SubElement(root, "url"), "loc").text = url
-    ET.indent(root)
-    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return text.decode() + "\n"
 
 
 def rooted(html: str, base: str) -> str:
@@ -145,19 +129,12 @@ def rooted(html: str, base: str) -> str:
     return url.sub(lambda match: match[1] + folder, html)
 
 
-def write_files(app: Sphinx, exception: Exception | None) -> None:
-    """Write what stands beside the pages, if it is known where they will stand."""
-    config = app.config
-    if exception is not None or app.builder.name != "html" or not config.html_baseurl:
-        return
-    out = Path(app.outdir)
-    pages = sorted(page_name(config, docname) for docname in app.env.found_docs)
-    write_atomically(out / "sitemap.xml", sitemap(address(config, page) for page in pages))
-    at = address(config, "sitemap.xml")
-    write_atomically(out / "robots.txt", f"User-agent: *\nAllow: /\n\nSitemap: {at}\n")
-    not_found = out / f"{NOT_FOUND}.html"
-    html = rooted(not_found.read_text(encoding="utf-8"), config.html_baseurl)
-    write_atomically(not_found, html)
+def root_not_found(app: Sphinx, exception: Exception | None) -> None:
+    """Have the page that is shown at any address lead on, if it is known where it will stand."""
+    if exception is None and app.builder.name == "html" and app.config.html_baseurl:
+        file = Path(app.outdir, f"{NOT_FOUND}.html")
+        html = rooted(file.read_text(encoding="utf-8"), app.config.html_baseurl)
+        write_atomically(file, html)
 
 
 def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:
@@ -177,4 +154,4 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("head_policy", True, "html", bool)  # noqa: FBT003
     app.connect("html-page-context", tell, priority=900)  # After the theme has added its scripts.
     app.connect("html-collect-pages", pages_without_source)
-    app.connect("build-finished", write_files)
+    app.connect("build-finished", root_not_found)
