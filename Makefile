@@ -42,7 +42,7 @@ books: export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/n
 books: .venv/installed ## build the book as an EPUB too, as a PDF where a browser is, and a site that offers them
 	$(build) -b epub docs _build/epub
 	$(build) -b epub-paper docs _build/paper
-	$(build) -b html -D takeaway_books=_build/epub,_build/paper docs _build/html
+	$(build) -b html -D takeaway_books=_build/epub/snn_docs.epub,_build/paper/snn_docs.pdf docs _build/html
 
 # In a folder of its own: pages that are published keep their policy, which lets no inline script run.
 watch: .venv/installed ## serve the book and build it again whenever a file of it is saved, until Ctrl-C; in a browser: make watch ARGS=--open-browser

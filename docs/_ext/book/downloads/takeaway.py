@@ -9,13 +9,12 @@ branch ``notebooks``, which the workflow that publishes the site fills from the 
 A page whose cells read files of the repository says ``needs_repository: true`` in its front matter.
 The records that its cells name, ``experiments/NAME.json``, are offered beside it.
 
-With ``takeaway_books`` naming folders, the EPUB and the PDF in them are offered too.
+Of the EPUB and the PDF that ``takeaway_books`` names, those that are there are offered too.
 """
 
 from __future__ import annotations
 
 import re
-from functools import partial
 from hashlib import sha256
 from os.path import relpath
 from pathlib import Path
@@ -26,7 +25,6 @@ import jupytext
 import nbformat
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
@@ -294,24 +292,14 @@ class Page:
         }
 
 
-def offered(app: Sphinx) -> list[tuple[str, str]]:
-    """Copy the books that were made, and return what links say and where they lead."""
-    for old in Path(app.outdir, FOLDER).glob("*"):
-        if old.suffix in BOOKS:
-            old.unlink()
-    books = []
+def copy_books(app: Sphinx) -> None:
+    """Put the books that were made where pages offer them."""
     for name in app.config.takeaway_books:
-        folder = Path(app.confdir, name)
-        if not folder.is_dir():
-            raise ConfigError(f"takeaway_books names folders, but there is no folder {folder}")
-        books += [book for book in sorted(folder.iterdir()) if book.suffix in BOOKS]
-    for book in books:
-        write_atomically(Path(app.outdir, FOLDER, book.name), book.read_bytes())
-    return [(BOOKS[book.suffix], f"{FOLDER}/{book.name}") for book in books]
+        if (book := Path(app.confdir, name)).is_file():
+            write_atomically(Path(app.outdir, FOLDER, book.name), book.read_bytes())
 
 
 def add_page(
-    books: list[tuple[str, str]],
     app: Sphinx,
     docname: str,
     _template: str,
@@ -335,18 +323,13 @@ def add_page(
         to = f"{FOLDER}/{record.as_posix()}"
         write_atomically(Path(app.outdir, to), Path(app.srcdir, record).read_bytes())
         links.append((RECORD_TEXT.format(name=record.name), to))
-    context["takeaway"] = links + books
+    books = (Path(app.confdir, name) for name in app.config.takeaway_books)
+    links += [(BOOKS[each.suffix], f"{FOLDER}/{each.name}") for each in books if each.is_file()]
+    context["takeaway"] = links
     if page.installs() and ".ipynb" in files:
         repository = app.config.takeaway_repository
         context["takeaway_colab"] = f"{COLAB}/{repository}/blob/{BRANCH}/{docname}.ipynb"
         context["takeaway_colab_text"] = IN_COLAB
-
-
-def start(app: Sphinx) -> None:
-    """Find the books once, then wait for the pages."""
-    books = offered(app) if app.builder.name == "html" else []
-    # Early: the theme leaves out a part of a page that is empty when it looks.
-    app.connect("html-page-context", partial(add_page, books), priority=400)
 
 
 def setup(app: Sphinx) -> None:
@@ -355,4 +338,6 @@ def setup(app: Sphinx) -> None:
     app.add_config_value("takeaway_requirement", default="", rebuild="html", types=str)
     app.add_config_value("takeaway_books", default=[], rebuild="html", types=list)
     app.add_css_file("takeaway.css")
-    app.connect("builder-inited", start)
+    app.connect("builder-inited", copy_books)
+    # Early: the theme leaves out a part of a page that is empty when it looks.
+    app.connect("html-page-context", add_page, priority=400)
