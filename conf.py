@@ -38,7 +38,6 @@ intersphinx_mapping = {
     "sklearn": ("https://scikit-learn.org/stable/", "_data/inventories/sklearn.txt"),
     "torch": ("https://docs.pytorch.org/docs/stable/", "_data/inventories/torch.txt"),
 }
-trim_footnote_reference_space = True
 
 # Markdown and cells.
 myst_enable_extensions = [

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.locale import admonitionlabels
 
 from book.formulas import lines_aligned
 from book.nodes import around
@@ -34,6 +33,7 @@ NOTHING = (
 SPECIAL = re.compile(r"[\\`*<$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\]\()")
 # Marks at the beginning of a paragraph that would make it something else.
 LEADING = re.compile(r"^(?:(?=[#>+~-]|\[[^\]]*\]:)|\d+(?=[.)](?:\s|$)))")
+FORMULA_OR_BAR = re.compile(r"(?<!\\)\$[^$]+\$|\|")
 FENCES = {"ipython3": "python", "default": "", "none": ""}
 
 
@@ -89,42 +89,41 @@ class Writer:
     ) -> None:
         self.number, self.address = number, address
 
-    # ---- In a line ----
-
-    def line(self, parent: nodes.Node, *, cell: bool = False) -> str:
-        """Write what stands in one line: of a paragraph, a title, a cell of a table."""
-        return "".join(self.inline(node, cell=cell) for node in parent.children)
-
-    def inline(self, node: nodes.Node, *, cell: bool = False) -> str:
-        """Write a part of a line."""
+    def write(self, node: nodes.Node) -> str:
+        """Write a node."""
         if isinstance(node, NOTHING):
             return ""
-        for kind, write in self.IN_LINE.items():
+        for kind, write in self.KINDS.items():
             if isinstance(node, kind):
-                return write(self, node, cell)
+                return write(self, node)
         raise Unwritable(node)
 
-    def text(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
-        """Write text, and code in it. In a cell of a table, a bar would be its end."""
-        code = isinstance(node, nodes.literal)
-        text = node.astext()
-        written = literal(text) if code else escaped(" ".join(text.splitlines()))
-        return written.replace("|", r"\|") if cell else written
+    # ---- In a line ----
 
-    def math(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
-        """Write a formula. Jupyter takes formulas out before it looks for the bars of a table."""
-        tex = node.astext().strip()
-        tex = tex.replace("|", r"\vert ") if cell else tex
-        return f"${tex}$"
+    def line(self, parent: nodes.Node) -> str:
+        """Write what stands in one line: of a paragraph, a title, a cell of a table."""
+        return "".join(map(self.write, parent.children))
 
-    def marked(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
+    def text(self, node: nodes.Text) -> str:
+        """Write text."""
+        return escaped(" ".join(node.astext().splitlines()))
+
+    def literal(self, node: nodes.literal) -> str:
+        """Write code in a line of text."""
+        return literal(node.astext())
+
+    def math(self, node: nodes.math) -> str:
+        """Write a formula."""
+        return f"${node.astext().strip()}$"
+
+    def marked(self, node: nodes.Element) -> str:
         """Write what is stressed."""
         mark = "**" if isinstance(node, nodes.strong) else "*"
-        return f"{mark}{self.line(node, cell=cell)}{mark}"
+        return f"{mark}{self.line(node)}{mark}"
 
-    def reference(self, node: nodes.reference, cell: bool) -> str:  # noqa: FBT001
+    def reference(self, node: nodes.reference) -> str:
         """Write a link; the title of a page that it can't lead to stands in brackets, once."""
-        text = self.line(node, cell=cell)
+        text = self.line(node)
         if address := self.address(node):
             return f"[{text}]({address})"
         titles = any("doc" in part["classes"] for part in node.findall(nodes.inline))
@@ -132,47 +131,17 @@ class Writer:
         in_brackets = before is not None and before.astext().endswith("「")
         return f"「{text}」" if titles and not in_brackets else text
 
-    def note_mark(self, node: nodes.Node, cell: bool) -> str:  # noqa: ARG002, FBT001
-        """Write the mark of a footnote, which Jupyter has no form for."""
-        return f"[{node.astext()}]"
-
-    def drawing(self, node: nodes.raw, cell: bool) -> str:  # noqa: ARG002, FBT001
+    def drawing(self, node: nodes.raw) -> str:
         """Say what a drawing shows that stands in a line, unless it only adorns it."""
         if "alt" not in node:
             raise Unwritable(node)
         return f"（{escaped(node['alt'])}）" if node["alt"] else ""
 
-    def part(self, node: nodes.Node, cell: bool) -> str:  # noqa: FBT001
-        """Write a part that has no form of its own."""
-        return self.line(node, cell=cell)
-
-    # The first that fits is taken.
-    IN_LINE: dict[type, Callable[[Writer, Any, bool], str]] = {  # noqa: RUF012
-        nodes.Text: text,
-        nodes.literal: text,
-        nodes.math: math,
-        nodes.strong: marked,
-        nodes.emphasis: marked,
-        nodes.reference: reference,
-        nodes.footnote_reference: note_mark,
-        nodes.raw: drawing,
-        nodes.inline: part,
-    }
-
     # ---- Blocks ----
 
     def blocks(self, found: Iterable[nodes.Node]) -> str:
         """Write blocks, with an empty line between them."""
-        return "\n\n".join(filter(None, map(self.block, found)))
-
-    def block(self, node: nodes.Node) -> str:
-        """Write one block."""
-        if isinstance(node, NOTHING):
-            return ""
-        for kind, write in self.KINDS.items():
-            if isinstance(node, kind):
-                return write(self, node)
-        raise Unwritable(node)
+        return "\n\n".join(filter(None, map(self.write, found)))
 
     def heading(self, node: nodes.title) -> str:
         """Write a title, as deep as its section lies."""
@@ -240,43 +209,34 @@ class Writer:
 
     def admonition(self, node: nodes.Element) -> str:
         """Write a box as a quotation that begins with its title."""
-        first = node.children[0]
-        if isinstance(first, nodes.title):
-            title, rest = self.line(first), node.children[1:]
-        elif node.tagname not in admonitionlabels:  # Descriptions of objects are of this kind too.
+        title, *rest = node.children
+        if not isinstance(title, nodes.title):  # Descriptions of objects are of this kind too.
             raise Unwritable(node)
-        else:
-            title, rest = str(admonitionlabels[node.tagname]), node.children
-        return quoted(f"**{title}**\n\n{self.blocks(rest)}")
+        return quoted(f"**{self.line(title)}**\n\n{self.blocks(rest)}")
 
     def table(self, node: nodes.Element) -> str:
-        """Write a table. Cells that span others have no form."""
+        """Write a table. Without a head it has no form, nor have cells that span others."""
+        if not any(node.findall(nodes.thead)):
+            raise Unwritable(node)
         for entry in node.findall(nodes.entry):
             if entry.get("morecols") or entry.get("morerows"):
                 raise Unwritable(entry)
         titles = [self.caption("table", node, title) for title in node.findall(nodes.title)]
-        head = next(node.findall(nodes.thead), None)
-        body = next(node.findall(nodes.tbody))
-        rows = [list(row.children) for row in [*(head.children if head else ()), *body.children]]
-        if head is None:
-            rows.insert(0, [nodes.entry() for _ in rows[0]])
+        rows = [row.children for row in node.findall(nodes.row)]
         lines = [f"| {' | '.join(map(self.entry, row))} |" for row in rows]
         right = ["text-right" in cell["classes"] for cell in rows[-1]]
         lines.insert(1, f"|{'|'.join('---:' if flag else '---' for flag in right)}|")
         return "\n\n".join([*titles, "\n".join(lines)])
 
     def entry(self, node: nodes.Node) -> str:
-        """Write a cell of a table: one line, whatever stands in it."""
-        return "<br>".join(self.line(part, cell=True) for part in node.children)
+        """Write a cell of a table: one line, whatever stands in it, and no bar of its own.
 
-    def note(self, node: nodes.Element) -> str:
-        """Write a footnote."""
-        label, *text = node.children
-        return f"[{label.astext()}] {self.blocks(text)}"
-
-    def rule(self, _node: nodes.Element) -> str:
-        """Write a line across the page, as over the footnotes."""
-        return "***"
+        Jupyter takes formulas out before it looks for bars.
+        """
+        written = "<br>".join(map(self.line, node.children))
+        return FORMULA_OR_BAR.sub(
+            lambda found: r"\|" if found[0] == "|" else found[0].replace("|", r"\vert "), written
+        )
 
     def quotation(self, node: nodes.Element) -> str:
         """Write what somebody else said."""
@@ -293,6 +253,14 @@ class Writer:
 
     # The first that fits is taken.
     KINDS: dict[type, Callable[[Writer, Any], str]] = {  # noqa: RUF012
+        nodes.Text: text,
+        nodes.literal: literal,
+        nodes.math: math,
+        nodes.strong: marked,
+        nodes.emphasis: marked,
+        nodes.reference: reference,
+        nodes.raw: drawing,
+        nodes.inline: line,
         nodes.title: heading,
         nodes.Admonition: admonition,
         nodes.literal_block: code,
@@ -304,8 +272,6 @@ class Writer:
         nodes.definition_list: definitions,
         nodes.table: table,
         nodes.block_quote: quotation,
-        nodes.footnote: note,
-        nodes.transition: rule,
         nodes.section: section,
         nodes.container: container,
         nodes.compound: section,

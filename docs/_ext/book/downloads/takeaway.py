@@ -188,7 +188,7 @@ class Page:
                 found.append(self.code(ran))
                 prose.extend(self.after(cast("nodes.Element", node), ran))
                 continue
-            prose.append(self.writer.block(node))
+            prose.append(self.writer.write(node))
             if isinstance(node, nodes.title) and not found and node.parent.parent is self.doctree:
                 prose.append(self.introduction())
                 if self.installs():
