@@ -89,8 +89,6 @@ def begin(app: Sphinx) -> None:
 
     @cache
     def of_page(docname: str) -> dict[str, str]:
-        if docname not in app.env.found_docs:
-            return {}
         doctree = app.env.get_doctree(docname)
         if any(doctree.findall(addnodes.glossary)):  # Its definitions link to pages by title.
             doctree = app.env.get_and_resolve_doctree(docname, app.builder)

@@ -33,11 +33,8 @@ Link = tuple[int, int, str]  # From this character to that one, and what the tag
 
 def documented_elsewhere(env: BuildEnvironment) -> dict[str, str]:
     """List the names that other projects document, and their addresses."""
-    found: dict[str, str] = {}
-    for kind, items in InventoryAdapter(env).main_inventory.items():
-        if kind.startswith("py:"):
-            found |= {name: item.uri for name, item in items.items()}
-    return found
+    inventory = InventoryAdapter(env).main_inventory.values()
+    return {name: item.uri for items in inventory for name, item in items.items()}
 
 
 def find_elsewhere(
@@ -101,15 +98,12 @@ def linked(highlighted: str, source: str, links: list[Link]) -> str:
     pieces = PIECE.findall(highlighted)
     texts = [html.unescape(re.sub("<[^>]*>", "", piece)) for piece in pieces]
     offset = "".join(texts).find(source.rstrip("\n"))
-    if offset < 0:  # Line numbers stand between its lines.
-        return highlighted
     ends = list(itertools.accumulate(map(len, texts)))
     for start, end, tag in links:
         first = bisect.bisect_right(ends, offset + start)
         last = bisect.bisect_left(ends, offset + end)
-        if pieces[first].startswith("<span"):  # Code in no language that is known has no elements.
-            pieces[first] = f"<a {tag}>{pieces[first]}"
-            pieces[last] += "</a>"
+        pieces[first] = f"<a {tag}>{pieces[first]}"
+        pieces[last] += "</a>"
     return "".join(pieces)
 
 

@@ -118,11 +118,7 @@ def attribute(of: Meaning, name: str) -> tuple[Meaning, tuple[str, ...]]:
 
 def attribute_of_thing(of: Thing, name: str) -> tuple[Meaning, tuple[str, ...]]:
     """Find what there is in a module or in a class."""
-    try:
-        value = getattr(of.value, name)
-    except AttributeError:
-        return None, ()
-    path = f"{of.path}.{name}"
+    value, path = getattr(of.value, name, None), f"{of.path}.{name}"
     return Thing(value, path), tuple(aliases(value, path))
 
 
@@ -274,13 +270,11 @@ class Reader(ast.NodeVisitor):
         at = node.slice.value if isinstance(node.slice, ast.Constant) else None
         return item_of(self.meaning(node.value), at if isinstance(at, int) else None)
 
-    def of_BinOp(self, node: ast.BinOp) -> Meaning:
-        sides = self.meaning(node.left), self.meaning(node.right)
-        return next((side for side in sides if is_tensor(side)), None)
+    def of_BinOp(self, node: ast.BinOp | ast.Compare) -> Meaning:
+        sides = [self.meaning(x) for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
+        return next(filter(is_tensor, sides), None)
 
-    def of_Compare(self, node: ast.Compare) -> Meaning:
-        sides = [self.meaning(side) for side in (node.left, *node.comparators)]
-        return next((side for side in sides if is_tensor(side)), None)
+    of_Compare = of_BinOp
 
     def of_Tuple(self, node: ast.Tuple) -> Meaning:
         return Several(tuple(self.meaning(item) for item in node.elts))
@@ -352,10 +346,7 @@ class Reader(ast.NodeVisitor):
             self.note_name(alias, alias.name, (alias.name,))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Name what is in a module. Which one is meant by dots is not known here."""
-        if node.level:
-            self.scopes[-1].update({alias.asname or alias.name: None for alias in node.names})
-            return
+        """Name what is in a module."""
         package = module_named(node.module or "")
         for alias in node.names:
             path = f"{node.module}.{alias.name}"

@@ -68,15 +68,14 @@ def add_byline(app: Sphinx, doctree: nodes.document) -> None:
     if title is None:
         return
     metadata = app.env.metadata[app.env.current_document.docname]
-    parts = [f"原記事: {metadata['article']}"] if "article" in metadata else []
+    origin = f"原記事: {metadata['article']}" if "article" in metadata else ""
+    spans = [nodes.inline("", origin)] if origin else []
     # Nor is what only leads on to pages.
     looked_up = any(isinstance(node, LOOKED_UP) for node in doctree.findall())
     if not looked_up and (minutes := reading_minutes(doctree)) >= LEAST_MINUTES:
-        parts.append(f"読了時間 約{round(minutes)}分")
-    if parts:
-        spans = [nodes.inline("", part) for part in parts]
-        if not looked_up and minutes >= LEAST_MINUTES:
-            spans[-1]["minutes"] = round(minutes)
+        whole = round(minutes)
+        spans.append(nodes.inline("", f"読了時間 約{whole}分", minutes=whole))
+    if spans:
         below = title.next_node(nodes.paragraph, descend=False, siblings=True)
         claimed = below is not None and "subtitle" in below["classes"]
         title.parent.insert(

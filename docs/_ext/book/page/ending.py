@@ -67,11 +67,9 @@ def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def taken(paragraph: nodes.paragraph, link: nodes.reference) -> str:
     """Take the sentences about a page out of a paragraph that ends with them."""
     at = paragraph.index(link)
-    before, after = paragraph[at - 1] if at else None, paragraph[at + 1 :]
-    if not isinstance(before, nodes.Text) or not BEFORE.search(before) or not after:
-        return ""
-    said = "".join(node.astext() for node in after)
-    if not AFTER.match(said):
+    before = paragraph[at - 1] if at else None
+    said = "".join(node.astext() for node in paragraph[at + 1 :])
+    if not isinstance(before, nodes.Text) or not BEFORE.search(before) or not AFTER.match(said):
         return ""
     kept = BEFORE.sub("", before)
     paragraph[at - 1 :] = [nodes.Text(kept)] if kept else []

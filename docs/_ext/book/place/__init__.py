@@ -48,12 +48,9 @@ class Part:
 
 def outline(env: BuildEnvironment) -> tuple[Part, ...]:
     """List the parts of the book, with their chapters."""
-    root = env.config.root_doc
-    if root not in env.tocs:
-        return ()
     return tuple(
         Part(tree["caption"] or "", tuple(chapters(env, tree)))
-        for tree in env.tocs[root].findall(addnodes.toctree)
+        for tree in env.tocs[env.config.root_doc].findall(addnodes.toctree)
         if tree["includefiles"]
     )
 
