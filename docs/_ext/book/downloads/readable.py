@@ -222,7 +222,7 @@ class Writer:
             if entry.get("morecols") or entry.get("morerows"):
                 raise Unwritable(entry)
         titles = [self.caption("table", node, title) for title in node.findall(nodes.title)]
-        rows = [row.children for row in node.findall(nodes.row)]
+        rows = [list(row.findall(nodes.entry)) for row in node.findall(nodes.row)]
         lines = [f"| {' | '.join(map(self.entry, row))} |" for row in rows]
         right = ["text-right" in cell["classes"] for cell in rows[-1]]
         lines.insert(1, f"|{'|'.join('---:' if flag else '---' for flag in right)}|")
