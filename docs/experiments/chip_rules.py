@@ -24,9 +24,9 @@ from itertools import product
 from typing import NamedTuple
 
 import torch
-from harness import TUNING, Part, Row, accuracy, each, grid, pairs, right, train, tuned
+from harness import TUNING, Part, Row, accuracy, each, fit, grid, pairs, right, tuned
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, cross_entropy, linear, one_hot
+from torch.nn.functional import avg_pool2d, conv2d, linear, one_hot
 
 from snn_docs import chip, data
 from snn_docs.surrogate import ArcTan
@@ -141,9 +141,8 @@ def trained(rules: Rules, rate: float, seed: int, how: Whole | None = None) -> N
     torch.manual_seed(seed)
     network = Network(rules, how)
     images, labels = parts(seed)[0]
-    images = shown(images, rules)
-    loss = lambda chosen: cross_entropy(network(images[chosen]).sum(0), labels[chosen])  # noqa: E731
-    train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, cosine=True)
+    part, scores = (shown(images, rules), labels), lambda x: network(x).sum(0)
+    fit(network, part, rate, scores=scores, count=EPOCHS, batch=BATCH, cosine=True)
     return network
 
 

@@ -14,9 +14,8 @@ from itertools import product
 from statistics import fmean
 
 import torch
-from harness import SEEDS, TUNING, Row, best, each, reached, train
+from harness import SEEDS, TUNING, Row, best, each, fit, reached
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding
 from snn_docs.network import Network, count
@@ -30,21 +29,13 @@ CODINGS: dict[str, Callable[[Tensor, int], Tensor]] = {
     "latency": encoding.latency,
 }
 STEPS = [1, 2, 4, 8, 16]
-Scores = Callable[[Tensor], Tensor]
-
-
-def fit(parameters: nn.Module, scores: Scores, split: data.Split, rate: float) -> None:
-    """Train for a fixed number of epochs."""
-    images, labels = split.train_inputs, split.train_labels
-    loss = lambda chosen: cross_entropy(scores(images[chosen]), labels[chosen])  # noqa: E731
-    train(parameters, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
 
 
 def dense_row(split: data.Split, rate: float) -> Row:
     """Train with ReLU; count what is not zero."""
     layers = nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)
     network = nn.Sequential(*layers)
-    fit(network, network, split, rate)
+    fit(network, split[:2], rate, count=EPOCHS, batch=BATCH)
     images = split.test_inputs
     with torch.no_grad():
         active = network[:2](images) > 0
@@ -64,7 +55,7 @@ def spiking_row(split: data.Split, coding: str, steps: int, rate: float) -> Row:
     def scores(images: Tensor) -> Tensor:
         return count(network(CODINGS[coding](images, steps))[0])
 
-    fit(network, scores, split, rate)
+    fit(network, split[:2], rate, scores=scores, count=EPOCHS, batch=BATCH)
     images = split.test_inputs
     with torch.no_grad():
         inputs = CODINGS[coding](images, steps)

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from itertools import product
 from statistics import fmean
 
-import harness
 import torch
-from harness import Row, each, right
+from harness import Part, Row, each, fit, right
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.conversion import convert
@@ -46,16 +44,9 @@ NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
 }
 
 
-def train(network: nn.Sequential, inputs: Tensor, labels: Tensor) -> None:
+def train(network: nn.Sequential, part: Part) -> None:
     """Train as any network of ReLUs is."""
-    harness.train(
-        network,
-        lambda chosen: cross_entropy(network(inputs[chosen]), labels[chosen]),
-        len(labels),
-        RATE,
-        count=EPOCHS,
-        batch=BATCH,
-    )
+    fit(network, part, RATE, count=EPOCHS, batch=BATCH)
     network.requires_grad_(requires_grad=False)
 
 
@@ -104,7 +95,7 @@ def one(name: str, seed: int) -> Row:
     split = data.mnist(seed=seed, validation=500)
     torch.manual_seed(seed)
     network = NETWORKS[name]()
-    train(network, split.train_inputs, split.train_labels)
+    train(network, split[:2])
     outputs, dense, nonzero = answer(network, split.test_inputs)
     spiking = convert(network, split.train_inputs, percentile=PERCENTILE)
     means, operations = run(spiking, split.test_inputs)

@@ -97,7 +97,7 @@ def one(depth: int, seed: int) -> Row:
     split = data.mnist(seed=seed, validation=500)
     torch.manual_seed(seed)
     network = build(depth)
-    train(network, split.train_inputs, split.train_labels)
+    train(network, split[:2])
     heights = thresholds(network, split.train_inputs[:CALIBRATION])
     _, held, test = pairs(split)
 

@@ -15,9 +15,8 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple
 
-import harness
 import torch
-from harness import Row, each, reached, right, tuned
+from harness import Row, each, fit, reached, right, tuned
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -101,10 +100,7 @@ def train(way: Way, name: str, rate: float, seed: int, epochs: int = EPOCHS) -> 
     split = data.digits(validation=360)
     torch.manual_seed(seed)
     network = Deep(way)
-    images, labels = split.train_inputs, split.train_labels
-    loss = lambda chosen: cross_entropy(network(images[chosen]), labels[chosen])  # noqa: E731
-    optimizer = OPTIMIZERS[name]
-    harness.train(network, loss, len(labels), rate, count=epochs, batch=BATCH, by=optimizer)
+    fit(network, split[:2], rate, count=epochs, batch=BATCH, by=OPTIMIZERS[name])
     return reached(network.eval(), split)
 
 
@@ -134,12 +130,12 @@ def before(way: Way) -> Row:
 def measured(told: str, name: str) -> Row:
     """Return what a way reached with an optimizer."""
     rates, way = RATES[name], WAYS[told]
-    fit = partial(train, way, name)
-    rate, _, runs = tuned(rates, fit, [TUNING_SEED], SEEDS)
+    run = partial(train, way, name)
+    rate, _, runs = tuned(rates, run, [TUNING_SEED], SEEDS)
     row: Row = {"way": told, "optimizer": name, "rates": list(rates), "rate": rate}
     row["test"] = runs["test"]
     if name == "Adam" and told in SLOW:
-        row["long"] = [fit(rate, seed, LONG)["test"] for seed in SEEDS]
+        row["long"] = [run(rate, seed, LONG)["test"] for seed in SEEDS]
     return row | before(way)
 
 

@@ -13,9 +13,8 @@ from functools import partial
 
 import delays
 import torch
-from harness import Row, accuracy, study
+from harness import Row, accuracy, loss_on, study
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs.delays import Delayed
 from snn_docs.fitting import minimize
@@ -63,20 +62,17 @@ def made(kind: str, value: float) -> torch.nn.Module:
 def train(name: str, setting: Row, seed: int) -> Row:
     """Return what a network reaches where it was trained, and what it tells of other intervals."""
     kind, _, value = name.partition(" ")
-    (inputs, labels), held, test = delays.sample(seed)
+    training, held, test = delays.sample(seed)
     torch.manual_seed(seed)
     network = made(kind, float(value or 0))
     first = network.first
-
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(network(inputs[:, chosen]), labels[chosen])
 
     def narrow(losses: list[float]) -> None:
         if isinstance(first, Delayed):
             first.anneal(len(losses) / delays.EPOCHS, float(value))
 
     minimize(
-        loss, network.parameters(), len(labels),
+        loss_on(network, *training, axis=1), network.parameters(), len(training[1]),
         epochs=delays.EPOCHS, lr=setting["rate"], on_epoch=narrow,
     )  # fmt: skip
     told = partial(accuracy, network)

@@ -10,9 +10,7 @@ processor.
 import delays
 import torch
 from delays_interval import rates
-from harness import Row, accuracy, study
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from harness import Row, accuracy, loss_on, study
 
 from snn_docs.delays import Delayed
 from snn_docs.fitting import minimize
@@ -23,21 +21,18 @@ NETWORKS = {f"from {width:g}": rates(1e-2, 2e-2) for width in (10.0, NARROWEST)}
 
 def train(name: str, setting: Row, seed: int) -> Row:
     """Return what a network reaches, and how far its delays have moved."""
-    (inputs, labels), held, test = delays.sample(seed)
+    training, held, test = delays.sample(seed)
     torch.manual_seed(seed)
     width = float(name.partition(" ")[2])
     late = Delayed(delays.CHANNELS, delays.CLASSES, delays.LONGEST, width=width)
     begun = late.delay.detach()
     network = delays.Counting(late, delays.leaky(0.5))
 
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(network(inputs[:, chosen]), labels[chosen])
-
     def narrow(losses: list[float]) -> None:
         late.anneal(len(losses) / delays.EPOCHS, NARROWEST)
 
     minimize(
-        loss, network.parameters(), len(labels),
+        loss_on(network, *training, axis=1), network.parameters(), len(training[1]),
         epochs=delays.EPOCHS, lr=setting["rate"], on_epoch=narrow,
     )  # fmt: skip
     moved = float((late.delay - begun).abs().mean())

@@ -13,9 +13,8 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
-import harness
 import torch
-from harness import Row, accuracy, each
+from harness import Row, accuracy, each, fit
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -131,18 +130,14 @@ def train(task: Task, setting: Setting, seed: int) -> Row:
     """Train, and return the accuracy in tests and what was seen before and after."""
     torch.manual_seed(seed)
     network = build(task, setting)
-    inputs = task.train * setting.inputs
-    found = {"before": seen(network, inputs, task.train_labels)}
-
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(network(inputs[:, chosen]).mean(0), task.train_labels[chosen])
-
-    samples = inputs.shape[1]
-    epochs = UPDATES * task.batch // samples
-    harness.train(network, loss, samples, setting.rate, count=epochs, batch=task.batch)
-    found["after"] = seen(network, inputs, task.train_labels)
-    answers = lambda x: network.eval()(x * setting.inputs).mean(0)  # noqa: E731
-    return found | {"test": accuracy(answers, task.test, task.test_labels)}
+    part = task.train * setting.inputs, task.train_labels
+    found = {"before": seen(network, *part)}
+    scores = lambda x: network(x).mean(0)  # noqa: E731
+    epochs = UPDATES * task.batch // len(task.train_labels)
+    fit(network, part, setting.rate, scores=scores, axis=1, count=epochs, batch=task.batch)
+    found["after"] = seen(network, *part)
+    network.eval()
+    return found | {"test": accuracy(scores, task.test * setting.inputs, task.test_labels)}
 
 
 def setting_of(fault: str | None, cure: str | None) -> Setting:

@@ -15,12 +15,10 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import product
 
-import harness
 import torch
 from costs import crossing
-from harness import SEEDS, Part, Row, accuracy, parameters, record
+from harness import SEEDS, Part, Row, accuracy, fit, parameters, record
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, Sequential, data
 from snn_docs.surrogate import ArcTan
@@ -107,9 +105,7 @@ def reached(
     torch.manual_seed(seed)
     network, view = make(own)
     (inputs, labels), (others, answers) = parts
-    inputs = view(inputs)
-    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
-    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH)
+    fit(network, (view(inputs), labels), rate, axis=1, count=EPOCHS, batch=BATCH)
     return accuracy(network, view(others), answers), network
 
 

@@ -32,9 +32,9 @@ from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
-from harness import Part, Row, accuracy, each, grid, pairs, right, train
+from harness import Part, Row, accuracy, each, fit, grid, pairs, right
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy
+from torch.nn.functional import avg_pool2d
 
 from snn_docs import IF, data
 from snn_docs.conversion import Stairs
@@ -88,9 +88,8 @@ def fitted(
     network: nn.Sequential, answers: Callable[[Tensor], Tensor], rate: float, seed: int
 ) -> nn.Sequential:
     """Return a network, trained by the answers that are computed with it."""
-    inputs, labels = parts(seed)[0]
-    loss = lambda chosen: cross_entropy(answers(inputs[chosen]), labels[chosen])  # noqa: E731
-    train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, cosine=True)
+    how = {"count": EPOCHS, "batch": BATCH, "cosine": True}
+    fit(network, parts(seed)[0], rate, scores=answers, **how)
     return network.requires_grad_(requires_grad=False)
 
 

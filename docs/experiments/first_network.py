@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from harness import SEEDS, Row, reached, record, tuned
+from harness import SEEDS, Row, loss_on, reached, record, tuned
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data
 from snn_docs.fitting import minimize
@@ -60,11 +59,7 @@ def trained(name: str, rate: float, seed: int) -> Scores:
     """Train a network from a seed, and return what scores images."""
     torch.manual_seed(seed)
     network, scores = NETWORKS[name]()
-
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(scores(SPLIT.train_inputs[chosen]), SPLIT.train_labels[chosen])
-
-    count = len(SPLIT.train_labels)
+    loss, count = loss_on(scores, *SPLIT[:2]), len(SPLIT.train_labels)
     minimize(loss, network.parameters(), count, epochs=EPOCHS, batch=BATCH, lr=rate)
     return scores
 

@@ -30,6 +30,7 @@ import record
 import torch
 from record import Row
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
@@ -47,7 +48,10 @@ __all__ = [
     "best_epoch",
     "each",
     "epochs",
+    "fit",
+    "fit_best",
     "grid",
+    "loss_on",
     "pairs",
     "parameters",
     "reached",
@@ -132,6 +136,45 @@ def train(  # noqa: PLR0913 - what training needs
     slower = CosineAnnealingLR(optimizer, count) if cosine else None
     for _ in epochs(loss, samples, optimizer, count=count, batch=batch, slower=slower):
         pass
+
+
+def loss_on(
+    scores: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor, axis: int = 0
+) -> Callable[[Tensor], Tensor]:
+    """Return the loss of some samples, which lie along an axis of the inputs."""
+    return lambda chosen: cross_entropy(scores(inputs.index_select(axis, chosen)), labels[chosen])
+
+
+def fit(
+    network: torch.nn.Module,
+    part: Part,
+    rate: float,
+    *,
+    scores: Callable[[Tensor], Tensor] | None = None,
+    axis: int = 0,
+    **how: Any,  # noqa: ANN401 - what `train` takes
+) -> None:
+    """Train a network to tell the labels of a part, by its outputs or what is made of them."""
+    train(network, loss_on(scores or network, *part, axis), len(part[1]), rate, **how)
+
+
+def fit_best(  # noqa: PLR0913 - what training needs
+    network: torch.nn.Module,
+    parts: Sequence[Part],
+    rate: float,
+    *,
+    count: int,
+    batch: int,
+    until: float = float("inf"),
+) -> Row:
+    """Train on sequences, time first, and return what the epoch best in validation reached."""
+    training, held, test = parts
+    learnt = [each for each in network.parameters() if each.requires_grad]
+    optimizer = torch.optim.Adam(learnt, lr=rate)
+    loss = loss_on(network, *training, axis=1)
+    going = epochs(loss, len(training[1]), optimizer, count=count, batch=batch)
+    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
+    return best_epoch(going, partial(accuracy, network, *held), told, until)
 
 
 def clipped(network: torch.nn.Module, most: float) -> None:

@@ -20,9 +20,8 @@ from functools import partial
 from itertools import product
 
 import torch
-from harness import Part, Row, accuracy, best_epoch, each, epochs, grid, parameters, right, tuned
+from harness import Part, Row, each, fit_best, grid, parameters, right, tuned
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
@@ -191,22 +190,16 @@ ABLATIONS: dict[str, Callable[[Spiking, Part, range], Row]] = {
 def train(name: str, delay: int, setting: Row, seed: int) -> Row:
     """Train a network on data of its own, and return its best epoch in validation."""
     generator = torch.Generator().manual_seed(seed)
-    (inputs, labels), validation, test = (
-        data.delayed_match(samples, delay, generator=generator) for samples in (1024, 512, 512)
-    )
+    parts = [data.delayed_match(size, delay, generator=generator) for size in (1024, 512, 512)]
     torch.manual_seed(seed)
     network = NETWORKS[name](**{key: value for key, value in setting.items() if key != "rate"})
-    optimizer = torch.optim.Adam(network.parameters(), lr=setting["rate"])
-    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
-    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=128)
-    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
-    found = best_epoch(going, partial(accuracy, network, *validation), told, SOLVED)
+    found = fit_best(network, parts, setting["rate"], count=EPOCHS, batch=128, until=SOLVED)
     found["merit"] = found["validation"] - found["epochs"] / 1e6  # the sooner of equals
     found["parameters"] = parameters(network)
     if name in ABLATIONS and isinstance(network, Spiking):
         silence = range(data.CUE_STEPS, data.CUE_STEPS + delay)
         with torch.no_grad():
-            found |= ABLATIONS[name](network, test, silence)
+            found |= ABLATIONS[name](network, parts[2], silence)
     return found
 
 

@@ -14,9 +14,8 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Row, accuracy, study
+from harness import Row, accuracy, loss_on, study
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data, encoding
 from snn_docs.fitting import RunError, minimize
@@ -111,10 +110,7 @@ def train(name: str, setting: Row, seed: int) -> Row:
     def scores(images: Tensor) -> Tensor:
         return count(network(encoding.direct(images, STEPS))[0])
 
-    def loss(chosen: Tensor) -> Tensor:
-        return cross_entropy(scores(SPLIT.train_inputs[chosen]), SPLIT.train_labels[chosen])
-
-    samples, finite = len(SPLIT.train_labels), True
+    loss, samples, finite = loss_on(scores, *SPLIT[:2]), len(SPLIT.train_labels), True
     try:
         minimize(
             loss, network.parameters(), samples, epochs=EPOCHS, batch=BATCH, lr=setting["rate"]

@@ -17,9 +17,8 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Part, Row, accuracy, best_epoch, epochs, pairs, study
+from harness import Part, Row, accuracy, fit_best, pairs, study
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs import LIF, data
 from snn_docs.surrogate import ArcTan
@@ -170,18 +169,16 @@ def train(name: str, setting: Row, seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
     kind, neuron = name.split(" ", 1)
     task = TASKS[kind]
-    (inputs, labels), held, test = task.parts(seed)
+    parts = task.parts(seed)
+    inputs, labels = parts[0]
     torch.manual_seed(seed)
     classes = int(labels.max()) + 1
     network = Network(inputs.shape[2], classes, NEURONS[neuron](len(inputs)), task.kept)
-    learnt = [each for each in network.parameters() if each.requires_grad]
-    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
-    optimizer = torch.optim.Adam(learnt, lr=setting["rate"])
-    going = epochs(loss, len(labels), optimizer, count=task.epochs, batch=BATCH)
-    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
-    best = best_epoch(going, partial(accuracy, network, *held), told, task.until)
+    best = fit_best(
+        network, parts, setting["rate"], count=task.epochs, batch=BATCH, until=task.until
+    )
     with torch.no_grad():
-        best["fired"] = float(network.spikes(test[0]).mean())
+        best["fired"] = float(network.spikes(parts[2][0]).mean())
     best["merit"] = best["validation"] - best["epochs"] / 10_000  # the sooner of equals
     best["learnt"] = sum(each.numel() for each in network.neuron.parameters() if each.requires_grad)
     if kind == "match" and (longer := stretched(network, seed)) is not None:

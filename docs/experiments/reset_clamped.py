@@ -8,12 +8,10 @@ With --record the figures are kept beside it. A run takes about fifteen minutes 
 
 from functools import partial
 
-import harness
 import torch
-from harness import Row, each, grid, reached, tuned
+from harness import Row, each, fit, grid, reached, tuned
 from reset_gradient import BATCH, EPOCHS, RATES, SEEDS, SURROGATES, TUNING_SEED, Spike, build
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs import data
 from snn_docs.network import Network
@@ -52,17 +50,15 @@ def train(spike: Spike, steps: int, setting: Row, seed: int) -> Row:
     split = data.digits(validation=360)
     network = build(spike, detach=False, seed=seed)
     scores = partial(counts, network, spike, steps=steps, limit=setting["limit"])
-    images, labels = split.train_inputs, split.train_labels
-    loss = lambda chosen: cross_entropy(scores(images[chosen]), labels[chosen])  # noqa: E731
-    harness.train(network, loss, len(labels), setting["rate"], count=EPOCHS, batch=BATCH)
+    fit(network, split[:2], setting["rate"], scores=scores, count=EPOCHS, batch=BATCH)
     return reached(scores, split)
 
 
 def measured(name: str, steps: int) -> Row:
     """Choose a limit and a learning rate, and return what five other seeds reach."""
     settings = grid(rate=RATES, limit=LIMITS)
-    fit = partial(train, SURROGATES[name], steps)
-    chosen, tried, runs = tuned(settings, fit, [TUNING_SEED], SEEDS)
+    run = partial(train, SURROGATES[name], steps)
+    chosen, tried, runs = tuned(settings, run, [TUNING_SEED], SEEDS)
     return {
         "surrogate": name,
         "steps": steps,

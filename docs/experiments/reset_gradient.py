@@ -14,9 +14,8 @@ from functools import partial
 from itertools import product
 from typing import Literal
 
-import harness
 import torch
-from harness import Row, each, reached, tuned
+from harness import Row, each, fit, reached, tuned
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -72,10 +71,9 @@ def train(  # noqa: PLR0913 - what a training depends on
     split = data.digits(validation=360)
     detach, norm = WAYS[way]
     network = build(spike, detach=detach, seed=seed, reset=reset)
-    images, labels = split.train_inputs, split.train_labels
-    loss = lambda chosen: loss_of(network, images[chosen], labels[chosen], steps)  # noqa: E731
-    harness.train(network, loss, len(labels), rate, count=EPOCHS, batch=BATCH, clip=norm)
-    return reached(partial(scores_of, network, steps=steps), split)
+    scores = partial(scores_of, network, steps=steps)
+    fit(network, split[:2], rate, scores=scores, count=EPOCHS, batch=BATCH, clip=norm)
+    return reached(scores, split)
 
 
 def size(spike: Spike, steps: int, *, detach: bool, seed: int) -> float:

@@ -14,7 +14,6 @@ import harness
 import torch
 from harness import SEEDS, Part, Row, accuracy, pairs, record
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs import IF, data, encoding, surrogate
 from snn_docs.network import Network, count
@@ -64,14 +63,13 @@ def build(spike: Callable[[Tensor], Tensor], bias: float, seed: int) -> Network:
 
 def accuracies(network: Network, rate: float, training: Part, validation: Part) -> list[float]:
     """Train, and return the accuracy after each epoch that is kept."""
-    inputs, labels = training
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
 
     def scores(inputs: Tensor) -> Tensor:
         return count(network(inputs)[0])
 
-    loss = lambda chosen: cross_entropy(scores(inputs[:, chosen]), labels[chosen])  # noqa: E731
-    going = harness.epochs(loss, len(labels), optimizer, count=max(KEPT), batch=BATCH)
+    loss = harness.loss_on(scores, *training, axis=1)
+    going = harness.epochs(loss, len(training[1]), optimizer, count=max(KEPT), batch=BATCH)
     held = (accuracy(scores, *validation) for epoch in going if epoch in KEPT)
     return [round(each, record.DIGITS) for each in held]
 

@@ -23,11 +23,10 @@ from itertools import permutations
 from typing import Any
 
 import torch
-from harness import Row, accuracy, best_epoch, epochs, grid, parameters, record, tuned
+from harness import Part, Row, fit_best, grid, parameters, record, tuned
 from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, CubaLIF, Recurrent, data
 from snn_docs.surrogate import ArcTan
@@ -48,8 +47,6 @@ ADAPTATION_LEAKS = (0.002, 0.02, 0.2)
 
 RULE: dict[str, Any] = {"reset": "subtract", "surrogate": ArcTan()}
 """Of all neurons."""
-
-Part = tuple[Tensor, Tensor]
 
 
 class Spiking(torch.nn.Module):
@@ -180,14 +177,9 @@ def sample(jitter: int, seed: int, *, scrambled: bool = False) -> list[Part]:
 
 def train(make: Callable[..., torch.nn.Module], setting: Row, parts: list[Part], seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
-    (inputs, labels), held, test = parts
     torch.manual_seed(seed)
     network = make(**{key: value for key, value in setting.items() if key != "rate"})
-    optimizer = torch.optim.Adam(network.parameters(), lr=setting["rate"])
-    loss = lambda chosen: cross_entropy(network(inputs[:, chosen]), labels[chosen])  # noqa: E731
-    going = epochs(loss, len(labels), optimizer, count=EPOCHS, batch=BATCH)
-    told = lambda: {"test": accuracy(network, *test)}  # noqa: E731
-    found = best_epoch(going, partial(accuracy, network, *held), told)
+    found = fit_best(network, parts, setting["rate"], count=EPOCHS, batch=BATCH)
     return found | {"parameters": parameters(network)}
 
 
