@@ -49,15 +49,15 @@ class Firefox:
     async def _answer(self, message: str) -> dict[str, Any]:
         await self.socket.write_message(message)
         while True:
-            said = json.loads(await self.socket.read_message() or "{}")
-            if said.get("id") == self.number:
-                assert said["type"] == "success", said
-                return said["result"]
-            assert said, "Firefox has closed the connection"
-            what = said["params"]
-            if said["method"] == "log.entryAdded" and not re.search(FONT_ABORTED, what["text"]):
+            message = json.loads(await self.socket.read_message() or "{}")
+            if message.get("id") == self.number:
+                assert message["type"] == "success", message
+                return message["result"]
+            assert message, "Firefox has closed the connection"
+            what = message["params"]
+            if message["method"] == "log.entryAdded" and not re.search(FONT_ABORTED, what["text"]):
                 self.complaints.append(f"{what['level']}: {what['text']}")
-            if said["method"] == "network.fetchError" and what["errorText"] != ABORTED:
+            if message["method"] == "network.fetchError" and what["errorText"] != ABORTED:
                 self.complaints.append(f"failed: {what['request']['url']}")
 
     def resize(self, width: int) -> None:

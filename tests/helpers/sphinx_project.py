@@ -35,7 +35,7 @@ class Built:
     def complaints(self) -> list[str]:
         """What the build complained of, but for cells: each of those has a test of its own."""
         messages = re.split(r"^(?=\S)", self.messages, flags=re.MULTILINE)
-        return [told for told in messages if told.strip() and not ABOUT_A_CELL.match(told)]
+        return [line for line in messages if line.strip() and not ABOUT_A_CELL.match(line)]
 
     def html(self, name: str = "index") -> str:
         return (self.folder / f"{name}.html").read_text(encoding="utf-8")

@@ -281,18 +281,11 @@ class TestIntegrators:
         graph = to_nir(Sequential(LI(leak)), dt=1.0, input_shape=(2,))
         (layer,) = from_nir(through_a_file(graph), dt=1.0)
         assert torch.equal(layer.leak, leak)
-        with pytest.raises(ValueError, match="for which tau = dt / leak is infinite"):
-            to_nir([LI(torch.tensor([0.1, 0.0]))], dt=1.0, input_shape=(2,))
 
     def test_of_others(self):
         ones = constant(1.0)
         (layer,) = from_nir(chain(nir.LI(tau=4 * ones, r=4 * ones, v_leak=0 * ones)), dt=1.0)
         assert repr(layer) == "LI(leak=0.25)"
-        with pytest.raises(ValueError, match=r"v_leak is 1\.0, but only 0 can be read"):
-            from_nir(chain(nir.LI(tau=4 * ones, r=4 * ones, v_leak=ones)), dt=1.0)
-        for node in (nir.LI(tau=4 * ones, r=ones, v_leak=0 * ones), nir.I(r=ones / 4)):
-            with pytest.raises(ValueError, match=r"adds 0\.25 times its input in a step"):
-                from_nir(chain(node), dt=1.0)
 
 
 class TestCurrents:
@@ -310,12 +303,6 @@ class TestCurrents:
         node = nir.CubaLIF(**taus, v_leak=0 * ones, v_threshold=ones, w_in=2 * ones)
         (layer,) = from_nir(chain(node), dt=1.0)
         assert (layer.leak, layer.synapse_leak) == (0.25, 0.5)
-        node.w_in = ones
-        with pytest.raises(ValueError, match=r"adds 0\.5 times its input in a step"):
-            from_nir(chain(node), dt=1.0)
-        node.tau_syn = ones / 2
-        with pytest.raises(ValueError, match=r"tau_syn = 0\.5, but it must be finite and not sh"):
-            from_nir(chain(node), dt=1.0)
 
     def test_a_learnt_leak_is_written_as_it_is(self):
         layer = PLIF(0.5, leak=torch.tensor([0.1, 0.3]), reset=RESET)

@@ -2,21 +2,19 @@
 
 import warnings
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, DRAWN, Run, assert_same_derivative, assert_same_run, runs
+from peer_checks import DRAWN, Run, assert_same_derivative, assert_same_run, runs
 from torch_checks import reproducible
 
 from snn_docs import IF, LIF, surrogate
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
-    import norse.torch as norse
     from norse.torch.functional import iaf, lif_box
     from norse.torch.functional.reset import reset_subtract, reset_value
-    from norse.torch.functional.threshold import superspike_fn, triangle_fn
+    from norse.torch.functional.threshold import triangle_fn
 
 
 class SuperSpike(surrogate.FastSigmoid):
@@ -108,56 +106,10 @@ class TestSameEquations:
 class TestDerivatives:
     """What the docstrings of this package's surrogates say about Norse's parameters."""
 
-    @pytest.mark.parametrize("alpha", [1.0, 2.0, 100.0])
-    def test_super_spike_is_that_of_slope_half_whatever_its_alpha(self, alpha):
-        alpha = torch.as_tensor(alpha)
-        assert_same_derivative(
-            surrogate.FastSigmoid(0.5), lambda x: superspike_fn(x, alpha), height=0.5
-        )
-
     def test_triangle_is_0_3_times_as_high_by_default(self):
         assert_same_derivative(surrogate.Triangle(1.0), triangle_fn, height=1 / 0.3)
 
 
 class TestDifferences:
-    def test_counts_of_demo_2(self):
-        spikes = run_iaf(DEMO_2)
-        assert spikes.sum() == 521
-        assert torch.equal(spikes, IF().run(DEMO_2)[0])
-
     def test_the_drawn_spikes(self):
         assert torch.equal(run_iaf(DRAWN), IF().run(DRAWN)[0])
-
-    def test_lif_box_takes_a_part_of_the_input(self):
-        """With the leak 1/2, an input of 1.5 moves the potential by 0.75."""
-        inputs = torch.tensor([1.5])
-        assert run_lif_box(0.5 * inputs, 0.5, 1.0, "zero").item() == 0
-        assert run_lif_box(inputs, 0.5, 1.0, "zero").item() == 1  # divided by the leak before
-        assert LIF(leak=0.5).run(inputs)[0].item() == 1
-
-    def test_its_default_derivative_is_half_a_fast_sigmoids(self):
-        x = torch.tensor([0.5], requires_grad=True)
-        run_iaf(x.unsqueeze(0)).sum().backward()
-        assert x.grad.item() == pytest.approx(1 / 1.5**2)
-
-    @pytest.mark.parametrize(
-        ("cell", "attached"),
-        [
-            (norse.LIFBoxCell, True),
-            (norse.LIFCell, True),
-            (norse.LIFRecurrentCell, False),
-            (norse.LSNNRecurrentCell, False),
-        ],
-    )
-    def test_the_recurrent_cells_detach_their_resets(self, cell, attached):
-        cell = cell() if attached else cell(1, 1)
-        if not attached:
-            torch.nn.init.ones_(cell.input_weights)
-        spikes, state = torch.zeros(1), None
-        while not spikes.any():
-            if state is not None:
-                before = state.v.detach().requires_grad_()
-                state = state._replace(v=before)
-            spikes, state = cell(torch.tensor([[5.0]]), state)
-        (slope,) = torch.autograd.grad(state.v.sum(), before)
-        assert bool(slope) is attached

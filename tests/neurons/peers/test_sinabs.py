@@ -1,13 +1,10 @@
 """Sinabs' `IAF` and `LIF`, set to this book's equations, and where its defaults differ."""
 
-import math
-
-import pytest
 import sinabs.layers
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_checks import DEMO_2, DRAWN, assert_same_run, next_above, runs
+from peer_checks import DRAWN, assert_same_run, next_above, runs
 from sinabs.activation import MembraneReset, MembraneSubtract, SingleSpike
 from torch_checks import reproducible
 
@@ -77,43 +74,9 @@ class TestSameEquations:
 
 
 class TestDifferences:
-    def test_counts_of_demo_2(self):
-        options = {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
-        threshold = torch.tensor(next_above(1.0))
-        peers = {
-            772: sinabs.layers.IAF(),
-            521: sinabs.layers.IAF(spike_threshold=threshold, **options),
-            537: sinabs.layers.IAF(**options),
-        }
-        for count, peer in peers.items():
-            assert over_time(peer, DEMO_2).sum() == count
-        assert IF().run(DEMO_2)[0].sum() == 521
-
     def test_the_drawn_spikes(self):
         many = DRAWN.cumsum(0).floor().diff(dim=0, prepend=torch.zeros(1, 1))
         assert torch.equal(over_time(sinabs.layers.IAF(), DRAWN), many)
         options = {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}
         matched = sinabs.layers.IAF(spike_threshold=torch.tensor(next_above(1.0)), **options)
         assert torch.equal(over_time(matched, DRAWN), IF().run(DRAWN)[0])
-
-    def test_it_fires_several_times_in_a_step_and_subtracts_as_often(self):
-        peer = sinabs.layers.IAF()
-        assert over_time(peer, torch.tensor([[2.5]])).item() == 2
-        assert peer.v_mem.item() == 0.5
-        assert IF().run(torch.tensor([[2.5]]))[0].item() == 1
-
-    def test_it_fires_at_exactly_the_threshold(self):
-        current = torch.tensor([[1.0]])
-        assert over_time(sinabs.layers.IAF(), current).item() == 1
-        assert IF().run(current)[0].item() == 0
-
-    def test_its_leak_is_exponential_and_taken_from_the_input_too(self):
-        peer = sinabs.layers.LIF(tau_mem=2.0)
-        over_time(peer, torch.tensor([[0.5]]))
-        assert peer.v_mem.item() == pytest.approx(0.5 * (1 - math.exp(-1 / 2)))
-        assert LIF(leak=1 - math.exp(-1 / 2)).record(torch.tensor([[0.5]]))[1].item() == 0.5
-
-    def test_its_default_derivative_is_exponential(self):
-        x = torch.tensor([[0.75]], requires_grad=True)
-        over_time(sinabs.layers.IAF(), x).sum().backward()
-        assert x.grad.item() == pytest.approx(2 * math.exp(-0.25 / 0.5))
