@@ -4,7 +4,8 @@
 const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 321 }, (_, i) => (i - 60) / 200);
 
-const LOOKS = [["curve", 0, 1.08], ["curve dotted", 2.2, 0.76]]; // and where the name is
+// How a depth is drawn; where its name is, and how far above its ReLU the number of that is.
+const LOOKS = [["", 0, 0.98, 0.04], [" dotted", 2.2, 0.76, -0.07]];
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -35,23 +36,24 @@ const figure = {
       y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
     });
     const right = axes({
-      ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線はReLU）" },
+      ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線は元のReLU）" },
       x: {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
       },
-      y: { from: 0.3, to: 1.2, ticks: [0.4, 0.6, 0.8, 1] },
+      y: { from: 0.3, to: 1.05, ticks: [0.4, 0.6, 0.8, 1] },
     });
     const waited = Math.log2(count);
     const [away, anchor] = waited < 2.5 ? [6, "start"] : [-6, "end"];
     const stairs = rates.flatMap(([x, rate], i) => [[x, rates[Math.max(0, i - 1)][1]], [x, rate]]);
-    const depth = ({ layers, ann, reached }, [look, x, y]) => {
+    const depth = ({ layers, ann, reached }, [look, x, y, above]) => {
       const points = Object.entries(reached).map(([steps, share]) => [Math.log2(steps), share]);
       return [
-        ...[line(right, [[-0.2, ann], [5.2, ann]], "reference"), line(right, points, look)],
+        line(right, [[-0.2, ann], [5.2, ann]], `reference${look}`),
+        line(right, points, `curve${look}`),
         ...[dots(right, points, { name: "point", r: 4 })],
         text(right.across(x), right.up(y), `隠れ層${layers}つ`),
-        text(right.across(x), right.up(y - 0.09), `ReLU: ${ann.toFixed(2)}`),
+        text(right.across(5.2), right.up(ann + above), `元 ${ann.toFixed(2)}`, "end"),
       ].join("");
     };
     return [
