@@ -60,6 +60,7 @@ __all__ = [
     "study",
     "train",
     "tuned",
+    "updates",
 ]
 
 TUNING = (100, 101, 102)
@@ -105,13 +106,30 @@ def epochs(  # noqa: PLR0913 - what training needs
     """Train, and give the word after each epoch: ``loss(chosen)`` is that of some samples."""
     for epoch in range(1, count + 1):
         for chosen in torch.randperm(samples).split(batch):
-            value = loss(chosen)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
+            descend(loss(chosen), optimizer)
         if slower is not None:
             slower.step()
         yield epoch
+
+
+def updates(
+    loss: Callable[[Tensor], Tensor],
+    samples: int,
+    optimizer: torch.optim.Optimizer,
+    *,
+    count: int,
+    batch: int,
+) -> None:
+    """Train with so many updates, each by a batch that is drawn anew."""
+    for _ in range(count):
+        descend(loss(torch.randperm(samples)[:batch]), optimizer)
+
+
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Take a step of training."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
 def train(  # noqa: PLR0913 - what training needs

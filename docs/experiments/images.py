@@ -6,18 +6,17 @@ same search: five learning rates, on a seed that is used for nothing else. The b
 then trains from five other seeds. All have the same optimizer, epochs, batches and images.
 Connecting all pixels leaves room for no more than eleven neurons in as many weights as the
 convolution has: another network connects the means of 2×2 pixels. Accuracies can be compared
-between machines, apart from what rounding changes; the digest tells whether weights are the same.
+between machines, apart from what rounding changes.
 With --record the figures are kept beside it. A run takes about ten minutes on one quiet processor.
 """
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Row, record
+from harness import Row, best, epochs, loss_on, pairs, parameters, record
 from torch import Tensor, nn
 
 from snn_docs import LIF, data, encoding
@@ -104,59 +103,38 @@ def accuracy(model: nn.Module, part: Part) -> float:
     return (answers == part.labels).double().mean().item()
 
 
-def trained(
-    model: nn.Module, rate: float, training: Part, validation: Part
-) -> tuple[list[float], int]:
-    """Train; return the accuracies of validation, and the epoch whose weights it now has."""
+def trained(model: nn.Module, rate: float, training: Part, validation: Part) -> list[float]:
+    """Train to the weights best in validation; return the accuracies there after each epoch."""
     steps = EPOCHS * -(-len(training.labels) // BATCH)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
+    loss = loss_on(lambda images: model(shifted(images)), *training)
     curve: list[float] = []
     best = copy.deepcopy(model.state_dict())
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(training.labels)).split(BATCH):
-            scores = model(shifted(training.images[chosen]))
-            loss = nn.functional.cross_entropy(scores, training.labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    for _ in epochs(loss, len(training.labels), optimizer, count=EPOCHS, batch=BATCH):
         curve.append(accuracy(model, validation))
         if curve[-1] == max(curve):
             best = copy.deepcopy(model.state_dict())
     model.load_state_dict(best)
-    return curve, EPOCHS - curve[::-1].index(max(curve))
-
-
-def digest(model: nn.Module) -> str:
-    """Name the weights by what they are."""
-    weights = b"".join(each.detach().numpy().tobytes() for each in model.parameters())
-    return hashlib.sha256(weights).hexdigest()[:16]
+    return curve
 
 
 def rows() -> Iterator[Row]:
     """Choose each network's learning rate, train it, and yield a row for each seed."""
     split = data.mnist(validation=VALIDATION)
-    training = Part(split.train_inputs, split.train_labels)
-    validation = Part(split.validation_inputs, split.validation_labels)
-    test = Part(split.test_inputs, split.test_labels)
+    training, validation, test = map(Part._make, pairs(split))
     for name, build in NETWORKS.items():
-        tried: list[float] = []
-        for rate in RATES:
-            torch.manual_seed(TUNING_SEED)
-            tried.append(max(trained(build(), rate, training, validation)[0]))
-        rate = RATES[tried.index(max(tried))]
-        for seed in SEEDS:
+
+        def run(rate: float, seed: int, build: Callable[[], nn.Module] = build) -> Row:
             torch.manual_seed(seed)
             model = build()
-            curve, epoch = trained(model, rate, training, validation)
-            yield {
-                "network": name,
-                "parameters": sum(each.numel() for each in model.parameters()),
-                "tried": dict(zip(map(str, RATES), tried, strict=True)), "rate": rate,
-                "seed": seed, "epoch": epoch, "test": accuracy(model, test),
-                "validation": curve, "weights": digest(model),
-            }  # fmt: skip
+            curve = trained(model, rate, training, validation)
+            reached = {"test": accuracy(model, test), "validation": curve}
+            return {"parameters": parameters(model), "rate": rate, **reached}
+
+        rate, _ = best(RATES, lambda rate: max(run(rate, TUNING_SEED)["validation"]))
+        yield from ({"network": name, **run(rate, seed)} for seed in SEEDS)
 
 
 if __name__ == "__main__":

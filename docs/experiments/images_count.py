@@ -10,11 +10,12 @@ minutes on one quiet processor.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 import images
 import torch
-from harness import Row, record
+from harness import Row, best, loss_on, record, updates
 from torch import Tensor, nn
 
 from snn_docs import data
@@ -36,15 +37,9 @@ def train(model: nn.Module, rate: float, training: images.Part, *, shift: bool) 
     """Train for a fixed number of updates."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, UPDATES)
-    for _ in range(UPDATES):
-        some = torch.randperm(len(training.labels))[: images.BATCH]
-        seen = training.images[some]
-        scores = model(images.shifted(seen) if shift else seen)
-        loss = nn.functional.cross_entropy(scores, training.labels[some])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
+    loss = loss_on(lambda seen: model(images.shifted(seen) if shift else seen), *training)
+    updates(loss, len(training.labels), optimizer, count=UPDATES, batch=images.BATCH)
 
 
 def rows() -> Iterator[Row]:
@@ -61,14 +56,11 @@ def rows() -> Iterator[Row]:
         return images.accuracy(model, held)
 
     for (name, shift), count in product(WAYS, COUNTS):
-        tried = [reached(name, count, rate, images.TUNING_SEED, shift=shift) for rate in RATES]
-        rate = RATES[tried.index(max(tried))]
+        fit = partial(reached, name, count, shift=shift)
+        rate, _ = best(RATES, partial(fit, seed=images.TUNING_SEED))
         for seed in images.SEEDS:
-            yield {
-                "network": name, "images": count, "shifted": shift,
-                "tried": dict(zip(map(str, RATES), tried, strict=True)), "rate": rate,
-                "seed": seed, "validation": reached(name, count, rate, seed, shift=shift),
-            }  # fmt: skip
+            row = {"network": name, "images": count, "shifted": shift}
+            yield row | {"validation": fit(rate, seed)}
 
 
 if __name__ == "__main__":

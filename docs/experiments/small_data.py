@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from harness import Row, record
+from harness import Row, record, updates
 from sklearn.model_selection import (  # type: ignore[import-untyped]
     StratifiedKFold,
     train_test_split,
@@ -72,14 +72,14 @@ def trained(known: Recordings, chosen: Sequence[int], seed: int) -> Sequential:
     neuron = LIF(leak=0.2, reset="subtract", detach_reset=True)
     network = Sequential(nn.Linear(2, 32), neuron, nn.Linear(32, len(KINDS)), LI(leak=0.05))
     optimizer, like = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE), known.scale(chosen)
-    for _ in range(UPDATES):
-        some = [chosen[k] for k in torch.randperm(len(chosen))[:BATCH].tolist()]
+
+    def loss(places: Tensor) -> Tensor:
+        some = [chosen[k] for k in places.tolist()]
         inputs, lengths = known.batch(some, like)
         scores = mean_potential(network(inputs), lengths)
-        loss = nn.functional.cross_entropy(scores, known.labels[some])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return nn.functional.cross_entropy(scores, known.labels[some])
+
+    updates(loss, len(chosen), optimizer, count=UPDATES, batch=BATCH)
     return network
 
 
