@@ -28,15 +28,25 @@ def rows(inputs, labels):
     return sorted((*image, label) for image, label in zip(inputs, labels, strict=True))
 
 
-class TestDigits:
-    @pytest.mark.parametrize("validation", [0, 10, 360, 1427])
-    def test_shapes_and_dtypes(self, validation):
-        split = data.digits(validation=validation)
-        for part, size in [("train", 1437 - validation), ("validation", validation), ("test", 360)]:
-            inputs, labels = (getattr(split, f"{part}_{what}") for what in ("inputs", "labels"))
-            assert (inputs.shape, labels.shape) == ((size, 64), (size,))
-            assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
+@pytest.mark.parametrize(
+    ("load", "sizes", "before", "after", "validation"),
+    [
+        *((data.digits, (1437, 360), (), (64,), number) for number in (0, 10, 360, 1427)),
+        (data.mnist, (4000, 1000), (), (1, 28, 28), 500),
+        *((data.vowels, (270, 370), (29,), (12,), number) for number in (0, 9, 90, 261)),
+    ],
+)
+def test_shapes_and_dtypes(load, sizes, before, after, validation):
+    split, (known, test) = load(validation=validation)._asdict(), sizes
+    parts = {"train": known - validation, "validation": validation, "test": test}
+    for part, size in parts.items():
+        inputs = split[f"{part}_inputs"]
+        assert (inputs.shape, inputs.dtype) == ((*before, size, *after), torch.float32)
+        for name in {f"{part}_labels", f"{part}_lengths"} & split.keys():
+            assert (split[name].shape, split[name].dtype) == ((size,), torch.int64)
 
+
+class TestDigits:
     def test_the_two_parts_are_scikit_learns_images_each_once(self, split):
         pixels, labels = load_digits(return_X_y=True)
         train = rows((split.train_inputs * 16).tolist(), split.train_labels.tolist())
@@ -82,12 +92,9 @@ def images():
 
 
 class TestMnist:
-    def test_shapes_and_dtypes(self, images):
-        for part, size in [("train", 3500), ("validation", 500), ("test", 1000)]:
-            inputs, labels = (getattr(images, f"{part}_{what}") for what in ("inputs", "labels"))
-            assert (inputs.shape, labels.shape) == ((size, 1, 28, 28), (size,))
-            assert (inputs.dtype, labels.dtype) == (torch.float32, torch.int64)
-            assert labels.bincount().tolist() == [size // 10] * 10
+    def test_each_digit_is_in_each_part_as_often(self, images):
+        for labels in (images.train_labels, images.validation_labels, images.test_labels):
+            assert labels.bincount().tolist() == [len(labels) // 10] * 10
 
     def test_pixels_are_those_of_the_package_each_once(self, images):
         """The sum of its 3.92 million pixels, and images that are all different."""
@@ -121,20 +128,6 @@ def speech():
 
 
 class TestVowels:
-    @pytest.mark.parametrize("validation", [0, 9, 90, 261])
-    def test_shapes_and_dtypes(self, validation):
-        split = data.vowels(validation=validation)
-        for part, size in [("train", 270 - validation), ("validation", validation), ("test", 370)]:
-            inputs, lengths, labels = (
-                getattr(split, f"{part}_{what}") for what in ("inputs", "lengths", "labels")
-            )
-            assert (inputs.shape, lengths.shape) == ((29, size, 12), (size,))
-            assert (inputs.dtype, lengths.dtype, labels.dtype) == (
-                torch.float32,
-                torch.int64,
-                torch.int64,
-            )
-
     def test_it_is_what_aeon_reads(self, speech):
         """Back from standard deviations, the first utterances hold what their file says."""
         folder = Path(importlib.util.find_spec("aeon").submodule_search_locations[0])
@@ -218,17 +211,13 @@ class TestDelayedMatch:
 
     @settings(reproducible, max_examples=50)
     @given(st.integers(1, 200), st.integers(0, 20), st.integers(0, 2**31))
-    def test_the_label_says_whether_the_cues_are_equal(self, samples, delay, seed):
+    def test_the_label_says_whether_the_cues_are_equal_and_all_pairs_come_as_often(
+        self, samples, delay, seed
+    ):
         inputs, labels = data.delayed_match(samples, delay, generator=seeded(seed))
         first, second = cues_of(inputs)
         assert torch.equal(labels, (first == second).long())
-
-    @settings(reproducible, max_examples=50)
-    @given(st.integers(1, 200), st.integers(0, 2**31))
-    def test_the_four_pairs_of_cues_are_equally_many(self, samples, seed):
-        inputs, _ = data.delayed_match(samples, 3, generator=seeded(seed))
-        first, second = cues_of(inputs)
-        counts = (2 * first + second).bincount(minlength=4)
+        counts = (2 * first + second).bincount(minlength=4)  # the pairs of cues are equally many
         assert counts.max() - counts.min() == (samples % 4 > 0)
 
     def test_the_order_is_drawn(self):
@@ -289,7 +278,9 @@ class TestOrders:
 
     @settings(reproducible, max_examples=50)
     @given(st.integers(1, 100), st.integers(1, 20), st.integers(0, 2**31))
-    def test_the_label_is_the_order_of_the_groups(self, samples, gap, seed):
+    def test_the_label_is_the_order_of_the_groups_and_all_are_equally_many(
+        self, samples, gap, seed
+    ):
         inputs, labels = data.orders(samples, gap, noise=0, generator=seeded(seed))
         groups = volleys(inputs).reshape(samples, 3, 8)
         assert (groups == groups[..., :1]).all()
@@ -297,11 +288,6 @@ class TestOrders:
         every = torch.tensor(list(permutations(range(3))))
         assert torch.equal(slots, every[labels])
         assert (groups[..., 0].sort(1).values.diff() == gap).all()
-
-    @settings(reproducible, max_examples=50)
-    @given(st.integers(1, 200), st.integers(0, 2**31))
-    def test_the_six_orders_are_equally_many(self, samples, seed):
-        _, labels = data.orders(samples, 3, noise=0, generator=seeded(seed))
         counts = labels.bincount(minlength=6)
         assert counts.max() - counts.min() == (samples % 6 > 0)
 
