@@ -334,14 +334,16 @@ def first_mark_on_screen(page: Page) -> str:
     return page.wait_for_function(in_view).json_value()
 
 
-@pytest.mark.parametrize(("width", "key"), [(PHONE, "/"), (DESK, "Control+k")])
+@pytest.mark.parametrize(("width", "key"), [(PHONE, "/"), (DESK, "Control+k"), (DESK, "Enter")])
 def test_a_key_opens_the_search(browser, address, width, key):
     with opened(browser, address, width=width) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        page.keyboard.press(key)
-        page.locator("#pst-search-dialog input").wait_for()
+        within = page.get_by_role("button", name="検索") if key == "Enter" else page.locator("body")
+        within.press(key)
+        field = page.get_by_role("dialog", name="検索").get_by_role("searchbox", name="検索")
+        expect(field).to_be_focused()
         page.keyboard.type("1/2")
-        assert page.locator("#pst-search-dialog input").input_value() == "1/2"
+        assert field.input_value() == "1/2"
         page.keyboard.press("Enter")
         page.wait_for_url("**/search.html?q=1%2F2")
         assert page.locator("main input[name=q]").input_value() == "1/2"
@@ -367,6 +369,9 @@ def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, addr
         page.goto(f"{address}search.html", wait_until="networkidle")
         status = page.get_by_role("main").get_by_role("status")
         assert status.inner_text().startswith("空白で区切ると")
+        # What was there as the page came is not announced, but described.
+        field = page.get_by_role("main").get_by_role("search").get_by_role("searchbox", name="検索")
+        expect(field).to_have_accessible_description(status.inner_text())
         page.keyboard.type("しきい値")  # The field has the focus.
         expect(status).to_contain_text("「しきい値」は「閾値」でも探しました。")
         page.locator("ul.search a").first.click()
