@@ -77,7 +77,8 @@ def test_text_is_what_the_reader_sees(tmp_path):
         "# 題\n\n% 注釈\n\n電位$v_t$が$\\theta$以上の`IF.run`を、{doc}`lif`で\n見る。\n\n"
         "$$\nE = mc^2\n$$\n\n![絵](x.png)\n\n```{raw} html\n<b>生</b>\n```\n\n"
         "```{admonition} 注の題\n注意。\n```\n\n"
-        "```{code-cell} ipython3\nprint('出力' * 2)\n```\n\n```{toctree}\n:hidden:\nlif\n```\n"
+        "| 列 |\n|---|\n| 欄 |\n\n- 項\n\n> 引用\n\n```{figure} x.png\n絵\n```\n\n"
+        "```{code-cell} ipython3\nprint('出')\n```\n\n```{toctree}\n:hidden:\nlif\n```\n"
     )
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "x.png").write_bytes(b"")
@@ -86,7 +87,7 @@ def test_text_is_what_the_reader_sees(tmp_path):
         (
             "",
             "題",
-            "電位vtがθ以上のIF.runを、漏れで 見る。 注の題 注意。 print('出力' * 2) 出力出力",
+            "電位vtがθ以上のIF.runを、漏れで 見る。 注の題 注意。 列 欄 項 引用 絵 print('出') 出",
         )
     ]
 

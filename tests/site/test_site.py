@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 import posixpath
-import random
 import re
-import unicodedata
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -22,8 +19,6 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import Template
 from pages import DOCS, MOVED
 from pages import PAGES as CHAPTERS
-from py_mini_racer import MiniRacer
-from sphinx_project import part_of
 
 from snn_docs import surrogate
 
@@ -361,103 +356,3 @@ def test_the_stamp_counts_what_was_checked_what_is_a_record_and_what_differs(tol
 
 def test_pages_without_cells_are_not_stamped(built_site):
     assert not soup(built_site, "glossary").select(".book-checked")
-
-
-# ---- Search ----
-
-KINDS = {
-    "kanji": re.compile(r"[一-龠々]{2,}"),
-    "katakana": re.compile(r"[ァ-ヺー]{2,}"),
-    "identifiers": re.compile(r"[A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_]"),
-}
-# Formulas count as they are shown; pictures, and formulas on lines of their own, are no text. Nor
-# is what numbers a figure, or names the fold of a cell, or what a figure says when worked by hand,
-# or the chapters before and after.
-UNREAD = {"annotation", "svg", "button", "script", "style", "summary"}
-UNREAD_CLASSES = {
-    *("headerlink", "katex-html", "math-scroll", "caption-number", "eqno", "interactive"),
-    "prev-next-footer",
-}
-BLOCKS = {*("dd", "dt", "figcaption", "h1", "h2", "h3", "h4", "li", "p", "pre", "td", "th")}
-
-
-def is_unread(node: Tag) -> bool:
-    # What draws a picture is folded away below it.
-    drawing = node.name == "details" and "tag_hide-input" in node.parent.get("class", ())
-    return drawing or node.name in UNREAD or bool(UNREAD_CLASSES & set(node.get("class", ())))
-
-
-@pytest.fixture(scope="module")
-def texts(built_site) -> dict[str, str]:
-    """What a reader reads of each page, in one writing."""
-    found = {}
-    for name in CHAPTERS:
-        article = part_of(built_site / f"{name}.html", "article")
-        said = "".join(strings(article, is_unread, lambda node: node.name in BLOCKS))
-        text = " ".join(said.replace(EDGE, "\n").split())
-        found[name] = unicodedata.normalize("NFKC", text).lower()
-    return found
-
-
-@pytest.fixture(scope="module")
-def shelf(built_site) -> dict[str, dict]:
-    """What the search page loads."""
-    text = (built_site / search.FILE).read_text(encoding="utf-8")
-    return json.loads(text.removeprefix("const BOOK = ").removesuffix(";\n"))
-
-
-@pytest.fixture(scope="module")
-def variants(shelf) -> dict[str, str]:
-    """Other names, of the glossary's terms and of what the book speaks of."""
-    return shelf["variants"]
-
-
-@pytest.fixture(scope="module")
-def leads(shelf) -> dict[str, str]:
-    """The words that lead to each page without standing there."""
-    return {
-        page: " ".join(word for words in places.values() for word in words)
-        for page, places in shelf["leads"].items()
-    }
-
-
-@pytest.fixture(scope="module")
-def find(built_site):
-    """The search page's own function, on the site's own text, in a V8 without a page."""
-    racer = MiniRacer()
-    racer.eval("const document = { addEventListener() {} };")
-    for name in (search.FILE, "_static/search.js"):
-        racer.eval((built_site / name).read_text(encoding="utf-8"))
-    yield lambda query: json.loads(
-        racer.eval(
-            f"JSON.stringify(through(literal({json.dumps(query)})).map((found) => found.page))"
-        )
-    )
-    racer.close()
-
-
-def has(text: str, word: str) -> bool:
-    """Tell whether a text has a word; one of two letters must not be a part of another."""
-    if re.fullmatch(r"[a-z0-9]{1,2}", word):
-        return re.search(rf"(?<![a-z0-9]){word}(?![a-z0-9])", text) is not None
-    return word in text
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_search_finds_the_pages_of_a_word_and_no_others(texts, find, variants, leads, kind):
-    words = {word for text in texts.values() for word in KINDS[kind].findall(text)}
-    words -= {word for word in words for name in variants if name in word}
-    sample = random.Random(0).sample(sorted(words), min(60, len(words)))
-    assert len(sample) >= 30
-    found = {(word, page) for word in sample for page in find(word)}
-    right = {(word, page) for word in sample for page, text in texts.items() if has(text, word)}
-    assert not right - found
-    right |= {(word, page) for word in sample for page in leads if word in leads[page]}
-    assert len(found & right) >= 0.95 * len(found)
-
-
-def test_search_finds_a_term_by_its_other_names(texts, find, variants):
-    assert variants["しきい値"] == "閾値"
-    for name, term in variants.items():
-        pages = {page for page, text in texts.items() if name in text or term.lower() in text}
-        assert set(find(name)) >= pages, name  # Its words may lead further.
