@@ -1,7 +1,5 @@
 """`ALIF`: its equations written out, and what adaptation does."""
 
-import copy
-
 import pytest
 import torch
 from hypothesis import given
@@ -12,8 +10,6 @@ from snn_docs import ALIF, LIF
 from snn_docs.surrogate import ArcTan
 
 pytestmark = pytest.mark.usefixtures("device")
-
-NUMBERS = {"leak": 0.1, "adaptation": 0.5, "adaptation_leak": 0.05}
 
 
 def by_hand(layer, inputs):
@@ -64,20 +60,3 @@ class TestLaws:
             spikes, *_ = layer.run(inputs)
             (gradient,) = torch.autograd.grad(spikes[-1].sum(), inputs)
             assert bool(gradient[0]) == bool(adaptation)
-
-
-class TestModule:
-    def test_it_is_shown_copied_saved_and_compared(self):
-        layer = ALIF(leak=0.5, adaptation=torch.nn.Parameter(torch.tensor(0.25)),
-                     adaptation_leak=0.125, reset="subtract")  # fmt: skip
-        assert repr(layer) == (
-            "ALIF(leak=0.5, adaptation=0.25, adaptation_leak=0.125, threshold=1.0, "
-            "reset='subtract')"
-        )
-        other = copy.deepcopy(layer)
-        torch.nn.init.zeros_(other.adaptation)
-        other.load_state_dict(layer.state_dict())
-        assert other.adaptation.item() == 0.25
-        wrong = ALIF(**NUMBERS)
-        with pytest.raises(ValueError, match=r"adaptation_leak is 0\.05 in what is loaded, but 0"):
-            ALIF(**NUMBERS | {"adaptation_leak": 0.1}).load_state_dict(wrong.state_dict())

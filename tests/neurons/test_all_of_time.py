@@ -1,5 +1,6 @@
 """What all neurons share: all of time at once is one step after another."""
 
+import copy
 import math
 from functools import partial
 from itertools import product
@@ -244,3 +245,24 @@ class TestTransforms:
         inputs, layer = torch.rand(4, 3, generator=seeded()), usual(kind)
         (spikes, state), expected = fullgraph(layer.run)(inputs), layer.run(inputs)
         assert_equal((spikes, *parts(state)), (expected[0], *parts(expected[1])))
+
+
+SHOWN = {
+    LI: "LI(leak=0.5)",
+    LIF: "LIF(leak=0.5, threshold=1.0)",
+    ALIF: "ALIF(leak=0.5, adaptation=0.5, adaptation_leak=0.05, threshold=1.0)",
+    CubaLIF: "CubaLIF(leak=0.5, synapse_leak=0.3, threshold=1.0)",
+}
+
+
+@each_layer
+def test_it_is_shown_copied_saved_and_compared(kind):
+    layer = usual(kind, leak=torch.nn.Parameter(torch.tensor(0.5)))
+    assert repr(layer) == SHOWN[kind]
+    other = copy.deepcopy(layer)
+    torch.nn.init.zeros_(other.leak)
+    other.load_state_dict(layer.state_dict())
+    assert other.leak.item() == 0.5
+    for name, number in USUAL[kind].items():
+        with pytest.raises(ValueError, match=rf"{name} is {number} in what is loaded, but 0\.9"):
+            usual(kind, **{name: 0.9}).load_state_dict(usual(kind).state_dict())

@@ -1,6 +1,5 @@
 """`LI`: a leaky integrator over all of time."""
 
-import copy
 import math
 
 import pytest
@@ -31,15 +30,3 @@ class TestLaws:
         first, second = torch.rand(2, 9, 3, generator=seeded(seed), dtype=torch.float64)
         a, b, both = (LI(0.3).run(each)[0] for each in (first, second, first + factor * second))
         torch.testing.assert_close(both, a + factor * b)
-
-
-class TestModule:
-    def test_it_is_shown_copied_saved_and_compared(self):
-        layer = LI(torch.nn.Parameter(torch.tensor(0.5)))
-        assert repr(layer) == "LI(leak=0.5)"
-        assert torch.equal(copy.deepcopy(layer).leak, layer.leak)
-        other = LI(torch.nn.Parameter(torch.tensor(0.0)))
-        other.load_state_dict(layer.state_dict())
-        assert other.leak.item() == 0.5
-        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.2"):
-            LI(0.2).load_state_dict(LI(0.1).state_dict())

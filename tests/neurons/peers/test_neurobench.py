@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from neurobench.metrics import static, workload
+from neurobench.metrics import workload
 from neurobench.models import TorchModel
 from torch import nn
 from torch_checks import seeded
@@ -93,21 +93,3 @@ def test_additions_are_those_of_layers_whose_inputs_are_spikes():
     first, _, second, _, _, _, last = count_operations(network, inputs)
     assert operations["Effective_ACs"] == second.nonzero / SAMPLES > 0
     assert operations["Effective_MACs"] == (first.nonzero + last.nonzero) / SAMPLES
-
-
-def test_weights_of_0_are_skipped_by_neurobench_alone():
-    torch.manual_seed(0)
-    layer = nn.Linear(8, 5)
-    with torch.no_grad():
-        layer.weight[:2] = 0
-    network, inputs = nn.Sequential(layer), sparse(SAMPLES, 8)
-    operations, _ = told(network, inputs)
-    (cost,) = count_operations(network, inputs)
-    assert operations["Effective_MACs"] == cost.nonzero / SAMPLES * 3 / 5
-    assert static.ConnectionSparsity()(TorchModel(network)) == 2 / 5
-
-
-def test_a_footprint_is_of_parameters_and_buffers_and_of_no_state():
-    network = Network([8, 20, 10], lambda: LIF(leak=0.1))
-    weights = 8 * 20 + 20 + 20 * 10 + 10
-    assert static.Footprint()(TorchModel(network)) == 4 * weights
