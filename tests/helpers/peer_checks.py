@@ -47,9 +47,10 @@ def spikes_and_gradient(function, run):
     return spikes.detach(), gradient
 
 
-def assert_same_run(ours, theirs, run):
-    """Compare spikes bit for bit, and gradients up to the rounding of the largest."""
-    (got, got_gradient), (spikes, gradient) = (spikes_and_gradient(f, run) for f in (ours, theirs))
+def assert_same_run(layer, theirs, run):
+    """Compare a layer's spikes bit for bit, and gradients up to the rounding of the largest."""
+    got, got_gradient = spikes_and_gradient(lambda inputs: layer.run(inputs)[0], run)
+    spikes, gradient = spikes_and_gradient(theirs, run)
     assert torch.equal(got, spikes)
     largest = gradient.abs().max().item()
     torch.testing.assert_close(got_gradient, gradient, rtol=1e-5, atol=1e-5 * largest)

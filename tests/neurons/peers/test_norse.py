@@ -69,20 +69,14 @@ class TestSameEquations:
     @given(runs())
     def test_iaf_with_super_spike(self, run):
         layer = IF(run.threshold, surrogate=SuperSpike(0.5))
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: run_iaf(inputs, run.threshold, method="super"),
-            run,
-        )
+        assert_same_run(layer, lambda inputs: run_iaf(inputs, run.threshold, method="super"), run)
 
     @reproducible
     @given(runs())
     def test_iaf_with_triangle(self, run):
         layer = IF(run.threshold, surrogate=surrogate.Triangle(1.0))
         assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: run_iaf(inputs, run.threshold, method="triangle", alpha=1.0),
-            run,
+            layer, lambda inputs: run_iaf(inputs, run.threshold, method="triangle", alpha=1.0), run
         )
 
     @reproducible
@@ -97,7 +91,7 @@ class TestSameEquations:
         rule = {"detach_reset": True} if reset == "detached" else {"reset": reset}
         layer = LIF(run.threshold, leak=leak, **rule, surrogate=SuperSpike(0.5))
         assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
+            layer,
             lambda inputs: run_lif_box(inputs, leak, run.threshold, reset, method="super"),
             exact,
         )

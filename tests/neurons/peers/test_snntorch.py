@@ -37,9 +37,7 @@ class TestSameEquations:
         layer = LIF(run.threshold, leak=leak, **rule)
         options = {"reset_mechanism": "zero", "spike_grad": theirs.heaviside()}
         assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: leaky(inputs, leak, threshold=run.threshold, **options)[0],
-            run,
+            layer, lambda inputs: leaky(inputs, leak, threshold=run.threshold, **options)[0], run
         )
 
     @reproducible
@@ -55,11 +53,7 @@ class TestSameEquations:
         layer = LIF(run.threshold, leak=leak, **rule)
         options = {"reset_mechanism": reset, "spike_grad": theirs.heaviside()}
         options |= {"threshold": run.threshold, "reset_delay": False}
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: leaky(inputs, leak, **options)[0],
-            run,
-        )
+        assert_same_run(layer, lambda inputs: leaky(inputs, leak, **options)[0], run)
 
     @reproducible
     @given(runs(), leaks)
@@ -67,9 +61,7 @@ class TestSameEquations:
         layer = LIF(run.threshold, leak=leak, detach_reset=True, surrogate=surrogate.ArcTan(1.5))
         options = {"reset_mechanism": "zero", "spike_grad": theirs.atan(alpha=3.0)}
         assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: leaky(inputs, leak, threshold=run.threshold, **options)[0],
-            run,
+            layer, lambda inputs: leaky(inputs, leak, threshold=run.threshold, **options)[0], run
         )
 
     @reproducible
@@ -98,24 +90,6 @@ class TestSameEquations:
         peers = torch.autograd.grad(peer_spikes, (peer.threshold, peer.beta), run.grad_spikes)
         for got, expected in zip(ours, (peers[0], -peers[1]), strict=True):
             torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
-
-    @reproducible
-    @given(runs())
-    def test_without_leak_it_is_if(self, run):
-        layer = IF(run.threshold, detach_reset=True)
-        options = {"reset_mechanism": "zero", "spike_grad": theirs.heaviside()}
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: leaky(inputs, threshold=run.threshold, **options)[0],
-            run,
-        )
-
-
-class AfterLeak(torch.nn.Module):
-    """What the page on settings puts around a neuron: half a threshold less, after a spike."""
-
-    def forward(self, spikes):
-        return -0.5 * spikes.detach()
 
 
 def eighths(shape, seed):
@@ -159,16 +133,6 @@ class TestParts:
         layer = CubaLIF(leak=0.0, synapse_leak=synapse_leak, reset="subtract")
         expected = (torch.stack(part) for part in zip(*steps, strict=True))
         assert all(map(torch.equal, layer.record(inputs), expected))
-
-    @reproducible
-    @given(st.integers(0, 2**31))
-    def test_their_subtraction_is_a_detached_way_back(self, seed):
-        inputs = eighths((7, 1, 4), seed)
-        spikes, mem = leaky(inputs, 0.5, reset_mechanism="subtract")
-        layer = Recurrent(LIF(leak=0.5, reset="subtract", detach_reset=True), AfterLeak())
-        got, state = layer.run(inputs)
-        assert torch.equal(got, spikes)
-        assert torch.equal(state[1][1], mem[-1])
 
 
 class TestDerivatives:

@@ -36,11 +36,7 @@ class TestSameEquations:
         layer = IF(run.threshold, detach_reset=detach_reset)
         options = {"surrogate_function": theirs.LeakyKReLU(leak=0.0, k=1.0), "step_mode": mode}
         options |= {"v_threshold": next_above(run.threshold), "detach_reset": detach_reset}
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: over_time(neuron.IFNode(**options), inputs),
-            run,
-        )
+        assert_same_run(layer, lambda inputs: over_time(neuron.IFNode(**options), inputs), run)
 
     @reproducible
     @given(runs(min_dims=1), st.booleans(), modes, st.sampled_from([2, 4, 64]))
@@ -51,11 +47,7 @@ class TestSameEquations:
         options = {"surrogate_function": theirs.LeakyKReLU(leak=0.0, k=1.0), "step_mode": mode}
         options |= {"v_threshold": next_above(run.threshold), "detach_reset": detach_reset}
         options |= {"tau": float(tau), "decay_input": False}
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: over_time(neuron.LIFNode(**options), inputs),
-            run,
-        )
+        assert_same_run(layer, lambda inputs: over_time(neuron.LIFNode(**options), inputs), run)
 
     @reproducible
     @given(runs(min_dims=1), st.booleans(), modes, st.sampled_from([None, 2, 4, 64]))
@@ -75,7 +67,7 @@ class TestSameEquations:
             node.reset()
             return over_time(node, inputs)
 
-        assert_same_run(lambda inputs: layer.run(inputs)[0], run_node, run)
+        assert_same_run(layer, run_node, run)
 
     @reproducible
     @given(runs(min_dims=1), st.booleans())
@@ -84,11 +76,7 @@ class TestSameEquations:
         layer = IF(run.threshold, **options)
         options = {"surrogate_function": theirs.ATan(alpha=2.0), "detach_reset": detach_reset}
         options |= {"v_threshold": next_above(run.threshold), "step_mode": "m"}
-        assert_same_run(
-            lambda inputs: layer.run(inputs)[0],
-            lambda inputs: over_time(neuron.IFNode(**options), inputs),
-            run,
-        )
+        assert_same_run(layer, lambda inputs: over_time(neuron.IFNode(**options), inputs), run)
 
 
 class TestParts:
