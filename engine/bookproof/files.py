@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,16 +11,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write a file at once: whoever reads it sees the old contents or the new ones."""
     path = path.resolve()  # a link stays one
     # in the same folder: a file is replaced at once only within a file system
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".book-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        with suppress(FileNotFoundError):  # a new file stays its owner's alone, as mkstemp makes it
-            os.chmod(temporary, path.stat().st_mode)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
-        raise
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".book-") as folder:
+        new = Path(folder, path.name)
+        new.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
 
 
 def shown_path(path: Path, *, follow: bool = True) -> str:

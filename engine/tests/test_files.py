@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -26,13 +27,13 @@ def test_writing_keeps_the_mode_and_leaves_no_temporary_file(page):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["replace", "fdopen", "chmod"])
+@pytest.mark.parametrize("step", [(Path, "write_bytes"), (Path, "replace"), (shutil, "copymode")])
 def test_a_write_that_fails_leaves_the_old_text_and_nothing_else(page, monkeypatch, step, error):
     def fail(*_):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, step, fail)
+        patch.setattr(*step, fail)
         with pytest.raises(type(error)):
             write_atomically(page, b"new")
     assert page.read_text() == "old"
