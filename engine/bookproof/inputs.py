@@ -51,7 +51,6 @@ SUFFIX = re.compile(r"\.[A-Za-z]\w{0,5}")
 """A text that is put behind a name: files that end so count beside the page."""
 PLACEHOLDER = re.compile(r"%[-.\d]*[sdifg]|\{[^{}]*\}")
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 
 
 @dataclass
@@ -93,19 +92,12 @@ def names_of(code: str) -> Names:
     found = Names()
     try:
         tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):  # another language, or not meant to run
-        texts = {a or b for a, b in QUOTED.findall(code)} | {w for w in code.split() if "." in w}
-        imported = re.findall(r"^\s*(?:import|from)\s+(\w+)", code, re.MULTILINE)
-        found.modules.update(imported)
-    else:
-        texts = set()
-        nodes = list(ast.walk(tree))
-        docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
-        for node in nodes:
-            if node not in docstrings:
-                texts |= _texts(node)
-            found.modules |= _imported(node)
-    for text in texts:
+    except (SyntaxError, ValueError, RecursionError):  # it does not run, so it reads nothing
+        return found
+    nodes = list(ast.walk(tree))
+    docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    found.modules.update(*map(_imported, nodes))
+    for text in set().union(*(_texts(node) for node in nodes if node not in docstrings)):
         own = {text, PLACEHOLDER.sub("*", text), *SEPARATORS.split(text)}
         own |= {f"*{text}"} if SUFFIX.fullmatch(text) else set()
         found.texts |= {part for part in own if part.strip("./*\\ ")}

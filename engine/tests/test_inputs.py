@@ -49,7 +49,7 @@ NAMED = {
     "import helper": ["helper.py", *PACKAGE, "package/inner.py", "package/deeper.py"],
     "from package import deeper": [*PACKAGE, "package/deeper.py"],
     "import_module('package.other')": [*PACKAGE, "package/other.py"],
-    "not python ( 'data.csv'": ["data.csv"],
+    "not python ( 'data.csv'": [],
     "x = '/proc/cpuinfo /dev/null ~ . .. /'": [],
     "x = '\\0data.csv'": [],
 }
