@@ -45,18 +45,17 @@ class WarmProvisioner(LocalProvisioner):
         # what is relative to the kernel's folder, a template has looked for in another one
         paths = kwargs["env"].get("PYTHONPATH", "").split(os.pathsep)
         plain = plain and all(os.path.isabs(path) for path in paths if path)  # noqa: PTH117
-        if not warm.FORKS or not plain or min(streams) < 0:
-            return await super().launch_kernel(cmd, **kwargs)
-        folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
-        job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
-        try:
-            forked = await warm.template(self.modules, kwargs["env"]).fork(job, streams)
-        except warm.NoKernelError as error:
-            logger.warning("an ordinary kernel instead of a warm one: %s", error)
-            return await super().launch_kernel(cmd, **kwargs)
-        self.process = forked
-        self.pid, self.pgid, self.cwd = forked.pid, None, folder
-        return self.connection_info
+        if warm.FORKS and plain and min(streams) >= 0:
+            folder = os.path.abspath(kwargs.get("cwd") or "")  # noqa: ASYNC240, PTH100
+            job = {"argv": cmd[3:], "env": kwargs["env"], "cwd": folder}
+            try:
+                self.process = await warm.template(self.modules, kwargs["env"]).fork(job, streams)
+            except warm.NoKernelError as error:
+                logger.warning("an ordinary kernel instead of a warm one: %s", error)
+            else:
+                self.pid, self.pgid, self.cwd = self.process.pid, None, folder
+                return self.connection_info
+        return await super().launch_kernel(cmd, **kwargs)
 
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002
         """Kill the kernel, and wait until it has ended: Jupyter looks again only after 0.1 s."""

@@ -25,6 +25,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
@@ -32,14 +33,13 @@ import sysconfig
 import tempfile
 from contextlib import suppress
 from importlib.machinery import all_suffixes
-from importlib.util import module_from_spec, spec_from_file_location
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import ModuleType
 
     from ipykernel.kernelapp import IPKernelApp
 
@@ -55,13 +55,10 @@ REQUEST = 1 << 20
 """Bytes that a request may have: it holds an environment."""
 
 
-def _load(name: str) -> ModuleType:
-    """Return a module that lies beside this script, without the package."""
+def _load(name: str) -> SimpleNamespace:
+    """Return what a module has that lies beside this script, without the package."""
     file = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
-    spec: Any = spec_from_file_location(f"bookproof.{name}", file)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(file, run_name=f"bookproof.{name}"))
 
 
 NET, LIBRARIES = _load("net"), _load("libraries")
