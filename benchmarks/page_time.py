@@ -29,7 +29,7 @@ EMPTY = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n"
 def cpu_seconds(path: Path, text: str) -> tuple[int, float]:
     """Run a page and return the number of its cells, and the time of a kernel that runs them."""
     [run] = run_pages([parse_page(path, text + CLOCK, find_settings(path))])
-    if run.failed:
+    if run.failure:
         sys.exit(report.describe(report.wrong([run])[0]))
     *cells, clock = run.verdicts
     return len(cells), float(clock.got)

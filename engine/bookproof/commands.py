@@ -243,9 +243,9 @@ def _rewrite(run: Run, second: Run) -> Page:
     """
     new, name = pins(run, second), shown_path(run.page.path)
     reason = ""
-    if run.failed and not (new and (run.page.has_blocks or not run.page.has_lines)):
+    if run.failure and not (new and (run.page.has_blocks or not run.page.has_lines)):
         reason = report.FAILS
-    elif second.failed and not run.failed:
+    elif second.failure and not run.failure:
         _report(report.wrong([second])[-1:])
         reason = report.FAILS_AGAIN
     elif report.is_unpinned(run):

@@ -170,10 +170,16 @@ def _pairs(expected: Expected, want: str, got: str) -> list[tuple[str, str, bool
 
 def _same_words(expected: Expected, want: str, got: str) -> bool:
     """Whether two texts differ in nothing but numbers and white space."""
-    if not expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
-        want = re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", want)
-    words, printed_words = ([s.split() for s in NUMBERS.split(text)] for text in (want, got))
+    wanted = as_printed(want, expected.flags)
+    words, printed_words = ([s.split() for s in NUMBERS.split(text)] for text in (wanted, got))
     return words == printed_words
+
+
+def as_printed(want: str, flags: int) -> str:
+    """Return the text of a block as a cell prints it, under the block's flags."""
+    if flags & doctest.DONT_ACCEPT_BLANKLINE:
+        return want
+    return re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", want)
 
 
 def _near(expected: Expected, want: str, got: str, may_differ: bool) -> bool:  # noqa: FBT001

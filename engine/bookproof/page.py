@@ -35,7 +35,7 @@ from bookproof.settings import Settings
 from bookproof.tolerance import Tolerance, amount, patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from markdown_it.token import Token
     from myst_nb.core.config import NbParserConfig
@@ -125,8 +125,8 @@ class Page:
     """Whether what its cells print is compared, where the page or a notebook's file says it."""
     strict: bool
     """Whether a cell that prints must have its block: it must, where one of the page has."""
-    depends: Mapping[str, tuple[Path, ...]]
-    """The files that the page declares, by the pattern that it gives for them."""
+    depends: tuple[str, ...] = ()
+    """The files and variables that the page declares, as it writes them."""
     complete: bool = False
     """Whether these are all that it reads where it can't be followed."""
     has_lines: bool = True
@@ -256,11 +256,11 @@ def _own(path: Path, notebook: NotebookNode, settings: Settings) -> dict[str, An
         raise TypeError(f"book: complete: is {complete!r}, but takes true or false")
     if not isinstance(patterns, list):
         raise TypeError(f"book: depends: is {patterns!r}, but takes a list of files")
-    found = {str(pattern): find_declared(path, str(pattern)) for pattern in patterns}
-    for pattern, files in found.items():
-        if not files and not pattern.startswith("$"):
+    depends = tuple(map(str, patterns))
+    for pattern in depends:
+        if not pattern.startswith("$") and not find_declared(path, pattern):
             raise ValueError(f"book: depends: no file matches {pattern!r}")
-    return {"depends": found, "complete": complete}
+    return {"depends": depends, "complete": complete}
 
 
 def _config(notebook: NotebookNode, config: NbParserConfig) -> NbParserConfig:
@@ -349,20 +349,15 @@ def _cell(path: Path, index: int, own: NotebookNode, fence: Token, block: Token 
 def _requires(path: Path, line: int, own: NotebookNode) -> tuple[str, ...]:
     """Return the packages that the tags of a cell name."""
     tags = own.metadata.get("tags", [])
-    with _at(path, line):
-        return _required(tags if isinstance(tags, list) else [tags])
-
-
-def _required(tags: Iterable[object]) -> tuple[str, ...]:
-    """Return the packages that a cell's tags name. Raises `ValueError` for one that names none."""
-    names = [str(tag).removeprefix(REQUIRES) for tag in tags if str(tag).startswith(REQUIRES)]
+    own_tags = map(str, tags if isinstance(tags, list) else [tags])
+    names = tuple(tag.removeprefix(REQUIRES) for tag in own_tags if tag.startswith(REQUIRES))
     for name in names:
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            raise ValueError(
-                f"the tag {REQUIRES + name!r} names no package; write {REQUIRES} and the name by "
-                f"which it is imported, without dots, such as {REQUIRES}norse"
-            )
-    return tuple(names)
+            raise PageError(
+                path, line, f"the tag {REQUIRES + name!r} names no package; write {REQUIRES} and "
+                f"the name by which it is imported, without dots, such as {REQUIRES}norse"
+            )  # fmt: skip
+    return names
 
 
 def _expected(path: Path, block: Token) -> Expected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat.v4 import new_output
 
-from bookproof.compare import Status, Verdict, judge
+from bookproof.compare import Status, Verdict, as_printed, judge
 from bookproof.inputs import is_followed
 
 if TYPE_CHECKING:
@@ -48,17 +47,13 @@ class Run:
     """When, in seconds since the epoch."""
     seconds: float = 0.0
     failure: Failure | None = None
+    """What has stopped the page, if something has."""
     used: Used | None = None
     """What the page used while it ran; unknown in other languages than Python."""
     missing: frozenset[str] = frozenset()
     """The packages that some cells need, and for lack of which they were not run."""
     kept: bool = False
     """Whether this is how the page ran before, which still holds."""
-
-    @property
-    def failed(self) -> bool:
-        """Whether a cell has stopped the page."""
-        return self.failure is not None
 
     @property
     def ok(self) -> bool:
@@ -148,14 +143,7 @@ def show_records(page: Page, notebook: NotebookNode, absent: frozenset[str]) -> 
             notebook.cells[cell.index].update(outputs=outputs, execution_count=None)
 
 
-def as_printed(expected: Expected) -> str:
-    """Return what a block expects, as a cell prints it."""
-    if expected.flags & doctest.DONT_ACCEPT_BLANKLINE:
-        return expected.text
-    return re.sub(rf"(?m)^{doctest.BLANKLINE_MARKER}$", "", expected.text)
-
-
 def _record(expected: Expected) -> NotebookNode:
     """Return an output that shows the text of a block."""
     make: Callable[..., NotebookNode] = new_output
-    return make("stream", name="stdout", text=f"{as_printed(expected)}\n")
+    return make("stream", name="stdout", text=f"{as_printed(expected.text, expected.flags)}\n")

@@ -61,6 +61,7 @@ DOES = {
 """What a page asks of others, by the event; all other events start processes."""
 LONGEST_COMMAND = 60
 """Letters of a command that are shown."""
+DAMAGED = "its result is damaged"
 SHOWN = ("hide-", "remove-", "remove_", "scroll-", "output_scroll")
 """How the tags begin by which MyST-NB shows a cell in another way."""
 
@@ -83,7 +84,7 @@ class Results:
         This does without parsing the page, and without reading its outputs.
         """
         head = _read_head(_place(path, settings))
-        if not head or not path.exists() or self._change(head, settings):
+        if not path.exists() or self._change(head, settings):
             return ""
         return str(head["outputs"]) if head["text"] == _sha(path.read_bytes()) else ""
 
@@ -92,7 +93,7 @@ class Results:
         heads = [_read_head(place) for place in settings.results.glob("*.json")]
         # not the results of pages that are gone, or were elsewhere when they ran
         own = [head for head in heads if not head or _is_there(head, source.resolve())]
-        return not own or any(not head or self._change(head, settings) for head in own)
+        return not own or any(self._change(head, settings) for head in own)
 
     def load(self, page: Page) -> Run | None:
         """Return the result of a page as if it had run now, if it holds."""
@@ -102,20 +103,12 @@ class Results:
         except OSError:
             return None
         head, text = _opened(line), _sha(page.text.encode())
-        if head and (change := self._change(head, page.settings) or _page_change(head, page)):
+        if change := self._change(head, page.settings) or _page_change(head, page, body):
             self.reasons[page.path] = change
             return None
-        if not head or head["outputs"] != _sha(body):
-            self.reasons[page.path] = "its result is damaged"
-            logger.warning("%s runs again: its result, kept from before, is damaged", page.path)
-            return None
-        failure = Failure(*head["failure"]) if head["failure"] else None
-        if head["text"] != text:
-            if failure:  # the lines in its traceback are others now
-                self.reasons[page.path] = "its text has changed"
-                return None
-            # what is no cell was edited: from now on, this is the page
+        if head["text"] != text:  # what is no cell was edited: from now on, this is the page
             self._write(page, head | {"text": text}, body)
+        failure = Failure(*head["failure"]) if head["failure"] else None
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
@@ -127,7 +120,7 @@ class Results:
         """Keep a result, if all that it depends on is known; return why not, if not."""
         used, page = run.used, run.page
         if used is None:
-            return "it failed" if run.failed else "nothing is known of what it read"
+            return "it failed" if run.failure else "nothing is known of what it read"
         if run.unfollowed:
             return _unfollowed(run)
         self._look = Look()
@@ -138,11 +131,9 @@ class Results:
         asking |= {"unnamed": unnamed, "written": list(used.written)}
         after = self._inputs(asking, page.settings)
         own = {name for name in before["files"] if _is_own(name, used.written)}
-        before["files"] = {n: was for n, was in before["files"].items() if n not in own}
+        changed = _difference(before, after, own.union(unnamed))
         # at what nothing names, nobody looked before the run
         late = [name for name in unnamed if stamp(name) != used.files[name]]
-        compared = after | {"files": {n: d for n, d in after["files"].items() if n not in unnamed}}
-        changed = _difference(before, compared)
         if changed or late:
             return f"while it ran, {changed or f'{shown_path(Path(late[0]))} has changed'}"
         home = str(page.settings.home or page.path.parent)
@@ -153,13 +144,11 @@ class Results:
             "page": str(page.path.resolve()),
             "text": _sha(page.text.encode()),
             "cells": cells_digest(page),
-            "settings": _settings(page.settings, asked=bool(used.asked)),
+            "settings": _settings(page.settings),
             "environment": self.environment,
             "asking": asking,
             "inputs": after,
             "packages": packages_of({*used.modules, *after["modules"]}),
-            "asked": bool(used.asked),
-            "complete": page.complete,
             "missing": sorted(run.missing),
             "failure": dataclasses.astuple(run.failure) if run.failure else None,
             "outputs": _sha(body),
@@ -183,10 +172,10 @@ class Results:
         files |= {*asking["unnamed"], *asking["others"]}
         words = named.words | {name[1:] for name in asking["depends"] if name[0] == "$"}
         found = variables({*words, *ARITHMETIC}, values)
+        # digests of values, which may be secret
+        own = {f"${name}": _digest([name, value]) for name, value in found.items()}
         return {
-            "files": {name: self._look.digest(name) for name in sorted(files)},
-            # which may be secret
-            "variables": {name: _digest([name, value]) for name, value in sorted(found.items())},
+            "files": own | {name: self._look.digest(name) for name in files},
             "modules": sorted(named.modules),
         }
 
@@ -201,8 +190,8 @@ class Results:
     def _change(self, head: dict[str, Any], settings: Settings) -> str:
         """Say what has changed that a result depends on, if so; the page is not looked at."""
         if head.get("environment") != self.environment:  # first: another engine has other heads
-            return "Python, bookproof or the processor is another one"
-        now = _settings(settings, asked=head["asked"])
+            return "Python, bookproof or the processor is another one" if head else DAMAGED
+        now = _settings(settings)
         if changed := [name for name in now if now[name] != head["settings"].get(name)]:
             return f"{', '.join(changed)} changed"
         if missing(head["missing"]) != head["missing"]:  # one can come without an install
@@ -225,16 +214,14 @@ class Results:
             )
 
 
-def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Say in what a page's surroundings differ, if they do."""
-    old, new = before["files"], after["files"]
-    for name in sorted(old.keys() | new.keys()):
+def _difference(before: dict[str, Any], after: dict[str, Any], apart: Iterable[str] = ()) -> str:
+    """Say in what a page's surroundings differ, apart from some files, if they do."""
+    old, new = before["files"], after["files"]  # and variables
+    for name in sorted((old.keys() | new.keys()).difference(apart)):
         if old.get(name) != new.get(name):
             does = "is gone" if not new.get(name) else "has changed" if old.get(name) else "is new"
             return f"{shown_path(Path(name), follow=False)} {does}"
-    was, now = before["variables"], after["variables"]
-    changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
-    return f"the environment's {max(changed)} has changed" if changed else ""
+    return ""
 
 
 def _asking(page: Page) -> dict[str, Any]:
@@ -266,14 +253,14 @@ def _is_own(name: str, written: Iterable[str]) -> bool:
     return any(is_below(name, made) for made in written)
 
 
-def _page_change(head: dict[str, Any], page: Page) -> str:
-    declared = [list(page.depends), page.complete]
-    if [
-        head["asking"]["depends"],
-        head["complete"] if head["asked"] else page.complete,
-    ] != declared:
-        return "what it declares has changed"
-    return "" if head["cells"] == cells_digest(page) else "its cells have changed"
+def _page_change(head: dict[str, Any], page: Page, body: bytes) -> str:
+    """Say why a result is not that of the page as it is now, if so."""
+    if head["outputs"] != _sha(body):
+        return DAMAGED
+    if head["cells"] != cells_digest(page):
+        return "its cells, or what it declares, have changed"
+    moved = head["failure"] and head["text"] != _sha(page.text.encode())
+    return "its text has changed, and the lines in its traceback" if moved else ""
 
 
 def _sealed(head: dict[str, Any]) -> bytes:
@@ -282,18 +269,16 @@ def _sealed(head: dict[str, Any]) -> bytes:
     return _sha(text).encode() + b" " + text
 
 
-def _opened(line: bytes) -> dict[str, Any] | None:
-    """Read a head, unless it is damaged."""
+def _opened(line: bytes) -> dict[str, Any]:
+    """Read a head; one that is damaged is empty."""
     seal, _, text = line.partition(b" ")
-    return dict(json.loads(text)) if _sha(text).encode() == seal else None
+    return dict(json.loads(text)) if _sha(text).encode() == seal else {}
 
 
-def _read_head(place: Path) -> dict[str, Any] | None:
-    try:
-        with place.open("rb") as file:
-            return _opened(file.readline().removesuffix(b"\n"))
-    except OSError:
-        return None
+def _read_head(place: Path) -> dict[str, Any]:
+    with suppress(OSError), place.open("rb") as file:
+        return _opened(file.readline().removesuffix(b"\n"))
+    return {}
 
 
 def _is_there(head: dict[str, Any], source: Path) -> bool:
@@ -306,19 +291,18 @@ def _place(path: Path, settings: Settings) -> Path:
     return settings.results / f"{path.stem[:40]}-{name}.json"  # file systems limit names
 
 
-def _settings(settings: Settings, *, asked: bool) -> dict[str, str]:
+def _settings(settings: Settings) -> dict[str, str]:
     """Return what identifies each setting that kernels run by."""
     book = settings.notebooks
     values = {
         "nb_execution_allow_errors": book.execution_allow_errors,
         "nb_execution_in_temp": book.execution_in_temp,
         "nb_kernel_rgx_aliases": book.kernel_rgx_aliases,
+        "book_complete": settings.complete,
         "book_environment": dict(settings.environment),
         "book_start": settings.start,
         "processors": threads(environment(settings.environment)),
     }
-    if asked:  # a page that starts processes depends on it, too
-        values["book_complete"] = settings.complete
     return {name: _digest(value) for name, value in values.items()}
 
 
@@ -345,14 +329,15 @@ def _unfollowed(run: Run) -> str:
 
 
 def cells_digest(page: Page) -> str:
-    """Return what identifies a page's cells and the way they run, not the way they are shown."""
+    """Return what identifies a page's cells, the way they run, and what the page declares."""
     cells = [
         [cell.source, _run_by(cell.metadata)]
         for cell in page.notebook.cells
         if cell.cell_type == "code"
     ]
     own = [page.config.execution_allow_errors, page.config.execution_in_temp]
-    return _digest([cells, page.notebook.metadata.get("kernelspec"), own])
+    declared = [page.depends, page.complete]
+    return _digest([cells, page.notebook.metadata.get("kernelspec"), own, declared])
 
 
 def _run_by(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def all_used(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         settle_environment(patch, tmp_path_factory.mktemp("temporary"))
         done = dict(zip(pages, run(*pages.values()), strict=True))
-    assert not [one.page.path for one in done.values() if one.failed]
+    assert not [one.page.path for one in done.values() if one.failure]
     return folder, {code: one.used for code, one in done.items()}
 
 

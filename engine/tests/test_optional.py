@@ -103,7 +103,7 @@ def test_the_cell_does_not_run_and_the_others_do(solver):
     run = outcome()
     assert statuses(run) == RECORDED
     assert run.ok
-    assert not run.failed
+    assert not run.failure
     assert (run.checked, run.recorded, run.missing) == (2, 1, {"solver"})
 
 

@@ -53,7 +53,7 @@ def test_outputs_are_compared_and_counted(tmp_path):
     assert statuses(done) == right + wrong
     assert done.checked == 2
     assert not done.ok
-    assert not done.failed
+    assert not done.failure
     assert done.seconds > 0
 
 
@@ -186,7 +186,7 @@ def test_an_error_that_is_meant_is_an_output(tmp_path, head, front):
     meant = cell("1 / 0", "ZeroDivisionError: division by zero", head)
     [done] = run(write(tmp_path, meant, cell("print(2)", 2), front=front))
     assert done.ok
-    assert not done.failed
+    assert not done.failure
 
 
 def test_an_error_is_told_with_the_lines_of_the_page(tmp_path):
@@ -265,7 +265,7 @@ def test_the_line_of_an_error_is_that_of_the_page(failing, code):
 def test_whatever_stops_a_cell_is_told_and_stops_its_page_alone(failing, code):
     assert statuses(failing[code]) == [SILENT, FAILED, NOT_RUN]
     assert REASONS[code] in failing[code].verdicts[1].got
-    assert failing[code].failed
+    assert failing[code].failure
 
 
 @pytest.mark.parametrize("code", ENDLESS)

@@ -27,7 +27,7 @@ def outcome(book, name="page"):
     """What run_outdated finds for a page of the book, in a session of its own."""
     path = book.folder / f"{name}.md"
     [done] = run_outdated([read_page(path, find_settings(path))], Results())
-    assert not done.failed, done.verdicts
+    assert not done.failure, done.verdicts
     return "".join(verdict.got for verdict in done.verdicts)
 
 
@@ -436,7 +436,7 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     assert "(again, since data.txt has changed)" in capsys.readouterr().err
     book.edit("page.md", "print(", "print( ")
     main(["check", "."])
-    assert "(again, since its cells have changed)" in capsys.readouterr().err
+    assert "(again, since its cells, or what it declares, have changed)" in capsys.readouterr().err
     book.write("conf.py", f"{CONF}book_start = 'pass'\n")
     main(["check", "."])
     assert "(again, since book_start changed)" in capsys.readouterr().err

@@ -137,7 +137,7 @@ class Build:
                 mtime=run.started,
                 runtime=run.seconds,
                 method=run.page.settings.notebooks.execution_mode,
-                succeeded=not run.failed,
+                succeeded=not run.failure,
                 error=None,
                 traceback=None,
             )

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 
 from bookproof import report
-from bookproof.compare import Status
+from bookproof.compare import Status, as_printed
 from bookproof.outputs import printed
-from bookproof.result import as_printed
 from bookproof.words import WORDS
 
 if TYPE_CHECKING:
@@ -85,5 +84,5 @@ def _lines(verdict: Verdict, run: Run) -> list[str]:
             outputs = run.notebook.cells[verdict.cell.index].outputs
             errors = [output for output in outputs if output.output_type == "error"]
             came = printed(errors[-1:]) or verdict.got  # which is a traceback, or has none
-    want = as_printed(expected).splitlines() if expected else []
+    want = as_printed(expected.text, expected.flags).splitlines() if expected else []
     return [*(f"-{line}" for line in want), *(f"+{line}" for line in came.splitlines())]
