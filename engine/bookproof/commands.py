@@ -103,8 +103,10 @@ def execute(options: argparse.Namespace) -> int:
     if options.command == "vary":
         return _vary(to_run, options)
     runs = run_outdated(to_run, Results(), anew=options.anew, log=_log)
-    status = {"check": _check, "accept": _accept}[options.command](runs)
-    if options.command == "accept" and options.tolerance:
+    if options.command == "check":
+        return _check(runs)
+    status = _accept(runs)
+    if options.tolerance:
         status = max(
             status, _accept_tolerances([run.page.path for run in runs if run.ok or not status])
         )

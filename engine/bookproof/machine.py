@@ -87,10 +87,7 @@ def features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
 
     Linux lists instruction sets: under "flags" on x86, under "Features" on ARM.
     """
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     pairs = [line.partition(":") for line in lines]
     found = [value for name, _, value in pairs if name.strip() in {"flags", "Features"}]
     makers = [value.strip() for name, _, value in pairs if name.strip() == "vendor_id"]

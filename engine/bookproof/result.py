@@ -49,7 +49,7 @@ class Run:
     failure: Failure | None = None
     """What has stopped the page, if something has."""
     used: Used | None = None
-    """What the page used while it ran; unknown in other languages than Python."""
+    """What the page used while it ran; unknown in other languages, and in another Python."""
     missing: frozenset[str] = frozenset()
     """The packages that some cells need, and for lack of which they were not run."""
     kept: bool = False
@@ -63,9 +63,8 @@ class Run:
     @property
     def unfollowed(self) -> list[tuple[str, int, tuple[str, ...]]]:
         """The commands and addresses of which nobody knows what they read, unless the page does."""
-        asked = self.used.asked if self.used and not self.page.complete else ()
-        if self.page.depends:
-            asked = tuple(one for one in asked if one[0] == "another Python")
+        declared = self.page.complete or self.page.depends
+        asked = self.used.asked if self.used and not declared else ()
         sources = {
             self.notebook.cells[cell.index].execution_count: cell.source for cell in self.page.cells
         }
@@ -112,17 +111,10 @@ def judged(
 
 def outputs_of(notebook: NotebookNode) -> dict[str, Any]:
     """Return what a run adds to a notebook."""
-    cells = {
-        i: [cell.outputs, cell.execution_count]
-        for i, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code"
-    }
-    kept = {
-        key: notebook.metadata[key]
-        for key in ("language_info", "widgets")
-        if key in notebook.metadata
-    }
-    return {"cells": list(cells.values()), "metadata": kept}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cells = [[cell.outputs, cell.execution_count] for cell in code]
+    kept = {"language_info", "widgets"} & notebook.metadata.keys()
+    return {"cells": cells, "metadata": {key: notebook.metadata[key] for key in sorted(kept)}}
 
 
 def fill(notebook: NotebookNode, kept: dict[str, Any]) -> NotebookNode:

@@ -127,10 +127,17 @@ async def _run(page: Page, share: float, *, warm: bool, done: Callable[[Run], No
         raise asyncio.CancelledError  # which nbclient has taken for the kernel's end
     for cell in page.cells:
         notebook.cells[cell.index].outputs = join_streams(notebook.cells[cell.index].outputs)
-    failure, missing = execution.failure, execution.missing
-    show_records(page, notebook, missing)
-    verdicts = judged(page, notebook, failure, missing)
-    run = Run(page, notebook, verdicts, started, seconds, failure, execution.used, missing)
+    show_records(page, notebook, execution.missing)
+    run = Run(
+        page,
+        notebook,
+        judged(page, notebook, execution.failure, execution.missing),
+        started,
+        seconds,
+        execution.failure,
+        execution.used,
+        execution.missing,
+    )
     done(run)
     return run
 

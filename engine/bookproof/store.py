@@ -52,13 +52,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NETWORK = "asks the network"
-DOES = {
-    "another Python": "runs in another Python",
-    "socket.connect": NETWORK,
-    "socket.getaddrinfo": NETWORK,
-}
-"""What a page asks of others, by the event; all other events start processes."""
+NETWORK = ("socket.connect", "socket.getaddrinfo")
+"""The events by which a page asks the network; all others start processes."""
 LONGEST_COMMAND = 60
 """Letters of a command that are shown."""
 DAMAGED = "its result is damaged"
@@ -112,9 +107,16 @@ class Results:
         notebook = fill(copy.deepcopy(page.notebook), json.loads(body))
         absent = frozenset(head["missing"])
         show_records(page, notebook, absent)
-        verdicts = judged(page, notebook, failure, absent)
-        started, seconds = head["started"], head["seconds"]
-        return Run(page, notebook, verdicts, started, seconds, failure, missing=absent, kept=True)
+        return Run(
+            page,
+            notebook,
+            judged(page, notebook, failure, absent),
+            head["started"],
+            head["seconds"],
+            failure,
+            missing=absent,
+            kept=True,
+        )
 
     def save(self, run: Run) -> str:
         """Keep a result, if all that it depends on is known; return why not, if not."""
@@ -324,8 +326,9 @@ def _unfollowed(run: Run) -> str:
     # one that says most: one process may be told of by several events
     event, number, words = min(run.unfollowed, key=lambda one: (not one[2], not one[1]))
     place = f"{unit} {cells[number].line}" if number in cells else "it"
+    does = "asks the network" if event in NETWORK else "starts a process"
     command = textwrap.shorten(" ".join(words), LONGEST_COMMAND, placeholder="…")
-    return f"{place} {DOES.get(event, 'starts a process')}{f': {command}' if command else ''}"
+    return f"{place} {does}: {command}".removesuffix(": ")
 
 
 def cells_digest(page: Page) -> str:

@@ -132,8 +132,9 @@ def run_under(
             page.settings, environment=condition.environment, start=condition.start
         )
         if settings != page.settings:  # else it is what the book's own builds keep
-            results = settings.results / "conditions" / folder
-            settings = dataclasses.replace(settings, results=results)
+            settings = dataclasses.replace(
+                settings, results=settings.results / "conditions" / folder
+            )
         own.append(dataclasses.replace(page, settings=settings))
     return run_outdated(own, Results(), log=log)
 
@@ -184,12 +185,12 @@ def findings(found: Sequence[Block]) -> list[str]:
                 f"{block.proposal()} would do"
             )
         for names, verdict in _alike(block.wrong):
-            told_wrong = report.describe(verdict)
-            proposed = block.proposal() if varying else ""
-            other = f"\n  Or give it a tolerance: {proposed}" if proposed else ""
-            left_out = "\n  Or tag the cell nbval-ignore-output, to leave it out."
-            advice = other if verdict.page.has_lines else left_out
-            lines.append(f"under {names}:\n{told_wrong}{advice}\n")
+            lines.append(f"under {names}:\n{report.describe(verdict)}")
+            if not verdict.page.has_lines:
+                lines.append("  Or tag the cell nbval-ignore-output, to leave it out.")
+            elif proposed := block.proposal() if varying else "":
+                lines.append(f"  Or give it a tolerance: {proposed}")
+            lines.append("")
     return lines
 
 

@@ -112,16 +112,13 @@ def answered(**found):
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, {"data": {"text/plain": "3"}}, answered(used=3), answered(asked=[1])]
-)
-def test_an_answer_that_is_none_tells_nothing(answer):
+    "answer",
+    [{}, {"data": {"text/plain": "3"}}, answered(used=3), answered(asked=[1]),
+     answered(python=["/other", "3.9"])],
+)  # fmt: skip
+def test_an_answer_that_is_none_and_that_of_another_python_tell_nothing(answer):
     assert read_used(answer, Path("/own")) is None
-
-
-def test_another_python_is_told():
     assert read_used(answered(), Path("/own")) == Used(written=("/own",))
-    [(event, _, _)] = read_used(answered(python=["/other", "3.9"]), Path("/own")).asked
-    assert event == "another Python"
 
 
 def test_the_net_leaves_nothing_in_the_kernel(tmp_path, monkeypatch):

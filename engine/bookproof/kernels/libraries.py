@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from typing import Any
 
 USUAL = tuple(name for name in ("torch", "matplotlib.pyplot") if find_spec(name.partition(".")[0]))
 """What books import that is slow, and that the template imports unless told otherwise."""
@@ -35,12 +32,6 @@ INLINE = "module://matplotlib_inline.backend_inline"
 def choose() -> None:
     """Set what counts when a library is imported, as an ordinary kernel has it by then."""
     os.environ.setdefault("MPLBACKEND", INLINE)
-
-
-def late(modules: Sequence[str]) -> Iterator[str]:
-    """Yield what is imported late with these modules."""
-    for name in modules:
-        yield from IMPORTED_LATE.get(name, ())
 
 
 def state() -> str | None:

@@ -199,7 +199,7 @@ class Used:
 
 
 def read_used(answer: Mapping[str, Any], own: Path) -> Used | None:
-    """Read a kernel's answer to `READ`; there is none if the page tampered with it.
+    """Read a kernel's answer to `READ`; another Python has none, nor a page that tampers with it.
 
     ``own`` is a folder that was made for this kernel alone: what lies there, nobody finds again.
     """
@@ -207,7 +207,7 @@ def read_used(answer: Mapping[str, Any], own: Path) -> Used | None:
         found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
         asked = [(str(event), int(cell), tuple(words)) for event, cell, words in found["asked"]]
         if found["python"] != [sys.prefix, sys.version]:
-            asked.append(("another Python", 0, ()))  # nobody here knows which packages it has
+            return None  # nobody here knows which packages another one has
         return Used(
             dict(found["used"]),
             (*found["written"], str(own.resolve())),

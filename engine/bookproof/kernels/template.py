@@ -206,7 +206,8 @@ def prepare(modules: Sequence[str]) -> tuple[str, dict[str, str]]:
     import_some(KERNEL)
     net = NET.start()  # from here on: an ordinary kernel starts it once it is there, too
     trouble = import_silently(modules)
-    import_some(LIBRARIES.late(modules))
+    for name in modules:
+        import_some(LIBRARIES.IMPORTED_LATE.get(name, ()))
     for name in LIBRARIES.TIED:
         forget(name)
     gc.freeze()  # a collection in a fork would write to, and so copy, the memory that all share
