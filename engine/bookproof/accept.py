@@ -144,10 +144,9 @@ def _block(verdict: Verdict, pin: Pin, lines: list[str]) -> list[str]:
     dropped = re.compile(r"$|:[ar]tol:" if pin.options else "$")
     options = [*pin.options, *(line for line in kept if not dropped.match(line))]
     body = [f"{indent}{line}".rstrip() for line in _body(pin.text, options)]
-    name = lines[wanted.line - 1].partition(BLOCK)[2].rstrip() if old else ""
     fence = indent + _fence(pin.text, model.strip())
     between = [""] if options and body else []
-    block = [f"{fence}{BLOCK}{name}", *options, *between, *body, fence]
+    block = [f"{fence}{BLOCK}", *options, *between, *body, fence]
     end = "\r" * lines[wanted.end - 1].endswith("\r")
     return [line + end for line in ([] if old else [""]) + block]
 
