@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import math
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import nbformat
@@ -434,34 +432,6 @@ def texts(draw):
         blank = draw(st.sampled_from([" ", " ", "\n"]))
         want, got = want + w + blank, got + g + draw(st.sampled_from([blank, blank, blank, "  "]))
     return normalize(want), normalize(got)
-
-
-numbers = st.floats(width=32) | st.floats(-10, 10).map(lambda x: round(x, 2))
-amounts = st.sampled_from([0.0, 1e-8, 1e-3, 0.1, 1.0])
-
-
-@st.composite
-def neighbours(draw):
-    """Two numbers that are often close."""
-    first = draw(numbers)
-    step = draw(st.sampled_from([1e-9, 1e-8, 1e-4, 1e-3, 0.05, 0.1, 1.0]))
-    close = [first, first + step, first - step, first * (1 + step)]
-    return first, draw(st.sampled_from(close) | numbers)
-
-
-def isclose(got, want, rtol, atol):
-    """Whether two decimals are as close as numpy's formula says, in exact arithmetic."""
-    if not all(map(math.isfinite, (want, got))):
-        return want == got or (math.isnan(want) and math.isnan(got))
-    want, got, rtol, atol = (Fraction(repr(each)) for each in (want, got, rtol, atol))
-    return abs(got - want) <= atol + rtol * abs(want)
-
-
-@LAW
-@given(neighbours(), amounts, amounts)
-def test_numbers_are_as_close_as_numpy_says(pair, rtol, atol):
-    want, got = pair
-    assert near(repr(want), repr(got), rtol=rtol, atol=atol) == isclose(got, want, rtol, atol)
 
 
 nested = st.recursive(

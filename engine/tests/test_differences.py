@@ -24,11 +24,6 @@ def notes(built, name="page"):
 # ---- At the cell ----
 
 
-def test_a_right_page_has_no_note(book):
-    book.write("page.md", page(cell("print(1)", 1)))
-    assert notes(book.build()) == []
-
-
 def test_a_number_that_differs_is_shown_with_the_pages(book):
     block = ":atol: 0.01\n\nloss 0.501, rate 0.9\nok\nspikes 2488"
     code = "print('loss 0.503, rate 0.7')\nprint('ok')\nprint('spikes 2488')"
@@ -148,11 +143,6 @@ def test_where_many_pages_differ_the_commands_name_the_book(book):
     said = ending(book.build())
     assert said.count(":14  _build") == 6
     assert "-m bookproof check .\n" in said
-
-
-def test_a_right_build_says_nothing_of_it(book):
-    book.write("page.md", page(cell("print(1)", 1)))
-    assert "differ" not in book.build().said
 
 
 def test_a_builder_without_a_file_for_each_page_names_none(book):

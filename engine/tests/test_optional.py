@@ -13,7 +13,6 @@ from book_project import cell, page
 from mystnb import FRONT_MATTER
 from nbformat.v4 import new_output
 
-from bookproof import report
 from bookproof.__main__ import main
 from bookproof.compare import Status, judge
 from bookproof.kernels.start import missing
@@ -98,15 +97,6 @@ def test_a_package_is_looked_for_and_not_imported():
 # A page where the package is missing.
 
 
-def test_the_cell_does_not_run_and_the_others_do(solver):
-    Path("page.md").write_text(PAGE)
-    run = outcome()
-    assert statuses(run) == RECORDED
-    assert run.ok
-    assert not run.failure
-    assert (run.checked, run.recorded, run.missing) == (2, 1, {"solver"})
-
-
 def test_the_cells_output_is_the_text_of_its_block(solver):
     text = "1\n<BLANKLINE>\n2"
     Path("page.md").write_text(page(cell(CODE, text, NEEDS), cell("solver.x = 1", head=NEEDS)))
@@ -188,20 +178,6 @@ def test_an_edited_record_is_shown_without_a_run(solver, ran):
 
 
 # What people are told.
-
-
-def test_records_are_listed_and_counted_apart(solver):
-    Path("page.md").write_text(page(cell(CODE, "4.2", NEEDS), cell("solver.x = 1", head=NEEDS)))
-    run = outcome()
-    assert report.wrong([run]) == []
-    assert report.skipped([run]) == [
-        "page.md:16: recorded, not run: solver is not installed",
-        "page.md:23: recorded, not run: solver is not installed",
-    ]
-    assert report.summarize([run]) == (
-        "pages: 1, run now: 1, outputs that match: 0, outputs recorded: 1, wrong cells: 0, "
-        "cells not reached: 0"
-    )
 
 
 def test_accept_keeps_the_blocks_of_cells_that_did_not_run(solver):

@@ -193,11 +193,6 @@ def test_metadata_that_cannot_be_read_is_an_error_of_the_page():
         parse("```{code-cell}\n---\n: [\n---\n1\n```\n")
 
 
-def test_a_page_error_names_file_line_and_message():
-    error = PageError(Path("docs/a.md"), 3, "wrong")
-    assert str(error) == "docs/a.md:3: wrong"
-
-
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=6))
 def test_every_cell_is_found_with_its_own_block_if_it_has_one(cells):

@@ -15,12 +15,7 @@ from bookproof.page import parse_page
 from bookproof.report import (
     MOST_LINES,
     describe,
-    shown_path,
-    skipped,
-    summarize,
-    wrong,
 )
-from bookproof.result import Run
 from bookproof.settings import Settings
 
 PYTHON = sys.executable.removeprefix(f"{Path.cwd()}/")
@@ -59,40 +54,38 @@ def test_a_difference_shows_no_line_that_an_ellipsis_allows(end):
     assert "  22 | 8 took ..." in found
 
 
-def test_a_long_line_is_cut():
-    found = describe(verdict(block("y" * 100_000), "x" * 100_000))
-    assert len(found) < 2000
+ONE = "```{testoutput}\na\n```\n"
+DIFFERS = "the cell does not print what the page says (- page, + cell)"
+NO_BLOCK = "the cell prints, but no {testoutput} block follows it\n  8 | x\n\n    +a\n"
 
 
-def test_the_line_shown_is_the_line_of_the_file():
-    told = describe(verdict("```{testoutput}\na\n```\n", "b\n", code="x = 'a\x0cb\u2028c'"))
-    assert told.splitlines()[1] == "  12 | a"
+@pytest.mark.parametrize(
+    ("block", "text", "code", "told"),
+    [
+        (ONE, "a\nb\n", "x", "13: the cell does not print what the page says"),
+        ("", "a\n", "x", f"8: {NO_BLOCK}"),
+        (ONE, "", "x", "11: the page says what the cell prints, but the cell prints nothing"),
+        (ONE, "b\n", "x = 'a\x0cb\u2028c'", f"12: {DIFFERS}\n  12 | a\n"),
+    ],
+    ids=["more output", "no block", "no output", "what ends no line of the file"],
+)
+def test_it_points_at_the_line_that_is_wrong(block, text, code, told):
+    assert describe(verdict(block, text, code)).startswith(f"docs/page.md:{told}")
 
 
-def test_output_that_goes_on_points_at_the_end_of_the_block():
-    told = describe(verdict("```{testoutput}\na\n```\n", "a\nb\n"))
-    assert told.startswith("docs/page.md:13: ")
-    assert "+b" in told
-
-
-def test_a_missing_block_points_at_the_cell():
-    told = describe(verdict("", "a\n"))
-    assert told.startswith("docs/page.md:8: the cell prints, but no {testoutput} block follows it")
-    assert "  8 | print(x)\n\n    +a\n" in told
-
-
-def test_missing_output_points_at_the_block():
-    told = describe(verdict("```{testoutput}\na\n```\n", ""))
-    assert told.startswith("docs/page.md:11: the page says what the cell prints, but the cell")
-    assert "    -a\n" in told
-
-
-def test_an_error_shows_its_traceback_and_what_to_do():
+@pytest.mark.parametrize(
+    ("status", "got", "told"),
+    [
+        (Status.FAILED, "Traceback\nValueError: bad", "the cell failed"),
+        (Status.FAILED, "Traceback\nValueError: bad", "    ValueError: bad\n"),
+        (Status.FAILED, "Traceback\nValueError: bad", "raises-exception"),
+        (Status.NOT_RUN, "", "the cell was not run"),
+        (Status.NOT_RUN, "", "Mend the cell before it that failed"),
+    ],
+)
+def test_a_cell_that_did_not_end_is_told_with_what_to_do(status, got, told):
     base = verdict("", "a\n")
-    told = describe(Verdict(base.page, base.cell, Status.FAILED, "Traceback\nValueError: bad"))
-    assert told.startswith("docs/page.md:8: the cell failed")
-    assert "ValueError: bad" in told
-    assert "raises-exception" in told
+    assert told in describe(Verdict(base.page, base.cell, status, got))
 
 
 def test_a_long_traceback_keeps_its_last_line():
@@ -102,39 +95,6 @@ def test_a_long_traceback_keeps_its_last_line():
     assert len(told.splitlines()) < MOST_LINES + 10
     for line in ("Traceback", "ValueError: what matters", "… 142 lines left out …"):
         assert f"    {line}\n" in told
-
-
-def test_a_cell_that_was_not_run_blames_the_one_that_failed():
-    base = verdict("", "a\n")
-    told = describe(Verdict(base.page, base.cell, Status.NOT_RUN, ""))
-    assert "not run" in told
-    assert "Mend the cell before it that failed" in told
-
-
-def test_only_the_cells_that_were_run_are_reported():
-    base = verdict("", "a\n")
-    verdicts = [
-        Verdict(base.page, base.cell, status, "")
-        for status in (Status.MATCHES, Status.SILENT, Status.FAILED, Status.NOT_RUN)
-    ]
-    run = Run(base.page, base.page.notebook, tuple(verdicts))
-    assert [v.status for v in wrong([run])] == [Status.FAILED]
-
-
-def test_the_summary_counts():
-    base = verdict("", "a\n")
-    statuses = [Status.MATCHES] * 3 + [Status.SILENT, Status.DIFFERS, Status.FAILED]
-    statuses += [Status.NOT_RUN] * 4
-    verdicts = tuple(Verdict(base.page, base.cell, status, "") for status in statuses)
-    run = Run(base.page, base.page.notebook, verdicts)
-    assert summarize([run, run]) == (
-        "pages: 2, run now: 2, outputs that match: 6, wrong cells: 4, cells not reached: 8"
-    )
-
-
-def test_paths_are_shown_as_a_person_types_them(tmp_path):
-    assert shown_path(Path.cwd() / "docs" / "a.md") == "docs/a.md"
-    assert shown_path(tmp_path / "a.md") == str((tmp_path / "a.md").resolve())
 
 
 def block(text, *options):
@@ -220,17 +180,6 @@ def test_the_numbers_are_told_even_below_a_long_difference():
     assert "lines left out" in told
     assert "number 1: 0 on the page, 1000 from the cell (differs by 1000)" in told
     assert len(told.splitlines()) < MOST_LINES + 10
-
-
-def test_a_skipped_output_is_listed_with_its_reason_and_counted():
-    base = verdict(block("0.1 s", ":options: +SKIP", ":reason: takes as long as it takes"), "2 s\n")
-    run = Run(base.page, base.page.notebook, (base,))
-    assert wrong([run]) == []
-    assert skipped([run]) == ["docs/page.md:11: not compared: takes as long as it takes"]
-    assert summarize([run]) == (
-        "pages: 1, run now: 1, outputs that match: 0, outputs skipped: 1, wrong cells: 0, "
-        "cells not reached: 0"
-    )
 
 
 def test_a_cell_of_a_notebook_is_named_by_its_number():

@@ -47,24 +47,7 @@ def test_a_template_is_not_closed_by_a_fork_of_its_owner():
     assert one.process.poll() is None
 
 
-def test_a_test_is_not_told_to_kernels(tmp_path, monkeypatch):
-    """ipykernel would leave what is written to file descriptors to pytest, and not watch them."""
-    monkeypatch.setenv("PYTEST_CURRENT_TEST", "a test")
-    body = cell("import os, sys\nprint(sys.stdout._should_watch)", True)  # noqa: FBT003
-    path = write(tmp_path, body, cell("print('PYTEST_CURRENT_TEST' in os.environ)", False))  # noqa: FBT003
-    assert [done.ok for done in run(path) + run(path, warm=False)] == [True, True]
-
-
 # What comes back from a template
-
-
-@pytest.fixture
-def answered():
-    """A kernel that there is not, and the template's end of its connection."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)  # noqa: FBT003
-    with ours, theirs:
-        yield ForkedKernel(2**22 + 1, ours, b""), theirs  # no process has such a number
 
 
 def test_a_status_that_came_with_the_first_answer_counts():
@@ -73,6 +56,10 @@ def test_a_status_that_came_with_the_first_answer_counts():
         assert ForkedKernel(1, ours, b'{"status": 1}\n').poll() == 1
 
 
-def test_a_signal_to_a_kernel_that_is_about_to_end_is_no_error(answered):
-    answered[0].send_signal(signal.SIGTERM)
-    assert answered[0].poll() is None
+def test_a_signal_to_a_kernel_that_is_about_to_end_is_no_error():
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)  # noqa: FBT003
+    with ours, theirs:
+        kernel = ForkedKernel(2**22 + 1, ours, b"")  # no process has such a number
+        kernel.send_signal(signal.SIGTERM)
+        assert kernel.poll() is None
