@@ -1,4 +1,4 @@
-"""What the command line does: run, check and accept, with exit statuses."""
+"""What the command line understands, and what check and accept do, with exit statuses."""
 
 from __future__ import annotations
 
@@ -285,3 +285,36 @@ def test_a_page_that_is_not_to_be_run_is_left_and_told_if_it_was_named(book, sai
     assert said().startswith("page.md: not run: its execution_mode is off\n")
     assert Path("page.md").read_text() == text
     assert ran.take() == []
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Watch what is asked for, instead of doing it."""
+    seen = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(commands, "execute", lambda options: seen.append(options) or 7)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["chekc"], ["check", "--fast"], ["accept", "--anew"], ["run"]]
+)
+def test_what_it_does_not_understand_is_refused(capsys, arguments, asked):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: python -m bookproof" in capsys.readouterr().err
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "anew"),
+    [(["check"], False), (["check", "--anew"], True), (["accept"], False)],
+)
+def test_what_is_asked_for(asked, arguments, anew):
+    assert main(arguments) == 7
+    [options] = asked
+    assert options.command == arguments[0]
+    assert [str(path) for path in options.paths] == ["docs"]
+    assert options.anew is anew

@@ -61,46 +61,53 @@ def test_fences_of_any_kind(fence):
     assert cell.expected.text == "1"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "```{testoutput}\n1\n```\n",
-        "```{code-cell}\n1\n```\n\ntext\n\n```{testoutput}\n1\n```\n",
-        "```{code-cell}\n1\n```\n```{testoutput}\n1\n```\n```{testoutput}\n1\n```\n",
-        "```{code-cell}\n1\n```\n\n- item\n\n  ```{testoutput}\n  1\n  ```\n",
-    ],
-    ids=["first in the page", "after text", "second block", "in a list"],
-)
-def test_a_block_that_is_not_right_after_a_cell_is_an_error(body):
-    with pytest.raises(PageError, match="does not stand right after a code cell") as caught:
+CELL = "```{code-cell}\n1\n```\n"
+BLOCK = "```{testoutput}\n1\n```\n"
+# Bodies that are refused: the line of the body that is named, and what is said.
+NOT_AFTER = r"does not stand right after a code cell"
+REFUSED = [
+    (BLOCK, 1, NOT_AFTER),
+    (f"{CELL}\ntext\n\n{BLOCK}", 7, NOT_AFTER),
+    (f"{CELL}{BLOCK}{BLOCK}", 7, NOT_AFTER),
+    (f"{CELL}\n- item\n\n  ```{{testoutput}}\n  1\n  ```\n", 7, NOT_AFTER),
+    ("```{code-cell}\n1\n\nthe rest\n", 1, r"this {code-cell} is never closed; end it with ```"),
+    (f"{CELL}```{{testoutput}}\n1\n", 4, r"this {testoutput} is never closed; end it with ```"),
+    (f"{CELL}```{{testoutput}} group\n1\n```\n", 4, "takes no argument"),
+    ("```{code-cell}\n---\n: [\n---\n1\n```\n", None, "could not be read"),
+]
+# Options of a block, its text, and what is said of them.
+WRONG = [
+    *((f":options: {flag}", "1", r"is no option of \{testoutput\}.*ELLIPSIS")
+      for flag in ("+NUMBERS", "ELLIPSIS", "+REPORT_UDIFF", "+")),
+    (":hide:", "1", r"'hide'.* \(allowed: \['atol', 'exact', 'options', 'reason', 'rtol'\]\)"),
+    (":rtol: 1", "0.5", "`:rtol:` must be below 1"),
+    (":rtol: 1e308", "0.5", "`:rtol:` must be below 1"),
+    (":atol: 0.1", "no number", "its tolerance reaches no number"),
+    (":atol: 0.1\n:exact: integers", "3 of 4", "its tolerance reaches no number"),
+    (":atol: 0.1\n:exact: whole", "0.5", r"takes integers, or texts in which \* stands"),
+    (":atol: 0.1\n:exact: epoch *", "step 1: 0.5", r"epoch \* finds no number here"),
+    (":exact: integers", "3", "names what a tolerance does not reach"),
+    (":options: +SKIP", "1", "SKIP needs a reason.*add `:reason: needs a GPU`"),
+    (":reason: needs a GPU", "1", r"add `:options: \+SKIP` or delete it"),
+    (":options: +ELLIPSIS\n:rtol: 1e-5", "1.", "ELLIPSIS does not go with.*a cell of its own"),
+]  # fmt: skip
+REFUSED += [
+    (f"{CELL}\n```{{testoutput}}\n{options}\n\n{text}\n```\n", 5, told)
+    for options, text, told in WRONG
+]
+
+
+@pytest.mark.parametrize(("body", "line", "told"), REFUSED)
+def test_what_cannot_be_meant_is_refused_with_its_line(body, line, told):
+    with pytest.raises(PageError, match=told) as caught:
         parse(body)
-    lines = (FRONT_MATTER + body).splitlines()
-    assert "{testoutput}" in lines[caught.value.line - 1]
-
-
-@pytest.mark.parametrize("name", ["{code-cell}", "{testoutput}"])
-def test_a_fence_that_is_never_closed_is_an_error(name):
-    closed = "" if name == "{code-cell}" else "```{code-cell}\n1\n```\n"
-    with pytest.raises(PageError, match=rf"this {name} is never closed; end it with ```"):
-        parse(f"{closed}```{name}\n1\n\nthe rest of the page\n")
+    assert caught.value.line == (LINE + line - 1 if line else 1)
 
 
 def test_options_are_the_flags_of_doctest():
     block = "```{testoutput}\n:options: +ELLIPSIS\n1...\n```\n"
     [cell] = parse("```{code-cell}\n1\n```\n" + block).cells
     assert cell.expected.flags == doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1
-
-
-@pytest.mark.parametrize("option", ["+NUMBERS", "ELLIPSIS", "+REPORT_UDIFF", "+"])
-def test_an_unknown_option_is_refused_and_the_known_ones_are_named(option):
-    with pytest.raises(PageError, match=r"is no option of \{testoutput\}.*ELLIPSIS"):
-        parse(f"```{{code-cell}}\n1\n```\n```{{testoutput}}\n:options: {option}\n1\n```\n")
-
-
-def test_an_unknown_directive_option_is_refused():
-    known = r"'hide'.* \(allowed: \['atol', 'exact', 'options', 'reason', 'rtol'\]\)"
-    with pytest.raises(PageError, match=known):
-        block(":hide:")
 
 
 def block(*options, text="1.0"):
@@ -141,24 +148,6 @@ def test_a_tolerance_that_is_no_amount_is_refused(name, amount):
     assert caught.value.line == LINE + 4
 
 
-@pytest.mark.parametrize(
-    ("options", "text", "told"),
-    [
-        ([":rtol: 1"], "0.5", "`:rtol:` must be below 1"),
-        ([":rtol: 1e308"], "0.5", "`:rtol:` must be below 1"),
-        ([":atol: 0.1"], "no number", "its tolerance reaches no number"),
-        ([":atol: 0.1", ":exact: integers"], "3 of 4", "its tolerance reaches no number"),
-        ([":atol: 0.1", ":exact: whole"], "0.5", "takes integers, or texts in which \\* stands"),
-        ([":atol: 0.1", ":exact: epoch *"], "step 1: 0.5", "epoch \\* finds no number here"),
-        ([":exact: integers"], "3", "names what a tolerance does not reach"),
-    ],
-)
-def test_a_tolerance_that_can_not_be_meant_is_refused(options, text, told):
-    with pytest.raises(PageError, match=told) as caught:
-        block(*options, text=text)
-    assert caught.value.line == LINE + 4
-
-
 def test_a_block_may_wait_for_its_numbers():
     assert block(":atol: 0.1", ":exact: integers", text="").tolerance
 
@@ -167,30 +156,6 @@ def test_an_output_is_skipped_for_a_reason():
     expected = block(":options: +SKIP", ":reason: needs a GPU")
     assert expected.flags & doctest.SKIP
     assert expected.reason == "needs a GPU"
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ([":options: +SKIP"], "SKIP needs a reason.*add `:reason: needs a GPU`"),
-        ([":reason: needs a GPU"], r"add `:options: \+SKIP` or delete it"),
-        ([":options: +ELLIPSIS", ":rtol: 1e-5"], "ELLIPSIS does not go with.*a cell of its own"),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(options, told):
-    with pytest.raises(PageError, match=told) as caught:
-        block(*options)
-    assert caught.value.line == LINE + 4
-
-
-def test_an_argument_is_refused():
-    with pytest.raises(PageError, match="takes no argument"):
-        parse("```{code-cell}\n1\n```\n```{testoutput} group\n1\n```\n")
-
-
-def test_metadata_that_cannot_be_read_is_an_error_of_the_page():
-    with pytest.raises(PageError, match="could not be read"):
-        parse("```{code-cell}\n---\n: [\n---\n1\n```\n")
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
@@ -276,11 +241,6 @@ def test_a_page_that_does_not_run_says_why():
     excluded = NbParserConfig(execution_excludepatterns=["drafts/*"])
     page = parse_page(Path("drafts/page.md"), front(""), Settings(notebooks=excluded))
     assert page.why_not_run == "nb_execution_excludepatterns has 'drafts/*'"
-
-
-def test_text_that_is_no_notebook_is_refused():
-    with pytest.raises(PageError, match="not a MyST notebook; start it with"):
-        parse_page(Path("page.md"), "# A title")
 
 
 def test_a_kernel_may_have_another_name_here():
