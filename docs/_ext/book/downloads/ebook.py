@@ -22,19 +22,16 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from docutils import nodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
-from sphinx.util.math import get_node_equation_number
 
-from book.formulas import render, tex_of
+from book.formulas import render
 from book.page.figures import InlineFigures
 from book.place import outline
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.writers.html5 import HTML5Translator
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EARLIEST = 315532800  # 1980-01-01
@@ -59,23 +56,6 @@ def mathml(tex: str, *, display: bool) -> str:
     return f'<math xmlns="{MATHML}" alttext="{escape(tex.strip())}"{kind}>{formula}</math>'
 
 
-def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula in a line of text."""
-    translator.body.append(mathml(node.astext(), display=False))
-    raise nodes.SkipNode
-
-
-def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula on a line of its own, with its number if it has one."""
-    translator.body.append(translator.starttag(node, "div", CLASS="math"))
-    translator.body.append(mathml(tex_of(node), display=True))
-    if node["number"]:
-        number = get_node_equation_number(translator, node)
-        translator.body.append(f'<span class="eqno">({number})</span>')
-    translator.body.append("</div>\n")
-    raise nodes.SkipNode
-
-
 # ---- Figures ----
 
 
@@ -98,7 +78,8 @@ def moment() -> time.struct_time:
 class Ebook(Epub3Builder):
     """Makes the EPUB: Sphinx's, without what belongs to the site, and valid."""
 
-    math_renderer_name = "mathml"
+    math_renderer_name = "katex"
+    render_formula = staticmethod(mathml)
     on_site = False  # There is no theme, and nothing that could be unfolded.
 
     def init(self) -> None:
@@ -160,7 +141,7 @@ class Paper(Ebook):
 
     name = "epub-paper"  # It begins with epub: then viewcode makes no pages of source.
     epilog = ""
-    math_renderer_name = "katex"
+    render_formula = staticmethod(render)
 
     def init(self) -> None:
         """Be an EPUB to whoever asks: by the name, MyST-NB chooses the form of an output."""
@@ -265,7 +246,6 @@ def setup(app: Sphinx) -> None:
     """Register both."""
     for prefix, namespace in (("", HTML), ("svg", SVG), ("m", MATHML)):
         ET.register_namespace(prefix, namespace)
-    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_post_transform(FixedFigures)
     app.add_builder(Ebook, override=True)
     app.add_builder(Paper)

@@ -69,10 +69,11 @@ def tex_of(node: nodes.math_block) -> str:
     return node.astext() if as_written else lines_aligned(node.astext())
 
 
-def typeset(node: nodes.Element, tex: str, *, display: bool) -> str:
-    """Return a formula's HTML, or warn where its node stands."""
+def typeset(translator: HTML5Translator, node: nodes.Element, tex: str, *, display: bool) -> str:
+    """Return a formula in the form that its builder has, or warn where its node stands."""
+    shown_by = getattr(translator.builder, "render_formula", render)
     try:
-        return render(tex.strip(), display=display)
+        return str(shown_by(tex.strip(), display=display))
     except ValueError as error:
         logger.warning("%s", error, location=node, type="katex")
         return ""
@@ -80,7 +81,7 @@ def typeset(node: nodes.Element, tex: str, *, display: bool) -> str:
 
 def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
     """Write a formula in a line of text; a long one may be broken after its signs."""
-    shown = typeset(node, node.astext(), display=False)
+    shown = typeset(translator, node, node.astext(), display=False)
     # Told here: a stylesheet that counts them makes each layout of the page longer.
     classes = "math math-long" if shown.count('class="katex-base"') >= LONG else "math"
     translator.body.append(translator.starttag(node, "span", "", CLASS=classes))
@@ -93,7 +94,8 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
     # A wide formula scrolls by itself. What scrolls must be reachable by keyboard.
     translator.body.append('<div class="math-scroll" tabindex="0">')
-    translator.body.append(f"{typeset(node, tex_of(node), display=True)}</div>")
+    translator.body.append(typeset(translator, node, tex_of(node), display=True))
+    translator.body.append("</div>")
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})')
