@@ -97,15 +97,12 @@ def begin(app: Sphinx) -> None:
     app.connect("html-page-context", partial(add, of_page), priority=800)
 
 
-def explained(doctree: nodes.document) -> str:
-    """Return what is another one when a page explains something else."""
-    parts = (*doctree.findall(nodes.definition_list_item), *doctree.findall(nodes.math_block))
-    return hashlib.sha256("\0".join(part.astext() for part in parts).encode()).hexdigest()
-
-
 def note(app: Sphinx, doctree: nodes.document) -> None:
     """Note what a page explains that was read."""
-    app.env.metadata[app.env.current_document.docname][EXPLAINED] = explained(doctree)
+    parts = (*doctree.findall(nodes.definition_list_item), *doctree.findall(nodes.math_block))
+    text = "\0".join(part.astext() for part in parts)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    app.env.metadata[app.env.current_document.docname][EXPLAINED] = digest
 
 
 def changed(_app: Sphinx, env: BuildEnvironment) -> Iterable[str]:

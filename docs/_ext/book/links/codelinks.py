@@ -40,15 +40,12 @@ def documented_elsewhere(env: BuildEnvironment) -> dict[str, str]:
 def find_elsewhere(
     _app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement
 ) -> nodes.reference | None:
-    """Find a type that a signature names by where it is made, or by its last name alone."""
+    """Find a type that a signature names by where it is made: torch.nn.modules.module.Module."""
     if node.get("refdomain") != "py":
         return None
     known = documented_elsewhere(env)
     *module, name = node["reftarget"].split(".")
     names = [".".join([*module[:count], name]) for count in range(len(module), 0, -1)]
-    if not module:
-        same = [full for full in known if full.rpartition(".")[2] == name]
-        names = same if len(same) == 1 else []
     uri = next((known[full] for full in names if full in known), None)
     return nodes.reference("", "", text, internal=False, refuri=uri) if uri else None
 

@@ -64,20 +64,15 @@ class Several:
 Meaning = Thing | Instance | Several | None
 
 
-def torch_types() -> dict[str, Any]:
-    """Map what torch's docstrings say after the arrow to classes."""
-    torch = importlib.import_module("torch")
-    numbers = {"bool": bool, "int": int, "float": float}
-    return numbers | {"Tensor": torch.Tensor, "LongTensor": torch.Tensor}
-
-
 def documented_type(function: Any) -> Any:
-    """Read from a docstring what a function returns, if it is one thing however it is called."""
+    """Read from a docstring whether a function returns a tensor, however it is called."""
     text = inspect.getdoc(function) or ""
-    said = set(RETURNS.findall(text))
-    if not said and text.startswith("Returns a new Tensor"):
-        said = {"Tensor"}
-    return torch_types().get(said.pop().strip()) if len(said) == 1 else None
+    said = set(map(str.strip, RETURNS.findall(text)))
+    if said in ({"Tensor"}, {"LongTensor"}) or (
+        not said and text.startswith("Returns a new Tensor")
+    ):
+        return importlib.import_module("torch").Tensor
+    return None
 
 
 def annotated_type(function: Any) -> Any:

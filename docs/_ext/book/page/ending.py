@@ -18,8 +18,6 @@ from docutils import nodes
 from book.page.figures import inline_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sphinx.application import Sphinx
 
 SECTIONS = {"まとめ": "book-summary", "もっと深く": "book-foot", "参考文献": "book-foot"}
@@ -38,11 +36,9 @@ def mark_sections(_app: Sphinx, doctree: nodes.document) -> None:
             section["classes"].append(SECTIONS[title.astext()])
 
 
-def summaries(doctree: nodes.document) -> Iterator[nodes.section]:
-    """Yield the section with the one sentence."""
-    for section in doctree.findall(nodes.section):
-        if "book-summary" in section["classes"]:
-            yield section
+def is_summary(node: nodes.Node) -> bool:
+    """Tell whether a node is the section with the one sentence."""
+    return isinstance(node, nodes.section) and "book-summary" in node["classes"]
 
 
 def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -51,7 +47,7 @@ def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     relations = app.builder.relations  # type: ignore[attr-defined]
     following = relations.get(docname, [None] * 3)[2]
-    for section in summaries(doctree):
+    for section in doctree.findall(is_summary):
         for paragraph in section.findall(nodes.paragraph):
             link = paragraph.next_node(nodes.reference)
             if link is None or following is None or link.parent is not paragraph:
@@ -60,7 +56,7 @@ def take_next(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if link.get("refuri") == uri and (said := taken(paragraph, link)):
                 doctree["next"] = said
                 if not paragraph.children:
-                    section.remove(paragraph)
+                    paragraph.parent.remove(paragraph)
                 return
 
 

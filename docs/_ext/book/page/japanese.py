@@ -22,10 +22,9 @@ def read_markup_without_spaces(app: Sphinx) -> None:
 
 def write_dashes(_app: Sphinx, doctree: nodes.document) -> None:
     """Write Sphinx's `` -- `` after a parameter as a dash: smartquotes leaves Japanese alone."""
-    for field in list(doctree.findall(nodes.field_body)):
-        for text in list(field.findall(nodes.Text)):
-            if text == " -- ":
-                text.parent.replace(text, nodes.Text(" – "))
+    for text in list(doctree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" – "))
 
 
 def mark_short_code(_app: Sphinx, doctree: nodes.document) -> None:
