@@ -4,7 +4,6 @@ import copy
 import io
 import math
 import pickle
-from fractions import Fraction
 from functools import partial
 
 import article
@@ -102,21 +101,6 @@ class TestTheArticle:
         assert_same_bits([state.v], [v_previous * (1 - s_previous) + vt])
         assert_same_bits([spikes], [IF(threshold)(v_previous, vt, s_previous)])
 
-    def test_threshold_is_1_unless_given(self):
-        assert IF().threshold == article.IF().threshold == 1
-
-    def test_demo_1(self):
-        vt = torch.arange(0, 2, 0.05, requires_grad=True)
-        v_previous, s_previous = (torch.zeros(40, requires_grad=True) for _ in range(2))
-        spikes = IF(threshold=1)(v_previous, vt, s_previous)
-        spikes.sum().backward()
-        assert spikes.tolist() == [0.0] * 21 + [1.0] * 19
-        assert vt[20].item() == 1.0  # at the threshold, not above it: silent
-        assert torch.equal(vt.grad, spikes)
-        assert torch.equal(v_previous.grad, spikes)
-        assert v_previous.grad.sum().item() == 19
-        assert torch.equal(s_previous.grad, torch.zeros(40))  # because v_previous is 0
-
 
 def run(layer, current, steps, *, detach=False):
     """Carry the potential and the spikes through time: [steps, *] each."""
@@ -130,27 +114,8 @@ def run(layer, current, steps, *, detach=False):
     return torch.stack(spikes), torch.stack(potentials)
 
 
-def exact_spikes(current, steps):
-    """Do the same for one neuron in rational arithmetic."""
-    v, s, spikes = Fraction(0), 0, []
-    for _ in range(steps):
-        v = v * (1 - s) + current
-        s = int(v > 1)
-        spikes.append(s)
-    return spikes
-
-
 @on_every_device
 class TestThroughTime:
-    def test_counts_of_demo_2(self):
-        counts = {
-            dtype: int(run(IF(), torch.arange(0, 2, 0.05, dtype=dtype), 20)[0].sum())
-            for dtype in (torch.float32, torch.float64)
-        }
-        exact = sum(sum(exact_spikes(Fraction(k, 20), 20)) for k in range(40))
-        assert counts == {torch.float32: 521, torch.float64: 520}
-        assert exact == 519
-
     @pytest.mark.parametrize("detach", [False, True])
     def test_gradient_through_time_by_hand(self, detach):
         """Run the adjoint backwards: g_x[t] = g_s[t] s[t] + g_x[t+1] (1 - s[t])."""

@@ -131,11 +131,6 @@ class TestThroughTime:
             steps.append(outputs)
         torch.testing.assert_close(torch.stack(steps), network(inputs))
 
-    def test_fully_connected_it_is_a_network(self):
-        network = Network([3, 8, 2], lif)
-        inputs = torch.rand(12, 4, 3, generator=seeded())
-        assert torch.equal(Sequential(*network)(inputs), network(inputs)[0])
-
     @pytest.mark.parametrize("shape", [(0, 4, 2, 8, 8), (3, 0, 2, 8, 8)])
     def test_no_time_and_no_samples_give_nothing(self, shape):
         outputs = convolutional()(torch.ones(shape, dtype=torch.float64))
