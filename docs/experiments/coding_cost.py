@@ -18,6 +18,7 @@ from harness import SEEDS, TUNING, Row, best, each, fit, reached
 from torch import Tensor, nn
 
 from snn_docs import IF, data, encoding
+from snn_docs.costs import count_operations
 from snn_docs.network import Network, count
 from snn_docs.surrogate import ArcTan
 
@@ -36,14 +37,10 @@ def dense_row(split: data.Split, rate: float) -> Row:
     layers = nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)
     network = nn.Sequential(*layers)
     fit(network, split[:2], rate, count=EPOCHS, batch=BATCH)
-    images = split.test_inputs
-    with torch.no_grad():
-        active = network[:2](images) > 0
-    lit = (images > 0).sum().item() / len(images)
-    second = active.sum().item() / len(images)
+    first, _, second = count_operations(network, split.test_inputs)
     return reached(network, split) | {
-        "first": lit * HIDDEN,
-        "second": second * 10,
+        "first": first.nonzero / len(split.test_inputs),
+        "second": second.nonzero / len(split.test_inputs),
         "updates": HIDDEN,
     }
 
@@ -57,14 +54,12 @@ def spiking_row(split: data.Split, coding: str, steps: int, rate: float) -> Row:
 
     fit(network, split[:2], rate, scores=scores, count=EPOCHS, batch=BATCH)
     images = split.test_inputs
-    with torch.no_grad():
-        inputs = CODINGS[coding](images, steps)
-        hidden, _ = network.neurons[0].run(network.linears[0](inputs))  # type: ignore[operator]
+    first, _, second, _ = count_operations(network, CODINGS[coding](images, steps))
     # what is given directly is the same at every step, and is multiplied once
-    entering = (images > 0).sum() if coding == "direct" else inputs.sum()
+    times = steps if coding == "direct" else 1
     return reached(scores, split) | {
-        "first": entering.item() / len(images) * HIDDEN,
-        "second": hidden.sum().item() / len(images) * 10,
+        "first": first.nonzero / times / len(images),
+        "second": second.nonzero / len(images),
         "updates": (HIDDEN + 10) * steps,
     }
 

@@ -7,23 +7,24 @@ image in every step, so it is reckoned once in both networks. With --record the 
 beside it. A run takes about two minutes on one processor.
 """
 
-import copy
 from collections.abc import Callable
 from itertools import product
 from statistics import fmean
+from typing import Any
 
 import torch
-from harness import Part, Row, each, fit, right
+from harness import Part, Row, accuracy, each, fit, right
 from torch import Tensor, nn
 
-from snn_docs import IF, data
-from snn_docs.conversion import convert
+from snn_docs import data, encoding
+from snn_docs.conversion import convert, halfway
+from snn_docs.costs import count_operations
 
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 SEEDS = range(5)
 EPOCHS, BATCH, RATE = 12, 64, 2e-3
-PERCENTILE, START = 99.9, 0.5
-"""Of the activations, which is the threshold; and the part of it to start from."""
+PERCENTILE = 99.9
+"""Of the activations, which is the threshold."""
 
 
 def fully_connected() -> nn.Sequential:
@@ -50,44 +51,10 @@ def train(network: nn.Sequential, part: Part) -> None:
     network.requires_grad_(requires_grad=False)
 
 
-def fan_out(layer: nn.Module, x: Tensor) -> Tensor:
-    """Return how often each step's and sample's values that are not 0 go along a connection."""
-    ones = copy.deepcopy(layer)
-    ones.weight.fill_(1.0)  # type: ignore[operator] # a tensor
-    ones.bias.zero_()  # type: ignore[operator] # likewise
-    arrived: Tensor = ones((x != 0).float())
-    return arrived.flatten(1).sum(1)
-
-
-def answer(network: nn.Sequential, images: Tensor) -> tuple[Tensor, float, float]:
-    """Return a network of ReLUs' outputs, and its operations an image: all, and those not on 0."""
-    x, dense, nonzero, first = images, 0.0, 0.0, True
-    for layer in network:
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            if not first:
-                dense += fan_out(layer, torch.ones_like(x[:1])).item()
-                nonzero += fan_out(layer, x).mean().item()
-            first = False
-        x = layer(x)
-    return x, dense, nonzero
-
-
-def run(network: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the outputs' mean up to each step, and the operations an image up to it."""
-    steps = max(STEPS)
-    x, first, operations = images[None], True, torch.zeros(steps)
-    for layer in network:
-        if isinstance(layer, IF):
-            inputs, zeros = x.expand(steps, *x.shape[1:]), torch.zeros_like(x[0])
-            x, _ = layer.run(inputs, (zeros, zeros + START * layer.threshold))
-            continue
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            if not first:
-                operations += torch.stack([fan_out(layer, each).mean() for each in x])
-            first = False
-        x = torch.stack([layer(each) for each in x])
-    counted = torch.arange(1, steps + 1).view(-1, 1, 1)
-    return x.cumsum(0) / counted, operations.cumsum(0)
+def operations(network: nn.Module, inputs: Tensor, *state: Any) -> float:  # noqa: ANN401
+    """Return how many operations are not on 0 after the first layer of weights."""
+    _, *costs = (cost for cost in count_operations(network, inputs, *state) if cost.dense)
+    return float(sum(cost.nonzero for cost in costs))
 
 
 def one(name: str, seed: int) -> Row:
@@ -96,15 +63,16 @@ def one(name: str, seed: int) -> Row:
     torch.manual_seed(seed)
     network = NETWORKS[name]()
     train(network, split[:2])
-    outputs, dense, nonzero = answer(network, split.test_inputs)
     spiking = convert(network, split.train_inputs, percentile=PERCENTILE)
-    means, operations = run(spiking, split.test_inputs)
+    images, labels = split.test_inputs, split.test_labels
+    inputs, half = encoding.direct(images, max(STEPS)), halfway(spiking)
+    sums = spiking.run(inputs, half)[0].cumsum(0)
+    spent = [operations(spiking, inputs[:t], half) / len(images) for t in STEPS]
     return {
-        "ann": right(outputs, split.test_labels),
-        "dense": dense,
-        "nonzero": nonzero,
-        "mended_accuracy": [right(means[t - 1], split.test_labels) for t in STEPS],
-        "mended_operations": [operations[t - 1].item() for t in STEPS],
+        "ann": accuracy(network, images, labels),
+        "nonzero": operations(network, images) / len(images),
+        "mended_accuracy": [right(sums[t - 1], labels) for t in STEPS],
+        "mended_operations": spent,
     }
 
 
@@ -112,8 +80,7 @@ def measured(name: str) -> Row:
     """Return what a network reached."""
     runs = [one(name, seed) for seed in SEEDS]
     told: Row = {key: [run[key] for run in runs] for key in runs[0]}
-    for key in ("dense", "nonzero"):
-        told[key] = fmean(told[key])
+    told["nonzero"] = fmean(told["nonzero"])
     told["mended_operations"] = [*map(fmean, zip(*told["mended_operations"], strict=True))]
     return {"network": name, "steps": list(STEPS), **told}
 

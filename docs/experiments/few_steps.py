@@ -38,6 +38,7 @@ from torch.nn.functional import avg_pool2d
 
 from snn_docs import IF, data
 from snn_docs.conversion import Stairs
+from snn_docs.costs import count_operations
 from snn_docs.surrogate import ArcTan
 
 DEPTHS = (2, 8)
@@ -136,7 +137,7 @@ class Ran(NamedTuple):
     outputs: Tensor
     counts: list[Tensor]
     waited: list[Tensor]
-    additions: Tensor
+    additions: float
 
 
 def run(
@@ -144,7 +145,7 @@ def run(
 ) -> Ran:
     """Run a network whose activations are IF neurons, with an image in every step."""
     left, x = iter(tops), x.expand(steps, *x.shape)
-    counts, waited, additions = [], [], torch.zeros(steps)
+    counts, waited, additions = [], [], 0.0
     for layer, after in zip(network, [*list(network)[1:], None], strict=True):
         if isinstance(layer, nn.Linear):
             x = layer(x)
@@ -157,7 +158,7 @@ def run(
         counts.append(fired.sum(0))
         waited.append((even / top * steps + 0.5).floor().clamp(0, steps))
         if isinstance(after, nn.Linear):
-            additions += fired.sum(2).mean(1).cumsum(0) * after.out_features
+            additions += float(fired.sum()) / fired.shape[1] * after.out_features
         x = fired * top
     mean = x.cumsum(0) / torch.arange(1, steps + 1).view(-1, 1, 1)
     return Ran(mean, counts, waited, additions)
@@ -179,12 +180,8 @@ def with_bits(network: nn.Sequential, steps: int) -> nn.Sequential:
 
 def nonzero(network: nn.Sequential, x: Tensor) -> float:
     """Return which part of the products after the first layer of weights is not with 0."""
-    used = 0.0
-    for layer, after in pairwise(network):
-        x = layer(x)
-        if isinstance(after, nn.Linear):
-            used += float((x != 0).float().sum(1).mean()) * after.out_features
-    return used / dense(sum(isinstance(layer, Stairs) for layer in network))
+    _, *costs = (cost for cost in count_operations(network, x) if cost.dense)
+    return sum(cost.nonzero for cost in costs) / sum(cost.dense for cost in costs)
 
 
 SETTINGS = {
@@ -267,7 +264,7 @@ def waited(way: str, depth: int, picked: Mapping[int, Row]) -> Row:
                 found["wrong"].append(differing(network, inputs, ran.counts))
                 found["wrong_waiting"].append(differing(network, inputs, late.counts))
                 continue
-            told["operations"].append(float(ran.additions[-1]) / dense(depth))
+            told["operations"].append(ran.additions / dense(depth))
             counts = list(zip(ran.counts, ran.waited, strict=True))
             told["more"].append([float((fired > due).float().mean()) for fired, due in counts])
             told["fewer"].append([float((fired < due).float().mean()) for fired, due in counts])
