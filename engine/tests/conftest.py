@@ -48,6 +48,12 @@ def book(settled, tmp_path, monkeypatch):
     return Book(tmp_path)
 
 
+@pytest.fixture
+def said(capsys):
+    """What the commands wrote since it was asked last."""
+    return lambda: capsys.readouterr().out
+
+
 class Ran(list):
     """The names of the pages that were run since it was asked last."""
 

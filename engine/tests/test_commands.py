@@ -24,12 +24,6 @@ DIFFERS = "the cell does not print what the page says (- page, + cell)"
 pytestmark = pytest.mark.usefixtures("ran")
 
 
-@pytest.fixture
-def said(capsys):
-    """What the commands wrote since it was asked last."""
-    return lambda: capsys.readouterr().out
-
-
 def test_check_says_what_is_right(book, said):
     book.write("page.md", RIGHT)
     assert main(["check", "page.md"]) == 0

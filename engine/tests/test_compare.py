@@ -18,14 +18,13 @@ from myst_nb.ext.glue import GLUE_PREFIX
 from mystnb import FRONT_MATTER
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bookproof.compare import Status, as_on_page, far_numbers, judge, matches
+from bookproof.compare import Status, judge, matches
 from bookproof.outputs import normalize, printed
 from bookproof.page import Expected, parse_page
 from bookproof.tolerance import Tolerance
 
 TENSOR = "tensor([0.0000, 0.0500,\n        0.1000])"
 STRICT = doctest.DONT_ACCEPT_TRUE_FOR_1
-LAW = settings(derandomize=True, deadline=None, max_examples=300)
 
 
 def stream(text, name="stdout"):
@@ -263,6 +262,7 @@ def test_a_tolerance_is_that_of_the_block():
     assert status(expect("x = 0.5", rtol="1e-2"), stream("x = 0.506")) is Status.DIFFERS
     assert status(expect("x = 0.5", atol="1e-2"), stream("x = 0.506")) is Status.MATCHES
     assert status(expect("x = 0.5"), stream("x = 0.504")) is Status.DIFFERS
+    assert status(expect("x = -0.5", rtol="1e-2"), stream("x = -0.504")) is Status.MATCHES
 
 
 @pytest.mark.parametrize(
@@ -402,65 +402,6 @@ def test_a_blank_line_is_marked_under_a_tolerance_too():
     assert near("<BLANKLINE>\nx = 0.5", "\nx =  0.501", atol=0.01)
     assert not near("<BLANKLINE>\n0.5", "\n0.501", doctest.DONT_ACCEPT_BLANKLINE, atol=0.01)
     assert not near("\nx = 0.5", "<BLANKLINE>\nx = 0.5", atol=0.01)
-
-
-word = st.sampled_from(
-    ["v", "膜電位は", "x[0] =", "tensor([", "])", ",", "(", "):", "%", "7", "-", "nan"]
-)
-decimal = st.builds(
-    "{}{}.{}{}".format,
-    st.sampled_from(["", "-", "+"]),
-    st.integers(0, 99),
-    st.from_regex(r"\A[0-9]{1,4}\Z"),
-    st.sampled_from(["", "", "", "e0", "e-3", "e+02"]),
-)
-
-
-@st.composite
-def texts(draw):
-    """A text with numbers, and another that is much like it."""
-    want, got = "", ""
-    for _ in range(draw(st.integers(1, 6))):
-        w = draw(decimal | word)
-        g = w
-        if draw(st.integers(0, 3)) == 0:
-            g = draw(decimal | word)
-        elif w[-1:].isdigit() and "." in w:
-            step = draw(st.integers(-12, 12)) / 10
-            digits = len(w.partition("e")[0].partition(".")[2]) - int(w.partition("e")[2] or 0)
-            g = repr(float(w) + step * 10.0**-digits)
-        blank = draw(st.sampled_from([" ", " ", "\n"]))
-        want, got = want + w + blank, got + g + draw(st.sampled_from([blank, blank, blank, "  "]))
-    return normalize(want), normalize(got)
-
-
-nested = st.recursive(
-    st.floats()
-    | st.integers()
-    | st.complex_numbers()
-    | st.booleans()
-    | st.text("ab1.e-", max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner),
-    max_leaves=8,
-)
-
-
-@LAW
-@given(nested, st.sampled_from([{}, {"rtol": 0}, {"rtol": 1e-3, "atol": 1e-8}]))
-def test_every_text_is_itself(thing, options):
-    assert near(repr(thing), repr(thing), **options)
-
-
-@LAW
-@given(texts(), st.sampled_from([{}, {"rtol": 0.1}, {"atol": 1e3}]))
-def test_an_output_as_the_page_would_write_it_differs_only_where_it_is_wrong(pair, options):
-    want, got = pair
-    expected = block_of(want, **options)
-    fitted = as_on_page(expected, got)
-    assert matches(expected, got) == (fitted == want)
-    assert as_on_page(expected, fitted) == fitted
-    if far_numbers(expected, got):
-        assert fitted != want
 
 
 def test_what_no_two_runs_agree_on_is_dropped():

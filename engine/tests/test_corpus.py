@@ -29,7 +29,6 @@ pytestmark = [pytest.mark.slow, needs("torch", "matplotlib")]
 
 BOOKS = book_corpus.BOOKS
 RIGHT = [book.name for book in book_corpus.books()]
-WRONG = ["broken", "fatal/dead_kernel", "fatal/no_kernel"]
 WITH_TORCH = {"gallery", "ipython", "state"}
 LIGHT = ("-D", "book_modules=matplotlib.pyplot")  # for books that would import torch for nothing
 ENTROPY = "state/entropy.md"
@@ -245,17 +244,10 @@ def joined(html):
 
 @pytest.fixture(scope="module")
 def wrong(corpus, tmp_path_factory):
-    """Build the books that must fail."""
+    """Build the book that must fail."""
     out = tmp_path_factory.mktemp("wrong")
-    builds = [Build(corpus / name, out / name, (*ENGINE, *LIGHT)) for name in WRONG]
-    return dict(zip(WRONG, build_all(builds), strict=True))
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_book_fails_without_a_crash(wrong, name):
-    assert wrong[name].status == 1
-    assert "report" not in wrong[name].messages
-    assert "Traceback (most recent call last)\n  File" not in wrong[name].messages
+    [build] = build_all([Build(corpus / "broken", out / "broken", (*ENGINE, *LIGHT))])
+    return build
 
 
 def errors(build):
@@ -263,23 +255,12 @@ def errors(build):
 
 
 def test_all_that_is_broken_is_reported_in_one_build(wrong):
-    assert sorted(errors(wrong["broken"])) == [
+    assert wrong.status == 1
+    assert "report" not in wrong.messages
+    assert "Traceback (most recent call last)\n  File" not in wrong.messages
+    assert sorted(errors(wrong)) == [
         ("error.md:18", "the cell failed"),
         ("error_in_notebook.ipynb:cell 2", "the cell failed"),
         ("off_unquoted.md:1", NOT_A_MODE),
         ("slow.md:12", "the cell failed"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("dead_kernel", "the kernel died: exit status 1"),
-        ("no_kernel", "there is no kernel 'nobody-has-this' here"),
-    ],
-)
-def test_what_happens_to_a_kernel_is_told_with_the_line(wrong, name, reason):
-    build = wrong[f"fatal/{name}"]
-    line = {"dead_kernel": 14, "no_kernel": 10}[name]
-    assert errors(build) == [(f"index.md:{line}", "the cell failed")]
-    assert reason in build.messages

@@ -190,8 +190,11 @@ def test_a_kernel_may_be_warm_after_an_ordinary_one_and_the_other_way_round(
 
 
 @linux
-def test_who_reads_the_output_of_the_process_gets_an_ordinary_one(manager, caplog):
-    manager.start_kernel(stdout=subprocess.PIPE)
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_reads_its_output_or_has_another_command_gets_an_ordinary_one(manager, caplog, reads):
+    if not reads:
+        manager.kernel_spec.argv = [sys.executable, "-c", "", "{connection_file}"]
+    manager.start_kernel(**{"stdout": subprocess.PIPE} if reads else {})
     assert isinstance(manager.provisioner.process, subprocess.Popen)
     assert not caplog.records
 
@@ -209,14 +212,6 @@ def test_what_it_writes_outside_of_cells_goes_where_the_client_says(
         log.seek(0)
         assert ("deep\n" in log.read()) == bool(stream)
     assert ("deep\n" in capfd.readouterr().err) == (not stream)
-
-
-@linux
-def test_another_command_is_an_ordinary_process(manager, caplog):
-    manager.kernel_spec.argv = [sys.executable, "-c", "", "{connection_file}"]
-    manager.start_kernel()
-    assert isinstance(manager.provisioner.process, subprocess.Popen)
-    assert not caplog.records
 
 
 # Without forks

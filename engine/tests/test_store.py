@@ -81,6 +81,14 @@ def runs(book, monkeypatch):
     return runs
 
 
+def no_template_starts(monkeypatch):
+    def start(*_):
+        raise AssertionError("a template process started")
+
+    monkeypatch.setattr(warm, "TEMPLATES", {})
+    monkeypatch.setattr(warm, "Template", start)
+
+
 # In Sphinx.
 
 
@@ -89,11 +97,7 @@ def test_nothing_changed_so_nothing_runs_or_starts(book, ran, monkeypatch):
     assert book.build().read == ["index", "page"]
     assert ran.take() == ["page"]
 
-    def start(*_):
-        raise AssertionError("a template process started")
-
-    monkeypatch.setattr(warm, "TEMPLATES", {})
-    monkeypatch.setattr(warm, "Template", start)
+    no_template_starts(monkeypatch)
     again = book.build()
     assert again.status == 0
     assert again.read == []
@@ -175,21 +179,6 @@ def test_a_loaded_cell_counts(book, ran):
     assert [error.split(" ")[0] for error in built.errors] == ["page.md:16:"]
 
 
-def test_declared_files_count_and_so_does_a_new_one(book, ran):
-    book.write("data/a.csv", "1")
-    book.write("page.md", page(cell("1"), front="book: {depends: [data/*.csv]}\n"))
-    for name, text, runs in (
-        ("a.csv", "1", ["page"]), ("a.csv", "2", ["page"]), ("b.csv", "3", ["page"]),
-        ("b.txt", "3", []),
-    ):  # fmt: skip
-        book.write(f"data/{name}", text)
-        outcome(book)
-        assert ran.take() == runs
-    (book.folder / "data" / "b.csv").unlink()
-    outcome(book)
-    assert ran.take() == ["page"]
-
-
 def test_a_page_that_is_forced_runs_every_time(book, runs):
     book.write("other.md", ONE)
     book.write("page.md", page(cell("print(1)", 1), front="mystnb: {execution_mode: force}\n"))
@@ -202,11 +191,7 @@ def test_a_page_that_is_forced_runs_every_time(book, runs):
 
 
 def test_off_runs_and_starts_nothing(book, ran, monkeypatch):
-    def start(*_):
-        raise AssertionError("a template process started")
-
-    monkeypatch.setattr(warm, "TEMPLATES", {})
-    monkeypatch.setattr(warm, "Template", start)
+    no_template_starts(monkeypatch)
     book.write("conf.py", CONF + 'nb_execution_mode = "off"\n')
     book.write("page.md", page(cell("print(1)")))
     built = book.build(strict=False)  # MyST-NB warns that it does not know the language
@@ -420,18 +405,24 @@ def test_a_command_whose_words_all_lead_somewhere_is_followed(book, runs, comman
             assert runs.take() == ["page"]
 
 
-def test_variables_and_files_elsewhere_can_be_declared(book, runs, monkeypatch, tmp_path_factory):
+def test_files_patterns_and_variables_can_be_declared(book, runs, monkeypatch, tmp_path_factory):
     data = tmp_path_factory.mktemp("elsewhere") / "x.csv"
     data.write_text("1")
+    book.write("data/a.csv", "1")
     monkeypatch.setenv("BOOK_MODE", "1")
-    front = f"book: {{depends: [{data}, $BOOK_MODE]}}\n"
+    front = f"book: {{depends: [{data}, $BOOK_MODE, data/*.csv]}}\n"
     book.write("page.md", page(cell("print(1)", 1), front=front))
     for change in (lambda: None, lambda: data.write_text("22"),
-                   lambda: monkeypatch.setenv("BOOK_MODE", "2")):  # fmt: skip
+                   lambda: monkeypatch.setenv("BOOK_MODE", "2"),
+                   lambda: book.write("data/a.csv", "2"), lambda: book.write("data/b.csv", "3"),
+                   (book.folder / "data" / "b.csv").unlink):  # fmt: skip
         change()
         outcome(book)
         outcome(book)
         assert runs.take() == ["page"]
+    book.write("data/b.txt", "3")
+    outcome(book)
+    assert runs.take() == []
 
 
 def test_a_book_can_say_for_all_its_pages_that_nothing_else_is_read(book, runs):
@@ -574,29 +565,17 @@ def any_outdated():
     return Results().any_outdated(find_settings(Path("page.md")), Path.cwd())
 
 
-def test_a_new_book_is_outdated(book):
+def test_a_book_is_outdated_where_a_result_of_a_page_that_is_there_does_not_hold(book, runs):
     assert any_outdated()
-
-
-def test_a_book_of_which_all_holds_is_not_and_one_with_a_changed_file_is(book, runs):
-    runs.files = [str(book.write("data.txt", "1"))]
-    outcome(book)
-    assert not any_outdated()
-    book.write("data.txt", "2")
-    assert any_outdated()
-
-
-def test_pages_that_are_gone_make_no_book_outdated(book, runs):
     runs.files = [str(book.write("data.txt", "1"))]
     book.write("gone.md", ONE)
     outcome(book, "page", "gone")
-    (book.folder / "gone.md").unlink()
-    book.write("data.txt", "2")
-    outcome(book)
     assert not any_outdated()
-
-
-def test_a_damaged_result_makes_a_book_outdated(book, runs):
+    book.write("data.txt", "2")
+    assert any_outdated()
     outcome(book)
+    assert any_outdated()
+    (book.folder / "gone.md").unlink()
+    assert not any_outdated()
     result(book).write_bytes(b"x")
     assert any_outdated()

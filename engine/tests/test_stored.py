@@ -35,12 +35,14 @@ def stored(path):
 
 
 @pytest.fixture
-def said(capsys):
-    """What the commands wrote since it was asked last."""
-    return lambda: capsys.readouterr().out
+def book(book):
+    """A book that says that what notebooks hold is compared."""
+    book.write("conf.py", STORED)
+    return book
 
 
 def test_check_says_that_it_leaves_out_what_is_stored(book, said):
+    book.write("conf.py", CONF)
     notebook(("print(2)", "1\n"))
     assert main(["check", "."]) == 0
     assert said().startswith(
@@ -50,7 +52,6 @@ def test_check_says_that_it_leaves_out_what_is_stored(book, said):
 
 
 def test_what_is_stored_is_compared_if_the_book_says_so(book, said):
-    book.write("conf.py", STORED)
     notebook(("print(1)", "1\n"), ("print(2)", "3\n"), ("print('ab')", "a", "b\n"))
     assert main(["check", "."]) == 1
     told = said()
@@ -60,7 +61,6 @@ def test_what_is_stored_is_compared_if_the_book_says_so(book, said):
 
 
 def test_a_cell_that_prints_where_nothing_is_stored_is_wrong(book, said):
-    book.write("conf.py", STORED)
     notebook(("print(1)", "1\n"), ("print(2)",))
     assert main(["check", "."]) == 1
     told = said()
@@ -69,6 +69,7 @@ def test_a_cell_that_prints_where_nothing_is_stored_is_wrong(book, said):
 
 
 def test_accept_says_why_it_stores_nothing_where_the_book_does_not_say_so(book, said):
+    book.write("conf.py", CONF)
     notebook(("print(1)", "2\n"), ("print(2)",))
     assert main(["accept", "page.ipynb"]) == 0
     assert said().startswith(
@@ -78,7 +79,6 @@ def test_accept_says_why_it_stores_nothing_where_the_book_does_not_say_so(book, 
 
 
 def test_a_notebook_without_outputs_runs_as_before(book, said):
-    book.write("conf.py", STORED)
     notebook(("print(1)",))
     assert main(["check", "."]) == 0
     assert said() == (
@@ -90,7 +90,6 @@ def test_a_notebook_without_outputs_runs_as_before(book, said):
 
 @pytest.mark.parametrize("named", ["page.ipynb", "."])
 def test_a_notebook_without_outputs_gets_them_by_its_name_or_with_all_of_a_book(book, named):
-    book.write("conf.py", STORED)
     path = notebook(("print(1)",))
     assert main(["accept", named]) == 0
     assert stored(path) == ["1\n"]
@@ -98,7 +97,6 @@ def test_a_notebook_without_outputs_gets_them_by_its_name_or_with_all_of_a_book(
 
 def test_of_a_line_that_begins_anew_only_the_last_state_counts(book):
     """As a notebook that Jupyter has saved holds a bar of progress."""
-    book.write("conf.py", STORED)
     notebook((r"print('\r 50 %', end=''); print('\r100 %')", "100 %\n"))
     assert main(["check", "."]) == 0
 
@@ -130,14 +128,12 @@ def test_a_notebook_has_no_place_for_tolerances_and_is_told_so(book, said):
 
 
 def test_a_picture_in_a_difference_does_not_flood_the_terminal(book, said):
-    book.write("conf.py", STORED)
     notebook(("from IPython.display import Image, display\nprint(1)\nImage(bytes(9000))", "2\n"))
     assert main(["accept", "."]) == 0
     assert max(map(len, said().splitlines())) < 400
 
 
 def test_what_nbval_ignores_is_not_compared(book, said):
-    book.write("conf.py", STORED)
     path = notebook(("# NBVAL_IGNORE_OUTPUT\nprint(2)", "1\n"), ("print(2)", "1\n"))
     made = json.loads(path.read_text())
     made["cells"][1]["metadata"]["tags"] = ["nbval-skip"]
@@ -177,7 +173,6 @@ def test_a_file_keeps_its_end_and_its_version(end):
 
 
 def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said):
-    book.write("conf.py", STORED)
     path = notebook(("print(1)", "1\n"), ("print(2)", "3\n"), ("x = 1", "gone\n"))
     before = path.read_text()
     assert main(["accept", "."]) == 0
@@ -193,7 +188,6 @@ def test_accept_stores_what_the_cells_print_and_changes_nothing_else(book, said)
 
 
 def test_accept_marks_the_cells_that_cannot_be_compared_and_takes_the_rest(book, said):
-    book.write("conf.py", STORED)
     random = "import random\nprint(random.random())"
     path = notebook((random, "0.5\n"), ("print(2)", "1\n"), ("%timeit -n 1 -r 1 1", "3 ns\n"),
                     ("print(hex(id(print)))", "0x7f3c12ab\n"))  # fmt: skip
@@ -216,7 +210,6 @@ def test_accept_marks_the_cells_that_cannot_be_compared_and_takes_the_rest(book,
 
 
 def test_a_build_and_pytest_compare_it_too(book):
-    book.write("conf.py", STORED)
     notebook(("print(2)", "3\n"))
     built = book.build()
     assert built.status == 1
