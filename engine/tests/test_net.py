@@ -34,6 +34,7 @@ USES = {
     "from pathlib import Path\nlist(Path('package').glob('*.py'))": ["package"],
     "import glob\nglob.glob('package/*.py')": ["package"],
     "from importlib.metadata import distributions\n[*distributions(path=['package'])]": [],
+    "import os\nos.makedirs('package', exist_ok=True)": [],
     "try: open('absent.txt')\nexcept OSError: pass": ["absent.txt"],
 }
 # What a page asks of others, and by which event that is known.
@@ -86,6 +87,7 @@ def test_what_a_page_opens_lists_and_loads_is_noted(all_used, code):
     files = {os.path.relpath(file, folder) for file in found[code].files
              if str(folder) in file and not file.endswith(".pyc")}  # fmt: skip
     assert sorted(files) == sorted(USES[code])
+    assert str(folder / "package") not in found[code].written
 
 
 @pytest.mark.parametrize("code", ASKS)

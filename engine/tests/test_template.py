@@ -345,7 +345,12 @@ class TestRefusals:
         begin = "import subprocess\np = subprocess.Popen('cat', stdin=subprocess.PIPE)\n"
         write_module("helper", f"{begin}open({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid))")
         parent = start("helper")
-        first = fork(parent)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        first, ended = fork(parent), fork(parent)
+        ended.send_signal(signal.SIGKILL)
+        end_of(ended)
+        fork(parent)  # by then, the template has ended what that one left
+        helper = int((tmp_path / "pid").read_text())
+        assert is_alive(helper)
+        os.kill(helper, signal.SIGKILL)
         assert fork(parent).poll() is None
         assert first.poll() is None
