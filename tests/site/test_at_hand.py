@@ -114,30 +114,26 @@ KINDS = {
 class TestEachKind:
     pytestmark = in_browser
 
-    def test_it_is_shown_to_a_pointer_and_gone_with_it(self, browser, address, kind):
+    @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "dark")])
+    def test_it_is_shown_to_a_pointer_moves_nothing_and_is_gone_with_it(
+        self, browser, address, kind, width, scheme
+    ):
         name, _, text = KINDS[kind]
-        with at(browser, address, name) as page:
+        size = "[document.documentElement.scrollWidth, document.querySelector('h1').offsetTop]"
+        with at(browser, address, name, width=width, scheme=scheme) as page:
+            before = page.evaluate(size)
             assert not shown(page).count()
             link(page, kind).hover()
             shown(page).wait_for()
             assert text in shown(page).inner_text()
-            page.mouse.move(2, 2)
-            shown(page).wait_for(state="hidden")
-
-    @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "dark")])
-    def test_it_is_on_the_screen_and_moves_nothing(self, browser, address, kind, width, scheme):
-        name = KINDS[kind][0]
-        size = "[document.documentElement.scrollWidth, document.querySelector('h1').offsetTop]"
-        with at(browser, address, name, width=width, scheme=scheme) as page:
-            before = page.evaluate(size)
-            link(page, kind).hover()
-            shown(page).wait_for()
             box = shown(page).bounding_box()
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= width
             assert box["y"] >= 0
             assert shown(page).evaluate("e => e.scrollWidth <= e.clientWidth")
             assert page.evaluate(size) == before
+            page.mouse.move(2, 2)
+            shown(page).wait_for(state="hidden")
 
     @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm ci")
     def test_axe_finds_nothing(self, browser, address, kind):

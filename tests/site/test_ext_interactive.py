@@ -101,14 +101,6 @@ def test_markup_has_neither_styles_nor_scripts_of_its_own(name):
     assert not {node.tag for node in root.iter()} & {"script", "style"}
 
 
-def test_the_first_state_is_what_the_package_computes():
-    root = ET.fromstring(interactive.first_state("if-neuron", "markup", "here"))
-    body = [[cell.text for cell in row] for row in root.iter("tr")][1:]
-    spikes, v = IF().record(torch.full((20,), 0.3))
-    assert torch.equal(torch.tensor([float(row[1]) for row in body]), v)
-    assert [float(row[2]) for row in body] == spikes.tolist()
-
-
 def hundredths(dice: random.Random, low: int, high: int, step: int) -> float:
     """Choose what a slider from `low` to `high` can be set to, all in hundredths."""
     return dice.randrange(low, high + 1, step) / 100
