@@ -52,6 +52,7 @@ __all__ = [
     "fit_best",
     "grid",
     "loss_on",
+    "matching",
     "pairs",
     "parameters",
     "reached",
@@ -238,6 +239,12 @@ def accuracy(network: Callable[..., Tensor], *part: Tensor) -> float:
 def pairs(split: data.Split) -> tuple[Part, Part, Part]:
     """Return inputs and labels of the training, the validation and the test."""
     return split[:2], split[4:6], split[2:4]
+
+
+def matching(delay: int, seed: int) -> list[Part]:
+    """Return the data of delayed matching to sample, for training, validation and test."""
+    random = torch.Generator().manual_seed(seed)
+    return [data.delayed_match(size, delay, generator=random) for size in (1024, 512, 512)]
 
 
 def reached(network: Callable[..., Tensor], split: data.Split) -> Row:

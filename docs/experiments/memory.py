@@ -20,7 +20,7 @@ from functools import partial
 from itertools import product
 
 import torch
-from harness import Part, Row, each, fit_best, grid, parameters, right, tuned
+from harness import Part, Row, each, fit_best, grid, matching, parameters, right, tuned
 from torch import Tensor
 
 from snn_docs import ALIF, LIF, CubaLIF, data
@@ -189,8 +189,7 @@ ABLATIONS: dict[str, Callable[[Spiking, Part, range], Row]] = {
 
 def train(name: str, delay: int, setting: Row, seed: int) -> Row:
     """Train a network on data of its own, and return its best epoch in validation."""
-    generator = torch.Generator().manual_seed(seed)
-    parts = [data.delayed_match(size, delay, generator=generator) for size in (1024, 512, 512)]
+    parts = matching(delay, seed)
     torch.manual_seed(seed)
     network = NETWORKS[name](**{key: value for key, value in setting.items() if key != "rate"})
     found = fit_best(network, parts, setting["rate"], count=EPOCHS, batch=128, until=SOLVED)

@@ -22,7 +22,19 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
-from harness import SEEDS, Notes, Part, Row, best_epoch, grid, pairs, record, right, studied
+from harness import (
+    SEEDS,
+    Notes,
+    Part,
+    Row,
+    best_epoch,
+    grid,
+    matching,
+    pairs,
+    record,
+    right,
+    studied,
+)
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, one_hot
 from torch.nn.utils import clip_grad_norm_
@@ -74,27 +86,17 @@ class Weights(NamedTuple):
     bias: Tensor
 
 
-def matching(delay: int) -> Callable[[int], list[Part]]:
-    """Return what makes the data of delayed matching to sample."""
-
-    def parts(seed: int) -> list[Part]:
-        random = torch.Generator().manual_seed(seed)
-        return [data.delayed_match(size, delay, generator=random) for size in (1024, 512, 512)]
-
-    return parts
-
-
 def written(_: int) -> list[Part]:
     """Return the digits, shown for ten steps; seeds decide the weights and the order alone."""
     return [(x.expand(10, -1, -1), y) for x, y in pairs(data.digits(validation=360))]
 
 
 TASKS = {
-    "match 15": Task(matching(15), kept=0.8, judged=5, recurrent=True),
-    "match 40": Task(matching(40), kept=0.8, judged=5, recurrent=True),
+    "match 15": Task(partial(matching, 15), kept=0.8, judged=5, recurrent=True),
+    "match 40": Task(partial(matching, 40), kept=0.8, judged=5, recurrent=True),
     "digits": Task(written, kept=0.9, judged=10, recurrent=False),
-    "match 40 alone": Task(matching(40), kept=1.0, judged=5, recurrent=False),
-    "match 40 kept": Task(matching(40), kept=1.0, judged=5, recurrent=True),
+    "match 40 alone": Task(partial(matching, 40), kept=1.0, judged=5, recurrent=False),
+    "match 40 kept": Task(partial(matching, 40), kept=1.0, judged=5, recurrent=True),
 }
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Part, Row, accuracy, fit_best, pairs, study
+from harness import Part, Row, accuracy, fit_best, matching, pairs, study
 from torch import Tensor
 
 from snn_docs import LIF, data
@@ -136,12 +136,6 @@ class Task(NamedTuple):
     kept: float
     until: float
     """Training ends when validation was at least this good for some epochs."""
-
-
-def matching(delay: int, seed: int) -> list[Part]:
-    """Return the data of delayed matching to sample."""
-    random = torch.Generator().manual_seed(seed)
-    return [data.delayed_match(size, delay, generator=random) for size in (1024, 512, 512)]
 
 
 def written(seed: int) -> list[Part]:
