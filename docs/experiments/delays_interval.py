@@ -13,7 +13,7 @@ from functools import partial
 
 import delays
 import torch
-from harness import Row, accuracy, loss_on, study
+from harness import Part, Row, accuracy, loss_on, study
 from torch import Tensor
 
 from snn_docs.delays import Delayed
@@ -59,22 +59,26 @@ def made(kind: str, value: float) -> torch.nn.Module:
     return delays.Counting(late, delays.leaky(0.5))
 
 
+def narrowed(network: torch.nn.Module, training: Part, rate: float, narrowest: float) -> None:
+    """Train, and narrow delays, if there are any."""
+
+    def narrow(losses: list[float]) -> None:
+        if isinstance(network.first, Delayed):
+            network.first.anneal(len(losses) / delays.EPOCHS, narrowest)
+
+    minimize(
+        loss_on(network, *training, axis=1), network.parameters(), len(training[1]),
+        epochs=delays.EPOCHS, lr=rate, on_epoch=narrow,
+    )  # fmt: skip
+
+
 def train(name: str, setting: Row, seed: int) -> Row:
     """Return what a network reaches where it was trained, and what it tells of other intervals."""
     kind, _, value = name.partition(" ")
     training, held, test = delays.sample(seed)
     torch.manual_seed(seed)
     network = made(kind, float(value or 0))
-    first = network.first
-
-    def narrow(losses: list[float]) -> None:
-        if isinstance(first, Delayed):
-            first.anneal(len(losses) / delays.EPOCHS, float(value))
-
-    minimize(
-        loss_on(network, *training, axis=1), network.parameters(), len(training[1]),
-        epochs=delays.EPOCHS, lr=setting["rate"], on_epoch=narrow,
-    )  # fmt: skip
+    narrowed(network, training, setting["rate"], float(value or 0))
     told = partial(accuracy, network)
     row: Row = {"validation": told(*held), "test": told(*test)}
     if kind != "weights":

@@ -9,11 +9,10 @@ processor.
 
 import delays
 import torch
-from delays_interval import rates
-from harness import Row, accuracy, loss_on, study
+from delays_interval import narrowed, rates
+from harness import Row, accuracy, study
 
 from snn_docs.delays import Delayed
-from snn_docs.fitting import minimize
 
 NARROWEST = 0.3
 NETWORKS = {f"from {width:g}": rates(1e-2, 2e-2) for width in (10.0, NARROWEST)}
@@ -27,14 +26,7 @@ def train(name: str, setting: Row, seed: int) -> Row:
     late = Delayed(delays.CHANNELS, delays.CLASSES, delays.LONGEST, width=width)
     begun = late.delay.detach()
     network = delays.Counting(late, delays.leaky(0.5))
-
-    def narrow(losses: list[float]) -> None:
-        late.anneal(len(losses) / delays.EPOCHS, NARROWEST)
-
-    minimize(
-        loss_on(network, *training, axis=1), network.parameters(), len(training[1]),
-        epochs=delays.EPOCHS, lr=setting["rate"], on_epoch=narrow,
-    )  # fmt: skip
+    narrowed(network, training, setting["rate"], NARROWEST)
     moved = float((late.delay - begun).abs().mean())
     return {
         "validation": accuracy(network, *held),
