@@ -26,21 +26,20 @@ CLOCK = "\n\n```{code-cell}\nimport os\n\nprint(sum(os.times()[:4]))\n```\n"
 EMPTY = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n"
 
 
-def cpu_seconds(path: Path, text: str) -> tuple[int, float]:
-    """Run a page and return the number of its cells, and the time of a kernel that runs them."""
+def cpu_seconds(path: Path, text: str) -> float:
+    """Run a page and return the time of a kernel that runs its cells."""
     [run] = run_pages([parse_page(path, text + CLOCK, find_settings(path))])
     if run.failure:
         sys.exit(report.describe(report.wrong([run])[0]))
-    *cells, clock = run.verdicts
-    return len(cells), float(clock.got)
+    return float(run.verdicts[-1].got)
 
 
 def page_rows(pages: list[Path]) -> Iterator[Row]:
     """Yield the time of each page."""
-    _, start = cpu_seconds(pages[0], EMPTY)
+    start = cpu_seconds(pages[0], EMPTY)
     for path in pages:
-        cells, seconds = cpu_seconds(path, path.read_text(encoding="utf-8"))
-        yield {"page": path.stem, "cells": cells, "seconds": max(seconds - start, 0.0)}
+        seconds = cpu_seconds(path, path.read_text(encoding="utf-8"))
+        yield {"page": path.stem, "seconds": max(seconds - start, 0.0)}
 
 
 if __name__ == "__main__":

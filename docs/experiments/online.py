@@ -270,12 +270,10 @@ def rows() -> Iterator[Row]:
         name, told = row["network"].split(", ")
         if told == "slow":
             slow[name] = row["chosen"]
-        tried = zip(row["settings"], row["tried"], strict=True)
         yield {
             "task": name,
             "gradient": told,
             "chosen": row["chosen"],
-            "tried": [{**each, "validation": reached} for each, reached in tried],
             "test": row["test"],
             "epoch": row["epoch"],
             "cosine": {
