@@ -48,18 +48,11 @@ def expect(text, options="", **more):
     return "`````{testoutput}\n" + "\n".join(lines) + "\n`````\n"
 
 
-def block_of(text, flags=0, *, rtol=None, atol=None, exact=()):
-    """What a block expects: under flags, and a tolerance if one is given."""
-    given_one = rtol is not None or atol is not None
-    amounts = {"rtol": rtol, "atol": atol}
-    given = {name: Decimal(repr(each)) for name, each in amounts.items() if each is not None}
-    tolerance = Tolerance(exact=exact, **given) if given_one else None
-    return Expected(1, 2, 3, str(text), STRICT | flags, tolerance)
-
-
-def near(want, got, flags=0, **tolerance):
-    """Whether a printed text is accepted."""
-    return matches(block_of(want, flags, **tolerance), normalize(str(got)))
+def near(want, got, flags=0, *, exact=(), **amounts):
+    """Whether a printed text is accepted, under a tolerance if one is given."""
+    given = {name: Decimal(repr(each)) for name, each in amounts.items()}
+    tolerance = Tolerance(exact=exact, **given) if given else None
+    return matches(Expected(1, 2, 3, want, STRICT | flags, tolerance), normalize(got))
 
 
 def test_the_same_text_matches():

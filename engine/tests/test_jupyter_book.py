@@ -97,9 +97,3 @@ def test_only_what_the_table_of_contents_names_is_found_where_it_decides(jupyter
     assert decides != settings
     conf.write_text(decides, encoding="utf-8")
     assert [path.as_posix() for path in find_pages([Path()])] == ["page.md", "part/found.md"]
-
-
-def test_the_command_line_checks_it_also_after_a_build(jupyter_book, capsys):
-    sphinx_build("-b", "html", ".", "_build/html")
-    assert main(["check", ".", "--anew"]) == 0
-    assert RIGHT in capsys.readouterr().out

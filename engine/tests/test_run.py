@@ -211,6 +211,7 @@ LINES = {
     "%time 1 / 0": 1,
     "'Cell In[9], line 1'\nraise ValueError('Cell In[9], line 1')": 2,
     "1 / 0  # Cell In[1], line 99": 1,
+    "raise ValueError('Cell In[2], line 2')": 1,  # where the fence is that closes the cell
     "get_ipython().run_cell('\\n' * 90 + '1 / 0').raise_error()": 1,
     "get_ipython().execution_count = 9\n1 / 0": 2,
 }

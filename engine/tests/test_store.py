@@ -280,21 +280,25 @@ def test_packages_without_a_record_count_by_their_version(tmp_path, named):
     assert inputs.record(str(tmp_path / "solver-1.0.egg-info")) != once
 
 
-@pytest.mark.parametrize("what", ["python", "platform", "processor", "threads", "engine"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        (sys, "version", "3.99"),
+        (store.platform, "platform", lambda: "Plan 9"),
+        (store, "features", lambda: {"an abacus"}),
+        (store, "ENVIRONMENT", warm.ENVIRONMENT | {"OMP_NUM_THREADS": "2"}),
+        (),
+    ],
+    ids=["python", "platform", "processor", "threads", "engine"],
+)
 def test_another_environment_runs_all(book, runs, monkeypatch, tmp_path, what):
     engine = shutil.copytree(Path(store.__file__).parent, tmp_path / "engine")
     monkeypatch.setattr(store, "__file__", str(engine / "store.py"))
     outcome(book)
     outcome(book)
     assert runs.take() == ["page"]
-    if what == "python":
-        monkeypatch.setattr(sys, "version", "3.99")
-    elif what == "platform":
-        monkeypatch.setattr(store.platform, "platform", lambda: "Plan 9")
-    elif what == "processor":
-        monkeypatch.setattr(store, "features", lambda: {"an abacus"})
-    elif what == "threads":
-        monkeypatch.setattr(store, "ENVIRONMENT", warm.ENVIRONMENT | {"OMP_NUM_THREADS": "2"})
+    if what:
+        monkeypatch.setattr(*what)
     else:
         (engine / "net.py").write_text("# another engine\n")
     outcome(book)
