@@ -171,11 +171,8 @@ def shortened(line: str) -> str:
 
 def wrong(runs: Sequence[Run]) -> list[Verdict]:
     """Return what to report: the wrong cells, but not those that another one kept from running."""
-    reported: list[Verdict] = []
-    for run in runs:
-        found = [verdict for verdict in run.verdicts if not verdict.ok]
-        reported += [v for v in found if v.status is not Status.NOT_RUN] or found
-    return reported
+    verdicts = (verdict for run in runs for verdict in run.verdicts)
+    return [v for v in verdicts if not v.ok and v.status is not Status.NOT_RUN]
 
 
 def python() -> str:
