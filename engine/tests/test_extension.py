@@ -107,11 +107,12 @@ NOTE = "\n````{note}\n```{testoutput}\n1\n```\n````\n"
         ("note.md", page(cell("x = 1"), NOTE), 14),
         ("plain.md", "# Page\n\n```{testoutput}\n1\n```\n", 3),
         ("list.md", page(cell("x = 1"), "\n- item\n\n  ```{testoutput}\n  1\n  ```\n"), 15),
-        ("include.md", page(cell("print(1)", 1), "\n```{include} part.txt\n```\n"), 1),
+        ("include.md", page(cell("print(1)", 1), "\n```{include} part.txt\n```\n"), 13),
     ],
 )
 def test_a_block_that_was_not_compared_is_an_error(book, name, text, line):
-    book.write("part.txt", "```{testoutput}\n1\n```\n")
+    # at the line at which the page has a block of its own
+    book.write("part.txt", "\n" * 12 + "```{testoutput}\n1\n```\n")
     book.write(name, text)
     place = "part.txt" if name == "include.md" else name
     for _ in range(2):

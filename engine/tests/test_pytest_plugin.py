@@ -65,9 +65,13 @@ def test_a_wrong_cell_fails_alone_and_shows_place_and_difference(book, run_pytes
 
 def test_pages_run_in_the_environment_that_pytest_was_started_in(book, run_pytest, monkeypatch):
     monkeypatch.setenv("BY_A_TEST", "not yet")
-    book.write("page.md", page(cell("import os; print(os.environ['BY_A_TEST'])", "not yet")))
-    book.write("test_a.py", "import os\nos.environ['BY_A_TEST'] = 'set'\ndef test_a(): pass\n")
+    code = "import os; print(os.environ['BY_A_TEST'], 'NEW' in os.environ)"
+    book.write("page.md", page(cell(code, "not yet False")))
+    sets = "import os\nos.environ['BY_A_TEST'] = os.environ['NEW'] = 'set'\n"
+    book.write("test_a.py", f"{sets}def test_a(): pass\n")
     book.write("test_z.py", "import os\ndef test_z(): assert os.environ['BY_A_TEST'] == 'set'\n")
+    monkeypatch.setenv("NEW", "")
+    monkeypatch.delenv("NEW")  # also after the test
     run_pytest("test_a.py", "page.md", "test_z.py").assert_outcomes(passed=3)
 
 
