@@ -93,7 +93,7 @@ PAIRS = """
     自分のデータ               | own_data          |
     csv 読み込み               | own_data          | フォルダを読む
     モデル 保存                | own_data          | 学習し、保存し、読み直し、測る
-    クロスバリデーション       | own_data          | 50件しかなければ、全部で測り、全部で学ぶ
+    クロスバリデーション       | own_data          | もっと深く
     過学習                     | own_data          |
     Izhikevich                 | own_neuron        |
     自作ニューロン             | own_neuron        |
