@@ -427,10 +427,8 @@ def test_why_a_page_runs_again_is_told(book, capsys):
     assert "page.md: " in first
     assert "again" not in first
     assert "shell.md: " in first
-    assert (
-        "(not kept: the cell at line 10 starts a process: true)\npages that run in every build: 1 ("
-        in first
-    )
+    assert "(not kept: the cell at line 10 starts a process: true)\n" in first
+    assert "\npages that run in every build: 1 (" in first
     book.write("data.txt", "1\n")
     main(["check", "."])
     assert "(again, since data.txt has changed)" in capsys.readouterr().err
