@@ -36,7 +36,7 @@ const figure = {
       y: { from: 0, to: 1.3, ticks: [0, 0.5, 1] },
     });
     const right = axes({
-      ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線は元のReLU）" },
+      ...{ top: 36, bottom: 272, left: 368, title: "正解率（横線はReLU）" },
       x: {
         ...{ from: -0.2, to: 5.2, ticks: [0, 1, 2, 3, 4, 5], name: "待つステップ数" },
         words: (power) => `${2 ** power}`,
