@@ -28,7 +28,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sphinx.util import logging
 
 from book.downloads.readable import Unwritable, Writer, escaped, is_cell, parts
-from book.files import write_file
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -296,7 +296,7 @@ def copy_books(app: Sphinx) -> None:
     """Put the books that were made where pages offer them."""
     for name in app.config.takeaway_books:
         if (book := Path(app.confdir, name)).is_file():
-            write_file(Path(app.outdir, FOLDER, book.name), book.read_bytes())
+            write_atomically(Path(app.outdir, FOLDER, book.name), book.read_bytes())
 
 
 def add_page(
@@ -316,12 +316,12 @@ def add_page(
         logger.warning("%s", error, location=error.node, type="takeaway")
         return
     for suffix, content in files.items():
-        write_file(Path(app.outdir, FOLDER, f"{docname}{suffix}"), content)
+        write_atomically(Path(app.outdir, FOLDER, f"{docname}{suffix}"), content)
     named = {".ipynb": NOTEBOOK, ".py": SCRIPT, ".md": SOURCE}
     links = [(f"{named[end]}（{end}）", f"{FOLDER}/{docname}{end}") for end in files]
     for record in page.records():
         to = f"{FOLDER}/{record.as_posix()}"
-        write_file(Path(app.outdir, to), Path(app.srcdir, record).read_bytes())
+        write_atomically(Path(app.outdir, to), Path(app.srcdir, record).read_bytes())
         links.append((RECORD_TEXT.format(name=record.name), to))
     books = (Path(app.confdir, name) for name in app.config.takeaway_books)
     links += [(BOOKS[each.suffix], f"{FOLDER}/{each.name}") for each in books if each.is_file()]

@@ -19,7 +19,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from book.files import write_file
+from book.files import write_atomically
 from book.v8 import running
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def add_files(
     for name in sorted({node["figure"] for node in found}):
         if not app.builder.embedded:  # type: ignore[attr-defined]
             script = f"interactive/{name}.js"
-            write_file(Path(app.outdir, "_static", script), bundle(name))
+            write_atomically(Path(app.outdir, "_static", script), bundle(name))
             app.add_js_file(script, loading_method="defer")
 
 

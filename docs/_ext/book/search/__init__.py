@@ -24,7 +24,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
 from sphinx.util import logging
 
-from book.files import write_file
+from book.files import write_atomically
 from book.formulas import render
 from book.search import words
 
@@ -133,7 +133,7 @@ class Index:
         names, leads = found_by(book, Path(app.srcdir, app.config.search_words))
         data = {"variants": names, "leads": leads, "pages": list(book.items())}
         packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        write_file(file, BEFORE + packed + AFTER)
+        write_atomically(file, BEFORE + packed + AFTER)
 
 
 def found_by(

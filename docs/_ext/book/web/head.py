@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from sphinx.util import logging
 
-from book.files import write_file
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def root_not_found(app: Sphinx, exception: Exception | None) -> None:
     if exception is None and app.builder.name == "html" and app.config.html_baseurl:
         file = Path(app.outdir, f"{NOT_FOUND}.html")
         html = rooted(file.read_text(encoding="utf-8"), app.config.html_baseurl)
-        write_file(file, html)
+        write_atomically(file, html)
 
 
 def pages_without_source(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import tinycss2
 from fontTools import subset, version
 
-from book.files import write_file
+from book.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -169,7 +169,7 @@ def cut_fonts(files: Iterable[Path], characters: str, cache: Path) -> None:
         known = cache / hashlib.sha256(made_from).hexdigest()
         if not known.is_file():
             cut_font(file, characters, known)
-        write_file(file, known.read_bytes())
+        write_atomically(file, known.read_bytes())
 
 
 # ---- The site ----
@@ -201,7 +201,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         names = set().union(*map(names_of_page, pages), *map(NAME.findall, scripts))
         joining = (Path(app.outdir, file) for file in joined(app))
         style = "\n".join(used_stylesheet(file, names, static) for file in joining)
-        write_file(static / FILE, style)
+        write_atomically(static / FILE, style)
 
         named = {static / match[2] for match in URL.finditer(style)}
         shown = set().union(*map(characters, [*pages, *scripts, style]))
