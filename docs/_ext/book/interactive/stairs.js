@@ -5,7 +5,7 @@ const START = 0.5; // of the threshold
 const CURRENTS = Array.from({ length: 321 }, (_, i) => (i - 60) / 200);
 
 // How a depth is drawn; where its name is, and how far above its ReLU the number of that is.
-const LOOKS = [["", 0, 0.98, 0.04], [" dotted", 2.2, 0.76, -0.07]];
+const LOOKS = [["", 0, 0.98, 0.04], [" dotted", 2.2, 0.7, -0.07]];
 
 const relu = (x) => Math.min(1, Math.max(0, x));
 const rateOf = (current, count) => {
@@ -58,7 +58,7 @@ const figure = {
     };
     return [
       ...[left.markup, line(left, [-0.3, 0, 1, 1.3].map((x) => [x, relu(x)]), "reference")],
-      ...[line(left, stairs, "fired"), text(left.across(0.64), left.up(0.42), "ReLU（1まで）")],
+      ...[line(left, stairs, "fired"), text(left.across(0.64), left.up(0.42), "ReLU")],
       ...[text(left.across(0.2), left.up(0.57), "IF"), right.markup],
       upright(right, waited, "threshold"),
       text(right.across(waited) + away, right.up(0.34), `${count}ステップ`, anchor),
