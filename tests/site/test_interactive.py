@@ -128,7 +128,7 @@ def test_what_is_heard(browser, address):
         page.get_by_role("slider", name="入力（1ステップあたり）").press("ArrowRight")
         heard = figure.aria_snapshot()
         for part in (
-            'group "入力を0.6から1.0まで動かすと、発火の回数が変わらないのは、どちらのリセットですか？"',
+            'group "入力を0.6から1.0まで動かすと、発火の回数が変わらないのは、どちらの',
             'slider "入力（1ステップあたり）": "0.34"',
             'slider "閾値": "1"',
             'slider "入力を続ける長さ": "19"',
