@@ -92,7 +92,7 @@ PAIRS = """
     発火しない 学習            | dead_neurons      |
     自分のデータ               | own_data          |
     csv 読み込み               | own_data          | フォルダを読む
-    モデル 保存                | own_data          | 学習し、保存し、読み直し、測る
+    モデル 保存                | own_data          | 保存し、読み直し、1度だけ測る
     クロスバリデーション       | own_data          | もっと深く
     過学習                     | own_data          |
     Izhikevich                 | own_neuron        |
@@ -171,7 +171,7 @@ LATER = """
     記憶 課題                  | temporal          |
     スパイク 順序              | timing            |
     時系列データ 分類          | own_data          |
-    学習済みモデル 保存        | own_data          | 学習し、保存し
+    学習済みモデル 保存        | own_data          | 保存し、読み直し
     検証データ 分割            | own_data          |
     混同行列                   | own_data          |
     ReLU 置き換え              | conversion        |
