@@ -76,8 +76,8 @@ CALLS = {
         "chip_rules",
         lambda page: page["whole"](there(4, 3), 8)[0],
     ),
-    "conversion: levels in place of spikes": (
-        "conversion",
+    "few_steps: levels in place of spikes": (
+        "experiments/few_steps",
         lambda page: page["Stairs"](4).to(ELSEWHERE)(there(5, 3)),
     ),
     "neurobench: a reader": (
