@@ -47,11 +47,11 @@ CALLS = {
         lambda page: page["SpikingNetwork"](4, 3, 2, LIF(leak=0.1)).to(ELSEWHERE)(there(5, 2, 4)),
     ),
     "online: a layer": (
-        "online",
+        "experiments/online",
         lambda page: page["Online"](torch.nn.Linear(4, 3), 0.8, 0.8).to(ELSEWHERE)(there(2, 4))[0],
     ),
     "online: one that feeds back": (
-        "online",
+        "experiments/online",
         lambda page: (
             page["Loop"](0.8).to(ELSEWHERE)(there(2, 20), (0.0, 0.0, there(2, 64)))[0]
         ),
