@@ -80,7 +80,8 @@ def _linear_node(where: str, layer: Linear, shape: Shape | None) -> nir.NIRNode:
     if shape not in (None, (layer.in_features,)):
         raise ValueError(
             f"{where} takes ({layer.in_features},), but {shape} comes before it; "
-            "NIR multiplies vectors with matrices, whose sizes must agree"
+            "NIR multiplies vectors with matrices, whose sizes must agree; put Flatten before it "
+            "if that is a picture"
         )
     weight = array(f"{where}: weight", layer.weight)
     if layer.bias is None:

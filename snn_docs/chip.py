@@ -46,6 +46,8 @@ class Rules:
     """閾値のビット数"""
     targets: int = 2
     """ニューロンかプールの、送り先の数"""
+    bias_each_step: bool = True
+    """バイアスを、ステップごとに足すか。足さないなら、0でないバイアスを断る"""
     fan_in: int | None = None
     """ニューロン1つの、入力の線の数。``None``なら数えない"""
     sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -63,6 +65,7 @@ MOST = 2**15 - 1
 """The largest threshold of 16 bits."""
 SPECK = Rules(
     chip="Speck",
+    bias_each_step=False,
     sizes={
         "入力の縦横": range(129), "出力の縦横": range(65), "チャネル": range(1025),
         "カーネル": range(17), "歩幅": (1, 2, 4, 8), "足す幅": range(8),
@@ -77,6 +80,7 @@ SPECK = Rules(
         "weight_bits": "sinabs 3.1.3, discretize.py",
         "threshold_bits": "sinabs 3.1.3, discretize.py",
         "targets": "sinabs 3.1.3, chips/dynapcnn.py",
+        "bias_each_step": "sinabs 3.1.3, docs/speck/notebooks/leak_neuron.ipynb",
         "sizes": "sinabs 3.1.3, docs/speck/overview.md",
         "pools": "sinabs 3.1.3, docs/speck/overview.md",
         "cores": "sinabs 3.1.3, chips/dynapcnn.py",
@@ -92,9 +96,10 @@ FIXES = {
     "つながり": "前と後ろにつなぐか、取り除く",
     "送り先": "枝分かれを減らす",
     "輪": "戻る結合を外す",
-    "入力の形": "チャネル、縦、横の順に渡す",
+    "入力の形": "画像でなければ(数, 1, 1)とし、Flattenで始める",
     "重み": "chip.integersで整数にする",
     "バイアス": "chip.integersで整数にする",
+    "バイアスの時刻": "bias=Falseで学習し直す",
     "閾値": "層に1つの正の整数にする",
     "倍率": "dt=1.0で書く",
     "リセット": "0へのリセットにする",
@@ -151,7 +156,8 @@ def check(
     r"""ネットワークが守っていない、チップの規則を並べます。
 
     調べるのは、部品とその並び、形、メモリ、重みと閾値が整数かどうかです。\
-    Speckは、バイアスを、ステップごとではなく、遅い時計に合わせて足します。\
+    Speckはバイアスを、ステップごとではなく遅い時計に合わせて足すので、0でないバイアスを断ります。\
+    電位が閾値と等しいときに発火するチップとの違いは調べません（この本では発火しません）。\
     膜電位の大きさは、データを見せて、``record``で測ります。\
     学習する前なら、``check(integers(network), shape)``が、重みの値によらない規則だけを調べます。
 
@@ -440,7 +446,9 @@ def _numbers(graph: nir.NIRGraph, rules: Rules) -> Found:
             rule, width = bits[part]
             values, most = np.asarray(getattr(node, part)), 2 ** (width - 1)
             ends = f"{values.min():g}から{values.max():g}"
-            if (values != values.round().clip(-most, most - 1)).any():
+            if rule == "バイアス" and values.any() and not rules.bias_each_step:
+                yield name, "バイアスの時刻", "ステップごと", "一定の時間ごと"
+            elif (values != values.round().clip(-most, most - 1)).any():
                 came = "実数" if (values != values.round()).any() else ends
                 yield name, rule, came, f"{width}ビットの整数"
             elif rule == "閾値" and not 0 < values.min() == values.max():

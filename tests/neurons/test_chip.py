@@ -31,12 +31,12 @@ def total(*sizes):
     return nn.AvgPool2d(*sizes, divisor_override=1)
 
 
-def good():
+def good(*, biased=False):
     """What a chip takes, but for its weights, which are real."""
     torch.manual_seed(0)
     return Sequential(
-        nn.Conv2d(1, 12, 3, bias=False), neuron(), total(2), nn.Conv2d(12, 32, 3), neuron(),
-        nn.Flatten(), nn.Linear(32, 10, bias=False), neuron(),
+        nn.Conv2d(1, 12, 3, bias=False), neuron(), total(2), nn.Conv2d(12, 32, 3, bias=biased),
+        neuron(), nn.Flatten(), nn.Linear(32, 10, bias=False), neuron(),
     )  # fmt: skip
 
 
@@ -57,9 +57,18 @@ class TestCheck:
                    nn.Flatten(), nn.Linear(32, 10), leaky]  # fmt: skip
         assert told(network) == [
             ("1", "プール"), ("2", "ニューロン"), ("4", "ニューロン"), ("7", "ニューロン"),
-            ("0", "重み"), ("0", "バイアス"), ("3", "重み"), ("3", "バイアス"),
-            ("6", "重み"), ("6", "バイアス"),
+            ("0", "重み"), ("0", "バイアスの時刻"), ("3", "重み"), ("3", "バイアスの時刻"),
+            ("6", "重み"), ("6", "バイアスの時刻"),
         ]  # fmt: skip
+
+    def test_a_bias_is_added_at_each_step_or_at_none(self):
+        """Whole numbers are not enough on a chip that adds biases by a clock of its own."""
+        whole = chip.integers(good(biased=True))
+        assert told(whole) == [("3", "バイアスの時刻")]
+        assert told(whole, bias_each_step=True) == []
+        assert told(good(biased=True), bias_each_step=True)[2] == ("3", "バイアス")
+        whole[3].bias.data.zero_()
+        assert told(whole) == []
 
     @pytest.mark.parametrize(
         ("layers", "shape", "rules"),
@@ -103,6 +112,14 @@ class TestCheck:
         assert told(layers, (1, 3, 4)) == [("1", "カーネルの形")]
         assert told(layers, (12, 1, 1)) == []
         assert told(layers, (12,)) == [("input", "入力の形")]
+
+    def test_what_to_do_about_a_vector_of_inputs(self):
+        """It says to begin with Flatten, without which the shape that it asks for does not fit."""
+        layers = [nn.Linear(12, 2, bias=False), neuron()]
+        layers[0].weight.data.zero_()
+        (found,) = chip.check(layers, (12,))
+        assert found.fix == "画像でなければ(数, 1, 1)とし、Flattenで始める"
+        assert chip.check([nn.Flatten(), *layers], (12, 1, 1)) == []
 
     def test_rules_are_data(self):
         network = chip.integers(good())
@@ -148,12 +165,12 @@ class TestCheck:
         head, weights, biases = table.splitlines()
         assert head.split() == ["規則", "層", "来たもの", "載るもの", "直し方"]
         assert weights.split()[:3] == ["重み", "0,", "2"]
-        assert biases.split()[:3] == ["バイアス", "0,", "2"]
+        assert biases.split()[:3] == ["バイアスの時刻", "0,", "2"]
 
 
 class TestIntegers:
     def test_weights_biases_and_thresholds_are_scaled_alike(self):
-        network, whole = good(), chip.integers(good())
+        network, whole = good(biased=True), chip.integers(good(biased=True))
         for at, fires in [(0, 1), (3, 4), (6, 7)]:
             n = whole[fires].threshold
             assert n == round(127 / network[at].weight.abs().max().item())
