@@ -108,7 +108,8 @@ def diagnose(
     動かすのは写しで、重み、勾配、訓練中かどうか、持っている状態、乱数は、どれも変わりません。\
     2度動かして、2度目のスパイクが違えば、状態が持ち越されています。
 
-    症状は、チェックリストです。直ったかどうかは、学習させた正解率で決めます。
+    症状は、チェックリストです。学習の前なら、2層目から先は、黙っていても、読めなくても、\
+    よく学習することがあります。直ったかどうかは、学習させた正解率で決めます。
 
     :param network: ``Network``、``Sequential``か、ニューロンを中に持つ``torch.nn.Module``
     :param inputs: ネットワークの入力。訓練データの1つのバッチ。``Network``なら\
@@ -136,7 +137,7 @@ def diagnose(
     ・Heavisideを使っている
       → ArcTanに替える
     ・1層目から、黙っている（94%）
-      → 入力の大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる
+      → 入力か重みの大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる
 
     出典: :cite:t:`lu2020dying`
     """
@@ -157,9 +158,11 @@ def diagnose(
     with torch.enable_grad(), torch.random.fork_rng():
         scores = (readout or _scores)(watch.network(inputs))
     if scores.shape[:1] != labels.shape or scores.dim() != 2:  # noqa: PLR2004 - batch, classes
+        is_first = len(labels) == len(inputs) and inputs.dim() > 2  # noqa: PLR2004 - batch, time
         raise ValueError(
             f"scores must have the shape [{len(labels)}, classes], but {list(scores.shape)} came; "
-            "give readout, a function that makes them of what the network returns"
+            + ("put time first, with inputs.transpose(0, 1), or " if is_first else "")
+            + "give readout, a function that makes them of what the network returns"
         )
     places, rest = watch.taken()
     if not places:
@@ -179,12 +182,15 @@ def diagnose(
     pairs = zip(places, again, strict=True)
     is_carried = not all(torch.equal(torch.cat(a.parts), torch.cat(b.parts)) for a, b in pairs)
     rules: list[Any] = [x.layer.surrogate for x in places if hasattr(x.layer, "surrogate")]
-    found = (
-        *_of_data(labels, is_carried=is_carried),
-        *_of_gradients(layers, rules),
-        *_of_firing(firing, labels, is_output_last=not rest),
-    )
-    return Diagnosis(tuple(layers), found)
+    found = [*_of_data(labels, is_carried=is_carried)]
+    spikes = torch.cat(places[-1].parts)
+    if (scores == scores[:1]).all() and (spikes != spikes[:, :1]).any():
+        seen = "スパイクは標本ごとに違うのに、点数はどの標本でも同じ"
+        found.append(Symptom(seen, "読み出しを替える。最大（max_potential）なら、平均に"))
+    else:
+        found += _of_gradients(layers, rules)
+        found += _of_firing(firing, labels, is_output_last=not rest)
+    return Diagnosis(tuple(layers), tuple(found))
 
 
 class _Place:
@@ -338,11 +344,11 @@ def _of_firing(layers: list[Layer], labels: Tensor, *, is_output_last: bool) -> 
         is_output = is_output_last and k == len(layers)  # which need not be read before training
         if layer.silent < SILENT and (layer.readable >= least or is_output):
             continue
-        remedy = "正規化、近道、重みの初期値"
+        remedy = "まず学習させる。進まなければ、正規化、近道、重みの初期値"
         if k == 1:
             remedy = "データか、入力の大きさを疑う"
             if layer.silent >= SILENT:
-                remedy = "入力の大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる"
+                remedy = "入力か重みの大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる"
         quiet = f"黙っている（{layer.silent:.0%}）"
         how = quiet if layer.silent >= SILENT else "答えが読めない"
         yield Symptom(f"{k}層目から、{how}", remedy)
@@ -364,6 +370,9 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
     - 勾配が、滑らかな双子の有限差分と同じ。双子は、発火の関数``surrogate``を、\
       スパイクの代わりに滑らかな値を返す``smooth``に替えたもの
     - ``state_dict``を保存し、読み込んでも同じ
+
+    調べるのは、渡したときの値です。学習する定数は、学習のあいだに、漏れが負になるなど、\
+    範囲の外へ出ることがあります。``PLIF``の漏れのように、``torch.sigmoid``を通すなどして収めます。
 
     :param neuron: ニューロン。発火するなら、代理勾配を``self.surrogate``に持つ
     :param inputs: 試す入力。形は``[T, B, *]``、``T``は2以上。発火するものとしないものを含む。\
@@ -404,14 +413,19 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
     fires = bool(((whole == 0) | (whole == 1)).all())
     if fires and whole.mean() in (0, 1):
         raise AssertionError(
-            f"of these inputs all outputs are {whole.mean():.0f}, which proves nothing; give "
-            "inputs of another size"
+            f"for inputs from {inputs.min():g} to {inputs.max():g} all outputs are "
+            f"{whole.mean():.0f}, which proves nothing: some must be 0 and some 1; give "
+            f"{'smaller' if whole.mean() else 'larger'} values, of the same shape"
         )
     _same("run twice", made.run(inputs), (whole, last))
     first, state = made.run(inputs[:1])
     rest, state = made.run(inputs[1:], state)
     _same("run in two parts", (torch.cat([first, rest]), state), (whole, last))
-    _same("run with a sample alone", made.run(inputs[:, :1])[0], whole[:, :1])
+    _same(
+        "run with a sample alone, with which others must not mix",
+        made.run(inputs[:, :1])[0],
+        whole[:, :1],
+    )
     slopes = _slopes(made, inputs, made.run)
     _same(
         "the gradients of steps, and of run", _slopes(made, inputs, partial(_stepped, made)), slopes

@@ -210,6 +210,10 @@ def max_potential(v: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     勾配は、最大になった時刻に届きます。同じ値の時刻が複数あれば、等しく分けて届きます。
 
+    最後の層が``LI``で、そのバイアスが負になると、どの標本でも、スパイクの届く前の1ステップ目が最大になり、\
+    重みの勾配が0になって、学習が止まることがあります。``bias=False``にしても、重みがどれも負なら同じです。\
+    止まったら、``mean_potential``で読みます。
+
     :param v: 最後の層の膜電位。リセットする前の値。\
         形は``[T, batch, classes]``、型は浮動小数点数
     :param lengths: 標本ごとの長さ:math:`T_b`。1以上:math:`T`以下の整数。形は``[batch]``。\

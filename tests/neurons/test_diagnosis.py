@@ -9,7 +9,7 @@ from torch import nn
 
 from snn_docs import ALIF, IF, LI, LIF, CubaLIF, Heaviside, Recurrent, Sequential, data, encoding
 from snn_docs.diagnosis import check_neuron, diagnose
-from snn_docs.network import Network
+from snn_docs.network import Network, max_potential, mean_potential
 from snn_docs.surrogate import ArcTan, Surrogate, Triangle
 
 DIGITS = data.digits()
@@ -128,7 +128,10 @@ class TestWhatIsMeasured:
             "層", "名前", "発火率", "黙った", "鳴りっぱなし", "勾配", "読める",
         ]  # fmt: skip
         assert printed[4].startswith("4   読み出し  –")
-        assert printed[5:] == ["・3層目から、答えが読めない", "  → 正規化、近道、重みの初期値"]
+        assert printed[5:] == [
+            "・3層目から、答えが読めない",
+            "  → まず学習させる。進まなければ、正規化、近道、重みの初期値",
+        ]
 
 
 class TestWhatIsLeft:
@@ -179,10 +182,32 @@ class TestSymptoms:
         hidden = Sequential(*network, nn.Linear(10, 10))  # of which the same layer is no output
         assert said(hidden) == ["2層目から、答えが読めない"]
 
-    def test_weak_inputs_are_silent_from_the_first_layer(self):
-        found = diagnose(deep(scale=1.0), 0.01 * INPUTS, LABELS)
+    @pytest.mark.parametrize(("scale", "inputs"), [(1.0, 0.01), (0.01, 1.0)])
+    def test_weak_inputs_or_weights_are_silent_from_the_first_layer(self, scale, inputs):
+        found = diagnose(deep(scale=scale), inputs * INPUTS, LABELS)
         assert found.symptoms[-1].seen.startswith("1層目から、黙っている")
-        assert found.symptoms[-1].remedy.startswith("入力の大きさを元に戻す")
+        assert found.symptoms[-1].remedy.startswith("入力か重みの大きさを元に戻す")
+
+    def test_outputs_that_are_silent_before_training_are_first_to_be_trained(self):
+        """Three layers of LIF, which learn as well as others, are silent at the end at first."""
+        torch.manual_seed(0)
+        network = Network([64, 64, 64, 64, 10], lambda: LIF(leak=0.1))
+        (found,) = diagnose(network, INPUTS, LABELS).symptoms
+        assert found.seen.startswith("3層目から、黙っている")
+        assert found.remedy.startswith("まず学習させる。進まなければ")
+
+    def test_the_largest_potential_may_be_that_before_any_spike(self):
+        torch.manual_seed(0)
+        network = Sequential(nn.Linear(64, 64), LIF(leak=0.1), nn.Linear(64, 10), LI(leak=0.1))
+        network[2].bias.data.fill_(-5.0)
+        inputs = torch.cat([torch.zeros(1, len(LABELS), 64), INPUTS])
+        found = diagnose(network, inputs, LABELS, max_potential)
+        assert found.layers[-1].gradient == 0
+        assert [symptom.seen for symptom in found.symptoms] == [
+            "スパイクは標本ごとに違うのに、点数はどの標本でも同じ"
+        ]
+        assert "max_potential" in found.symptoms[0].remedy
+        assert diagnose(network, inputs, LABELS, mean_potential).symptoms == ()
 
     def test_behind_a_silent_layer_there_is_no_gradient(self):
         zero, silent = said(deep(scale=0.3))
@@ -339,7 +364,7 @@ class TestANeuronOfOnesOwn:
             ("keeps its state", "run twice: "),
             ("keeps a tensor", "v is kept in the neuron.*return it in the state"),
             ("no gradient", "no gradient: a comparison.*by self.surrogate"),
-            ("mixes the samples", "run with a sample alone: "),
+            ("mixes the samples", "run with a sample alone, with which others must not mix: "),
             ("gradient of run", "the gradients of steps, and of run: "),
             ("cut", "not that of the equations.*detached=True"),
             ("derivative", "derivative of Slanted"),
@@ -359,7 +384,8 @@ class TestANeuronOfOnesOwn:
 
     @pytest.mark.parametrize("size", [0.0, 99.0])
     def test_inputs_that_prove_nothing_are_refused(self, size):
-        with pytest.raises(AssertionError, match=f"all outputs are {int(size > 0)}, which proves"):
+        message = f"from {size:g} to {size:g} all outputs are {int(size > 0)}, which proves.*give "
+        with pytest.raises(AssertionError, match=message + ("smaller" if size else "larger")):
             check_neuron(Triangular(), torch.full((5, 2, 3), size))
 
     def test_the_neuron_is_left_as_it_was(self):

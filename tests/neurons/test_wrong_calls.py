@@ -515,6 +515,8 @@ REFUSED = {
         (lambda: diagnosed(labels=ONE), TypeError, r"but torch.float32 of shape \[3\] came"),
         (lambda: diagnosed(labels=LABELS), ValueError,
          r"the shape \[4, classes\], but \[1, 2\] came"),
+        (lambda: diagnosed(inputs=torch.ones(1, 4, 3)), ValueError,
+         r"but \[4, 2\] came; put time first, with inputs.transpose\(0, 1\), or give readout"),
         (lambda: diagnosed(readout=lambda x: x), ValueError,
          r"but \[4, 1, 2\] came; give readout"),
         (lambda: diagnosed(Sequential(nn.Linear(3, 2))), ValueError,
