@@ -1,4 +1,4 @@
-"""スパイク、膜電位、代理勾配、学習の経過を描く関数です。
+"""スパイクと学習の経過を描く関数と、図の色と線です。
 
 どの関数も、最初の引数の``ax``に描き、描いたものを返します。題や凡例は、あとから変えられます。\
 線は線種と印で区別し、色だけでは区別しません。
@@ -19,10 +19,9 @@
 importすると、日本語の字形を持つフォントを選びます。``ax``は、そのあとに作ってください。
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from snn_docs._checks import check_dense, check_number, optional, type_name
@@ -67,8 +66,6 @@ POINT: dict[str, Any] = {"color": "black", "linestyle": "", "marker": "o"}
 # neither the dashes nor the marker.
 LINESTYLES = ("-", "-.", ":")
 MARKERS = ("o", "^", "s", "x")
-POINTS = [(LINESTYLES[n % 3], MARKERS[n % 4]) for n in range(12)]
-CURVES = [(linestyle, "") for linestyle in LINESTYLES] + POINTS
 
 QUANTITIES = {"accuracy": "正解率", "loss": "損失"}
 PARTS = {"train": "訓練", "validation": "検証", "test": "テスト"}
@@ -102,7 +99,7 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
     出典: :cite:t:`gerstner2014neuronal`
     """
     check_axes(ax)
-    check_shape("spikes", spikes, ["[T, N]"])
+    check_matrix(spikes)
     wrong = spikes[(spikes != 0) & (spikes != 1)]
     if wrong.numel():
         raise ValueError(
@@ -116,128 +113,6 @@ def raster(ax: Axes, spikes: Tensor) -> Line2D:
     ax.set(xlim=(0.5, steps + 0.5), ylim=(-0.5, neurons - 0.5))
     count_in_integers(ax.xaxis, ax.yaxis)
     return marks
-
-
-def potential(ax: Axes, v: Tensor, threshold: float | None = None) -> list[Line2D]:
-    r"""膜電位の移り変わりを、閾値とともに描きます。
-
-    .. math::
-
-        s_{t,n} = 1 \iff v_{t,n} > \theta
-
-    横軸はステップで、最初を1と数えます。1本がニューロン1つで、破線を超えたステップで発火します。
-
-    :param ax: 描く先。``matplotlib.axes.Axes``
-    :param v: 膜電位:math:`v_{t,n}`。形は``[T]``か``[T, N]``、型は実数なら何でもよい
-    :param threshold: 閾値:math:`\theta`。単位は膜電位と同じ。渡すと破線を引く
-    :returns: ニューロンの線と、最後に閾値の線
-    :rtype: ``list[matplotlib.lines.Line2D]``
-    :raises TypeError: ``v``がテンソルでないとき、``threshold``が数でないとき
-    :raises ValueError: ``v``の形が``[T]``でも``[T, N]``でもないとき、\
-        見分けられないほど線が多いとき
-
-    >>> import torch
-    >>> from matplotlib.figure import Figure
-    >>> from snn_docs import plot
-    >>> ax = Figure().subplots()
-    >>> lines = plot.potential(ax, torch.tensor([[0.4, 0.6], [0.8, 1.2]]), threshold=1.0)
-    >>> [line.get_label() for line in lines]
-    ['ニューロン0', 'ニューロン1', '閾値']
-
-    出典: :cite:t:`gerstner2014neuronal`
-    """
-    check_shape("v", v, ["[T]", "[T, N]"])
-    if v.dim() == 1:
-        potentials = {"膜電位": v}
-    else:
-        potentials = {f"ニューロン{n}": column for n, column in enumerate(v.T)}
-    lines = draw(ax, torch.arange(1, len(v) + 1), potentials, CURVES)
-    if threshold is not None:
-        lines.append(ax.axhline(number("threshold", threshold), label="閾値", **THRESHOLD))
-    ax.set(xlabel="ステップ", ylabel="膜電位")
-    count_in_integers(ax.xaxis)
-    if len(lines) > 1:
-        ax.legend()
-    return lines
-
-
-def surrogates(
-    ax: Axes,
-    functions: Mapping[str, Callable[[Tensor], Tensor]] | Sequence[Callable[[Tensor], Tensor]],
-) -> list[Line2D]:
-    r"""代理勾配の曲線を重ねて描きます。
-
-    .. math::
-
-        x \mapsto \frac{dH}{dx} \qquad (-2 \le x \le 2)
-
-    ``derivative``を持つものは、それを呼びます。``Heaviside.apply``のような、\
-    スパイクを返すだけの関数は、自動微分で微分を求めます。
-
-    :param ax: 描く先。``matplotlib.axes.Axes``
-    :param functions: 名前から代理勾配への辞書か、代理勾配の並び。並びの名前は``repr``で、\
-        ``derivative``を持たない関数は辞書で渡す
-    :returns: 渡した順の線
-    :rtype: ``list[matplotlib.lines.Line2D]``
-    :raises TypeError: 並びに、``derivative``を持たない関数があるとき
-    :raises ValueError: 微分を求められない関数があるとき、微分の形が引数と違うとき、\
-        見分けられないほど線が多いとき
-
-    >>> from matplotlib.figure import Figure
-    >>> from snn_docs import Heaviside, plot
-    >>> ax = Figure().subplots()
-    >>> (line,) = plot.surrogates(ax, {"Heaviside": Heaviside.apply})
-    >>> line.get_ydata()[[0, -1]]
-    array([0., 1.])
-
-    出典: :cite:t:`neftci2019surrogate`
-    """
-    x = torch.arange(-200, 201) / 100  # has 0 itself, where most have their maximum
-    named = named_functions(functions).items()
-    lines = draw(ax, x, {name: derivative(f, x, name) for name, f in named}, CURVES)
-    ax.set(xlabel="膜電位と閾値の差", ylabel="代理勾配")
-    ax.legend()
-    return lines
-
-
-def tuning_curve(ax: Axes, currents: Tensor, rates: Tensor) -> Line2D:
-    r"""入力電流に対する発火率を描きます（チューニング曲線、f-I曲線）。
-
-    .. math::
-
-        r_n = \frac{1}{T} \sum_{t=1}^{T} s_{t,n}
-
-    同じ``ax``にもう1度呼ぶと、線種か印の違う線が重なります。
-
-    :param ax: 描く先。``matplotlib.axes.Axes``
-    :param currents: 入力電流:math:`I_n`。1ステップあたりの膜電位の増分。\
-        形は``[N]``、型は実数なら何でもよい
-    :param rates: 発火率:math:`r_n`。1ステップあたりのスパイクの数。形は``[N]``
-    :returns: 線
-    :rtype: ``matplotlib.lines.Line2D``
-    :raises TypeError: 引数がテンソルでないとき
-    :raises ValueError: 形が``[N]``でないとき、長さがそろわないとき、見分けられないほど線が多いとき
-
-    >>> import torch
-    >>> from matplotlib.figure import Figure
-    >>> from snn_docs import plot
-    >>> ax = Figure().subplots()
-    >>> line = plot.tuning_curve(ax, torch.tensor([0.5, 1.0]), torch.tensor([0.25, 0.5]))
-    >>> ax.get_xlabel(), ax.get_ylabel()
-    ('入力電流', '発火率（回/ステップ）')
-
-    出典: :cite:t:`gerstner2014neuronal`
-    """
-    check_shape("currents", currents, ["[N]"])
-    check_shape("rates", rates, ["[N]"])
-    if currents.shape != rates.shape:
-        raise ValueError(
-            f"currents and rates must have the same shape, but {tuple(currents.shape)} and "
-            f"{tuple(rates.shape)} came; give one rate for each current"
-        )
-    (line,) = draw(ax, currents, {"発火率": rates}, POINTS)
-    ax.set(xlabel="入力電流", ylabel="発火率（回/ステップ）")
-    return line
 
 
 def learning_curve(
@@ -261,7 +136,7 @@ def learning_curve(
     :rtype: ``list[matplotlib.lines.Line2D]``
     :raises TypeError: 記録が辞書の並びでないとき、値が数でないとき
     :raises ValueError: ``quantity``がどちらでもないとき、記録が空のとき、\
-        描く量がないとき、ほかの記録にある項目を欠く記録があるとき、見分けられないほど線が多いとき
+        描く量がないとき、ほかの記録にある項目を欠く記録があるとき
 
     >>> from matplotlib.figure import Figure
     >>> from snn_docs import plot
@@ -283,8 +158,17 @@ def learning_curve(
             f"records must hold {' or '.join(names)}, but {len(records)} records without them "
             "came; give the trainer's records, one dictionary for each epoch"
         )
-    curves = {names[name]: numbers(records, name) for name in found}
-    lines = draw(ax, numbers(records, "epoch"), curves, POINTS)
+    check_axes(ax)
+    epochs, lines = numbers(records, "epoch"), list[Line2D]()
+    for n, name in enumerate(found, len(ax.lines)):
+        look: dict[str, Any] = {
+            "linestyle": LINESTYLES[n % 3],
+            "marker": MARKERS[n % 4],
+            "label": names[name],
+        }
+        lines += ax.plot(
+            epochs, numbers(records, name), markevery=max(1, len(epochs) // 30), **look
+        )
     ax.set(xlabel="エポック", ylabel=QUANTITIES[quantity])
     count_in_integers(ax.xaxis)
     ax.legend()
@@ -303,22 +187,19 @@ def check_records(records: object) -> None:
         )
 
 
-def numbers(records: Sequence[Mapping[str, float]], name: str) -> Tensor:
-    """Return one number of every record."""
+def numbers(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """Return one number of every record; it may be numpy's or a tensor."""
+    found = []
     for index, record in enumerate(records):
         if name not in record:
             raise ValueError(
                 f"every record must hold {name}, but record {index} holds only {list(record)}"
             )
-    found = [number(f"{name} of record {i}", record[name]) for i, record in enumerate(records)]
-    return torch.tensor(found, dtype=torch.float64)
-
-
-def number(name: str, value: object) -> float:
-    """Return a number that may be numpy's or a tensor; raise TypeError or ValueError for others."""
-    if hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,)):
-        value = value.item()
-    return check_number(name, value)
+        value = record[name]
+        if hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,)):
+            value = value.item()
+        found.append(check_number(f"{name} of record {index}", value))
+    return found
 
 
 def check_axes(ax: object) -> None:
@@ -330,56 +211,18 @@ def check_axes(ax: object) -> None:
         )
 
 
-def named_functions(
-    functions: Mapping[str, Callable[[Tensor], Tensor]] | Sequence[Callable[[Tensor], Tensor]],
-) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Name surrogates by what they show; plain functions show nothing that can be read."""
-    if isinstance(functions, Mapping):
-        return dict(functions)
-    for function in functions:
-        if not hasattr(function, "derivative"):
-            raise TypeError(
-                f"functions in a sequence must have a derivative, but {function!r} came; "
-                'name it in a dictionary, {"name": function}'
-            )
-    return {repr(function): function for function in functions}
-
-
-def derivative(function: Callable[[Tensor], Tensor], x: Tensor, name: str) -> Tensor:
-    """Ask a surrogate for its derivative, or autograd for that of a plain function."""
-    if hasattr(function, "derivative"):
-        y: Tensor = function.derivative(x)
-    else:
-        with torch.enable_grad():
-            leaf = x.clone().requires_grad_()
-            spikes = function(leaf)
-            if not spikes.requires_grad:
-                raise ValueError(
-                    f"{name} must be differentiable, but autograd finds no derivative; give a "
-                    "torch.autograd.Function's apply, or an object with derivative(x)"
-                )
-            (y,) = torch.autograd.grad(spikes.sum(), leaf)
-    if y.shape != x.shape:
-        raise ValueError(
-            f"{name} must give a derivative of the shape of its input, {tuple(x.shape)}, but "
-            f"{tuple(y.shape)} came"
-        )
-    return y
-
-
-def check_shape(name: str, tensor: object, shapes: list[str]) -> None:
-    """Raise TypeError or ValueError unless this is a tensor with as many dimensions."""
-    wanted = " or ".join(shapes)
-    if not isinstance(tensor, Tensor):
+def check_matrix(spikes: object) -> None:
+    """Raise TypeError or ValueError unless this is a tensor of two dimensions."""
+    if not isinstance(spikes, Tensor):
         raise TypeError(
-            f"{name} must be a tensor of shape {wanted}, but a {type_name(tensor)} came; "
-            f"convert with torch.as_tensor({name})"
+            f"spikes must be a tensor of shape [T, N], but a {type_name(spikes)} came; "
+            "convert with torch.as_tensor(spikes)"
         )
-    check_dense(name, tensor)
-    if tensor.dim() not in {shape.count(",") + 1 for shape in shapes}:
+    check_dense("spikes", spikes)
+    if spikes.dim() != 2:  # noqa: PLR2004 - time, neurons
         raise ValueError(
-            f"{name} must have the shape {wanted}, but {tuple(tensor.shape)} came; choose what "
-            f"to draw by indexing, or add a dimension with {name}.unsqueeze(1)"
+            f"spikes must have the shape [T, N], but {tuple(spikes.shape)} came; choose what "
+            "to draw by indexing, or add a dimension with spikes.unsqueeze(1)"
         )
 
 
@@ -387,26 +230,3 @@ def count_in_integers(*axes: Axis) -> None:
     """Put ticks at whole numbers only: there is no step 2.5."""
     for axis in axes:
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
-
-
-def draw(
-    ax: Axes, x: Tensor, curves: Mapping[str, Tensor], looks: list[tuple[str, str]]
-) -> list[Line2D]:
-    """Add lines that look different from each other and from those that the axes have."""
-    check_axes(ax)
-    drawn = len(ax.lines)
-    if drawn + len(curves) > len(looks):
-        raise ValueError(
-            f"at most {len(looks)} lines can be told apart without colours, but {len(curves)} "
-            f"came for axes that have {drawn}; draw a part of them, or use other axes"
-        )
-    lines = []
-    for (label, y), (linestyle, marker) in zip(curves.items(), looks[drawn:], strict=False):
-        lines += ax.plot(
-            *(tensor.detach().cpu().double().numpy() for tensor in (x, y)),
-            linestyle=linestyle,
-            marker=marker,
-            markevery=max(1, len(x) // 30),
-            label=label,
-        )
-    return lines

@@ -22,12 +22,8 @@ print("data:", *sorted(optional & set(sys.modules)))
 
 from matplotlib.figure import Figure
 from snn_docs import plot
-ones = torch.ones(3)
 ax = Figure().subplots()
 plot.raster(ax, torch.eye(3))
-plot.potential(ax, ones, threshold=1)
-plot.surrogates(ax, {"Heaviside": snn_docs.Heaviside.apply})
-plot.tuning_curve(ax, ones, ones)
 plot.learning_curve(ax, [{"epoch": 1, "test_accuracy": 1.0}])
 print("plot:", *sorted({"matplotlib", "matplotlib.pyplot"} & set(sys.modules)))
 """

@@ -10,7 +10,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from snn_docs import Heaviside, plot
+from snn_docs import plot
 
 
 @pytest.fixture
@@ -38,22 +38,6 @@ def picture(ax, line):
 
 def are_told_apart_in_grey(ax, lines):
     assert len({picture(ax, line) for line in lines}) == len(lines)
-
-
-class ArcTan:
-    """A surrogate as the package will have them."""
-
-    def __init__(self, slope):
-        self.slope = slope
-
-    def __repr__(self):
-        return f"ArcTan(slope={self.slope})"
-
-    def __call__(self, x):
-        return (x > 0).to(x.dtype)
-
-    def derivative(self, x):
-        return 1 / (1 + (self.slope * x) ** 2)
 
 
 LOOKS = [plot.POTENTIAL, plot.SPIKE, plot.THRESHOLD, plot.INPUT, plot.GRADIENT]
@@ -87,102 +71,6 @@ class TestRaster:
         plot.raster(ax, torch.zeros(5, 3))
         assert ax.get_xlim() == (0.5, 5.5)
         assert ax.get_ylim() == (-0.5, 2.5)
-
-
-class TestPotential:
-    def test_one_neuron(self, ax):
-        (line,) = plot.potential(ax, torch.tensor([0.5, 1.25, 0.25]))
-        assert points(line) == ([1, 2, 3], [0.5, 1.25, 0.25])
-        assert line.get_label() == "膜電位"
-        assert ax.get_legend() is None
-
-    def test_several_neurons(self, ax):
-        v = torch.arange(6.0).reshape(3, 2)
-        lines = plot.potential(ax, v)
-        assert [points(line) for line in lines] == [([1, 2, 3], [0, 2, 4]), ([1, 2, 3], [1, 3, 5])]
-        assert labels(lines) == ["ニューロン0", "ニューロン1"]
-        shown = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert shown == ["ニューロン0", "ニューロン1"]
-
-    @pytest.mark.parametrize("v", [torch.zeros(4), torch.zeros(4, 2)])
-    def test_the_threshold_is_a_dashed_line_across(self, ax, v):
-        *_, threshold = plot.potential(ax, v, threshold=0.75)
-        assert list(threshold.get_ydata()) == [0.75, 0.75]
-        assert threshold.get_label() == "閾値"
-        assert threshold.get_linestyle() == "--"
-        assert ax.get_legend().get_texts()[-1].get_text() == "閾値"
-
-    def test_a_threshold_of_zero_is_one(self, ax):
-        assert len(plot.potential(ax, torch.zeros(4), threshold=0)) == 2
-
-    @pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.float64])
-    def test_any_dtype_and_a_gradient(self, ax, dtype):
-        v = torch.tensor([1, 2]).to(dtype)
-        (line,) = plot.potential(ax, v.requires_grad_() if v.is_floating_point() else v)
-        assert points(line) == ([1, 2], [1, 2])
-
-    def test_as_many_lines_as_are_allowed_are_told_apart_in_grey(self, ax):
-        """All lie on one line, at the threshold: only their looks differ."""
-        lines = plot.potential(ax, torch.ones(30, 15), threshold=1)
-        are_told_apart_in_grey(ax, lines)
-
-    def test_one_more_is_refused_and_nothing_is_drawn(self, ax):
-        with pytest.raises(
-            ValueError, match=r"at most 15 lines .* but 16 came for axes that have 0"
-        ):
-            plot.potential(ax, torch.ones(30, 16))
-        assert not ax.lines
-
-
-class TestSurrogates:
-    def test_a_surrogate_is_asked_for_its_derivative(self, ax):
-        (line,) = plot.surrogates(ax, [ArcTan(2.0)])
-        x, y = map(torch.tensor, points(line))
-        torch.testing.assert_close(y, 1 / (1 + (2 * x) ** 2))
-        assert (x.min(), x.max()) == (-2, 2)
-        assert 0 in x
-        assert line.get_label() == "ArcTan(slope=2.0)"
-
-    @pytest.mark.parametrize("gradients", [True, False])
-    def test_autograd_differentiates_plain_functions(self, ax, gradients):
-        functions = {"Heaviside": Heaviside.apply, "smooth": lambda x: torch.sigmoid(5 * x)}
-        with torch.set_grad_enabled(gradients):
-            heaviside, smooth = plot.surrogates(ax, functions)
-        x, y = map(torch.tensor, points(heaviside))
-        assert torch.equal(y, (x > 0).to(y.dtype))
-        x, y = map(torch.tensor, points(smooth))
-        sigmoid = torch.sigmoid(5 * x)
-        torch.testing.assert_close(y, 5 * sigmoid * (1 - sigmoid), rtol=1e-4, atol=1e-6)
-
-    def test_a_dictionary_names_the_curves(self, ax):
-        lines = plot.surrogates(ax, {"急": ArcTan(4.0), "緩": ArcTan(1.0)})
-        assert labels(lines) == ["急", "緩"]
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["急", "緩"]
-
-    def test_a_learnable_slope(self, ax):
-        (line,) = plot.surrogates(ax, {"slope": ArcTan(torch.tensor(1.0, requires_grad=True))})
-        assert max(line.get_ydata()) == 1
-
-    def test_they_are_told_apart_in_grey(self, ax):
-        lines = plot.surrogates(ax, {str(n): ArcTan(1.0) for n in range(6)})
-        are_told_apart_in_grey(ax, lines)
-
-
-class TestTuningCurve:
-    def test_draws_rates_against_currents(self, ax):
-        currents = torch.tensor([0.25, 0.5, 1.5], dtype=torch.bfloat16)
-        line = plot.tuning_curve(ax, currents, torch.tensor([0.25, 0.5, 1.0]).double())
-        assert points(line) == ([0.25, 0.5, 1.5], [0.25, 0.5, 1.0])
-        assert line.get_marker() not in {"", "None"}
-
-    def test_as_many_curves_as_are_allowed_are_told_apart_in_grey(self, ax):
-        currents = torch.linspace(0, 2, 20)
-        lines = [plot.tuning_curve(ax, currents, currents) for _ in range(12)]
-        are_told_apart_in_grey(ax, lines)
-        with pytest.raises(
-            ValueError, match=r"at most 12 lines .* but 1 came for axes that have 12"
-        ):
-            plot.tuning_curve(ax, currents, currents)
 
 
 RECORDS = [
@@ -219,6 +107,10 @@ class TestLearningCurve:
         train.set_ydata(test.get_ydata())
         are_told_apart_in_grey(ax, [train, test])
 
+    def test_several_runs_on_the_same_axes_are_told_apart_in_grey(self, ax):
+        lines = [plot.learning_curve(ax, RECORDS, "loss")[0] for _ in range(12)]
+        are_told_apart_in_grey(ax, lines)
+
     def test_a_single_epoch_is_seen(self, ax):
         lines = plot.learning_curve(ax, RECORDS[:1])
         before = picture(ax, lines[0])
@@ -232,12 +124,6 @@ class TestLearningCurve:
     ("draw", "words"),
     [
         (lambda ax: plot.raster(ax, torch.eye(3)), ("ステップ", "ニューロンの添字")),
-        (lambda ax: plot.potential(ax, torch.zeros(3, 2), 1), ("ステップ", "膜電位")),
-        (lambda ax: plot.surrogates(ax, [ArcTan(1.0)]), ("膜電位と閾値の差", "代理勾配")),
-        (
-            lambda ax: plot.tuning_curve(ax, torch.ones(2), torch.ones(2)),
-            ("入力電流", "発火率（回/ステップ）"),
-        ),
         (lambda ax: plot.learning_curve(ax, RECORDS), ("エポック", "正解率")),
         (lambda ax: plot.learning_curve(ax, RECORDS, "loss"), ("エポック", "損失")),
     ],
@@ -253,7 +139,6 @@ def test_words(ax, draw, words):
     ("draw", "axes"),
     [
         (lambda ax: plot.raster(ax, torch.eye(3)), "xy"),
-        (lambda ax: plot.potential(ax, torch.ones(3)), "x"),
         (lambda ax: plot.learning_curve(ax, RECORDS), "x"),
     ],
 )
@@ -266,7 +151,7 @@ def test_what_is_counted_has_ticks_at_whole_numbers(ax, draw, axes):
 
 
 def test_labels_are_set_in_a_japanese_font(ax):
-    plot.potential(ax, torch.ones(3))
+    plot.raster(ax, torch.eye(3))
     assert ax.xaxis.label.get_fontname() == "IPAexGothic"
     assert mpl.rcParams["font.family"] == ["IPAexGothic"]
 

@@ -137,13 +137,6 @@ def idle():
     return Idle()
 
 
-def sloped(derivative):
-    """A surrogate with another derivative."""
-    surrogate = ArcTan()
-    object.__setattr__(surrogate, "derivative", derivative)
-    return surrogate
-
-
 adapting = partial(ALIF, leak=0.1, adaptation=0.5, adaptation_leak=0.1)
 cuba = partial(CubaLIF, leak=0.1, synapse_leak=0.1)
 spiking = partial(Sequential, nn.Linear(3, 2), IF())
@@ -562,27 +555,8 @@ REFUSED = {
         (lambda: plot.raster(axes(), ONE), ValueError, r"the shape \[T, N\], but \(3,\) came"),
         (lambda: plot.raster(axes(), MATRIX), TypeError,
          "a numpy.ndarray came; convert with torch.as_tensor"),
-        (lambda: plot.potential(None, ONE), TypeError, "ax must be a matplotlib.axes.Axes"),
-        (lambda: plot.potential(axes(), torch.ones(3, 16)), ValueError,
-         "at most 15 .* 16 came for axes that have 0"),
-        (lambda: plot.potential(axes(), ONE[0]), ValueError,
-         r"the shape \[T\] or \[T, N\], but \(\)"),
-        (lambda: plot.potential(axes(), [0.0]), TypeError,
-         r"shape \[T\] or \[T, N\], but a list came"),
-        (lambda: plot.potential(axes(), ONE, ONE), TypeError,
-         "threshold must be a number, but a torch.T"),
-        (lambda: plot.surrogates(axes(), [Heaviside.apply]), TypeError,
-         r'have a derivative.*\{"name": func'),
-        (lambda: plot.surrogates(axes(), {"s": lambda x: x.sign().detach()}), ValueError,
-         "s must be differentiable"),
-        (lambda: plot.surrogates(axes(), {"s": sloped(torch.sum)}), ValueError,
-         r"input, \(401,\), but \(\) came"),
-        (lambda: plot.tuning_curve(axes(), INPUTS, ONE), ValueError,
-         r"currents must have the shape \[N\]"),
-        (lambda: plot.tuning_curve(axes(), ONE, INPUTS), ValueError,
-         r"rates must have the shape \[N\]"),
-        (lambda: plot.tuning_curve(axes(), ONE, ONE[:2]), ValueError,
-         r"\(3,\) and \(2,\) came; give one rate"),
+        (lambda: plot.learning_curve(None, [{"epoch": 1, "test_loss": 1}], "loss"), TypeError,
+         "ax must be a matplotlib.axes.Axes"),
         (lambda: curve([], "f1"), ValueError, r"one of \['accuracy', 'loss'\], but 'f1' came"),
         (lambda: curve([], []), ValueError, r"quantity must be one of .*, but \[\] came"),
         (lambda: curve([]), ValueError, "train_accuracy or .* but 0 records without them came"),
@@ -834,10 +808,6 @@ CALLS = {
     "measure batches": lambda x: measure(torch.nn.Linear(3, 2), [x]),
     "raster": lambda x: plot.raster(axes(), x),
     "raster ax": lambda x: plot.raster(x, torch.eye(2)),
-    "potential": lambda x: plot.potential(axes(), x),
-    "potential ax": lambda x: plot.potential(x, INPUTS),
-    "potential threshold": lambda x: plot.potential(axes(), INPUTS, x),
-    "tuning_curve ax": lambda x: plot.tuning_curve(x, INPUTS[0], INPUTS[0]),
     "learning_curve": lambda x: plot.learning_curve(axes(), x),
     "to_nir": lambda x: to_nir(x, dt=1.0),
     "to_nir dt": lambda x: to_nir([], dt=x),
