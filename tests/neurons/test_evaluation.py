@@ -52,7 +52,7 @@ class TestCrossValidation:
 
             return answer
 
-        assert cross_validate(build, PART) == (30, 30)
+        assert cross_validate(build, PART) == [(6, 6)] * 5
         assert sorted(answered) == list(range(30))
 
     def test_each_part_has_each_class_alike(self):
@@ -61,7 +61,7 @@ class TestCrossValidation:
             assert labels.bincount().tolist() == [8, 8, 8]
             return lambda held: torch.zeros(len(held))
 
-        assert cross_validate(build, PART) == (10, 30)
+        assert cross_validate(build, PART) == [(2, 6)] * 5
 
     def test_groups_are_not_torn_apart(self):
         person = [k // 6 for k in range(30)]
@@ -75,7 +75,19 @@ class TestCrossValidation:
 
             return answer
 
-        assert cross_validate(build, PART, groups=person) == (10, 30)
+        found = cross_validate(build, PART, groups=person)
+        assert sorted(found) == [(2, 6)] * 5
+
+    def test_each_part_tells_its_own_answers(self):
+        """The spread over the parts is what a sum hides."""
+
+        def build(learn):
+            bad = len(parts) == 0
+            parts.append(learn)
+            return lambda held: torch.tensor([int(label) + bad for _, label in held])
+
+        parts: list = []
+        assert cross_validate(build, PART, folds=3) == [(0, 10), (10, 10), (10, 10)]
 
     def test_a_seed_gives_one_split_and_another_seed_another(self):
         def held_first(seed):
