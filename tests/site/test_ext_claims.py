@@ -37,6 +37,7 @@ def test_a_claim_is_on_its_page_and_in_the_list(tmp_path):
     assert told[0] == "時刻をかき混ぜると半分"
     assert told[3] == "長さ40では成り立たない（「本」）"
     (row,) = found.page().select("table.claims tbody tr")
+    assert not row.select("strong")  # a whole list in bold would stress nothing
     assert row.a["href"] == "chapter.html"
     assert [cell.text.strip() for cell in row.select("td")] == [claim, "5個の種", "章"]
 

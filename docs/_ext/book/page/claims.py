@@ -68,7 +68,8 @@ class Claim(SphinxDirective):
             for name, label in PARTS.items()
         ]
         kept = self.env.metadata[self.env.docname].setdefault(KEPT, [])
-        kept.append((self.options["rests"], nodes.paragraph("", "", claim.deepcopy())))
+        plain = nodes.paragraph("", "", *(each.deepcopy() for each in claim.children))
+        kept.append((self.options["rests"], plain))  # a whole list in bold stresses nothing
         return rows
 
     def _inline(self, text: str) -> list[nodes.Node]:
