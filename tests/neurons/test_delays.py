@@ -6,6 +6,7 @@ from torch_checks import seeded
 
 from snn_docs import IF, Sequential
 from snn_docs.delays import Delayed
+from snn_docs.fitting import fit
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -17,6 +18,17 @@ def layer(n_in=3, n_out=2, longest=8, **kwargs):
 
 def spikes(*shape, seed=0):
     return (torch.rand(shape, generator=seeded(seed)) < 0.3).float()
+
+
+class Counted(torch.nn.Module):
+    """Delays, and all that arrives."""
+
+    def __init__(self):
+        super().__init__()
+        self.late = layer()
+
+    def forward(self, inputs):
+        return self.late(inputs.transpose(0, 1)).sum(0)
 
 
 def by_sums(delayed, inputs):
@@ -96,6 +108,23 @@ class TestAnneal:
         delayed.anneal(0.75)
         assert delayed.delay.equal(kept.round())
         assert not delayed.late.requires_grad
+
+    def test_what_fit_keeps_may_not_be_whole_but_its_last_epoch_is(self, tmp_path):
+        network = Counted()
+        inputs, labels = spikes(4, 12, 3), torch.arange(4) % 2
+        training, validation = [(inputs, labels)], [(inputs, 1 - labels)]  # best at first
+
+        def narrow(records):
+            network.late.anneal(len(records) / 8)
+
+        place = inputs.device.type
+        fit(network, training, validation, tmp_path, epochs=8, device=place, on_epoch=narrow)
+        delay, width = network.late.delay, network.late.width
+        assert not delay.equal(delay.round())
+        assert width > 2
+        network.load_state_dict(torch.load(tmp_path / "checkpoint.pt")["network"])
+        assert network.late.delay.equal(network.late.delay.round())
+        assert width == 2
 
     def test_a_saved_layer_keeps_its_width(self):
         trained, fresh = layer(), layer()
