@@ -46,21 +46,21 @@ class Izhikevich(nn.Module):
         self,
         *,
         gain: float,
-        width: float = WIDE,
-        height: float | None = None,
+        size: tuple[float, float] = (WIDE, 1 / WIDE),
         drift: str = "cut",
         is_reset_cut: bool = True,
         dt: float = 0.25,
     ) -> None:
         """Say what is cut: of the drift all ("cut"), its "square", or nothing ("whole").
 
-        A height of the surrogate other than 1 / width makes the gradient larger or smaller.
+        The surrogate's size is its width and its height: 1 / width, or its gradient is another's.
         """
         super().__init__()
         self.a, self.b, self.c, self.d = 0.02, 0.2, -65.0, 8.0
         self.gain, self.dt, self.drift, self.is_reset_cut = gain, dt, drift, is_reset_cut
+        width, height = size
         self.surrogate = ArcTan(1 / width)
-        self.times = 1.0 if height is None else height * width
+        self.times = height * width
 
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Take a step."""
@@ -97,14 +97,14 @@ LEAKS = [{"leak": leak, "rate": rate} for leak in (0.05, 0.2) for rate in RATES]
 NEURONS: dict[str, Callable[..., nn.Module]] = {
     **{
         f"{drift}, reset {'cut' if is_cut else 'whole'}, {width} mV": partial(
-            Izhikevich, drift=drift, is_reset_cut=is_cut, width=width
+            Izhikevich, drift=drift, is_reset_cut=is_cut, size=(width, 1 / width)
         )
         for width in (WIDE, NARROW)
         for drift in ("cut", "whole")
         for is_cut in (True, False)
     },
-    f"cut, reset cut, {WIDE} mV, high": partial(Izhikevich, height=1 / NARROW),
-    f"cut, reset cut, {NARROW} mV, low": partial(Izhikevich, width=NARROW, height=1 / WIDE),
+    f"cut, reset cut, {WIDE} mV, high": partial(Izhikevich, size=(WIDE, 1 / NARROW)),
+    f"cut, reset cut, {NARROW} mV, low": partial(Izhikevich, size=(NARROW, 1 / WIDE)),
     "square, reset cut": partial(Izhikevich, drift="square"),
     **{f"{drift}, 1 ms": partial(Izhikevich, drift=drift, dt=1.0) for drift in ("cut", "whole")},
     "LIF": LIF,
