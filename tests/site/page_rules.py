@@ -268,7 +268,10 @@ def test_descriptions_differ():
 
 def test_every_page_is_in_one_toctree():
     trees = [*toctrees(), *toctrees("api"), EXPERIMENTS]
-    assert sorted(name for names in trees for name in names) == sorted({*PAGES} - {"index"})
+    listed = [name for names in trees for name in names]
+    lacking = {*PAGES} - {"index", *listed}
+    assert not lacking, f"in no toctree of docs/index.md or docs/api.md: {sorted(lacking)}"
+    assert sorted(listed) == sorted({*PAGES} - {"index"})
     (made,) = [item for item in source("index").directives if "glob" in item.options]
     assert (made.options["caption"], made.body.strip()) == ("実験", "experiments/*")
 
@@ -410,7 +413,10 @@ def test_the_api_lists_what_its_pages_describe():
     modules = re.findall(r"^\.\. automodule:: (\S+)\n   :members: (.+)", text, re.MULTILINE)
     described += [f"{name}.{each}" for name, members in modules for each in members.split(", ")]
     listed = re.findall(r"\{py:\w+\}`([\w.]+) <snn_docs\.\1>`", source("api").text)
-    assert sorted(f"snn_docs.{name}" for name in listed) == sorted(described)
+    names = [f"snn_docs.{name}" for name in listed]
+    only = {*names} ^ {*described}
+    assert not only, f"in the list of docs/api.md or on one of its pages, not both: {sorted(only)}"
+    assert sorted(names) == sorted(described)
 
 
 def test_the_commands_that_the_book_tells_are_those_of_the_readme():
