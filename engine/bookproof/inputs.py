@@ -235,6 +235,8 @@ class Look:
                 scripts |= {
                     file for text in names.texts
                     if DOTTED.fullmatch(text) and (bases or "." in text)
+                    # table.json is a file, not what the module table has
+                    and not ("." in text and os.path.isfile(os.path.join(base, text)))
                     for file in self.module(base, text, text=True)
                 }  # fmt: skip
             for file in scripts - found.files:
