@@ -1,7 +1,8 @@
 """What a reader would type, and where the book speaks of it: among the first three results.
 
 The table was written from the contents of the book, before anyone looked at what the search finds.
-A line: what is typed | the page | its section, where the page speaks of other things too.
+A line: what is typed | the page | its section, where the page speaks of other things too | missed,
+where the search does not find it yet.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ PAIRS = """
     微分できない               | heaviside         |
     階段関数                   | heaviside         |
     リーク                     | lif               |
-    leaky integrate-and-fire   | lif               |
+    leaky integrate-and-fire   | lif               | | missed
     tau 選び方                 | lif               | 忘れるまでの時間を選ぶ
     時定数 beta                | notation          | 漏れと時定数は逆数になる
     記号 一覧                  | notation          |
@@ -55,14 +56,14 @@ PAIRS = """
     差分 符号化                | delta             |
     BPTT                       | bptt              |
     勾配爆発                   | bptt              | 倍率は、発火した瞬間の電位で決まる
-    vanishing gradient         | bptt              | 発火しなければ、漏れの分だけ消える
+    vanishing gradient         | bptt              | 発火しなければ、漏れの分だけ消える | missed
     backward through graph a second time | long_sequences | 打ち切ると、メモリが減り、誤差が増える
     retain_graph               | long_sequences    | 打ち切ると、メモリが減り、誤差が増える
     リセット detach            | bptt              | リセットの道を切り離す
     surrogate gradient         | surrogate         |
     擬似勾配                   | surrogate         |
     straight-through           | surrogate         |
-    代理勾配 自作              | surrogate         | 練習2: 自分の代理勾配を作る
+    代理勾配 自作              | surrogate         | 練習2: 正規分布の形
     代理勾配 損失地形          | surrogate_field   |
     メモリ不足                 | long_sequences    |
     out of memory              | long_sequences    |
@@ -152,17 +153,17 @@ PAIRS = """
 LATER = """
     ニューラルネットとの違い   | index             |
     リセット 種類              | if_model          |
-    発火率 計算                | if_model          |
+    発火率 計算                | if_model          | | missed
     PyTorch 実装               | if_pytorch        |
     膜時定数                   | lif               |
     コインシデンス             | lif               |
-    Adam                       | first_network     |
+    Adam                       | first_network     | | missed
     ラスター図                 | if_pytorch        |
     勾配が爆発する             | bptt              |
     なぜdetachするのか         | bptt              | リセットの道を切り離す
     サロゲート勾配 種類        | surrogate         |
     レイテンシ符号化           | encoding          | 手で書く: 0.5を、3通りに
-    画像 スパイク 変換         | encoding          |
+    画像 スパイク 変換         | encoding          | | missed
     メモリを減らす             | long_sequences    |
     長いシーケンス             | long_sequences    |
     動き 検出                  | events            |
@@ -171,7 +172,7 @@ LATER = """
     記憶 課題                  | temporal          |
     スパイク 順序              | timing            |
     時系列データ 分類          | own_data          |
-    学習済みモデル 保存        | own_data          | 保存し、読み直し
+    学習済みモデル 保存        | own_data          | 保存し、読み直し | missed
     検証データ 分割            | own_data          |
     混同行列                   | own_data          |
     ReLU 置き換え              | conversion        |
@@ -182,7 +183,7 @@ LATER = """
     加算 乗算                  | digits            |
     ハードウェア               | nir               |
     Lava                       | peers             |
-    norse 使い方               | peers             |
+    norse 使い方               | peers             | | missed
     並列化                     | data_parallel     |
     推論 速度                  | benchmarks        |
     ループ 遅い                | scaling           |
@@ -191,7 +192,7 @@ LATER = """
     ヤコビアン                 | autograd_function |
     前進オイラー               | lif_steps         |
     期待出力                   | verification      |
-    本の主張                   | claims            |
+    本の主張                   | claims            | | missed
 """
 
 
@@ -199,6 +200,7 @@ class Pair(NamedTuple):
     query: str
     page: str
     section: str  # The beginning of its heading, or nothing.
+    mark: str = ""
 
 
 def table() -> list[Pair]:
@@ -217,7 +219,14 @@ def script(built_site: Path) -> Iterator[Callable[[str], object]]:
     racer.close()
 
 
-def test_nine_in_ten_are_among_the_first_three(script):
+def test_at_most_one_in_ten_is_marked_as_missed():
+    pairs = table()
+    assert len(pairs) >= 60
+    assert {pair.mark for pair in pairs} <= {"", "missed"}
+    assert sum(pair.mark == "missed" for pair in pairs) <= len(pairs) / 10
+
+
+def test_all_others_are_among_the_first_three(script):
     def found(pair: Pair) -> bool:
         results = script(f"find({json.dumps(pair.query)}).slice(0, 3)")
         return any(
@@ -225,7 +234,7 @@ def test_nine_in_ten_are_among_the_first_three(script):
             for result in results
         )
 
-    pairs = table()
-    missed = [pair for pair in pairs if not found(pair)]
-    assert len(pairs) >= 60
-    assert len(missed) <= len(pairs) / 10, missed
+    lost = [pair.query for pair in table() if not pair.mark and not found(pair)]
+    assert not lost, f"add words to docs/_data/search_words.txt, or mark as missed: {lost}"
+    again = [pair.query for pair in table() if pair.mark and found(pair)]
+    assert not again, f"found by now: take the mark away from {again}"
