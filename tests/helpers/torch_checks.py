@@ -9,11 +9,17 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from snn_docs import ALIF, LI, LIF, CubaLIF, Heaviside
-from snn_docs.surrogate import ArcTan, FastSigmoid
+from snn_docs import ALIF, LI, LIF, CubaLIF, Heaviside, surrogate
+from snn_docs.surrogate import ArcTan, FastSigmoid, Surrogate
 
 GPUS = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
 DEVICES = ["cpu", *(kind for kind, is_there in GPUS.items() if is_there)]
+
+# All that the package has, so that the tests of the family hold of one that is added.
+SURROGATES = [
+    kind for kind in vars(surrogate).values()
+    if isinstance(kind, type) and issubclass(kind, Surrogate) and kind is not Surrogate
+]  # fmt: skip
 
 FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch_checks import SURROGATES
 
 from snn_docs import (
     ALIF,
@@ -113,8 +114,7 @@ def test_what_reads_an_output(read):
     "spike",
     [
         surrogate.Heaviside.apply,
-        *(getattr(surrogate, name)() for name in
-          ("ArcTan", "FastSigmoid", "Sigmoid", "Triangle", "Boxcar", "StraightThrough")),
+        *(kind() for kind in SURROGATES),
     ],
     ids=repr,
 )  # fmt: skip

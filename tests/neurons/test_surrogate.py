@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
-from torch_checks import FLOATING, bits, from_bits, quiet_torch, reproducible
+from torch_checks import FLOATING, SURROGATES, bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import Heaviside
 from snn_docs.surrogate import (
@@ -150,9 +150,8 @@ def test_a_subclass_keeps_its_own_backward():
     assert torch.equal(gradient, 2 * FIRED)
 
 
-FAMILY = [ArcTan, FastSigmoid, Sigmoid, Triangle, Boxcar, StraightThrough]
 SLOPES = [0.5, 1.0, 2.0, 25.0]
-family = pytest.mark.parametrize("kind", FAMILY)
+family = pytest.mark.parametrize("kind", SURROGATES)
 slopes = pytest.mark.parametrize("slope", SLOPES)
 
 

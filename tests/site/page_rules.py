@@ -405,18 +405,41 @@ def test_the_way_through_the_book_has_pictures_and_the_order_of_the_contents():
     assert drawn >= set(stops)
 
 
-def test_the_api_lists_what_its_pages_describe():
+def described() -> list[str]:
+    """List what the pages of the API describe."""
     text = "\n".join(source(name).text for name in toctrees("api")[0])
-    described = re.findall(
+    found = re.findall(
         r"^\.\. auto(?:class|function|exception|data):: ([\w.]+)", text, re.MULTILINE
     )
     modules = re.findall(r"^\.\. automodule:: (\S+)\n   :members: (.+)", text, re.MULTILINE)
-    described += [f"{name}.{each}" for name, members in modules for each in members.split(", ")]
+    return found + [f"{name}.{each}" for name, members in modules for each in members.split(", ")]
+
+
+def test_the_api_lists_what_its_pages_describe():
     listed = re.findall(r"\{py:\w+\}`([\w.]+) <snn_docs\.\1>`", source("api").text)
     names = [f"snn_docs.{name}" for name in listed]
-    only = {*names} ^ {*described}
+    only = {*names} ^ {*described()}
     assert not only, f"in the list of docs/api.md or on one of its pages, not both: {sorted(only)}"
-    assert sorted(names) == sorted(described)
+    assert sorted(names) == sorted(described())
+
+
+def test_the_api_describes_each_layer_and_surrogate():
+    package = DOCS.parent / "snn_docs"
+    exported, kinds = (
+        ast.parse((package / name).read_text(encoding="utf-8")).body
+        for name in ("__init__.py", "surrogate.py")
+    )
+    names = {
+        each.name for node in exported if isinstance(node, ast.ImportFrom) for each in node.names
+    }
+    names |= {
+        node.name
+        for node in kinds
+        if isinstance(node, ast.ClassDef) and "Surrogate" in map(ast.unparse, node.bases)
+    }
+    assert {"LIF", "ArcTan"} < names
+    lacking = names - {name.rpartition(".")[2] for name in described()}
+    assert not lacking, f"described on no page of the API (autoclass): {sorted(lacking)}"
 
 
 def test_the_commands_that_the_book_tells_are_those_of_the_readme():
