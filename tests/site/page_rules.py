@@ -243,6 +243,16 @@ def test_a_page_keeps_the_rules(name):
     assert not found, "\n".join([f"docs/{name}.md breaks {len(found)} rules:", *found])
 
 
+def apart(ones: Iterable[str], others: Iterable[str], here: str, there: str) -> str:
+    """Say which names do not stand as often in one place as in another."""
+    one, other = Counter(ones), Counter(others)
+    return "\n".join(
+        f"{name}: {one[name]} times {here}, {other[name]} times {there}"
+        for name in sorted(one | other)
+        if one[name] != other[name]
+    )
+
+
 def test_each_rule_is_kept_by_some_page():
     assert {kind for kind, _ in RULES} == KINDS.keys()
     assert len(CHAPTERS) > 30 < len(PAGES) - len(EXPERIMENTS)
@@ -263,7 +273,8 @@ def has_a_description(page: Source) -> Iterator[str]:
 
 
 def test_descriptions_differ():
-    assert len({description(source(name)) for name in PAGES}) == len(PAGES)
+    told = Counter(description(source(name)) for name in PAGES)
+    assert not (twice := [text for text, count in told.items() if count > 1]), f"reword: {twice}"
 
 
 def in_toctrees() -> list[str]:
@@ -278,7 +289,8 @@ def stands_in_a_toctree(page: Source) -> Iterator[str]:
 
 
 def test_every_page_is_in_one_toctree():
-    assert sorted(in_toctrees()) == sorted({*PAGES} - {"index"})
+    wrong = apart(in_toctrees(), {*PAGES} - {"index"}, "in a toctree", "in docs")
+    assert not wrong, wrong
     (made,) = [item for item in source("index").directives if "glob" in item.options]
     assert (made.options["caption"], made.body.strip()) == ("実験", "experiments/*")
 
@@ -362,7 +374,7 @@ def figures_have_a_name_a_caption_and_words_for_who_cannot_see_them(page: Source
 def test_names_of_figures_are_unique():
     figures = [figure_of(cell) for name in PAGES for cell in source(name).cells()]
     names = Counter(figure["name"] for figure in figures if "name" in figure)
-    assert not [name for name, count in names.items() if count > 1]
+    assert not (twice := [name for name, count in names.items() if count > 1]), f"rename: {twice}"
 
 
 @rule("page")
@@ -425,9 +437,8 @@ def described() -> list[str]:
 def test_the_api_lists_what_its_pages_describe():
     listed = re.findall(r"\{py:\w+\}`([\w.]+) <snn_docs\.\1>`", source("api").text)
     names = [f"snn_docs.{name}" for name in listed]
-    only = {*names} ^ {*described()}
-    assert not only, f"in the list of docs/api.md or on one of its pages, not both: {sorted(only)}"
-    assert sorted(names) == sorted(described())
+    wrong = apart(names, described(), "in the list of docs/api.md", "on the pages of the API")
+    assert not wrong, wrong
 
 
 def test_the_api_describes_each_layer_and_surrogate():
@@ -454,7 +465,7 @@ def test_the_commands_that_the_book_tells_are_those_of_the_readme():
     fences = [node for node in source("about").nodes if node.type == "fence" and node.info == "sh"]
     lines = [line for node in fences for line in node.content.splitlines()]
     assert lines
-    assert not [line for line in lines if line not in readme]
+    assert not (new := [line for line in lines if line not in readme]), f"tell in README.md: {new}"
 
 
 # Rules of chapters
@@ -790,8 +801,11 @@ def alphabetical(reading: str) -> tuple[str, str]:
 
 def test_the_glossary_is_in_the_order_of_its_readings():
     readings = [entry.reading for entry in glossary()]
-    assert all(re.fullmatch(r"[ぁ-ゖァ-ヺー]+", reading) for reading in readings)
-    assert readings == sorted(readings, key=alphabetical)
+    assert not (odd := [each for each in readings if not re.fullmatch(r"[ぁ-ゖァ-ヺー]+", each)]), (
+        odd
+    )
+    for one, following in pairwise(readings):
+        assert alphabetical(one) <= alphabetical(following), f"{following} belongs before {one}"
 
 
 def test_an_entry_has_a_reading_english_and_a_definition():
@@ -871,7 +885,9 @@ WORKS = set(parse_file(DOCS / "references.bib").entries)
 
 def test_every_work_of_the_bibliography_is_cited_and_the_other_way_round():
     pages = [source(name) for name in PAGES if name != "references"]
-    assert set().union(*(page.cited() for page in pages)) == WORKS
+    cited = set().union(*(page.cited() for page in pages))
+    wrong = apart(cited, WORKS, "cited on pages", "in docs/references.bib")
+    assert not wrong, wrong
 
 
 def test_the_map_of_later_works_tells_of_each_question_a_chapter_that_its_section_names():
@@ -883,7 +899,12 @@ def test_the_map_of_later_works_tells_of_each_question_a_chapter_that_its_sectio
     }
     rows = re.findall(r"^\| ([^|]+) \|.*\{doc\}`(\w+)`.*\|$", sections[0], re.MULTILINE)
     assert [question for question, _ in rows] == list(chapters)
-    assert all(chapter in chapters[question] for question, chapter in rows)
+    lacking = [
+        f"{chapter} at {question}"
+        for question, chapter in rows
+        if chapter not in chapters[question]
+    ]
+    assert not lacking, f"not named in the section: {lacking}"
 
 
 def test_docstrings_cite_as_the_pages_do():
@@ -893,7 +914,8 @@ def test_docstrings_cite_as_the_pages_do():
     assert sources
     article, task = "chizuchizu「IFモデルをPyTorchで動かす」（2022年9月3日）", "遅延見本合わせ課題"
     form = re.compile(rf"出典: ({article}|{task}|:cite:t:`({'|'.join(WORKS)})`)")
-    assert not [line for line in sources if not form.match(line)]
+    odd = [line for line in sources if not form.match(line)]
+    assert not odd, f"write 出典: :cite:t:`…`, a work of docs/references.bib: {odd}"
 
 
 def test_a_page_that_the_references_name_does_cite_the_work():
@@ -903,13 +925,14 @@ def test_a_page_that_the_references_name_does_cite_the_work():
     for work, told in item.findall(source("references").text):
         named = set(re.findall(r"\{doc\}`([\w/]+)`", told)) - API
         citing = {name for name, works in cited.items() if work in works}
-        assert named <= citing, work
+        assert named <= citing, f"named there, but do not cite {work}: {sorted(named - citing)}"
 
 
 def test_the_references_say_what_each_work_is_cited_for():
     page = source("references")
     roles = [piece.text for piece in page.prose() if piece.role == "cite:t"]
-    assert sorted(roles) == sorted(WORKS)
+    wrong = apart(roles, WORKS, "in docs/references.md", "in docs/references.bib")
+    assert not wrong, wrong
     (listed,) = [part for part in page.directives if part.name == "bibliography"]
     assert not listed.options
 
