@@ -103,8 +103,8 @@ install = .venv-$*/bin/python -m pip install --disable-pip-version-check --const
 	$(install)
 	touch $@
 
-accept: .venv/installed ## write what the cells printed into the pages as the expected outputs, and show the diff
-	.venv/bin/python -m bookproof accept docs
+accept: .venv/installed ## write what the cells printed into the pages as the expected outputs, and show the diff; of one page: make accept ARGS=docs/lif.md
+	.venv/bin/python -m bookproof accept $(or $(ARGS),docs)
 
 # Each environment of other packages that is there has its turn too: make peers, newest and oldest make them.
 elsewhere: .venv/installed ## run the pages and the package's examples as other processors, threads and roundings would; all of it: ARGS=--all

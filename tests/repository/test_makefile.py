@@ -92,7 +92,11 @@ def test_make_alone_lists_the_targets_and_makes_nothing(clone: Clone) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "command"),
-    [(["html"], "-m sphinx "), (["test", "ARGS=tests/test_x.py"], "-m pytest tests/test_x.py")],
+    [
+        (["html"], "-m sphinx "),
+        (["test", "ARGS=tests/test_x.py"], "-m pytest tests/test_x.py"),
+        (["accept", "ARGS=docs/lif.md"], "-m bookproof accept docs/lif.md"),
+    ],
 )
 def test_a_target_makes_the_environment_and_runs_its_command(
     clone: Clone, arguments: list[str], command: str
