@@ -106,6 +106,7 @@ book_conditions = {"pinned": {}} | {
     for weights in ("", ", perturbed")
 }
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # Tables, too, of what a cell shows.
 nb_execution_timeout = 180  # Seconds a cell may take: on a busy machine some train for a while.
 nb_code_prompt_show = "コードを表示"
 nb_code_prompt_hide = "コードを隠す"

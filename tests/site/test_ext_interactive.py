@@ -390,6 +390,8 @@ def test_what_the_surrogates_page_invites_to():
 def test_the_potentials_that_a_surrogate_is_to_reach_are_those_of_the_network():
     torch.manual_seed(0)
     model = network.Network([64, 32, 10], IF)
+    for linear in model.linears:
+        torch.nn.init.zeros_(linear.bias)
     with torch.no_grad():
         v = model(data.digits().train_inputs.expand(8, -1, -1))[1].flatten() - 1
     settings = [{"kind": "Boxcar", "width": width} for width in (1, 2, 4, 10)]

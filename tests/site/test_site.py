@@ -226,6 +226,7 @@ def faults(site: Path, name: str) -> Iterator[tuple[str, object]]:
     searching = {script for script in scripts if script.startswith("search")}
     if searching != {"search.js", *([search.FILE] if page.find(id="search-results") else [])}:
         yield "scripts that search", searching
+    yield from (("table", each) for each in page.find_all("p") if each.text.startswith("| "))
     footer = page.select_one("footer.bd-footer-content")
     if not all(word in str(footer) for word in ("chizuchizu", "2022年9月3日", "CC BY 4.0", "MIT")):
         yield "footer", footer
@@ -238,7 +239,7 @@ def test_a_page_is_whole_in_japanese_and_on_its_own(built_site, name):
 
 WRONG = """<html lang="ja"><title>題</title><link href="gone.css"><body>
 <i id="a">膜電位 (membrane potential)、CC BY 4.0</i><i id="a" title="Back to top"></i>
-<p>Search</p><code>x</code><pre>x</pre><a href="#b">行</a><a href="gone.html">先</a>
+<p>Search</p><p>| 表 |</p><code>x</code><pre>x</pre><a href="#b">行</a><a href="gone.html">先</a>
 <a href="http://example.org">外</a><script src="https://example.org/searchindex.js"></script>
 """
 
@@ -256,6 +257,7 @@ def test_what_is_wrong_with_a_page_is_seen(tmp_path):
         ("not there", "gone.css"),
         ("scripts that copy", "set()"),
         ("scripts that search", "{'searchindex.js'}"),
+        ("table", "<p>| 表 |</p>"),
     ]
     (tmp_path / "page.html").write_text(WRONG.replace("ja", "en"), encoding="utf-8")
     assert "language" in dict(faults(tmp_path, "page"))
