@@ -248,7 +248,7 @@ def test_the_file_says_what_else_is_typed_and_where_it_leads(tmp_path):
     [
         ("lif 忘却", "say “word = names” or “page › heading: words”"),
         ("lif › 閾値: 忘却", "0 sections of 'lif' begin with '閾値': name one"),
-        ("leak: 忘却", "0 sections of 'leak' begin with '': name one"),
+        ("leak: 忘却", "there is no page 'leak'"),
     ],
 )
 def test_a_line_that_leads_nowhere_is_named(tmp_path, line, told):
