@@ -41,7 +41,9 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
         elif not path.exists():
-            raise FileNotFoundError(f"no such page or folder: {path}")
+            there = Path("docs", path)  # as it is named from there
+            meant = f"; did you mean {there}?" if there.exists() else ""
+            raise FileNotFoundError(f"no such page or folder: {path}{meant}")
         elif is_page_of_its_book(path, named=True):
             found.append(path)
         elif len(paths) == 1 or CELL.encode() in path.read_bytes():

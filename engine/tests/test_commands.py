@@ -257,6 +257,7 @@ def test_pages_that_cannot_be_read_stop_before_any_work(book, capsys, ran, comma
     ("path", "message"),
     [
         ("missing.md", "no such page or folder: missing.md\n"),
+        ("there.md", "no such page or folder: there.md; did you mean docs/there.md?\n"),
         ("README.md", "README.md:1: not a MyST notebook; start it with `file_format: mystnb`\n"),
         ("broken", "/broken/conf.py: There is a programmable error in your configuration file:\n"),
     ],
@@ -265,6 +266,7 @@ def test_what_cannot_be_read_is_told_in_a_line(book, capsys, command, path, mess
     book.write("README.md", "# Read me\n")
     book.write("broken/conf.py", "1 / 0")
     book.write("broken/page.md", RIGHT)
+    book.write("docs/there.md", RIGHT)
     assert main([command, path]) == 2
     told = capsys.readouterr().err
     assert told.startswith((message, f"{book.folder}{message}"))
