@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bookproof.result import Run
 
 UNSTEADY = "it prints something else in a second run"
+DURATION = "it prints how long something took"
+SPLIT = "; what else it prints can be compared in a cell of its own"
 HIDDEN = {"hide-output", "hide-cell"}
 """The tags by which MyST-NB folds what a cell prints."""
 COMMAND = re.compile(r"^\s*(?:!|%(?:pip|conda)\b|%%(?:bash|sh|script|cmd)\b)", re.MULTILINE)
@@ -175,7 +177,7 @@ def _says(cell: Cell, got: str) -> bool:
 def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
     """Return the block for a cell, from what it printed in two runs."""
     if reason := _left_out(first):
-        return _skipped(reason)
+        return _skipped(reason, SPLIT if reason == DURATION else "")
     masked = _masked(first, second, today or time.strftime("%Y-%m-%d"))
     if masked not in ("", first.got):
         if not first.page.has_lines or not masked.strip(".\n"):
@@ -186,11 +188,11 @@ def pin(first: Verdict, second: Verdict, today: str = "") -> Pin:
     if first.page.has_lines and (options := _tolerance(first, second)):
         reason = f"its numbers differ a little in a second run: {', '.join(options)}"
         return Pin(first.got, options, reason)
-    return _skipped(UNSTEADY)
+    return _skipped(UNSTEADY, SPLIT if CLOCK.search(first.cell.source) else "")
 
 
-def _skipped(reason: str) -> Pin:
-    return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}")
+def _skipped(reason: str, more: str = "") -> Pin:
+    return Pin("", (":options: +SKIP", f":reason: {reason}"), f"not compared: {reason}{more}")
 
 
 def _left_out(verdict: Verdict) -> str:
@@ -199,7 +201,7 @@ def _left_out(verdict: Verdict) -> str:
     if COMMAND.search(verdict.cell.source):
         return "it runs a command of the system"
     if TIMED.search(verdict.cell.source):
-        return "it prints how long something took"
+        return DURATION
     if verdict.page.has_lines and UNHELD.search(verdict.got):
         return "it prints a control character"
     return "the page hides it" if verdict.page.has_lines and HIDDEN.intersection(tags) else ""

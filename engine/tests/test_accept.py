@@ -224,6 +224,7 @@ def test_the_rest_is_not_compared(first, second, code):
         ":options: +SKIP",
         ":reason: it prints something else in a second run",
     )
+    assert ("in a cell of its own" in found.reason) is ("time" in code)  # after a clock, the rest
 
 
 TIME, COMMAND = "it prints an address or a time", "it runs a command of the system"
