@@ -101,8 +101,9 @@ def diagnose(
         \text{勾配} &= \lVert \partial L / \partial W \rVert
 
     「読める割合」は、ページ「深いネットワーク」のものです。その層のスパイクの数を標本ごとに並べ、\
-    平均がいちばん近い種類を答えたときの正解率です。\
-    標本が少ないと高く出ます。種類ごとに20以上の標本を渡してください。
+    平均がいちばん近い種類を答えたときの正解率です。平均は種類ごとに標本の半分から取り、\
+    残りの半分で当てます（入れ替えて、もう1度）。\
+    標本が少ないと低く出て、標本が1つの種類は当たりません。種類ごとに20以上の標本を渡してください。
 
     ニューロンは、``step``、``run``、``record``のどれで動かしても、順に見つかります。\
     動かすのは写しで、重み、勾配、訓練中かどうか、持っている状態、乱数は、どれも変わりません。\
@@ -132,12 +133,12 @@ def diagnose(
     >>> inputs = encoding.direct(0.05 * split.train_inputs, 8)
     >>> print(diagnose(Network([64, 64, 10], IF), inputs, split.train_labels))
     層  名前          発火率  黙った  鳴りっぱなし  勾配   読める
-    1   neurons.0 IF  0.00    0.94    0.00          4e-03  0.31
-    2   neurons.1 IF  0.00    0.90    0.00          3e-02  0.14
+    1   neurons.0 IF  0.00    0.94    0.00          4e-03  0.32
+    2   neurons.1 IF  0.00    0.90    0.00          3e-02  0.13
     ・Heavisideを使っている
       → ArcTanに替える
     ・1層目から、黙っている（94%）
-      → 入力か重みの大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる
+      → 入力か重みを大きくする。代理勾配が緩やかなら、学習率を上げる
 
     出典: :cite:t:`lu2020dying`
     """
@@ -287,13 +288,16 @@ def _measured(place: _Place, labels: Tensor, gradients: dict[Tensor, Tensor]) ->
     each = spikes.flatten(0, 1)
     counts = spikes.sum(0).flatten(1)
     kinds, labels = labels.unique(return_inverse=True)
-    means = torch.stack([counts[labels == k].mean(0) for k in range(len(kinds))])
-    right = torch.cdist(counts, means).argmin(1) == labels
+    half, right = labels.argsort(stable=True).argsort() % 2 == 0, 0
+    for part in (half, ~half):  # of each kind, the means of one half tell the other
+        means = torch.stack([counts[part & (labels == k)].mean(0) for k in range(len(kinds))])
+        told = torch.cdist(counts[~part], means).nan_to_num(math.inf).argmin(1)
+        right += int((told == labels[~part]).sum())
     shares = (spikes, (each == 0).all(0), (each == 1).all(0))
     rate, silent, always = (share.double().mean().item() for share in shares)
     gradient = _size(place.weights, gradients)
     kind = type(place.layer).__name__
-    return Layer(place.name, kind, rate, silent, always, gradient, right.float().mean().item())
+    return Layer(place.name, kind, rate, silent, always, gradient, right / len(labels))
 
 
 def _of_data(labels: Tensor, *, is_carried: bool) -> Iterator[Symptom]:
@@ -348,7 +352,7 @@ def _of_firing(layers: list[Layer], labels: Tensor, *, is_output_last: bool) -> 
         if k == 1:
             remedy = "データか、入力の大きさを疑う"
             if layer.silent >= SILENT:
-                remedy = "入力か重みの大きさを元に戻す。代理勾配が緩やかなら、学習率を上げる"
+                remedy = "入力か重みを大きくする。代理勾配が緩やかなら、学習率を上げる"
         quiet = f"黙っている（{layer.silent:.0%}）"
         how = quiet if layer.silent >= SILENT else "答えが読めない"
         yield Symptom(f"{k}層目から、{how}", remedy)
