@@ -2,10 +2,10 @@
 
 Makes each network that diagnosis.py trained, with the same seeds and untrained, and writes down how
 many of its training labels can be read from the number of spikes of each neuron of the last hidden
-layer alone (the answer whose mean counts are nearest), and how many times as large the gradient of
-the first weights is as that of the last. Those that were only trained faster are left out: before
-training, they are what they are without that cure. With --record the figures are kept beside it. A
-run takes about a minute on one processor.
+layer alone (the answer whose mean counts, taken from the other half, are nearest), and how many
+times as large the gradient of the first weights is as that of the last. Those that were only
+trained faster are left out: before training, they are what they are without that cure. With
+--record the figures are kept beside it. A run takes about a minute on one processor.
 """
 
 import torch
