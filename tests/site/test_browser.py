@@ -274,7 +274,12 @@ def test_the_print_has_the_text_and_nothing_around_it(browser, address):
             "all => [...new Set(all.map((e) => getComputedStyle(e).color))]"
         )
         assert colours == ["rgb(0, 0, 0)"]
-        folded = page.locator("details:not([open]) pre").first
+        assert page.locator(".bd-article h1").is_visible()
+        assert not page.locator(".tag_hide-input:has(figure) details pre").first.is_visible()
+        answer = page.locator(".tag_hide-cell details:not([open])").first
+        label = answer.locator("summary").evaluate("e => getComputedStyle(e, '::before').content")
+        assert label.strip('"') in answer.text_content()
+        folded = answer.locator("pre").first
         assert folded.evaluate("e => e.checkVisibility({ contentVisibilityAuto: true })")
         assert folded.bounding_box()["height"] > 0
         page.goto(f"{address}references.html", wait_until="networkidle")
@@ -420,7 +425,12 @@ def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(browser, 
     """Each name and sign of code is an element of its own, and exercises' solutions are folded."""
     with opened(browser, address, width=DESK) as page:
         page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
-        folded = page.locator("details:not([open]) pre").first
+        assert page.locator(".bd-article h1").is_visible()
+        assert not page.locator(".tag_hide-input:has(figure) details pre").first.is_visible()
+        answer = page.locator(".tag_hide-cell details:not([open])").first
+        label = answer.locator("summary").evaluate("e => getComputedStyle(e, '::before').content")
+        assert label.strip('"') in answer.text_content()
+        folded = answer.locator("pre").first
         word = max(folded.evaluate("e => e.textContent").split(), key=len)
         query = urlencode({"mark": word.lower()})
         page.goto(f"{address}if_pytorch.html?{query}", wait_until="networkidle")

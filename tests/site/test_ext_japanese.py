@@ -38,6 +38,6 @@ def test_folded_cell_is_named_by_its_text_alone(tmp_path):
     built = build(tmp_path, {"index.md": page}, "book.page.japanese", settings=settings)
     assert built.code == 0, built.messages
     summary = built.page().select_one("details.hide > summary")
-    assert not summary.attrs
+    assert summary.attrs == {"data-title": "コード"}  # on paper, where nothing is folded
     assert list(summary.stripped_strings) == ["コードを表示", "コードを隠す"]
     assert built.page().select_one("details.hide pre").text == "x = 1\n"

@@ -40,13 +40,13 @@ def visit_hidden_cell(translator: HTML5Translator, node: HideCodeCellNode) -> No
     Nor with its paragraphs: what can be clicked holds text, not blocks. Where nothing can be folded
     (``on_site`` is False), say what it is.
     """
+    title = escape(node["prompt_show"].removesuffix("を表示"))
     if not getattr(translator.builder, "on_site", True):
-        title = escape(node["prompt_show"].removesuffix("を表示"))
         translator.body.append(f'<div class="folded">\n<p class="folded-title">{title}</p>\n')
         return
     classes = " ".join(["admonition", "hide", *node["classes"]])
     translator.body.append(
-        f'<details class="{classes}">\n<summary>\n'
+        f'<details class="{classes}">\n<summary data-title="{title}">\n'
         f'<span class="collapsed admonition-title">{escape(node["prompt_show"])}</span>\n'
         f'<span class="expanded admonition-title">{escape(node["prompt_hide"])}</span>\n'
         "</summary>\n"
