@@ -73,7 +73,7 @@ const figure = {
       const bars = all.map((gradient, t) =>
         bar(below, [t + 0.65, 0], [t + 1.35, power(gradient)], "gradient filled", opacity),
       );
-      const place = below.up((up ? 0.7 : -0.7) * far) + 6;
+      const place = below.up(((up ? 2 : -2) * far) / 3) + (up ? -7 : 24); // beside the grid's line
       const words = `入力${shortest(f(input))}: ${each(whole, steps, leak)}ずつ`;
       return [
         ...bars,

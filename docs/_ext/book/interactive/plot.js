@@ -44,7 +44,7 @@ const axes = ({ top, bottom, left = LEFT, right = RIGHT, x, y, title, note }) =>
     y.name ? text(left - 8, top - 14, y.name, "end") : "",
     x.name ? text((left + right) / 2, bottom + 50, x.name, "middle") : "",
   ];
-  return { across, up, top, bottom, markup: drawn.join("") };
+  return { across, up, top, bottom, from: x.from, markup: drawn.join("") };
 };
 
 const line = ({ across, up }, points, name) =>

@@ -10,7 +10,7 @@ const trace = (plot, steps, threshold) => {
   const points = steps.map(({ potential }, t) => [t + 1, potential]);
   const left = steps.map(({ fired, after }, t) => (fired ? [[t + 1, after]] : []));
   return [
-    line(plot, [[0, threshold], [steps.length, threshold]], "threshold"),
+    line(plot, [[plot.from, threshold], [steps.length, threshold]], "threshold"),
     line(plot, points.flatMap((point, t) => [point, ...left[t]]), "potential"),
     dots(plot, points),
     dots(plot, left.flat(), { name: "left" }),
