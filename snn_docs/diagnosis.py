@@ -372,7 +372,8 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
     - ``run``が、``step``を:math:`T`回呼んだものと、出力、状態、勾配まで同じ
     - 2度動かしても、2つに分けて状態を渡しても、標本を1つだけ動かしても同じ
     - 勾配が、滑らかな双子の有限差分と同じ。双子は、発火の関数``surrogate``を、\
-      スパイクの代わりに滑らかな値を返す``smooth``に替えたもの
+      スパイクの代わりに滑らかな値を返す``smooth``に替えたもの。\
+      発火のあとに休むニューロンは、双子が休み続けるので、休みを0にしてもう1度確かめる
     - ``state_dict``を保存し、読み込んでも同じ
 
     調べるのは、渡したときの値です。学習する定数は、学習のあいだに、漏れが負になるなど、\
@@ -384,7 +385,8 @@ def check_neuron(neuron: nn.Module, inputs: Tensor | None = None, *, detached: b
     :param detached: 式の勾配をわざと切ったか。``True``なら、有限差分とは比べない
     :returns: 確かめたことを、1行に1つ並べた文
     :raises TypeError: ``neuron``に``step``か``run``がないとき、組を返さないとき
-    :raises AssertionError: 確かめたことのどれかが違うとき、出力に勾配がないとき。何が違うかを述べる
+    :raises AssertionError: 確かめたことのどれかが違うとき、出力に勾配がないとき、\
+        2ステップ目から先の入力に勾配がないとき。何が違うかを述べる
 
     >>> import torch
     >>> from snn_docs import ALIF
@@ -510,6 +512,12 @@ def _check_gradient(neuron: Any, inputs: Tensor, *, fires: bool) -> None:  # noq
             "the gradient is not that of the equations by finite differences; where it is cut on "
             f"purpose, give detached=True ({first})"
         ) from None
+    if not _slopes(neuron, inputs, neuron.run)[0][1:].any():
+        raise AssertionError(
+            "the gradient is 0 for all inputs after the first step, so it proves nothing: the "
+            "smooth spike is never 0, so that a rest after each spike would begin at once; set "
+            "the rest to 0, and check again; with the rest, give detached=True"
+        )
 
 
 def _check_derivative(rule: Surrogate) -> None:

@@ -400,6 +400,23 @@ class TestANeuronOfOnesOwn:
         rule = LIF(leak=0.1, detach_reset=True)
         assert "勾配: stepとrunで同じ" in check_neuron(rule, detached=True)
 
+    @pytest.mark.parametrize("rest", [2, 0])
+    def test_a_rest_after_each_spike_hides_the_gradient_of_what_follows(self, rest):
+        """The smooth spike is never 0, so the smooth twin rests from its first step on."""
+
+        class Rests(Own):
+            def step(self, inputs, state=None):
+                s, v, i, wait = state or (torch.zeros_like(inputs),) * 4
+                wait = (wait - 1).clamp(min=0) + rest * s
+                i = 0.7 * i.detach() + inputs  # the cut is a mistake
+                v = 0.9 * v * (1 - s) + i * (wait == 0)
+                s = self.surrogate(v - 1)
+                return s, (s, v, i, wait)
+
+        message = "set the rest to 0, and check again" if rest else "not that of the equations"
+        with pytest.raises(AssertionError, match=message):
+            check_neuron(Rests())
+
     @pytest.mark.parametrize("size", [0.0, 99.0])
     def test_inputs_that_prove_nothing_are_refused(self, size):
         message = f"from {size:g} to {size:g} all outputs are {int(size > 0)}, which proves.*give "
