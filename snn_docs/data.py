@@ -207,15 +207,15 @@ class Recordings(NamedTuple):
 def recordings(folder: Path | str) -> Recordings:
     r"""CSVの記録のフォルダを読みます。
 
-    答えの種類ごとにフォルダがあり、1件が1つの``.csv``です（``folder/nod/000.csv``など）。\
+    答えの種類ごとにフォルダがあり、1件が1つの``.csv``（``.CSV``でも）です（``folder/nod/000.csv``など）。\
     1行が1ステップ、1列が1チャネルの数です。数でない1行目は、見出しとして飛ばします。\
     列の数は、どのファイルでも同じです。値はそのままなので、学ぶ分の平均と標準偏差でそろえます。
 
     :param folder: 答えの名前のフォルダが並ぶフォルダ
     :returns: 記録。並びはファイルの名前の順、型は``torch.float32``、番号は``torch.int64``
     :raises FileNotFoundError: CSVがないとき
-    :raises ValueError: 数でない値があるとき、列の数がそろわないとき、行がないとき。\
-        どのファイルの何行目かを言う
+    :raises ValueError: 数でない値があるとき、列の数がそろわないとき、行がないとき\
+        （どのファイルの何行目かを言う）、CSVのないフォルダが並ぶとき（``.``で始まる名前は除く）
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -228,10 +228,16 @@ def recordings(folder: Path | str) -> Recordings:
     >>> found.inputs.shape, found.lengths, found.labels, found.classes
     (torch.Size([2, 2, 2]), tensor([2, 1]), tensor([0, 1]), ['nod', 'tap'])
     """
-    paths = sorted(Path(folder).glob("*/*.csv"))
+    paths = sorted(x for x in Path(folder).glob("*/*") if x.suffix.lower() == ".csv")
     if not paths:
         raise FileNotFoundError(
             f"{folder} has no .csv in a folder for each class; lay them like {folder}/nod/000.csv"
+        )
+    kinds = {x for x in Path(folder).glob("[!.]*") if x.is_dir()}
+    for kind in sorted(kinds - {x.parent for x in paths}):
+        raise ValueError(
+            f"{kind} must hold files whose names end in .csv, but has none, so that its class "
+            "would be left out; rename or convert the files in it, or move it elsewhere"
         )
     series: list[Tensor] = []
     for path in paths:
@@ -252,7 +258,9 @@ def _recording(path: Path, width: int | None) -> Tensor:
             if not all(map(math.isfinite, values)):
                 raise ValueError(
                     f"{path}, line {number}, must hold finite numbers, but {','.join(cells)!r} "
-                    "came; fill gaps, for example with the value before"
+                    "came; give comma-separated numbers alone (no times of day, no comma at the "
+                    "end), after one header line at most; fill gaps, for example with the value "
+                    "before"
                 )
             width = width or len(values)
             if len(values) != width:

@@ -388,6 +388,10 @@ class TestRecordings:
             ("x,y\n1,2\n3,oops\n", r"tap/0.csv, line 3, must hold finite numbers, but '3,oops'"),
             ("x,y\n1,\n", r"tap/0.csv, line 2, .* fill gaps"),
             ("x,y\n1,nan\n", r"tap/0.csv, line 2, must hold finite"),
+            ("x;y\n1;2\n", r"tap/0.csv, line 2, .*'1;2' came; give comma-separated numbers"),
+            ("x,y\nm,s\n1,2\n", r"tap/0.csv, line 2, .* after one header line at most"),
+            ("t,x\n9:30:01,2\n", r"tap/0.csv, line 2, .*no times of day"),
+            ("x,y\n1,2,\n", r"tap/0.csv, line 2, .* no comma at the end"),
             ("1,oops\n1,2\n", r"tap/0.csv, line 1, must hold finite"),
             ("x,y\n1,2\n3\n", r"tap/0.csv, line 3, must hold 2 numbers, .* but 1 came"),
             ("x,y,z\n1,2,3\n", r"tap/0.csv, line 2, must hold 2 numbers, .* but 3 came"),
@@ -398,6 +402,15 @@ class TestRecordings:
     def test_errors_name_file_and_line(self, tmp_path, text, words):
         self.write(tmp_path, nod_0="1,2\n", tap_0=text)
         with pytest.raises(ValueError, match=words):
+            data.recordings(tmp_path)
+
+    def test_no_class_is_left_out_in_silence(self, tmp_path):
+        self.write(tmp_path, nod_0="1,2\n", tap_0="3,4\n")
+        (tmp_path / "tap" / "0.csv").rename(tmp_path / "tap" / "0.CSV")
+        (tmp_path / ".hidden").mkdir()
+        assert data.recordings(tmp_path).classes == ["nod", "tap"]
+        (tmp_path / "tap" / "0.CSV").rename(tmp_path / "tap" / "0.txt")
+        with pytest.raises(ValueError, match=r"/tap must hold files .* in .csv, but has none"):
             data.recordings(tmp_path)
 
     def test_a_folder_without_recordings(self, tmp_path):
