@@ -1,5 +1,6 @@
 """測った正解率がどこまで信じられるかを、区間と交差検証で調べます。"""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from snn_docs._checks import check_integer, optional
+from snn_docs._checks import check_integer, optional, type_name
 
 Z = 1.96
 """How many standard deviations about the mean hold 95 % of a normal distribution."""
@@ -74,8 +75,10 @@ def cross_validate(
     :param seed: 分け方を決める乱数の種。0以上の整数
     :returns: 測る番ごとの、正解の件数と測った件数の組。長さ``folds``
     :raises ImportError: scikit-learnがないとき
-    :raises TypeError: ``folds``か``seed``が整数でないとき
-    :raises ValueError: 分けられないとき、答えの数が測る分の件数と違うとき
+    :raises TypeError: ``folds``か``seed``が整数でないとき、``part``が``Recordings``などの、\
+        名前付きの組のとき
+    :raises ValueError: 件数が``folds``より少ない答えがあるとき、分けられないとき、\
+        答えの数が測る分の件数と違うとき
 
     >>> import torch
     >>> from snn_docs.evaluation import cross_validate
@@ -94,7 +97,19 @@ def cross_validate(
             StratifiedGroupKFold,
             StratifiedKFold,
         )
+    if hasattr(part, "_fields"):
+        raise TypeError(
+            "part must be a list or a Dataset of tuples that end with the number of the answer, "
+            f"but a {type_name(part)} came; number what data.recordings gave, with "
+            "list(enumerate(records.labels.tolist()))"
+        )
     labels = [int(part[k][-1]) for k in range(len(part))]
+    for label, samples in sorted(Counter(labels).items()):
+        if samples < folds:
+            raise ValueError(
+                f"each class must have folds, {folds}, samples or more, but class {label} has "
+                f"{samples}; give more samples of it, or fewer folds"
+            )
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splits = kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
     found = []

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_checks import reproducible
 
+from snn_docs.data import Recordings
 from snn_docs.evaluation import cross_validate, interval
 
 counts = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -100,3 +101,17 @@ class TestCrossValidation:
             return found
 
         assert held_first(0) == held_first(0) != held_first(1)
+
+    @pytest.mark.parametrize("groups", [None, range(9)])
+    def test_a_class_of_fewer_samples_than_folds_is_named(self, groups):
+        part = [(k, int(k > 6)) for k in range(9)]
+        message = "each class must have folds, 3, samples or more, but class 1 has 2; "
+        with pytest.raises(ValueError, match=message):
+            cross_validate(lambda _: len, part, folds=3, groups=groups)
+
+    def test_recordings_are_to_be_numbered(self):
+        one = torch.ones(5, dtype=torch.int64)
+        records = Recordings(torch.ones(3, 5, 2), one, one, ["nod"], [])
+        message = r"Recordings came; .* list\(enumerate\(records.labels.tolist\(\)\)\)"
+        with pytest.raises(TypeError, match=message):
+            cross_validate(lambda _: len, records)

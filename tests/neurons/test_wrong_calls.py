@@ -500,7 +500,7 @@ REFUSED = {
         (lambda: interval(0.5, 1), TypeError, "right must be an int"),
         (lambda: validated(folds=1), ValueError, "folds must be 2 or more"),
         (lambda: validated(seed=-1), ValueError, "seed must be 0 or more"),
-        (lambda: validated(folds=31), ValueError, "n_splits"),
+        (lambda: validated(folds=31), ValueError, "folds, 31, samples or more"),
         (lambda: validated(INPUTS, folds=3), ValueError,
          r"each of 2 samples, but \[4, 3\] came; .*argmax"),
         (lambda: diagnosed(3), TypeError, "network must be a torch.nn.Module, but a int came"),
