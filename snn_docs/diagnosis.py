@@ -332,7 +332,8 @@ def _of_gradients(layers: list[Layer], rules: list[Any]) -> Iterator[Symptom]:
                 seen = f"黙った{k}層目の先で、重みの勾配が0"
                 yield Symptom(seen, "手前の層から起こす")
             else:
-                yield Symptom(f"{k + 1}層目の重みの勾配が0", "勾配を切ったところを探す")
+                remedy = "なければ、読み出しが最大（max_potential）でないかを見る"
+                yield Symptom(f"{k + 1}層目の重みの勾配が0", f"勾配を切ったところを探す。{remedy}")
             break
 
 

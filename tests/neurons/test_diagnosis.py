@@ -240,7 +240,10 @@ class TestSymptoms:
         torch.manual_seed(0)
         network = Sequential(nn.Linear(64, 64), IF(surrogate=SMOOTH), Cut(), nn.Linear(64, 10))
         found = diagnose(network, INPUTS, LABELS)
-        assert found.symptoms[0] == ("1層目の重みの勾配が0", "勾配を切ったところを探す")
+        seen, remedy = found.symptoms[0]
+        assert seen == "1層目の重みの勾配が0"
+        assert remedy.startswith("勾配を切ったところを探す")
+        assert remedy.endswith("なければ、読み出しが最大（max_potential）でないかを見る")
 
     def test_neurons_that_fire_in_every_step(self):
         found = diagnose(deep(bias=9.0), INPUTS, LABELS)
