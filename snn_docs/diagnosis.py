@@ -510,8 +510,9 @@ def _check_gradient(neuron: Any, inputs: Tensor, *, fires: bool) -> None:  # noq
     except RuntimeError as error:
         first, *_ = str(error).splitlines()
         raise AssertionError(
-            "the gradient is not that of the equations by finite differences; where it is cut on "
-            f"purpose, give detached=True ({first})"
+            "the gradient is not that of the equations by finite differences: it is cut somewhere, "
+            "or spikes are not made by self.surrogate; where it is cut on purpose, give "
+            f"detached=True ({first})"
         ) from None
     if not _slopes(neuron, inputs, neuron.run)[0][1:].any():
         raise AssertionError(

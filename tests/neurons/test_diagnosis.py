@@ -316,6 +316,8 @@ class Own(nn.Module):
     def step(self, inputs, state=None):
         v, a = (torch.zeros_like(inputs),) * 2 if state is None else state
         fires = getattr(self, "surrogate", None) or self.fires
+        if self.wrong == "another surrogate":
+            fires = ArcTan()
         v = self.leak * v + inputs
         if self.wrong == "keeps a tensor":
             self.v = v
@@ -388,6 +390,7 @@ class TestANeuronOfOnesOwn:
             ("mixes the samples", "run with a sample alone, with which others must not mix: "),
             ("gradient of run", "the gradients of steps, and of run: "),
             ("cut", "not that of the equations.*detached=True"),
+            ("another surrogate", "or spikes are not made by self.surrogate"),
             ("derivative", "derivative of Slanted"),
             ("no surrogate", "keep what makes spikes as self.surrogate"),
             ("not saved", "saved and loaded: "),
