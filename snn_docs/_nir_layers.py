@@ -35,7 +35,7 @@ def written(where: str, layer: torch.nn.Module, shape: Shape | None) -> nir.NIRN
     if isinstance(layer, Conv2d | AvgPool2d) and len(shape) != len(IMAGE):
         raise ValueError(
             f"{where}, {layer}, takes {', '.join(IMAGE)}, but {shape} comes before it; "
-            "give an input_shape of three numbers, for example (1, 28, 28)"
+            "give input_shape, three numbers, for example (1, 28, 28)"
         )
     after = _shape_after(where, layer, shape)
     if isinstance(layer, Conv2d):

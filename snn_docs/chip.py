@@ -99,6 +99,7 @@ FIXES = {
     "入力の形": "画像でなければ(数, 1, 1)とし、Flattenで始める",
     "重み": "chip.integersで整数にする",
     "バイアス": "chip.integersで整数にする",
+    "バイアスの大きさ": "integersのtopを大きくする",
     "バイアスの時刻": "bias=Falseで学習し直す",
     "閾値": "層に1つの正の整数にする",
     "倍率": "dt=1.0で書く",
@@ -159,7 +160,8 @@ def check(
     Speckはバイアスを、ステップごとではなく遅い時計に合わせて足すので、0でないバイアスを断ります。\
     電位が閾値と等しいときに発火するチップとの違いは調べません（この本では発火しません）。\
     膜電位の大きさは、データを見せて、``record``で測ります。\
-    学習する前なら、``check(integers(network), shape)``が、重みの値によらない規則だけを調べます。
+    学習する前にも、``check(integers(network), shape)``で、並び、形、メモリを調べられます。\
+    バイアスと閾値がビット数に収まるかは重みによるので、学習のあとに、もう1度調べます。
 
     :param network: 層の並び。``Sequential``か、``nir.read``が読んだ設計図
     :param shape: 1ステップの入力の形、``(チャネル, 縦, 横)``。設計図には要らない。\
@@ -209,7 +211,8 @@ def integers(network: Layers, bits: int = 8, *, top: float = 1.0) -> Layers:
     :param network: ``Sequential``か``Network``。ニューロンは層ごとに別のもの
     :param bits: 重みのビット数。2以上
     :param top: いちばん大きい重みの何倍で切り詰めるか。正の数。\
-        小さくすれば残りを細かく刻み、1より大きくすれば、膜電位も小さな整数になる
+        小さくすれば残りを細かく刻み、1より大きくすれば、膜電位も小さな整数になる。\
+        バイアスがはみ出すときも、大きくする
     :returns: 写し。型は``network``と同じ
     :raises TypeError: ``network``が層の並びでないとき、``bits``が整数でないとき
     :raises ValueError: ``bits``が2より小さいとき、``top``が正の有限な数でないとき、\
@@ -301,7 +304,10 @@ def drawing(network: Iterable[nn.Module], shape: tuple[int, ...] | None = None) 
 
     出典: :cite:t:`pedersen2024nir`
     """
-    graph = to_nir(network, dt=1.0, input_shape=shape)
+    try:
+        graph = to_nir(network, dt=1.0, input_shape=shape)
+    except ValueError as error:
+        raise ValueError(str(error).replace("input_shape", "shape")) from None
     for name, node in graph.nodes.items():
         if isinstance(node, nir.Linear):
             zeros = np.zeros(len(node.weight), node.weight.dtype)
@@ -449,8 +455,9 @@ def _numbers(graph: nir.NIRGraph, rules: Rules) -> Found:
             if rule == "バイアス" and values.any() and not rules.bias_each_step:
                 yield name, "バイアスの時刻", "ステップごと", "一定の時間ごと"
             elif (values != values.round().clip(-most, most - 1)).any():
-                came = "実数" if (values != values.round()).any() else ends
-                yield name, rule, came, f"{width}ビットの整数"
+                is_real = (values != values.round()).any()
+                rule += "" if is_real or rule != "バイアス" else "の大きさ"
+                yield name, rule, "実数" if is_real else ends, f"{width}ビットの整数"
             elif rule == "閾値" and not 0 < values.min() == values.max():
                 yield name, rule, ends, "1つの正の数"
         if isinstance(node, nir.IF) and (node.r != 1).any():

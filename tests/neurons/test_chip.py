@@ -121,6 +121,22 @@ class TestCheck:
         assert found.fix == "画像でなければ(数, 1, 1)とし、Flattenで始める"
         assert chip.check([nn.Flatten(), *layers], (12, 1, 1)) == []
 
+    def test_a_bias_too_large_is_mended_by_top(self):
+        layers = Sequential(nn.Flatten(), nn.Linear(12, 2), neuron())
+        layers[1].weight.data.fill_(0.5)
+        layers[1].bias.data.fill_(2.0)
+        rules = replace(chip.SPECK, bias_each_step=True)
+        (found,) = chip.check(chip.integers(layers), (12, 1, 1), rules)
+        assert found[1:] == (
+            "バイアスの大きさ", "508から508", "8ビットの整数", "integersのtopを大きくする",
+        )  # fmt: skip
+        assert chip.check(chip.integers(layers, top=5), (12, 1, 1), rules) == []
+
+    def test_a_shape_that_is_missing_is_asked_for_by_its_name(self):
+        for ask in chip.check, chip.drawing:
+            with pytest.raises(ValueError, match="which shape it takes; give shape, for example"):
+                ask(good())
+
     def test_rules_are_data(self):
         network = chip.integers(good())
         assert told(network, fan_in=107) == [("3", "入力の線")]
