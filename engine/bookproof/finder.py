@@ -41,8 +41,8 @@ def find_pages(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             found += [name for name in sorted(_files(path)) if is_page_of_its_book(name)]
         elif not path.exists():
-            there = Path("docs", path)  # as it is named from there
-            meant = f"; did you mean {there}?" if there.exists() else ""
+            # It may be named as it is in the book's folder.
+            meant = f"; did you mean {there}?" if (there := Path("docs", path)).exists() else ""
             raise FileNotFoundError(f"no such page or folder: {path}{meant}")
         elif is_page_of_its_book(path, named=True):
             found.append(path)
