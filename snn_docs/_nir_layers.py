@@ -30,12 +30,13 @@ def written(where: str, layer: torch.nn.Module, shape: Shape | None) -> nir.NIRN
         return _linear_node(where, layer, shape)
     if shape is None:
         raise ValueError(
-            f"{where} does not say which shape it takes; give input_shape, for example (1, 28, 28)"
+            f"{where} does not say which shape it takes; give the shape of the input, "
+            "for example (1, 28, 28)"
         )
     if isinstance(layer, Conv2d | AvgPool2d) and len(shape) != len(IMAGE):
         raise ValueError(
             f"{where}, {layer}, takes {', '.join(IMAGE)}, but {shape} comes before it; "
-            "give input_shape, three numbers, for example (1, 28, 28)"
+            "give the shape of the input, three numbers, for example (1, 28, 28)"
         )
     after = _shape_after(where, layer, shape)
     if isinstance(layer, Conv2d):

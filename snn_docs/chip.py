@@ -98,8 +98,7 @@ FIXES = {
     "輪": "戻る結合を外す",
     "入力の形": "画像でなければ(数, 1, 1)とし、Flattenで始める",
     "重み": "chip.integersで整数にする",
-    "バイアス": "chip.integersで整数にする",
-    "バイアスの大きさ": "integersのtopを大きくする",
+    "バイアス": "chip.integersで整数にする。大きすぎれば、topを上げる",
     "バイアスの時刻": "bias=Falseで学習し直す",
     "閾値": "層に1つの正の整数にする",
     "倍率": "dt=1.0で書く",
@@ -304,10 +303,7 @@ def drawing(network: Iterable[nn.Module], shape: tuple[int, ...] | None = None) 
 
     出典: :cite:t:`pedersen2024nir`
     """
-    try:
-        graph = to_nir(network, dt=1.0, input_shape=shape)
-    except ValueError as error:
-        raise ValueError(str(error).replace("input_shape", "shape")) from None
+    graph = to_nir(network, dt=1.0, input_shape=shape)
     for name, node in graph.nodes.items():
         if isinstance(node, nir.Linear):
             zeros = np.zeros(len(node.weight), node.weight.dtype)
@@ -455,9 +451,8 @@ def _numbers(graph: nir.NIRGraph, rules: Rules) -> Found:
             if rule == "バイアス" and values.any() and not rules.bias_each_step:
                 yield name, "バイアスの時刻", "ステップごと", "一定の時間ごと"
             elif (values != values.round().clip(-most, most - 1)).any():
-                is_real = (values != values.round()).any()
-                rule += "" if is_real or rule != "バイアス" else "の大きさ"
-                yield name, rule, "実数" if is_real else ends, f"{width}ビットの整数"
+                came = "実数" if (values != values.round()).any() else ends
+                yield name, rule, came, f"{width}ビットの整数"
             elif rule == "閾値" and not 0 < values.min() == values.max():
                 yield name, rule, ends, "1つの正の数"
         if isinstance(node, nir.IF) and (node.r != 1).any():

@@ -234,9 +234,9 @@ def recordings(folder: Path | str) -> Recordings:
             f"{folder} has no .csv in a folder for each class; lay them like {folder}/nod/000.csv"
         )
     kinds = {x for x in Path(folder).glob("[!.]*") if x.is_dir()}
-    for kind in sorted(kinds - {x.parent for x in paths}):
+    if empty := sorted(kinds - {x.parent for x in paths}):
         raise ValueError(
-            f"{kind} must hold files whose names end in .csv, but has none, so that its class "
+            f"{empty[0]} must hold files whose names end in .csv, but has none, so that its class "
             "would be left out; rename or convert the files in it, or move it elsewhere"
         )
     series: list[Tensor] = []

@@ -222,7 +222,7 @@ def _node(
     if shape is None:
         raise ValueError(
             f"{where} does not say how many neurons it has, and there is no torch.nn.Linear "
-            "before it; give input_shape, for example (40,)"
+            "before it; give the shape of the input, for example (40,)"
         )
     if isinstance(layer, LI):
         return _integrator_node(where, layer, shape, dt)

@@ -185,6 +185,14 @@ def test_all_take_turns_and_ratios_count_within_a_round(load):
     assert clock.rounds_of({"a": lambda: None}, 1, 1, 4, lambda: next(steps)) == {"a": [2]}
 
 
+def test_what_noise_spoils_is_measured_again(load, monkeypatch):
+    if_speed = load("if_speed")
+    rounds = [{"ours": [1.0, 1.0], "peer": [2.0, 7.0]}, {"ours": [1.0, 1.0], "peer": [2.0, 4.0]}]
+    monkeypatch.setattr(if_speed.clock, "rounds_of", lambda *_, **__: rounds.pop(0))
+    assert if_speed.steady({}) == {"peer": {"ratio": 3.0, "least": 2.0, "most": 4.0}}
+    assert not rounds
+
+
 def test_no_ratio_of_the_book_is_noise():
     found = json.loads((ROOT / "docs" / "_data" / "if_speed.json").read_text(encoding="utf-8"))
     rows = [row for row in found["rows"] if row["kind"] == "speed"]

@@ -155,7 +155,8 @@ def found_by(
         anchors = [start.anchor for start in book.get(lead.page, []) if begins(start, lead)]
         if len(anchors) != 1:
             told = f"{len(anchors)} sections of {lead.page!r} begin with {lead.heading!r}: name one"
-            told = told if lead.page in book else f"there is no page {lead.page!r}"
+            if lead.page not in book:
+                told = f"there is no page {lead.page!r}"
             logger.warning(told, location=f"{file}:{lead.line}")
         places += [(lead.page, anchor, word) for anchor in anchors for word in lead.words]
     return words.variants(glossary) | names, words.placed(places)
