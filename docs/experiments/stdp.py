@@ -10,7 +10,7 @@ from all of them whenever the neuron fires, and so knows no order; then each set
 Another opponent keeps all spikes and counts those that two times share: how many returns of the
 first second it finds, and how often it is wrong, by a threshold that was chosen on seed 0. Double
 precision: a rounding never moves a spike. With --record the figures are kept beside it. A run takes
-about three minutes on one processor.
+about four minutes on one processor.
 """
 
 from collections.abc import Iterator
@@ -52,6 +52,8 @@ KEPT_SUM = Setting(up=0.01, down=0.0, threshold=14.9, total=50.0)
 """The usual other rule, of a coarse search over the sum, the threshold and the rate."""
 ALIKE = Setting(down=0.0, alike=0.0036)
 """What weakens takes as much as in the rule, from each weight whenever the neuron fires."""
+LONGER = Setting(down=0.0034, seconds=60)
+"""Twice the time and a little less weakening: what gives the shuffled order its chance."""
 SETTINGS = {
     "両方": Setting(),
     "1msの組の順番を混ぜる": Setting(shuffled="rows"),
@@ -71,6 +73,10 @@ SETTINGS = {
     "閾値56": Setting(threshold=56.0),
     "閾値72": Setting(threshold=72.0),
     "60秒": Setting(seconds=60),
+    "60秒、1msの組の順番を混ぜる": Setting(seconds=60, shuffled="rows"),
+    "60秒、弱める側0.0034": LONGER,
+    "60秒、弱める側0.0034、1msの組の順番を混ぜる": replace(LONGER, shuffled="rows"),
+    "60秒、弱める側0.0034、入力ごとに時刻を混ぜる": replace(LONGER, shuffled="inputs"),
     "スパイクの1割が抜ける": Setting(lost=0.1),
     "スパイクの3割が抜ける": Setting(lost=0.3),
 }
