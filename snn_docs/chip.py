@@ -90,22 +90,22 @@ SPECK = Rules(
 
 FIXES = {
     "部品": "重み、和のプール、ニューロンだけで書く",
-    "ニューロン": "載るものに替え、学習し直す",
-    "プール": "発火の後、divisor_override=1",
-    "並び": "重み、ニューロン、プールの順に並べる",
+    "ニューロン": "替えて、学習し直す",
+    "プール": "divisor_override=1",
+    "並び": "重み→発火→プール",
     "つながり": "前と後ろにつなぐか、取り除く",
     "送り先": "枝分かれを減らす",
     "輪": "戻る結合を外す",
     "入力の形": "画像でなければ(数, 1, 1)とし、Flattenで始める",
-    "重み": "chip.integersで整数にする",
-    "バイアス": "chip.integersで整数にする。大きすぎれば、topを上げる",
-    "バイアスの時刻": "bias=Falseで学習し直す",
+    "重み": "chip.integersに通す",
+    "バイアス": "chip.integersに通す。大きすぎれば、topを上げる",
+    "バイアスの時刻": "bias=Falseで学習",
     "閾値": "層に1つの正の整数にする",
     "倍率": "dt=1.0で書く",
     "リセット": "0へのリセットにする",
     "カーネルの形": "縦と横をそろえる",
     "間隔と組": "dilationとgroupsを1にする",
-    "プールの形": "縦、横、歩幅をそろえ、端に足さない",
+    "プールの形": "縦＝横＝歩幅、足す幅0",
     "メモリ": "チャネルを減らすか、歩幅かプールを大きくする",
     "入力の線": "チャネルかカーネルを小さくする",
 }
@@ -178,8 +178,8 @@ def check(
     >>> network = torch.nn.Sequential(weights, LIF(leak=0.1, reset=RESET))
     >>> chip.check(network, (1, 8, 8))
     規則        層  来たもの  載るもの       直し方
-    ニューロン  1   LIF       IF             載るものに替え、学習し直す
-    重み        0   実数      8ビットの整数  chip.integersで整数にする
+    ニューロン  1   LIF       IF             替えて、学習し直す
+    重み        0   実数      8ビットの整数  chip.integersに通す
     >>> network[1] = IF(reset=RESET)
     >>> chip.check(chip.integers(network), (1, 8, 8))
     []
@@ -332,7 +332,7 @@ def _wiring(graph: nir.NIRGraph, rules: Rules) -> Found:
             yield name, kind, type_, "、".join(rules.neurons)
             kinds[name] = None  # it says nothing about its neighbours
         elif type_ == "AvgPool2d":
-            yield name, "プール", "平均", "スパイクの和"
+            yield name, "プール", "平均", "発火の後の和"
         elif kind is None:
             yield name, "部品", type_, "重み、和のプール、ニューロン"
         targets, most = sum(a == name for a, _ in edges), 1 if kind == "重み" else rules.targets

@@ -16,7 +16,7 @@ const rateOf = (current, count) => {
 const figure = {
   name: "stairs",
   label:
-    "左は、横軸が入力、縦軸が発火率の階段で、細い線が1で切ったReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
+    "左は、横軸が入力、縦軸が発火率の階段で、細い線が1で頭打ちにしたReLU。待つステップ数だけ段があり、待つほど線に近づく。" +
     "右は、横軸が待つステップ数、縦軸が正解率。隠れ層2つは速く、8つは遅く、" +
     "それぞれの水平な線の元のReLUに並ぶ。縦の破線は、いま待つステップ数。",
   question: "発火率とReLUの差の最大を0.05に縮めるには、何ステップ待ちますか？",
@@ -69,11 +69,11 @@ const figure = {
     const known = Math.max(...Object.keys(converted[0].reached).map(Number).filter((n) => n <= count));
     const told = converted.map(({ layers, ann, reached }) =>
       `隠れ層${layers}つで${reached[known].toFixed(2)}（元のReLUは${ann.toFixed(2)}）`);
-    return `${count}ステップなら、発火率と、1で切ったReLUの差は最大${off.toFixed(3)}です。` +
+    return `${count}ステップなら、発火率と、1で頭打ちにしたReLUの差は最大${off.toFixed(3)}です。` +
       `正解率は、${known}ステップで測ったとき、${told.join("、")}です。`;
   },
   table: ({ rates }) => ({
-    head: ["入力", "発火率", "1で切ったReLU"],
+    head: ["入力", "発火率", "1で頭打ちにしたReLU"],
     rows: rates
       .filter((_, i) => i % 10 === 0)
       .map(([current, rate]) => [current, rate, relu(current)].map((x) => shortest(f(x)))),
