@@ -11,12 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_checks import (
-    bits,
-    from_bits,
-    quiet_torch,
-    reproducible,
-)
+from torch_checks import bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import ALIF, IF, LIF, PLIF, CubaLIF, Heaviside, functional
 from snn_docs.surrogate import ArcTan

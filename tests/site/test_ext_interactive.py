@@ -340,12 +340,7 @@ def test_the_reset_is_drawn():
 def test_what_the_neuron_s_page_invites_to():
     one, above, tenth, later = tables(
         "if-neuron",
-        [
-            {"current": 1.0},
-            {"current": 1.05},
-            {"current": 0.1},
-            {"current": 0.3, "left": 0.6},
-        ],
+        [{"current": 1.0}, {"current": 1.05}, {"current": 0.1}, {"current": 0.3, "left": 0.6}],
     )
     assert fired(one) == list(range(2, 21, 2))
     assert fired(above) == list(range(1, 21))
