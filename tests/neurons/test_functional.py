@@ -12,12 +12,7 @@ from itertools import accumulate
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch_checks import (
-    assert_equal,
-    fresh_memory,
-    quiet_torch,
-    seeded,
-)
+from torch_checks import assert_equal, fresh_memory, quiet_torch, seeded
 
 from snn_docs import ALIF, IF, LIF, CubaLIF, Heaviside, functional, kernels, surrogate
 from snn_docs.functional import record, step

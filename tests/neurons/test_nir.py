@@ -1,8 +1,6 @@
 """`snn_docs.nir`: networks come back bit for bit, or it says why they can't."""
 
-import importlib.util
 import io
-import sys
 from itertools import pairwise
 
 import nir
@@ -380,10 +378,3 @@ class TestRefusalsToWrite:
             return
         with pytest.raises(ValueError, match=r"layer 1 has .* install nir==1\.0\.4 .*convert"):
             to_nir(network, dt=1.0)
-
-
-def test_without_nir_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "nir", None)
-    spec = importlib.util.find_spec("snn_docs.nir")
-    with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))

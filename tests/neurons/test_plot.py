@@ -1,8 +1,6 @@
 """`plot`: what is drawn is what was given, in Japanese, and without colours, too."""
 
-import importlib
 import io
-import sys
 
 import matplotlib as mpl
 import pytest
@@ -154,10 +152,3 @@ def test_labels_are_set_in_a_japanese_font(ax):
     plot.raster(ax, torch.eye(3))
     assert ax.xaxis.label.get_fontname() == "IPAexGothic"
     assert mpl.rcParams["font.family"] == ["IPAexGothic"]
-
-
-def test_without_the_font_package_it_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib_fontja", None)
-    monkeypatch.delitem(sys.modules, "snn_docs.plot")
-    with pytest.raises(ImportError, match=r'pip install "snn-docs\[notebooks\]"'):
-        importlib.import_module("snn_docs.plot")

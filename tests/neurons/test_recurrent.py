@@ -1,6 +1,5 @@
 """`Recurrent`: what the step before gave comes back, against loops written out."""
 
-import copy
 from functools import partial
 
 import pytest
@@ -84,13 +83,6 @@ class TestThroughTime:
         assert torch.equal(torch.cat([first, second]), together)
         torch.testing.assert_close(last, expected if cut < 9 else state)
 
-    def test_step_by_step(self, inputs):
-        layer, state, steps = Recurrent(lif(), seeded_linear()), None, []
-        for x in inputs:
-            outputs, state = layer.step(x, state)
-            steps.append(outputs)
-        assert torch.equal(torch.stack(steps), layer.run(inputs)[0])
-
     def test_convolutions_go_back_in_a_network(self):
         torch.manual_seed(0)
         back = nn.Conv2d(2, 2, 3, padding=1)
@@ -111,12 +103,3 @@ class TestModule:
         for given in (None, state):
             outputs, _ = layer(inputs, given)
             assert torch.equal(outputs, layer.run(inputs, given)[0])
-
-    def test_it_is_saved_loaded_and_compared(self, inputs):
-        layer = Recurrent(lif(), seeded_linear())
-        other = copy.deepcopy(layer)
-        nn.init.zeros_(other.layer.weight)
-        other.load_state_dict(layer.state_dict())
-        assert torch.equal(other.run(inputs)[0], layer.run(inputs)[0])
-        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.3"):
-            Recurrent(LIF(0.5, leak=0.3), nn.Linear(3, 3)).load_state_dict(layer.state_dict())

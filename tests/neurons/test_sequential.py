@@ -265,10 +265,6 @@ class TestAsATorchModule:
         other.load_state_dict(torch.load(file, weights_only=True))
         assert torch.equal(other(inputs), network(inputs))
 
-    def test_numbers_of_its_neurons_are_compared(self):
-        with pytest.raises(ValueError, match=r"leak is 0\.1 in what is loaded, but 0\.3"):
-            Sequential(LI(0.3)).load_state_dict(Sequential(LI(0.1)).state_dict())
-
 
 class TestDescribe:
     def test_it_says_the_shape_after_each_layer(self):

@@ -13,22 +13,13 @@ from torch.autograd import forward_ad
 from torch_checks import FLOATING, SURROGATES, bits, from_bits, quiet_torch, reproducible
 
 from snn_docs import Heaviside
-from snn_docs.surrogate import (
-    ArcTan,
-    Boxcar,
-    FastSigmoid,
-    Sigmoid,
-    StraightThrough,
-    Triangle,
-)
+from snn_docs.surrogate import ArcTan, Boxcar, FastSigmoid, Sigmoid, StraightThrough, Triangle
 
 SMALLEST = 2.0**-149  # the smallest positive float32, a subnormal
 SPECIAL = [0.0, -0.0, SMALLEST, -SMALLEST, 1.0, -1.0, math.inf, -math.inf, math.nan]
 
 
-every_float32 = st.integers(0, 2**32 - 1) | st.sampled_from(
-    bits(torch.tensor(SPECIAL)).tolist(),
-)
+every_float32 = st.integers(0, 2**32 - 1) | st.sampled_from(bits(torch.tensor(SPECIAL)).tolist())
 
 
 @st.composite

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from audit import CHROMIUM
+from audit import CHROMIUM, DESK
 from book_runs import PATIENCE
+from browsers import opened
 from filelock import FileLock
 from playwright.sync_api import expect, sync_playwright
 from site_server import served
@@ -14,10 +16,11 @@ from sphinx_project import Built, build_book
 from bookproof.pytest_plugin import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 expect.set_options(timeout=1000 * PATIENCE)
 
@@ -65,3 +68,16 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def reading(browser: Browser, address: str) -> Callable[..., AbstractContextManager[Page]]:
+    """Open what lies at a place of the site, and wait until all of it is there."""
+
+    @contextmanager
+    def tab(place: str, *, width: int = DESK, scheme: str = "light") -> Iterator[Page]:
+        with opened(browser, address, width=width, scheme=scheme) as page:
+            page.goto(f"{address}{place}", wait_until="networkidle")
+            yield page
+
+    return tab

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +10,7 @@ from browsers import in_browser, opened
 from sphinx_project import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
 
 # ---- What a page brings ----
 
@@ -92,13 +89,6 @@ def link(page: Page, kind: str) -> Locator:
     return found
 
 
-@contextmanager
-def at(browser: Browser, address: str, name: str, **look: object) -> Iterator[Page]:
-    with opened(browser, address, **({"width": DESK} | look)) as page:
-        page.goto(f"{address}{name}.html", wait_until="networkidle")
-        yield page
-
-
 # A page, a link of it, and what is shown.
 KINDS = {
     "term": ("lif_steps", "[href*='#term-']", "タイムステップ"),
@@ -116,11 +106,11 @@ class TestEachKind:
 
     @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "dark")])
     def test_it_is_shown_to_a_pointer_moves_nothing_and_is_gone_with_it(
-        self, browser, address, kind, width, scheme
+        self, reading, kind, width, scheme
     ):
         name, _, text = KINDS[kind]
         size = "[document.documentElement.scrollWidth, document.querySelector('h1').offsetTop]"
-        with at(browser, address, name, width=width, scheme=scheme) as page:
+        with reading(f"{name}.html", width=width, scheme=scheme) as page:
             before = page.evaluate(size)
             assert not shown(page).count()
             link(page, kind).hover()
@@ -136,8 +126,8 @@ class TestEachKind:
             shown(page).wait_for(state="hidden")
 
     @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm ci")
-    def test_axe_finds_nothing(self, browser, address, kind):
-        with at(browser, address, KINDS[kind][0]) as page:
+    def test_axe_finds_nothing(self, reading, kind):
+        with reading(f"{KINDS[kind][0]}.html") as page:
             link(page, kind).focus()
             page.keyboard.press("Shift+Tab")
             page.keyboard.press("Tab")
@@ -148,15 +138,15 @@ class TestEachKind:
 class TestInTheHand:
     pytestmark = in_browser
 
-    def test_the_pointer_may_go_there(self, browser, address):
-        with at(browser, address, "lif_steps") as page:
+    def test_the_pointer_may_go_there(self, reading):
+        with reading("lif_steps.html") as page:
             link(page, "term").hover()
             shown(page).hover()
             page.wait_for_timeout(600)
             assert shown(page).is_visible()
 
-    def test_the_focus_shows_it_and_escape_takes_it_away(self, browser, address):
-        with at(browser, address, "lif_steps") as page:
+    def test_the_focus_shows_it_and_escape_takes_it_away(self, reading):
+        with reading("lif_steps.html") as page:
             term = link(page, "term")
             term.focus()
             page.keyboard.press("Shift+Tab")
@@ -168,9 +158,9 @@ class TestInTheHand:
             assert term.get_attribute("aria-describedby") is None
             assert term.evaluate("e => e === document.activeElement")
 
-    def test_a_citation_is_said_once(self, browser, address):
+    def test_a_citation_is_said_once(self, reading):
         """The browser would show, and read out, its title as well."""
-        with at(browser, address, "lif_steps") as page:
+        with reading("lif_steps.html") as page:
             work = link(page, "citation")
             title = work.get_attribute("title")
             work.hover()
@@ -179,8 +169,8 @@ class TestInTheHand:
             page.keyboard.press("Escape")
             assert work.get_attribute("title") == title
 
-    def test_a_long_press_shows_it_and_a_tap_follows_the_link(self, browser, address):
-        with at(browser, address, "lif_steps", width=PHONE) as page:
+    def test_a_long_press_shows_it_and_a_tap_follows_the_link(self, reading):
+        with reading("lif_steps.html", width=PHONE) as page:
             touch = page.context.new_cdp_session(page)
             touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
             box = link(page, "term").bounding_box()
@@ -201,12 +191,14 @@ class TestInTheHand:
             page.wait_for_url("**/glossary.html#term-*")
 
     def test_no_server_is_needed(self, browser, built_site):
-        with at(browser, f"{built_site.as_uri()}/", "lif_steps") as page:
+        folder = f"{built_site.as_uri()}/"
+        with opened(browser, folder, width=DESK) as page:
+            page.goto(f"{folder}lif_steps.html")
             link(page, "formula of another page").hover()
             shown(page).wait_for()
 
-    def test_it_is_not_printed(self, browser, address):
-        with at(browser, address, "lif_steps") as page:
+    def test_it_is_not_printed(self, reading):
+        with reading("lif_steps.html") as page:
             link(page, "term").hover()
             shown(page).wait_for()
             page.emulate_media(media="print")

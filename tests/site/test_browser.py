@@ -57,11 +57,8 @@ CODE = """() => document.fonts.ready.then(() => {
 
 
 @pytest.mark.parametrize(("width", "columns"), [(PHONE, 40), (DESK, 76)])
-def test_code_is_as_large_as_prose_and_a_desk_shows_all_its_columns(
-    browser, address, width, columns
-):
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}lif.html", wait_until="networkidle")
+def test_code_is_as_large_as_prose_and_a_desk_shows_all_its_columns(reading, width, columns):
+    with reading("lif.html", width=width) as page:
         size, prose, *seen = page.evaluate(CODE)
         assert size == prose
         assert columns <= min(seen) <= max(seen) <= 1.02 * min(seen)
@@ -81,10 +78,9 @@ def wait_until_on_screen(page: Page, selector: str, *, shown: bool = True) -> No
 
 
 @pytest.mark.parametrize("width", [PHONE, 768, DESK])
-def test_the_menu_opens_and_closes_by_mouse(browser, address, width):
+def test_the_menu_opens_and_closes_by_mouse(reading, width):
     chapter = "nav[aria-label=章の一覧] a"
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+    with reading("if_pytorch.html", width=width) as page:
         button = page.locator(".primary-toggle")
         wide = width > 992
         wait_until_on_screen(page, chapter, shown=wide)
@@ -101,9 +97,8 @@ def test_the_menu_opens_and_closes_by_mouse(browser, address, width):
     ("button", "key", "name"),
     [("primary-toggle", "Enter", "メニュー"), ("secondary-toggle", "Space", "目次")],
 )
-def test_drawers_open_and_close_by_keyboard(browser, address, button, key, name):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_drawers_open_and_close_by_keyboard(reading, button, key, name):
+    with reading("if_pytorch.html", width=PHONE) as page:
         page.locator(f".{button}").focus()
         page.keyboard.press(key)
         drawer = page.get_by_role("dialog", name=name)
@@ -116,9 +111,8 @@ def test_drawers_open_and_close_by_keyboard(browser, address, button, key, name)
         assert page.evaluate("document.activeElement.className").split()[1] == button
 
 
-def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(reading):
+    with reading("if_pytorch.html") as page:
         button = page.locator(".primary-toggle")
         button.focus()
         for expanded in ("true", "false", "true"):
@@ -133,9 +127,8 @@ def test_the_menu_folds_by_keyboard_and_says_whether_it_is_open(browser, address
 
 
 @pytest.mark.parametrize("width", [992, 1100, DESK])
-def test_what_stands_beside_the_text_is_not_cut(browser, address, width):
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_what_stands_beside_the_text_is_not_cut(reading, width):
+    with reading("if_pytorch.html", width=width) as page:
         side = page.locator("#pst-primary-sidebar").bounding_box()
         left, right = side["x"], side["x"] + side["width"]
         words = page.locator("#pst-primary-sidebar :is(summary, .book-part[open] a)").evaluate_all(
@@ -145,9 +138,8 @@ def test_what_stands_beside_the_text_is_not_cut(browser, address, width):
         assert not [text for text, box in words if box["left"] < left or box["right"] > right]
 
 
-def test_a_link_in_the_contents_closes_them(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_a_link_in_the_contents_closes_them(reading):
+    with reading("if_pytorch.html", width=PHONE) as page:
         page.locator(".secondary-toggle").click()
         link = page.locator("dialog[open] a").nth(3)
         place = link.get_attribute("href")
@@ -161,9 +153,8 @@ def test_a_link_in_the_contents_closes_them(browser, address):
         )
 
 
-def test_the_contents_show_what_is_being_read(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_the_contents_show_what_is_being_read(reading):
+    with reading("if_pytorch.html") as page:
         link = page.locator("#pst-page-toc-nav a").nth(4)
         link.click()
         page.locator("#pst-page-toc-nav a[aria-current=true]").wait_for()
@@ -174,9 +165,8 @@ def test_the_contents_show_what_is_being_read(browser, address):
         )
 
 
-def test_a_colour_scheme_is_chosen_and_kept(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}index.html", wait_until="networkidle")
+def test_a_colour_scheme_is_chosen_and_kept(reading, address):
+    with reading("index.html") as page:
         html = page.locator("html")
         assert html.get_attribute("data-theme") == "light"
         page.locator(".theme-switch-button").focus()
@@ -248,9 +238,8 @@ def test_the_colour_scheme_is_settled_before_anything_is_shown(
         assert page.evaluate("document.documentElement.dataset.theme") == shown
 
 
-def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(reading):
+    with reading("if_pytorch.html", width=PHONE) as page:
         box = page.locator(".bd-article .cell_input pre", has_text="上に書いたクラス")
         box.scroll_into_view_if_needed()
         page.wait_for_function("e => e.tabIndex === 0", arg=box.element_handle())
@@ -264,9 +253,8 @@ def test_what_scrolls_is_reached_by_keyboard_and_says_what_it_is(browser, addres
 # ---- On paper ----
 
 
-def test_the_print_has_the_text_and_nothing_around_it(browser, address):
-    with opened(browser, address, width=DESK, scheme="dark") as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_the_print_has_the_text_and_nothing_around_it(reading, address):
+    with reading("if_pytorch.html", scheme="dark") as page:
         page.emulate_media(media="print")
         for around in (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer", "summary"):
             assert not page.locator(around).first.is_visible(), around
@@ -288,9 +276,8 @@ def test_the_print_has_the_text_and_nothing_around_it(browser, address):
         assert "（" in shown
 
 
-def test_what_scripts_add_is_japanese(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_what_scripts_add_is_japanese(reading):
+    with reading("if_pytorch.html") as page:
         button = page.locator("button.copybtn").first
         button.wait_for(state="attached")
         assert button.get_attribute("data-tooltip") == "コピー"
@@ -340,9 +327,8 @@ def first_mark_on_screen(page: Page) -> str:
 
 
 @pytest.mark.parametrize(("width", "key"), [(PHONE, "/"), (DESK, "Control+k"), (DESK, "Enter")])
-def test_a_key_opens_the_search(browser, address, width, key):
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+def test_a_key_opens_the_search(reading, width, key):
+    with reading("if_pytorch.html", width=width) as page:
         within = page.get_by_role("button", name="検索") if key == "Enter" else page.locator("body")
         within.press(key)
         field = page.get_by_role("dialog", name="検索").get_by_role("searchbox", name="検索")
@@ -354,9 +340,8 @@ def test_a_key_opens_the_search(browser, address, width, key):
         assert page.locator("main input[name=q]").input_value() == "1/2"
 
 
-def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}search.html?q=Ｈｅａｖｉｓｉｄｅ", wait_until="networkidle")
+def test_results_are_in_japanese_and_show_what_was_looked_for(reading):
+    with reading("search.html?q=Ｈｅａｖｉｓｉｄｅ", width=PHONE) as page:
         results = page.locator("ul.search > li")
         said = page.get_by_role("main").get_by_role("status").inner_text()
         assert said == f"{results.count()}件見つかりました。"
@@ -369,9 +354,8 @@ def test_results_are_in_japanese_and_show_what_was_looked_for(browser, address):
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
-def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}search.html", wait_until="networkidle")
+def test_results_follow_what_is_typed_and_are_there_on_coming_back(reading):
+    with reading("search.html") as page:
         status = page.get_by_role("main").get_by_role("status")
         assert status.inner_text().startswith("空白で区切ると")
         # What was there as the page came is not announced, but described.
@@ -387,9 +371,8 @@ def test_results_follow_what_is_typed_and_are_there_on_coming_back(browser, addr
         page.locator("ul.search a").first.wait_for()
 
 
-def test_arrows_move_through_the_results(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+def test_arrows_move_through_the_results(reading):
+    with reading("search.html?q=発火") as page:
         focus = "document.activeElement.getAttribute('href')"
         links = [link.get_attribute("href") for link in page.locator("ul.search a").all()]
         seen = []
@@ -410,9 +393,8 @@ def test_arrows_move_through_the_results(browser, address):
         page.wait_for_url("**mark=**")
 
 
-def test_a_page_is_opened_where_it_has_what_was_looked_for(browser, address):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}search.html?q=DETACH_reset", wait_until="networkidle")
+def test_a_page_is_opened_where_it_has_what_was_looked_for(reading):
+    with reading("search.html?q=DETACH_reset", width=PHONE) as page:
         page.locator("ul.search a").first.click()
         page.wait_for_url("**mark=**")
         assert first_mark_on_screen(page) == "detach_reset"
@@ -421,10 +403,9 @@ def test_a_page_is_opened_where_it_has_what_was_looked_for(browser, address):
         assert not marks(page)
 
 
-def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(browser, address):
+def test_a_mark_crosses_the_borders_of_elements_and_opens_folded_cells(reading, address):
     """Each name and sign of code is an element of its own, and exercises' solutions are folded."""
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}if_pytorch.html", wait_until="networkidle")
+    with reading("if_pytorch.html") as page:
         folded = page.locator("details:not([open]) pre").first
         word = max(folded.evaluate("e => e.textContent").split(), key=len)
         query = urlencode({"mark": word.lower()})
@@ -443,10 +424,9 @@ def test_a_mark_is_shown_whatever_a_link_names_as_its_place(browser, tmp_path, a
         assert first_mark_on_screen(page) == "発火"
 
 
-def test_marks_are_seen(browser, address):
+def test_marks_are_seen(reading, address):
     for scheme in ("light", "dark"):
-        with opened(browser, address, width=DESK, scheme=scheme) as page:
-            page.goto(f"{address}search.html?q=発火", wait_until="networkidle")
+        with reading("search.html?q=発火", scheme=scheme) as page:
             mark = page.locator("p.context mark").first
             found = mark.evaluate("e => getComputedStyle(e).backgroundColor")
             around = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
@@ -500,9 +480,8 @@ CONVERTED = """(type) => {
 }"""
 
 
-def test_a_search_waits_for_a_pause_and_for_the_end_of_a_conversion(browser, address):
-    with opened(browser, address, width=DESK) as page:
-        page.goto(f"{address}search.html", wait_until="networkidle")
+def test_a_search_waits_for_a_pause_and_for_the_end_of_a_conversion(reading):
+    with reading("search.html") as page:
         page.evaluate(COUNTING)
         page.keyboard.type("代理勾配 の の の")
         page.locator("ul.search mark").first.wait_for()

@@ -59,8 +59,7 @@ def test_the_first_screen_has_the_title_the_sentence_the_picture_and_both_button
 
 
 @pytest.mark.parametrize(
-    ("button", "title"),
-    [("はじめる", "IFモデル"), ("まずコード", "IFモデルをPyTorchで動かす")],
+    ("button", "title"), [("はじめる", "IFモデル"), ("まずコード", "IFモデルをPyTorchで動かす")]
 )
 def test_a_button_leads_to_where_one_begins(browser, address, button, title):
     with opened(browser, address, width=PHONE) as page:

@@ -107,10 +107,7 @@ def test_only_cells_are_linked(site):
 
 def test_types_are_found_by_where_they_are_made(site):
     links = site.page().select("p a[href^=https]")
-    assert [link["href"].partition("#")[2] for link in links] == [
-        "torch.nn.Module",
-        "torch.Tensor",
-    ]
+    assert [link["href"].partition("#")[2] for link in links] == ["torch.nn.Module", "torch.Tensor"]
     assert all("external" in link["class"] for link in links)
 
 

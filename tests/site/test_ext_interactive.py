@@ -7,6 +7,7 @@ import random
 import re
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +19,9 @@ from py_mini_racer import MiniRacer
 from sphinx_project import build
 
 from snn_docs import ALIF, IF, LIF, Heaviside, data, encoding, network, surrogate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAGE = """
 # 題
@@ -101,9 +105,9 @@ def test_markup_has_neither_styles_nor_scripts_of_its_own(name):
     assert not {node.tag for node in root.iter()} & {"script", "style"}
 
 
-def hundredths(dice: random.Random, low: int, high: int, step: int) -> float:
-    """Choose what a slider from `low` to `high` can be set to, all in hundredths."""
-    return dice.randrange(low, high + 1, step) / 100
+def hundredths(low: int, high: int) -> list[float]:
+    """List what a slider from `low` to `high` can be set to, in steps of 5 hundredths."""
+    return [each / 100 for each in range(low, high + 1, 5)]
 
 
 def bits(numbers) -> list[int]:
@@ -178,39 +182,25 @@ def order(gap: int, leak: float) -> dict[int, torch.Tensor]:
     return found
 
 
+def settings_of(**choices: Sequence[float]) -> list[dict[str, float]]:
+    """Set every control by chance, as often as it takes to see most of what there is."""
+    return [{name: DICE.choice(own) for name, own in choices.items()} for _ in range(RUNS)]
+
+
 SHOWN = {
     "if-neuron": (
         neuron,
-        [
-            {
-                "current": hundredths(DICE, 0, 200, 5),
-                "threshold": hundredths(DICE, 20, 200, 5),
-                "left": hundredths(DICE, 0, 200, 5),
-            }
-            for _ in range(RUNS)
-        ],
+        settings_of(
+            current=hundredths(0, 200), threshold=hundredths(20, 200), left=hundredths(0, 200)
+        ),
     ),
     "resets": (
         resets,
-        [
-            {
-                "current": hundredths(DICE, 0, 150, 5),
-                "threshold": hundredths(DICE, 50, 150, 5),
-                "duration": DICE.randint(0, 20),
-            }
-            for _ in range(RUNS)
-        ],
+        settings_of(current=hundredths(0, 150), threshold=hundredths(50, 150), duration=range(21)),
     ),
     "coincidence": (
         coincidence,
-        [
-            {
-                "gap": DICE.randint(1, 17),
-                "strength": hundredths(DICE, 30, 120, 5),
-                "leak": hundredths(DICE, 5, 100, 5),
-            }
-            for _ in range(RUNS)
-        ],
+        settings_of(gap=range(1, 18), strength=hundredths(30, 120), leak=hundredths(5, 100)),
     ),
     "surrogate": (
         passed,
@@ -289,15 +279,8 @@ def encoded(code: str, count: int, draw: int) -> torch.Tensor:
 
 
 def test_codes_are_the_package_s_spike_for_spike_and_bit_for_bit():
-    dice = random.Random(0)
-    settings = [
-        {
-            "code": dice.choice(["latency", "subtract", "zero"]),
-            "count": dice.randrange(4, 65, 4),
-            "draw": dice.randint(1, 3),
-        }
-        for _ in range(RUNS)
-    ]
+    codes = ["latency", "subtract", "zero"]
+    settings = settings_of(code=codes, count=range(4, 65, 4), draw=range(1, 4))
     for setting, table in zip(settings, tables("raster", settings), strict=True):
         values, *columns = zip(*table, strict=True)
         assert bits(values) == bits(VALUES)
@@ -340,12 +323,7 @@ def test_the_reset_is_drawn():
 def test_what_the_neuron_s_page_invites_to():
     one, above, tenth, later = tables(
         "if-neuron",
-        [
-            {"current": 1.0},
-            {"current": 1.05},
-            {"current": 0.1},
-            {"current": 0.3, "left": 0.6},
-        ],
+        [{"current": 1.0}, {"current": 1.05}, {"current": 0.1}, {"current": 0.3, "left": 0.6}],
     )
     assert fired(one) == list(range(2, 21, 2))
     assert fired(above) == list(range(1, 21))

@@ -135,17 +135,14 @@ def test_listing_has_its_number_and_caption():
     assert WRITER.write(box) == "**リスト2** `a.py`\n\n```python\nx = 1\n```"
 
 
-def test_title_of_a_page_stands_in_brackets_where_there_is_no_link():
+def test_title_of_a_page_stands_in_brackets_once_where_there_is_no_link():
     text = nodes.inline("", "IFモデル", classes=["doc"])
-    assert WRITER.write(nodes.reference("", "", text, refid="a")) == "「IFモデル」"
+    title = nodes.reference("", "", text, refid="a")
+    assert WRITER.write(title) == "「IFモデル」"
     linked = nodes.reference("", "", text.deepcopy(), refuri="https://example.org/")
     assert WRITER.write(linked) == "[IFモデル](https://example.org/)"
-
-
-def test_title_of_a_page_that_stands_in_brackets_gets_no_others():
-    title = nodes.reference("", "", nodes.inline("", "IFモデル", classes=["doc"]), refid="a")
-    text = nodes.paragraph("", "", nodes.Text("次の「"), title, nodes.Text("」へ"))
-    assert WRITER.line(text) == "次の「IFモデル」へ"
+    within = nodes.paragraph("", "", nodes.Text("次の「"), title, nodes.Text("」へ"))
+    assert WRITER.line(within) == "次の「IFモデル」へ"
 
 
 @pytest.mark.parametrize("text", ["x", "`", "a`b", "``", "a``b`"])
@@ -159,14 +156,11 @@ class Drawn(nodes.General, nodes.Element):
         return "三角が5つある。"
 
 
-def test_a_figure_is_put_into_the_words_of_what_draws_it():
-    figure = nodes.figure("", Drawn(), nodes.caption("", "発火。"), ids=["spikes"])
-    assert WRITER.write(figure) == "三角が5つある。\n\n**図4** 発火。"
-
-
-def test_a_figure_that_is_a_drawing_is_put_into_the_words_of_its_description():
-    drawing = nodes.raw("", "<svg><path/></svg>", format="html", alt="三角が5つある。")
-    figure = nodes.figure("", drawing, nodes.caption("", "発火。"), ids=["spikes"])
+@pytest.mark.parametrize(
+    "drawn", [Drawn(), nodes.raw("", "<svg/>", format="html", alt="三角が5つある。")]
+)
+def test_a_figure_is_put_into_words_of_what_draws_it_or_of_its_description(drawn):
+    figure = nodes.figure("", drawn, nodes.caption("", "発火。"), ids=["spikes"])
     assert WRITER.write(figure) == "三角が5つある。\n\n**図4** 発火。"
 
 

@@ -187,10 +187,7 @@ def test_names_come_from_glossaries_alone(tmp_path):
         "{term}`閾値`と比べる。\n\n閾値\n  しきい値とも書く。\n:::\n"
     )
     project(tmp_path, {"index.md": text})
-    assert book(tmp_path)["variants"] == {
-        "膜ポテンシャル": "膜電位",
-        "しきい値": "閾値",
-    }
+    assert book(tmp_path)["variants"] == {"膜ポテンシャル": "膜電位", "しきい値": "閾値"}
 
 
 @pytest.mark.parametrize(

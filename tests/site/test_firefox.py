@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("firefox", "firefox-esr")
 BROWSER = os.environ.get("FIREFOX") or next(filter(None, map(shutil.which, NAMES)), None)
-PAGES = [
-    *pages.PAGES,
-    "search",
-]
+PAGES = [*pages.PAGES, "search"]
 PHONE = 390
 HALF_READ = "Incorrect number of children"
 """What Firefox says of a formula that it draws before all of it has been read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from audit import DESK, NARROW, PHONE
-from browsers import in_browser, opened
+from browsers import in_browser
 
 pytestmark = in_browser
 
@@ -17,18 +17,16 @@ EDGES = """(element) => {
 
 
 @pytest.mark.parametrize("name", ["nir", "peers"])
-def test_tables_of_libraries_are_seen_whole(browser, address, name):
-    with opened(browser, address, width=PHONE) as page:
-        page.goto(f"{address}{name}.html", wait_until="networkidle")
+def test_tables_of_libraries_are_seen_whole(reading, name):
+    with reading(f"{name}.html", width=PHONE) as page:
         boxes = page.locator(".bd-article .pst-scrollable-table-container").all()
         assert boxes
         assert not [box for box in boxes if box.evaluate("e => e.scrollWidth > e.clientWidth")]
 
 
 @pytest.mark.parametrize("width", [NARROW, PHONE, 800, DESK])
-def test_the_foot_is_in_line_with_the_text(browser, address, width):
-    with opened(browser, address, width=width) as page:
-        page.goto(f"{address}lif.html", wait_until="networkidle")
+def test_the_foot_is_in_line_with_the_text(reading, width):
+    with reading("lif.html", width=width) as page:
         text = page.locator(".bd-article h1").evaluate(EDGES)
         for foot in (".book-checked", ".takeaway"):
             assert page.locator(foot).evaluate(EDGES) == pytest.approx(text, abs=0.5), foot

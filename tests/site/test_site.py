@@ -26,29 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MODULES = (
-    "adaptive",
-    "checkpoints",
-    "chip",
-    "conversion",
-    "costs",
-    "currents",
-    "data",
-    "delays",
-    "diagnosis",
-    "encoding",
-    "evaluation",
-    "fitting",
-    "functional",
-    "integrator",
-    "network",
-    "neurons",
-    "nir",
-    "plot",
-    "recurrent",
-    "sequential",
-    "states",
-    "surrogate",
-)
+    "adaptive", "checkpoints", "chip", "conversion", "costs", "currents", "data", "delays",
+    "diagnosis", "encoding", "evaluation", "fitting", "functional", "integrator", "network",
+    "neurons", "nir", "plot", "recurrent", "sequential", "states", "surrogate",
+)  # fmt: skip
 SOURCES = ["_modules/index", *(f"_modules/snn_docs/{name}" for name in MODULES)]
 PAGES = [*CHAPTERS, "404", "search", *MOVED, *SOURCES]
 ARTICLE_HEADINGS = [
@@ -68,22 +49,11 @@ NAMES = {
     *("GPU", "STDP", "AVX", "ALIF", "Speck", "Xylo", "Rockpool", "Lava", "Lynxi"),
     *("Norse", "sinabs", "snnTorch", "SpikingJelly", "Triton", "EXODUS", "Tianjic", "SENECA"),
     # Data, ways of learning, networks and chips of the field.
-    *(
-        "MNIST",
-        "DVS",
-        "Gesture",
-        "SHD",
-        "SpikeProp",
-        "SLAYER",
-        "prop",
-        "EventProp",
-        "SEW",
-        "ResNet",
-    ),
-    *("Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "NeuroBench"),
-    *("Meta", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "SSC"),
-    *("DYNAP", "CNN", "SNN", "Xylo", "Speck", "GRU", "BPTT", "TCL", "pJ"),
-    *("ALIF", "CubaLIF", "PLIF", "TSSL", "BP", "LSNN", "circle", "nod", "shake", "tap"),
+    *("MNIST", "DVS", "Gesture", "SHD", "SSC", "SpikeProp", "SLAYER", "prop", "EventProp", "SEW"),
+    *("ResNet", "Spikformer", "TrueNorth", "SpiNNaker", "Loihi", "BrainScaleS", "Akida", "Meta"),
+    *("NeuroBench", "SpikeFormer", "SpikeGPT", "SpikingBrain", "PSN", "QCFS", "OTTT", "DYNAP"),
+    *("CNN", "SNN", "GRU", "BPTT", "TCL", "pJ", "CubaLIF", "PLIF", "TSSL", "BP", "LSNN"),
+    *("circle", "nod", "shake", "tap"),
 }
 # Modules, where they are listed.
 MODULE = re.compile(r"snn_docs(\.\w+)?")
