@@ -41,6 +41,7 @@ Part = tuple[Tensor, Tensor]
 """Inputs and labels."""
 
 __all__ = [
+    "Chain",
     "Part",
     "Row",
     "accuracy",
@@ -48,8 +49,10 @@ __all__ = [
     "best_epoch",
     "each",
     "epochs",
+    "faded",
     "fit",
     "fit_best",
+    "gated",
     "grid",
     "loss_on",
     "matching",
@@ -90,6 +93,41 @@ def begin() -> None:
     if not old:
         exec(settings.start, {"__name__": "book_start"})  # noqa: S102 - the book's own
         record.PINNED = True
+
+
+# ---- Networks ----
+
+
+class Chain(torch.nn.Module):
+    """Layers, and functions between them: of an output and a state, the output goes on."""
+
+    def __init__(self, *parts: Callable[[Tensor], Any]) -> None:
+        """Take what comes after what."""
+        super().__init__()
+        self.parts = parts
+        self.layers = torch.nn.ModuleList(x for x in parts if isinstance(x, torch.nn.Module))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the last part gives."""
+        for part in self.parts:
+            found = part(x)
+            x = found[0] if isinstance(found, tuple) else found
+        return x
+
+
+def gated(features: int, hidden: int, bias: float = 0.0) -> torch.nn.GRU:
+    """Return a GRU; its update gates keep the more, the larger their bias is."""
+    gru = torch.nn.GRU(features, hidden)
+    with torch.no_grad():
+        gru.get_parameter("bias_ih_l0")[hidden : 2 * hidden] += bias
+    return gru
+
+
+def faded(values: Tensor, kept: float) -> Tensor:
+    """Return the sum over time of what is kept of each step's values until the last one."""
+    weights = kept ** torch.arange(len(values) - 1, -1, -1)
+    total: Tensor = torch.tensordot(weights, values, 1)
+    return total
 
 
 # ---- Training ----

@@ -15,18 +15,29 @@ the spikes that come back during the silence. With --record the figures are kept
 takes about three quarters of an hour on one processor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 
 import torch
-from harness import Part, Row, each, fit_best, grid, matching, parameters, right, tuned
-from torch import Tensor
+from harness import (
+    Chain,
+    Part,
+    Row,
+    each,
+    faded,
+    fit_best,
+    gated,
+    grid,
+    matching,
+    parameters,
+    right,
+    tuned,
+)
+from torch import Tensor, nn
 
 from snn_docs import ALIF, LIF, CubaLIF, data
 from snn_docs.surrogate import ArcTan
-
-State = tuple[Tensor, ...]
 
 DELAYS = (15, 30)
 RATES = (3e-3, 1e-2, 3e-2)
@@ -44,7 +55,7 @@ LARGE, GRU_HIDDEN = 242, 33
 """As many units as give a network without recurrence, and a GRU, as many parameters as with it."""
 
 
-class Spiking(torch.nn.Module):
+class Spiking(nn.Module):
     """A hidden layer of neurons, with recurrence or without, and a readout that adds up."""
 
     def __init__(
@@ -59,9 +70,9 @@ class Spiking(torch.nn.Module):
     ) -> None:
         """Make the layers."""
         super().__init__()
-        self.w = torch.nn.Linear(data.CHANNELS, hidden)
-        self.u = torch.nn.Linear(hidden, hidden, bias=False) if recurrent else None
-        self.last = torch.nn.Linear(hidden, 2)
+        self.w = nn.Linear(data.CHANNELS, hidden)
+        self.u = nn.Linear(hidden, hidden, bias=False) if recurrent else None
+        self.last = nn.Linear(hidden, 2)
         self.neuron = neuron(leak=leak, reset="subtract", surrogate=ArcTan(), **constants)
         self.kept = 1 - readout
 
@@ -79,33 +90,19 @@ class Spiking(torch.nn.Module):
 
     def read(self, spikes: Tensor) -> Tensor:
         """Return the readout's potential in the last step."""
-        weights = self.kept ** torch.arange(len(spikes) - 1, -1, -1)
-        scores: Tensor = torch.tensordot(weights, self.last(spikes), 1)
-        return scores
+        return faded(self.last(spikes), self.kept)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return two scores."""
         return self.read(self.hidden(inputs))
 
 
-class Gated(torch.nn.Module):
-    """A GRU, read in the last step. Its update gates keep the more, the larger their bias is."""
-
-    def __init__(self, bias: float) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.gru = torch.nn.GRU(data.CHANNELS, GRU_HIDDEN)
-        self.last = torch.nn.Linear(GRU_HIDDEN, 2)
-        with torch.no_grad():
-            self.gru.get_parameter("bias_ih_l0")[GRU_HIDDEN : 2 * GRU_HIDDEN] += bias
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the two scores."""
-        scores: Tensor = self.last(self.gru(inputs)[0][-1])
-        return scores
+def gru(bias: float) -> Chain:
+    """Return a GRU, read in the last step."""
+    return Chain(gated(data.CHANNELS, GRU_HIDDEN, bias), lambda x: x[-1], nn.Linear(GRU_HIDDEN, 2))
 
 
-NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     **{f"再帰なし 漏れ{leak}": partial(Spiking, leak) for leak in LEAKS},
     "再帰なし 漏れ0.0 読み出しも0.0": partial(Spiking, 0.0, 0.0),
     "再帰なし 漏れ0.2 242個": partial(Spiking, 0.2, hidden=LARGE),
@@ -125,7 +122,7 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "再帰あり 漏れ0.2 適応の漏れ0.02": partial(
         Spiking, 0.2, recurrent=True, neuron=partial(ALIF, adaptation_leak=0.02)
     ),
-    **{f"GRU ゲート+{bias:.0f}": partial(Gated, bias) for bias in GATES},
+    **{f"GRU ゲート+{bias:.0f}": partial(gru, bias) for bias in GATES},
 }
 
 
@@ -135,53 +132,32 @@ def without_loop(network: Spiking, test: Part, silence: range) -> Row:
     return {"cut": right(network.read(network.hidden(inputs, silence)), labels)}
 
 
-def changed(
-    network: Spiking, test: Part, silence: range, change: Callable[[State], State]
-) -> float:
-    """Return what is right when the neurons' state changes at the end of the silence."""
-    inputs, labels = test
-    currents = network.w(inputs)
-    spikes, state = network.neuron.run(currents[: silence.stop])
-    after = network.neuron.run(currents[silence.stop :], change(state))[0]
-    return right(network.read(torch.cat([spikes, after])), labels)
-
-
 def without_states(network: Spiking, test: Part, silence: range) -> Row:
     """Return what is right when, at the end of the silence, neurons get another sample's state.
 
-    Those that fire all through the silence, since their bias alone makes them, and the others.
+    Where thresholds adapt, either the traces that raise them, or spikes and potentials; and else
+    those that fire all through the silence, since their bias alone makes them, or the others.
     """
-    other = torch.randperm(len(test[1]))
-    steady = network.w.bias > float(network.neuron.leak) * float(network.neuron.threshold)
-
-    def swapped(chosen: Tensor, state: State) -> State:
-        return tuple(torch.where(chosen, each[other], each) for each in state)
-
-    return {
-        name: changed(network, test, silence, partial(swapped, chosen))
-        for name, chosen in {"steady": steady, "silent": ~steady}.items()
-    }
-
-
-def without_thresholds(network: Spiking, test: Part, silence: range) -> Row:
-    """Return what is right when, at the end of the silence, neurons get another sample's state.
-
-    Either the traces that raise the thresholds, or spikes and potentials.
-    """
-    other = torch.randperm(len(test[1]))
-
-    def swapped(which: Sequence[int], state: State) -> State:
-        return tuple(each[other] if k in which else each for k, each in enumerate(state))
-
-    return {
-        name: changed(network, test, silence, partial(swapped, which))
-        for name, which in {"threshold": [2], "potential": [0, 1]}.items()
-    }
+    inputs, labels = test
+    neuron, currents = network.neuron, network.w(inputs)
+    spikes, state = neuron.run(currents[: silence.stop])
+    own, other = torch.stack(state), torch.randperm(len(labels))
+    part = torch.arange(len(own))[:, None, None]
+    steady = network.w.bias > float(neuron.leak) * float(neuron.threshold)
+    ways = {"steady": steady, "silent": ~steady}
+    if isinstance(neuron, ALIF):
+        ways = {"threshold": part == 2, "potential": part < 2}  # noqa: PLR2004 - the third part
+    found = {}
+    for name, chosen in ways.items():
+        mixed = torch.where(chosen, own[:, other], own)
+        after = neuron.run(currents[silence.stop :], (*mixed,))[0]
+        found[name] = right(network.read(torch.cat([spikes, after])), labels)
+    return found
 
 
 ABLATIONS: dict[str, Callable[[Spiking, Part, range], Row]] = {
     "再帰なし 漏れ0.2": without_states,
-    **{f"再帰なし 漏れ0.2 適応の漏れ{slow}": without_thresholds for slow in ADAPTATION_LEAKS},
+    **{f"再帰なし 漏れ0.2 適応の漏れ{slow}": without_states for slow in ADAPTATION_LEAKS},
     "再帰あり 漏れ0.2": without_loop,
     "再帰あり 漏れ0.2 適応の漏れ0.02": without_loop,
 }

@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from harness import Part, Row, accuracy, fit_best, matching, pairs, study
+from harness import Chain, Part, Row, accuracy, faded, fit_best, grid, matching, pairs, study
 from torch import Tensor
 
 from snn_docs import LIF, data
@@ -56,7 +56,7 @@ class Potentials(torch.nn.Module):
         self.threshold = torch.nn.Parameter(torch.ones(steps, 1, 1), requires_grad=learnt)
         self.causal = causal
 
-    def run(self, currents: Tensor) -> tuple[Tensor, None]:
+    def forward(self, currents: Tensor) -> tuple[Tensor, None]:
         """Return the spikes of all steps, and no state."""
         weight = self.weight.tril() if self.causal else self.weight
         return SPIKE(torch.tensordot(weight, currents, 1) - self.threshold), None
@@ -79,7 +79,7 @@ class Sliding(torch.nn.Module):
         self.weight = torch.nn.Parameter((1 - leak) ** torch.arange(order))
         self.threshold = torch.nn.Parameter(torch.ones(()))
 
-    def run(self, currents: Tensor) -> tuple[Tensor, None]:
+    def forward(self, currents: Tensor) -> tuple[Tensor, None]:
         """Return the spikes of all steps, of which there may be any number, and no state."""
         steps, order = len(currents), len(self.weight)
         ages = torch.arange(steps)[:, None] - torch.arange(steps)
@@ -105,29 +105,6 @@ NEURONS: dict[str, Callable[[int], torch.nn.Module]] = {
 }
 
 
-class Network(torch.nn.Module):
-    """A hidden layer, and a readout that adds up and forgets at a rate of its own."""
-
-    def __init__(self, features: int, classes: int, neuron: torch.nn.Module, kept: float) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.first = torch.nn.Linear(features, HIDDEN)
-        self.last = torch.nn.Linear(HIDDEN, classes)
-        self.neuron, self.kept = neuron, kept
-
-    def spikes(self, inputs: Tensor) -> Tensor:
-        """Return those of the hidden layer."""
-        spikes: Tensor = self.neuron.run(self.first(inputs))[0]  # type: ignore[operator]
-        return spikes
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return a score for each class."""
-        spikes = self.last(self.spikes(inputs))
-        weights = self.kept ** torch.arange(len(spikes) - 1, -1, -1)
-        scores: Tensor = torch.tensordot(weights, spikes, 1)
-        return scores
-
-
 class Task(NamedTuple):
     """Data, how long to train, and what the readout keeps in each step."""
 
@@ -150,39 +127,36 @@ TASKS = {
 }
 
 
-def stretched(network: Network, seed: int) -> float | None:
+def stretched(network: Chain, neuron: torch.nn.Module, seed: int) -> Row:
     """Return which part is right when the silence is longer than in training, if it may be."""
     inputs, labels = matching(SILENCE + LONGER, seed)[2]
-    neuron = network.neuron
     if isinstance(neuron, Potentials) and not neuron.of_other_length(len(inputs)):
-        return None
-    return accuracy(network, inputs, labels)
+        return {}
+    return {"longer": accuracy(network, inputs, labels)}
 
 
 def train(name: str, setting: Row, seed: int) -> Row:
     """Return what the epoch that was best in validation reached there and in the test."""
-    kind, neuron = name.split(" ", 1)
+    kind, told = name.split(" ", 1)
     task = TASKS[kind]
     parts = task.parts(seed)
     inputs, labels = parts[0]
     torch.manual_seed(seed)
-    classes = int(labels.max()) + 1
-    network = Network(inputs.shape[2], classes, NEURONS[neuron](len(inputs)), task.kept)
+    neuron = NEURONS[told](len(inputs))
+    hidden = Chain(torch.nn.Linear(inputs.shape[2], HIDDEN), neuron)
+    last = torch.nn.Linear(HIDDEN, int(labels.max()) + 1)
+    network = Chain(hidden, last, partial(faded, kept=task.kept))  # adds up, and forgets
     best = fit_best(
         network, parts, setting["rate"], count=task.epochs, batch=BATCH, until=task.until
     )
     with torch.no_grad():
-        best["fired"] = float(network.spikes(parts[2][0]).mean())
+        best["fired"] = float(hidden(parts[2][0]).mean())
     best["merit"] = best["validation"] - best["epochs"] / 10_000  # the sooner of equals
-    best["learnt"] = sum(each.numel() for each in network.neuron.parameters() if each.requires_grad)
-    if kind == "match" and (longer := stretched(network, seed)) is not None:
-        best["longer"] = longer
-    return best
+    best["learnt"] = sum(each.numel() for each in neuron.parameters() if each.requires_grad)
+    return best | (stretched(network, neuron, seed) if kind == "match" else {})
 
 
-NETWORKS = {
-    f"{task} {neuron}": [{"rate": rate} for rate in RATES] for task in TASKS for neuron in NEURONS
-}
+NETWORKS = {f"{task} {neuron}": grid(rate=RATES) for task in TASKS for neuron in NEURONS}
 
 if __name__ == "__main__":
     study(__doc__, "psn", NETWORKS, train, by="merit")

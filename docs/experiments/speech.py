@@ -14,18 +14,30 @@ minutes on one processor.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import harness
 import torch
-from harness import SEEDS, TUNING, Row, accuracy, best, grid, parameters, record, tuned
+from harness import (
+    SEEDS,
+    TUNING,
+    Chain,
+    Row,
+    accuracy,
+    best,
+    gated,
+    grid,
+    parameters,
+    record,
+    tuned,
+)
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from snn_docs import ALIF, LIF, Recurrent, data
-from snn_docs.data import Sequences
 from snn_docs.network import count
 from snn_docs.sequential import Sequential
 from snn_docs.surrogate import ArcTan
@@ -61,53 +73,22 @@ def mean(spikes: Tensor, lengths: Tensor) -> Tensor:
     return count(spikes, lengths) / lengths[:, None]
 
 
-class Spiking(torch.nn.Module):
-    """Hidden neurons; a layer of weights reads some of their spikes."""
+Read = Callable[[Tensor, Tensor], Tensor]
+Voices = tuple[Tensor, Tensor, Tensor]  # inputs, lengths, labels
 
-    def __init__(
-        self,
-        hidden: int,
-        leak: float,
-        *,
-        adaptive: bool,
-        recurrent: bool,
-        read: Callable[[Tensor, Tensor], Tensor],
-    ) -> None:
-        """Make the layers."""
+
+class Reader(torch.nn.Module):
+    """A hidden layer; a layer of weights reads some of what it gives."""
+
+    def __init__(self, hidden: torch.nn.Module, units: int, read: Read) -> None:
+        """Make the last layer."""
         super().__init__()
-        self.read = read
-        rule = {"leak": leak, "reset": "subtract", "detach_reset": True, "surrogate": ArcTan(1.0)}
-        neuron: torch.nn.Module = (
-            ALIF(adaptation=0.2, adaptation_leak=0.1, **rule) if adaptive else LIF(**rule)  # type: ignore[arg-type] # as the keys say
-        )
-        if recurrent:
-            back = torch.nn.Linear(hidden, hidden, bias=False)
-            torch.nn.init.orthogonal_(back.weight, gain=0.2)
-            neuron = Recurrent(neuron, back)
-        self.hidden = Sequential(torch.nn.Linear(COEFFICIENTS, hidden), neuron)
-        self.last = torch.nn.Linear(hidden, SPEAKERS)
+        self.hidden, self.read = hidden, read
+        self.last = torch.nn.Linear(units, SPEAKERS)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return a number for each speaker."""
         answer: Tensor = self.last(self.read(self.hidden(inputs), lengths))
-        return answer
-
-
-class Gated(torch.nn.Module):
-    """A GRU, read by the mean of its states or by the last."""
-
-    def __init__(self, hidden: int, readout: str) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.hidden, self.readout = torch.nn.GRU(COEFFICIENTS, hidden), readout
-        self.last = torch.nn.Linear(hidden, SPEAKERS)
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return a number for each speaker."""
-        states, _ = self.hidden(inputs)
-        answer: Tensor = self.last(
-            mean(states, lengths) if self.readout == "mean" else end(states, lengths)
-        )
         return answer
 
 
@@ -120,26 +101,35 @@ class Contestant(NamedTuple):
 
 
 def spiking(
-    hidden: int,
-    *,
-    adaptive: bool = False,
-    recurrent: bool = False,
-    read: Callable[[Tensor, Tensor], Tensor] = mean,
-) -> Callable[..., Spiking]:
-    """Return what makes such a network for a leak."""
-    return lambda leak: Spiking(hidden, leak, adaptive=adaptive, recurrent=recurrent, read=read)
+    units: int, leak: float, *, adaptive: bool = False, recurrent: bool = False, read: Read = mean
+) -> Reader:
+    """Return a network of spiking neurons."""
+    rule: Any = {"leak": leak, "reset": "subtract", "detach_reset": True, "surrogate": ArcTan(1.0)}
+    neuron: torch.nn.Module = LIF(**rule)
+    if adaptive:
+        neuron = ALIF(adaptation=0.2, adaptation_leak=0.1, **rule)
+    if recurrent:
+        back = torch.nn.Linear(units, units, bias=False)
+        torch.nn.init.orthogonal_(back.weight, gain=0.2)
+        neuron = Recurrent(neuron, back)
+    return Reader(Sequential(torch.nn.Linear(COEFFICIENTS, units), neuron), units, read)
+
+
+def gru(readout: str) -> Reader:
+    """Return a GRU, read by the mean of its states or by the last."""
+    return Reader(Chain(gated(COEFFICIENTS, GATED)), GATED, {"mean": mean, "last": end}[readout])
 
 
 NETWORKS = {
-    "最後の1ステップを読む": Contestant(spiking(SMALL, read=last)),
-    "声の終わりの1ステップを読む": Contestant(spiking(SMALL, read=end)),
-    "パディングごと平均する": Contestant(spiking(SMALL, read=padded)),
-    "声だけを平均する": Contestant(spiking(SMALL)),
-    "声だけを平均する（順番はばらばら）": Contestant(spiking(SMALL), scrambled=True),
-    "LIF": Contestant(spiking(LARGE)),
-    "ALIF": Contestant(spiking(LARGE, adaptive=True)),
-    "GRU": Contestant(lambda readout: Gated(GATED, readout), ("mean", "last")),
-    "LIF＋再帰": Contestant(spiking(LOOPED, recurrent=True)),
+    "最後の1ステップを読む": Contestant(partial(spiking, SMALL, read=last)),
+    "声の終わりの1ステップを読む": Contestant(partial(spiking, SMALL, read=end)),
+    "パディングごと平均する": Contestant(partial(spiking, SMALL, read=padded)),
+    "声だけを平均する": Contestant(partial(spiking, SMALL)),
+    "声だけを平均する（順番はばらばら）": Contestant(partial(spiking, SMALL), scrambled=True),
+    "LIF": Contestant(partial(spiking, LARGE)),
+    "ALIF": Contestant(partial(spiking, LARGE, adaptive=True)),
+    "GRU": Contestant(gru, ("mean", "last")),
+    "LIF＋再帰": Contestant(partial(spiking, LOOPED, recurrent=True)),
 }
 
 
@@ -149,50 +139,35 @@ def scrambled(inputs: Tensor, lengths: Tensor) -> Tensor:
     return inputs.take_along_dim(keys.argsort(0)[:, :, None], 0)
 
 
-def train(network: torch.nn.Module, split: Sequences, rate: float) -> None:
-    """Train for all epochs."""
-
-    def loss(chosen: Tensor) -> Tensor:
-        answers = network(split.train_inputs[:, chosen], split.train_lengths[chosen])
-        return cross_entropy(answers, split.train_labels[chosen])
-
-    harness.train(network, loss, len(split.train_labels), rate, count=EPOCHS, batch=BATCH)
-
-
-def heard(network: Contestant, seed: int, validation: int = 0) -> Sequences:
-    """Return the voices as a network hears them, and begin its random numbers."""
+def heard(network: Contestant, seed: int, validation: int = 0) -> list[Voices]:
+    """Return the training, the test and the validation as heard, and begin the random numbers."""
     split = data.vowels(seed=seed, validation=validation)
     torch.manual_seed(seed)
-    if not network.scrambled:
-        return split
-    parts = ("train", "test", "validation")
-    named = split._asdict()
-    return split._replace(
-        **{
-            f"{part}_inputs": scrambled(named[f"{part}_inputs"], named[f"{part}_lengths"])
-            for part in parts
-            if len(named[f"{part}_lengths"])
-        }
-    )
+    parts = [split[:3], split[3:6], split[6:]]
+    if network.scrambled:
+        parts = [(scrambled(*part[:2]), *part[1:]) for part in parts]
+    return parts
 
 
 def trained(name: str, contestant: Contestant) -> Row:
     """Choose a network's settings, and return what they reach on fresh seeds."""
 
     def fit(setting: Row, seed: int) -> Row:
-        validation = HELD if seed in TUNING else 0
-        split = heard(contestant, seed, validation)
+        known, test, held = heard(contestant, seed, HELD if seed in TUNING else 0)
+        inputs, lengths, labels = known
         network = contestant.make(setting["own"])
-        train(network, split, setting["rate"])
-        if validation:
-            held = split.validation_inputs, split.validation_lengths, split.validation_labels
+
+        def loss(chosen: Tensor) -> Tensor:
+            return cross_entropy(network(inputs[:, chosen], lengths[chosen]), labels[chosen])
+
+        harness.train(network, loss, len(labels), setting["rate"], count=EPOCHS, batch=BATCH)
+        if seed in TUNING:
             return {"validation": accuracy(network, *held)}
-        told = split.test_lengths, split.test_labels
-        twice = torch.cat([split.test_inputs, torch.zeros_like(split.test_inputs)])
+        twice = torch.cat([test[0], torch.zeros_like(test[0])])
         return {
             "parameters": parameters(network),
-            "test": accuracy(network, split.test_inputs, *told),
-            "longer": accuracy(network, twice, *told),
+            "test": accuracy(network, *test),
+            "longer": accuracy(network, twice, *test[1:]),
         }
 
     settings = grid(own=contestant.settings, rate=RATES)
@@ -211,27 +186,23 @@ def trained(name: str, contestant: Contestant) -> Row:
 def linear() -> Row:
     """Return what a linear classifier of each voice's mean reaches; it has no seeds."""
 
-    def fitted(penalty: float, split: Sequences, part: str) -> float:
-        named = split._asdict()
-        (known, labels), (asked, answers) = (
-            (
-                (named[f"{each}_inputs"].sum(0) / named[f"{each}_lengths"][:, None]).numpy(),
-                named[f"{each}_labels"].numpy(),
-            )
-            for each in ("train", part)
+    def fitted(penalty: float, known: Voices, asked: Voices) -> float:
+        ours, others = (
+            ((inputs.sum(0) / lengths[:, None]).numpy(), labels.numpy())
+            for inputs, lengths, labels in (known, asked)
         )
-        line = LogisticRegression(C=penalty, max_iter=1000).fit(known, labels)
-        return float(line.score(asked, answers))
+        return float(LogisticRegression(C=penalty, max_iter=1000).fit(*ours).score(*others))
 
     splits = [data.vowels(seed=seed, validation=HELD) for seed in TUNING]
-    held = lambda penalty: fmean(fitted(penalty, split, "validation") for split in splits)  # noqa: E731
+    held = lambda penalty: fmean(fitted(penalty, each[:3], each[6:]) for each in splits)  # noqa: E731
     chosen, tried = best(PENALTIES, held)
+    whole = data.vowels()
     return {
         "network": "時間の平均とロジスティック回帰",
         "parameters": SPEAKERS * (COEFFICIENTS + 1),
         "setting": chosen,
         "validation": max(tried),
-        "test": [fitted(chosen, data.vowels(), "test")],
+        "test": [fitted(chosen, whole[:3], whole[3:6])],
     }
 
 

@@ -24,7 +24,18 @@ from itertools import permutations
 from typing import Any
 
 import torch
-from harness import TUNING, Part, Row, fit_best, grid, parameters, record, tuned
+from harness import (
+    TUNING,
+    Chain,
+    Part,
+    Row,
+    fit_best,
+    gated,
+    grid,
+    parameters,
+    record,
+    tuned,
+)
 from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from torch import Tensor
@@ -52,62 +63,19 @@ RULE: dict[str, Any] = {"reset": "subtract", "surrogate": ArcTan()}
 """Of all neurons."""
 
 
-class Spiking(torch.nn.Module):
-    """Hidden neurons; a layer of weights reads how often each fires, or has fired of late."""
-
-    def __init__(self, hidden: int, neuron: torch.nn.Module, readout: str = "mean") -> None:
-        """Make the layers."""
-        super().__init__()
-        self.readout = readout
-        self.first, self.neuron = torch.nn.Linear(CHANNELS, hidden), neuron
-        self.last = torch.nn.Linear(hidden, ORDERS)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return a number for each order."""
-        spikes = self.neuron.run(self.first(inputs))[0]  # type: ignore[operator] # a neuron's
-        if self.readout == "mean":
-            rates = spikes.mean(0)
-        else:  # a readout whose potential leaks, in the last step
-            weights = (1 - 1 / GAP) ** torch.arange(len(spikes) - 1, -1, -1)
-            rates = torch.tensordot(weights / weights.sum(), spikes, 1)
-        scores: Tensor = self.last(10 * rates)
-        return scores
+def fading(spikes: Tensor) -> Tensor:
+    """Return ten times the rates that a readout sees whose potential leaks, in the last step."""
+    weights = (1 - 1 / GAP) ** torch.arange(len(spikes) - 1, -1, -1)
+    rates: Tensor = torch.tensordot(weights / weights.sum(), spikes, 1)
+    return 10 * rates
 
 
-class Gated(torch.nn.Module):
-    """A GRU, read by the mean of its states or by the last, its update gates open or not."""
-
-    def __init__(self, readout: str, bias: float) -> None:
-        """Make the layers."""
-        super().__init__()
-        self.gru, self.readout = torch.nn.GRU(CHANNELS, GATED), readout
-        self.last = torch.nn.Linear(GATED, ORDERS)
-        with torch.no_grad():
-            self.gru.get_parameter("bias_ih_l0")[GATED : 2 * GATED] += bias
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return a number for each order."""
-        states, _ = self.gru(inputs)
-        scores: Tensor = self.last(states[-1] if self.readout == "last" else 10 * states.mean(0))
-        return scores
-
-
-class Convolved(torch.nn.Module):
-    """Two convolutions over time, the later one as long as two gaps; its largest or mean output."""
-
-    def __init__(self, taps: int, readout: str) -> None:
-        """Make the layers; the first brings the channels together over so many steps."""
-        super().__init__()
-        self.readout = readout
-        self.first = torch.nn.Conv1d(CHANNELS, MIXED, taps, padding=taps // 2)
-        self.then = torch.nn.Conv1d(MIXED, FILTERS, 2 * GAP + 5, padding=GAP + 2)
-        self.last = torch.nn.Linear(FILTERS, ORDERS)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return a number for each order."""
-        found = self.then(self.first(inputs.permute(1, 2, 0)).relu()).relu()
-        scores: Tensor = self.last(10 * found.mean(2) if self.readout == "mean" else found.amax(2))
-        return scores
+READ: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda states: 10 * states.mean(0),
+    "last": lambda states: states[-1],
+    "fading": fading,
+}
+"""What the last layer of weights sees of a hidden layer."""
 
 
 def spiking(
@@ -116,14 +84,37 @@ def spiking(
     readout: str = "mean",
     gain: float | None = None,
     **constants: Any,  # noqa: ANN401 - the neuron's own
-) -> Spiking:
+) -> Chain:
     """Return a network of such neurons, whose spikes may come back through weights so large."""
     neuron: torch.nn.Module = kind(**constants, **RULE)
-    if gain is None:
-        return Spiking(HIDDEN, neuron, readout)
-    back = torch.nn.Linear(LOOPED, LOOPED, bias=False)
-    torch.nn.init.orthogonal_(back.weight, gain=gain)
-    return Spiking(LOOPED, Recurrent(neuron, back), readout)
+    hidden = HIDDEN
+    if gain is not None:
+        hidden, back = LOOPED, torch.nn.Linear(LOOPED, LOOPED, bias=False)
+        torch.nn.init.orthogonal_(back.weight, gain=gain)
+        neuron = Recurrent(neuron, back)
+    first, last = torch.nn.Linear(CHANNELS, hidden), torch.nn.Linear(hidden, ORDERS)
+    return Chain(first, neuron, READ[readout], last)
+
+
+def gru(readout: str, bias: float) -> Chain:
+    """Return a GRU, read by the mean of its states or by the last, its update gates open or not."""
+    return Chain(gated(CHANNELS, GATED, bias), READ[readout], torch.nn.Linear(GATED, ORDERS))
+
+
+def convolved(taps: int, readout: str) -> Chain:
+    """Return two convolutions over time, read by their largest or their mean output.
+
+    The first brings the channels together over so many steps; the other is as long as two gaps.
+    """
+    return Chain(
+        lambda inputs: inputs.permute(1, 2, 0),
+        torch.nn.Conv1d(CHANNELS, MIXED, taps, padding=taps // 2),
+        torch.relu,
+        torch.nn.Conv1d(MIXED, FILTERS, 2 * GAP + 5, padding=GAP + 2),
+        torch.relu,
+        lambda found: 10 * found.mean(2) if readout == "mean" else found.amax(2),
+        torch.nn.Linear(FILTERS, ORDERS),
+    )
 
 
 MEMORY = 1 / 2 / GAP
@@ -164,8 +155,8 @@ NETWORKS: dict[str, tuple[Callable[..., torch.nn.Module], list[Row]]] = {
             readout=READOUTS, rate=RATES,
         ),
     ),
-    "GRU": (Gated, grid(readout=("mean", "last"), bias=(0.0, 2.0), rate=RATES)),
-    "convolution": (Convolved, grid(taps=(1, 3), readout=("max", "mean"), rate=RATES)),
+    "GRU": (gru, grid(readout=("mean", "last"), bias=(0.0, 2.0), rate=RATES)),
+    "convolution": (convolved, grid(taps=(1, 3), readout=("max", "mean"), rate=RATES)),
 }  # fmt: skip
 RULES = {"rule 1": 1, "rule 3": 3}
 """The rule that is told the groups, and over how many steps it counts a group's spikes."""
