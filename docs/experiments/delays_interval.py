@@ -59,9 +59,8 @@ def made(kind: str, value: float) -> torch.nn.Module:
         return delays.Convolved(delays.CLASSES, mean=False)
     late = Delayed(delays.CHANNELS, delays.CLASSES, delays.LONGEST)
     if kind == "random":
-        torch.nn.init.uniform_(late.late, 0, delays.LONGEST / late.pace).requires_grad_(
-            requires_grad=False
-        )
+        torch.nn.init.uniform_(late.late, 0, delays.LONGEST / late.pace)
+        late.late.requires_grad = False
     return delays.Counting(late, delays.leaky(0.5))
 
 
