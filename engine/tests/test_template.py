@@ -328,6 +328,20 @@ class TestRefusals:
         parent.close()
         assert parent.process.returncode == -signal.SIGKILL
 
+    def test_a_cache_that_an_import_looks_for_and_makes_does_not_count_as_changed(
+        self, start, fork, write_module, tmp_path
+    ):
+        cache = tmp_path / "cache"
+        write_module(
+            "cached",
+            f"try: open({str(cache)!r})\nexcept OSError: open({str(cache)!r}, 'w').close()",
+        )
+        parent = start("cached")
+        fork(parent)
+        cache.write_text("another")
+        with pytest.raises(warm.NoKernelError, match="cache has changed since it was imported"):
+            fork(parent)
+
     def test_a_module_of_the_project_that_was_saved_since(
         self, start, fork, write_module, tmp_path
     ):

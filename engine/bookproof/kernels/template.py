@@ -215,7 +215,8 @@ def prepare(modules: Sequence[str]) -> tuple[str, dict[str, str]]:
     if not trouble and (threads := count_threads()) > 1:
         # a fork keeps one of them: what then waits for the others hangs
         trouble = f"after importing {', '.join(modules)}, {threads} threads run instead of 1"
-    net.before = net.answer()["used"]
+    # what was looked for and not there, the imports may have made: matplotlib its list of fonts
+    net.before = {file: was or NET.stamp(file) for file, was in net.answer()["used"].items()}
     return trouble, packages | net.before
 
 
