@@ -43,6 +43,7 @@ PLAIN = "# 別の題\n\n図のないページ。\n"
 SETTINGS = "numfig = True\nnumfig_format = {'figure': '図%s'}\nversion = copyright = '1'\n"
 EXTENSIONS = ("myst_nb", "book.interactive")
 RUNS = 500
+ENDS = (("", ""), ("c", ""), ("", "1"), ("", "2"))  # of marks: x, cx, x1, x2
 KINDS = ("FastSigmoid", "Triangle", "Boxcar", "StraightThrough")
 VALUES = torch.arange(17) / 16
 
@@ -85,6 +86,9 @@ def test_a_figure_is_whole_without_a_script(name):
     (svg,) = root.iter("{http://www.w3.org/2000/svg}svg")
     assert svg.get("aria-label").endswith("。")
     assert len(list(svg)) > 20
+    for axis, most in zip("xy", svg.get("viewBox").split()[2:], strict=True):
+        places = [node.get(f"{name}{axis}{end}") for node in svg.iter() for name, end in ENDS]
+        assert all(0 <= float(place) <= float(most) for place in places if place)
     sentences = [node.text for node in root.iter("p")]
     assert sentences[0] == sentences[1]
     assert sentences[0].endswith("。")

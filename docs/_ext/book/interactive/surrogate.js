@@ -9,6 +9,7 @@ const KINDS = [
 ];
 const WIDTH_OF_BIN = (reached.to - reached.from) / reached.counts.length;
 const BINS = reached.counts.map((count, i) => [reached.from + (i + 0.5) * WIDTH_OF_BIN, count]);
+const TALLEST = Math.max(...reached.counts);
 const TABLE = Array.from({ length: 17 }, (_, i) => (i - 8) / 4);
 // Where a width lies on the axis of the lower plot, and at its end what is wide without an end.
 const EVERYWHERE = 5.7;
@@ -70,7 +71,7 @@ const figure = {
     const name = text(...at, "代理勾配", peaked ? "start" : "end");
     const half = WIDTH_OF_BIN / 2;
     const spread = bins.map(({ at, count, gradient }) => {
-      const corners = [[at - half, 0], [at + half, count / reached.all / WIDTH_OF_BIN]];
+      const corners = [[at - half, 0], [at + half, count / TALLEST]];
       const shade = (gradient * width).toFixed(2);
       const filled = gradient ? bar(above, ...corners, "potential filled", shade) : "";
       return bar(above, ...corners, "outline") + filled;
