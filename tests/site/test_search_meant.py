@@ -80,7 +80,7 @@ PAIRS = """
     peers | snnTorchの学習を、1行ずつ移す | snntorch 移行
     nir | | ONNX, モデル エクスポート
     data_parallel | | 分散学習, torchrun, DDP, マルチプロセス
-    scaling | GPUで変わること | GPU, CUDA
+    scaling | GPUでは、測り直す | GPU, CUDA
     scaling | | 高速化
     scaling | 時刻の繰り返しを機械語にする | numba
     benchmarks | | torch.compile, ベンチマーク
