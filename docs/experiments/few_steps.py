@@ -12,24 +12,19 @@ replaces each by an IF neuron that starts from half its threshold and fires T st
 - bits: no spikes at all, the networks with levels, of which there are now as many as the bits hold
   that write a count of T;
 - direct: not converted: IF neurons from the start, trained for each T by the best of seven slopes
-  of a surrogate gradient, from the same weights and for as long, the reset left out of it;
-- attached: the same with the reset in the gradient.
+  of a surrogate gradient, from the same weights and for as long.
 
 All may choose among the same learning rates. Choices are made for each T on the validation part of
-a seed that is used for nothing else, then five other seeds train and are tested. Of the networks
-with levels, adds what they reach if each layer waits for all steps of the one before, how many
-counts of a layer are not those of neurons that wait, and the additions; of those with bits, the
-products that are not zero. A last row, equal, has as many levels as steps: it says how many counts
-are not the levels that were trained, at once and if each layer waits. With --record the figures are
-kept beside it. A run takes about twenty minutes on one processor.
+a seed that is used for nothing else, then five other seeds train and are tested. A last row, equal,
+has as many levels as steps: it says how many counts are not the levels that were trained, at once
+and if each layer waits for all steps of the one before. With --record the figures are kept beside
+it. A run takes about twenty minutes on one processor.
 """
 
 import copy
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise, product
-from typing import NamedTuple
 
 import torch
 from harness import Part, Row, accuracy, each, fit, grid, pairs, right
@@ -38,7 +33,6 @@ from torch.nn.functional import avg_pool2d
 
 from snn_docs import IF, data
 from snn_docs.conversion import Stairs
-from snn_docs.costs import count_operations
 from snn_docs.surrogate import ArcTan
 
 DEPTHS = (2, 8)
@@ -99,11 +93,11 @@ def judged(seed: int) -> Part:
     return parts(seed)[1 if seed == TUNING_SEED else 2]
 
 
-def direct(depth: int, setting: Row, seed: int, steps: int, *, detach_reset: bool) -> float:
+def direct(depth: int, setting: Row, seed: int, steps: int) -> float:
     """Return the accuracy of IF neurons trained by a surrogate gradient, from the same weights."""
     torch.manual_seed(seed)
     network = build(depth, RELU)
-    neuron = IF(reset="subtract", detach_reset=detach_reset, surrogate=ArcTan(setting["slope"]))
+    neuron = IF(reset="subtract", surrogate=ArcTan(setting["slope"]))
 
     def answers(x: Tensor) -> Tensor:
         x = x.expand(steps, *x.shape)
@@ -131,42 +125,25 @@ def heights(network: nn.Sequential, seed: int, percentile: float) -> list[float]
     return found
 
 
-class Ran(NamedTuple):
-    """What came out up to each step, and each hidden layer's counts at the last one."""
-
-    outputs: Tensor
-    counts: list[Tensor]
-    waited: list[Tensor]
-    additions: float
-
-
 def run(
     network: nn.Sequential, tops: list[float], x: Tensor, steps: int, *, wait: bool = False
-) -> Ran:
-    """Run a network whose activations are IF neurons, with an image in every step."""
-    left, x = iter(tops), x.expand(steps, *x.shape)
-    counts, waited, additions = [], [], 0.0
-    for layer, after in zip(network, [*list(network)[1:], None], strict=True):
+) -> tuple[Tensor, list[Tensor]]:
+    """Run IF neurons in the place of activations, with an image in every step.
+
+    Return what came out up to each step, and each hidden layer's counts at the last one.
+    """
+    left, x, counts = iter(tops), x.expand(steps, *x.shape), []
+    for layer in network:
         if isinstance(layer, nn.Linear):
             x = layer(x)
             continue
         top = next(left)
-        even = x.mean(0)
-        x = even.expand_as(x) if wait else x
-        zeros = torch.zeros_like(even)
+        x = x.mean(0).expand_as(x) if wait else x
+        zeros = torch.zeros_like(x[0])
         fired, _ = IF(top, reset="subtract").run(x, (zeros, zeros + top / 2))
         counts.append(fired.sum(0))
-        waited.append((even / top * steps + 0.5).floor().clamp(0, steps))
-        if isinstance(after, nn.Linear):
-            additions += float(fired.sum()) / fired.shape[1] * after.out_features
         x = fired * top
-    mean = x.cumsum(0) / torch.arange(1, steps + 1).view(-1, 1, 1)
-    return Ran(mean, counts, waited, additions)
-
-
-def dense(depth: int) -> int:
-    """Return the products after the first layer of weights."""
-    return (depth - 1) * WIDTH**2 + WIDTH * 10
+    return x.cumsum(0) / torch.arange(1, steps + 1).view(-1, 1, 1), counts
 
 
 def with_bits(network: nn.Sequential, steps: int) -> nn.Sequential:
@@ -178,12 +155,6 @@ def with_bits(network: nn.Sequential, steps: int) -> nn.Sequential:
     return other
 
 
-def nonzero(network: nn.Sequential, x: Tensor) -> float:
-    """Return which part of the products after the first layer of weights is not with 0."""
-    _, *costs = (cost for cost in count_operations(network, x) if cost.dense)
-    return sum(cost.nonzero for cost in costs) / sum(cost.dense for cost in costs)
-
-
 SETTINGS = {
     "relu": grid(levels=(RELU,), rate=RATES),
     "untuned": grid(levels=(RELU,), rate=RATES, percentile=(99.9,)),
@@ -192,20 +163,16 @@ SETTINGS = {
     "clipped": grid(levels=(CLIPPED,), rate=RATES, percentile=PERCENTILES),
     "bits": grid(levels=LEVELS, rate=RATES),
     "direct": grid(rate=RATES, slope=SLOPES),
-    "attached": grid(rate=RATES, slope=SLOPES),
     "equal": grid(levels=(EQUAL,), rate=RATES),
 }
-TIMES = {"direct": DIRECT_STEPS, "attached": DIRECT_STEPS, "equal": (EQUAL,)}
+TIMES = {"direct": DIRECT_STEPS, "equal": (EQUAL,)}
 """The T of those that have others."""
-DETACHED = {"direct": True, "attached": False}
-"""Whether the ways that are not converted leave the reset out of the gradient."""
 
 
 def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int]) -> list[float]:
     """Return the accuracy at each T; of a ReLU it's one and the same."""
-    if way in DETACHED:
-        detached = DETACHED[way]
-        return [direct(depth, setting, seed, steps, detach_reset=detached) for steps in times]
+    if way == "direct":
+        return [direct(depth, setting, seed, steps) for steps in times]
     network = trained(depth, setting["levels"], setting["rate"], seed)
     inputs, labels = judged(seed)
     if way == "relu":
@@ -213,7 +180,7 @@ def reached(way: str, depth: int, setting: Row, seed: int, times: Sequence[int])
     if way == "bits":
         return [right(with_bits(network, steps)(inputs), labels) for steps in times]
     tops = heights(network, seed, setting.get("percentile", 100.0))
-    outputs = run(network, tops, inputs, max(STEPS)).outputs
+    outputs, _ = run(network, tops, inputs, max(STEPS))
     return [right(outputs[steps - 1], labels) for steps in times]
 
 
@@ -235,46 +202,16 @@ def compared(way: str, depth: int) -> Row:
             for seed in SEEDS
         ],
     }
-    if way == "bits":
-        row["operations"] = [
-            [operations(depth, each, seed, steps) for steps, each in picked.items()]
-            for seed in SEEDS
-        ]
-    return row | (waited(way, depth, picked) if way in {"levels", "equal"} else {})
+    if way == "equal":
+        for key, wait in {"wrong": False, "wrong_waiting": True}.items():
+            row[key] = [differing(depth, picked[EQUAL], seed, wait=wait) for seed in SEEDS]
+    return row
 
 
-def operations(depth: int, setting: Row, seed: int, steps: int) -> float:
-    """Return which part of the products is not with 0."""
-    network = trained(depth, setting["levels"], setting["rate"], seed)
-    return nonzero(with_bits(network, steps), parts(seed)[2][0])
-
-
-def waited(way: str, depth: int, picked: Mapping[int, Row]) -> Row:
-    """Return what networks with levels do at once and if they wait, and what spikes cost."""
-    found: Row = defaultdict(list)
-    for seed in SEEDS:
-        inputs, labels = parts(seed)[2]
-        told: Row = defaultdict(list)
-        for steps, setting in picked.items():
-            network = trained(depth, setting["levels"], setting["rate"], seed)
-            tops = heights(network, seed, 100.0)
-            ran, late = (run(network, tops, inputs, steps, wait=wait) for wait in (False, True))
-            told["waiting"].append(right(late.outputs[-1], labels))
-            if way == "equal":
-                found["wrong"].append(differing(network, inputs, ran.counts))
-                found["wrong_waiting"].append(differing(network, inputs, late.counts))
-                continue
-            told["operations"].append(ran.additions / dense(depth))
-            counts = list(zip(ran.counts, ran.waited, strict=True))
-            told["more"].append([float((fired > due).float().mean()) for fired, due in counts])
-            told["fewer"].append([float((fired < due).float().mean()) for fired, due in counts])
-        for key, values in told.items():
-            found[key].append(values)
-    return found
-
-
-def differing(network: nn.Sequential, x: Tensor, counts: list[Tensor]) -> list[float]:
+def differing(depth: int, setting: Row, seed: int, *, wait: bool) -> list[float]:
     """Return which part of each hidden layer's counts is not the level of the trained network."""
+    network, x = trained(depth, setting["levels"], setting["rate"], seed), parts(seed)[2][0]
+    _, counts = run(network, heights(network, seed, 100.0), x, EQUAL, wait=wait)
     found, left = [], iter(counts)
     for layer in network:
         x = layer(x)
