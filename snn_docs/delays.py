@@ -27,7 +27,7 @@ class Delayed(torch.nn.Module):
         \end{gathered}
 
     スパイクを、遅延:math:`d_{ji}`を中心とする幅:math:`\sigma`の山に広げて届けるので、遅延にも勾配が届きます。\
-    幅を広くして始め、``anneal``を各エポックの始めに呼んで狭めます。
+    幅を広くして始め、``anneal``をエポックが終わるたびに呼んで狭めます（``on_epoch``）。
 
     ``longest``（:math:`K`）は、見分けたい並びの、はじめから終わりまでのステップの数の1.5倍ほどにします。\
     分からなければ、入力のステップの数から1を引けば、必ず足ります。計算は、``longest``に比例して遅くなります。\
@@ -41,7 +41,7 @@ class Delayed(torch.nn.Module):
     :param n\_out: 出力の数。1以上の整数
     :param longest: いちばん長い遅延:math:`K`。1以上の整数。単位はステップ
     :param width: 始めの幅:math:`\sigma`。正の数。単位はステップ
-    :param weight: 重みの始めの値。入力の数との積が、閾値の半分ほどになる大きさにする。\
+    :param weight: 重みの始めの値。入力の数との積が、閾値の半分ほどになるものから試す。\
         大きいと、遅延がそろいにくい
     :param pace: 遅延を重みの何倍の速さで学習するか。2のべき乗。遅延は、重みより動く範囲が広い
     :raises TypeError: ``n_in``、``n_out``、``longest``が整数でないとき、\
@@ -99,17 +99,20 @@ class Delayed(torch.nn.Module):
 
             \sigma = \sigma_0 + (\sigma_1 - \sigma_0) \min(p / 0.6, 1)
 
-        :math:`p`が0.75になれば、遅延を整数に丸め、あとは重みだけを学習します。\
+        :math:`p`が0.75になれば、遅延を整数に丸めて止め、あとは重みとバイアスだけを学習します。\
         遅延を``0``から``longest``までに収めるのも、ここです。
 
         ``fit``が残すのは、検証が最もよかったエポックなので、丸める前の遅延と、広い幅のこともあります。\
-        最後のエポックを使うなら、``fit``のあとで、``checkpoint.pt``の``"network"``を読み込みます。
+        最後のエポックを使うなら、``fit``のあとで、``out``に渡したフォルダから読み込みます。
+
+        ``network.load_state_dict(torch.load(f"{out}/checkpoint.pt")["network"])``
 
         最後の幅:math:`\sigma_1`が広いほど、大きなずれを許します。\
         2なら、間隔が1ステップ、時刻が2ステップずれても見分けます。\
         遅延が1ステップだけに届けばよいなら、0.3まで狭めます。すると、ずれた並びは見分けません。
 
-        :param progress: 進み具合:math:`p`。0で始まり、1で終わる。``エポック / エポックの数``
+        :param progress: 進み具合:math:`p`。0から1まで。``終えたエポック / エポックの数``。\
+            ``on_epoch``なら``len(losses) / epochs``
         :param narrowest: 最後の幅:math:`\sigma_1`。正の数。単位はステップ
         :raises TypeError: ``progress``か``narrowest``が数でないとき
         :raises ValueError: ``progress``が0から1までにないとき、\
