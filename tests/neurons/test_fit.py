@@ -35,7 +35,7 @@ from snn_docs.fitting import RunError, best, fit, measure
 def test_an_epoch_by_hand(tmp_path):
     network, by_hand = reader(dropout=0.0), reader(dropout=0.0)
     validation = loader(20, seed=1)
-    optimizer = torch.optim.Adam(by_hand.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(by_hand.parameters(), lr=0.001)  # the rate, unless told
     losses, answers = [], []
     for *inputs, labels in loader():  # the last batch is smaller
         scores = by_hand(*inputs)
@@ -44,7 +44,7 @@ def test_an_epoch_by_hand(tmp_path):
         optimizer.zero_grad()
         cross_entropy(scores, labels).backward()
         optimizer.step()
-    (record,) = fit(network, loader(), validation, tmp_path, epochs=1, lr=0.02)
+    (record,) = fit(network, loader(), validation, tmp_path, epochs=1)
     assert record.pop("seconds") > 0
     validation_loss, validation_accuracy = measure(by_hand, validation)
     assert record == {
